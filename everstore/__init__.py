@@ -1,0 +1,70 @@
+"""everstore: what an agent's session keeps, in whatever backend the environment names.
+
+A session has a private file system, values, secrets and a record::
+
+    import everstore
+
+    async with everstore.open_store() as store:  # EVERSTORE_BACKEND decides; memory by default
+        session = await store.create_session("a first session")
+        work = store.session(session.id)
+        await work.files.write_file("notes.txt", "hello\\nworld\\n")
+        await work.files.edit_file("notes.txt", "world", "everstore")
+        [match] = await work.files.grep_files("ever")
+        await work.storage.set_value("step", "1")
+        await work.storage.increment_value("step")
+
+What every verb promises stands at the interfaces: ``SessionFileSystem``, ``SessionStorageStore``
+and ``SessionStore``. All errors are in ``everstore.errors``.
+"""
+
+from everstore import errors
+from everstore.hookspecs import hookimpl, hookspec
+from everstore.interfaces import (
+    Capabilities,
+    SessionFileSystem,
+    SessionFileSystemFactory,
+    SessionStorageStore,
+    SessionStore,
+)
+from everstore.models import (
+    FileInfo,
+    FileLines,
+    FileStat,
+    GrepMatch,
+    InitialFile,
+    KeyInfo,
+    NumberedLine,
+    SecretInfo,
+    Session,
+    SessionFile,
+    new_session_id,
+)
+from everstore.paths import parse_session_id
+from everstore.session import BoundSession
+from everstore.store import Store, open_store
+
+__all__ = [
+    "BoundSession",
+    "Capabilities",
+    "FileInfo",
+    "FileLines",
+    "FileStat",
+    "GrepMatch",
+    "InitialFile",
+    "KeyInfo",
+    "NumberedLine",
+    "SecretInfo",
+    "Session",
+    "SessionFile",
+    "SessionFileSystem",
+    "SessionFileSystemFactory",
+    "SessionStorageStore",
+    "SessionStore",
+    "Store",
+    "errors",
+    "hookimpl",
+    "hookspec",
+    "new_session_id",
+    "open_store",
+    "parse_session_id",
+]

@@ -1,0 +1,1 @@
+"""Backends that ship with everstore; each is an ordinary plugin."""

@@ -1,0 +1,429 @@
+"""Files in memory: one flat index of paths a session, and the names in each directory."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import threading
+from typing import TYPE_CHECKING
+
+from everstore.backends.memory.clock import Clock
+from everstore.content import append_content, replace_text, require_text, stored_size
+from everstore.errors import (
+    ParentNotDirectoryError,
+    PathExistsError,
+    PathIsDirectoryError,
+    PathNotFoundError,
+    QuotaExceededError,
+    ReadOnlyFileError,
+    RevisionConflictError,
+)
+from everstore.interfaces import SessionFileSystem, SessionFileSystemFactory
+from everstore.models import SessionFile, root_of
+from everstore.paths import normalize_path, parent_of, parents_of
+from everstore.search import Query, compile_glob
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+    from everstore.context import PluginContext
+    from everstore.models import Encoding, FileInfo, FileStat, GrepMatch, InitialFile
+    from everstore.settings import Limits
+
+__all__ = ["InMemorySessionFileStore", "InMemorySessionFileSystemFactory"]
+
+_BATCH = 4096  # entries handled between two looks at the event loop
+
+
+class _Tree:
+    """One session's files. ``nodes`` has every path, ``children`` every directory's paths."""
+
+    __slots__ = ("children", "files", "listings", "nodes", "readonly", "session_id", "size")
+
+    def __init__(self, session_id: UUID) -> None:
+        self.session_id = session_id
+        self.nodes: dict[str, SessionFile] = {"/": root_of(session_id)}
+        self.children: dict[str, dict[str, None]] = {"/": {}}
+        self.listings: dict[str, list[FileInfo]] = {}  # made when asked for, dropped at the next change
+        self.files = 0
+        self.size = 0
+        self.readonly = 0
+
+    def writable(self, path: str) -> SessionFile | None:
+        """The file at the path, if any, once the tree's rules allow a write there."""
+        old = self.nodes.get(path)
+        if old is None:
+            self.require_parents(path)
+        elif old.content is None:
+            raise PathIsDirectoryError.at(path, "is a directory")
+        elif old.is_readonly:
+            raise ReadOnlyFileError.at(path, "file is read-only")
+        return old
+
+    def require_parents(self, path: str) -> None:
+        """Refuse a path that leads through a file."""
+        if (path.rpartition("/")[0] or "/") in self.children:
+            return
+        for parent in parents_of(path):
+            found = self.nodes.get(parent)
+            if found is not None and found.content is not None:
+                raise ParentNotDirectoryError.at(path, f"{parent!r} is a file, so nothing can be below it")
+
+    def put(self, file: SessionFile, old: SessionFile | None, now: int) -> None:
+        """Put a file in place, whose parents may be missing; nothing can fail any more."""
+        path = file.path
+        if old is None:
+            self.attach(path, now)
+            self.files += 1
+            self.size += file.size_bytes
+            self.readonly += file.is_readonly
+        else:
+            self.size += file.size_bytes - old.size_bytes
+            self.readonly += file.is_readonly - old.is_readonly
+            if self.listings:
+                self.listings.pop(parent_of(path), None)
+        self.nodes[path] = file
+
+    def attach(self, path: str, now: int) -> None:
+        """Enter a path into its directory, which is made when missing."""
+        parent = path.rpartition("/")[0] or "/"
+        siblings = self.children.get(parent)
+        if siblings is None:
+            for missing in parents_of(path):
+                if missing not in self.children:
+                    self.make_directory(missing, now)
+            siblings = self.children[parent]
+        siblings[path] = None
+        if self.listings:
+            self.listings.pop(parent, None)
+
+    def make_directory(self, path: str, now: int) -> None:
+        """Enter a directory whose parent exists."""
+        node = SessionFile(now, now, now, self.session_id, path, now, 0, is_readonly=False, content=None)
+        self.nodes[path] = node
+        self.children[path] = {}
+        self.attach(path, now)
+
+    def below(self, path: str) -> list[str]:
+        """The path and everything below it, parents before children."""
+        found = [path]
+        for at in found:
+            found += self.children.get(at, ())
+        return found
+
+    def remove(self, paths: list[str]) -> None:
+        """Take out a path and everything below it, as ``below`` lists them."""
+        top = paths[0]
+        nodes, children = self.nodes, self.children
+        del children[parent_of(top)][top]
+        size = files = readonly = 0
+        for path in paths:
+            node = nodes.pop(path)
+            if node.content is None:
+                del children[path]
+            else:
+                files += 1
+                size += node.size_bytes
+                readonly += node.is_readonly
+        self.files -= files
+        self.size -= size
+        self.readonly -= readonly
+        if self.listings:
+            for path in (parent_of(top), *paths):
+                self.listings.pop(path, None)
+
+
+class InMemorySessionFileStore(SessionFileSystem):
+    """A file system in memory. Cost follows the answer: no verb but a search looks at all files."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        """An empty one; without ``limits`` nothing is limited."""
+        self._trees: dict[int, _Tree] = {}
+        self._lock = threading.Lock()
+        self._stamp = Clock().stamp
+        self._limits = limits
+
+    async def read_text(self, session_id: UUID, path: str) -> str | None:
+        """A file's content, ``None`` when there is none; the path in any spelling."""
+        found = await self.read_file(session_id, normalize_path(path))
+        return found and found.content
+
+    async def read_file(self, session_id: UUID, path: str) -> SessionFile | None:
+        tree = self._trees.get(session_id.int)
+        if tree is None:
+            return root_of(session_id) if path == "/" else None
+        return tree.nodes.get(path)
+
+    async def stat_file(self, session_id: UUID, path: str) -> FileStat | None:
+        tree = self._trees.get(session_id.int)
+        if tree is None:
+            return root_of(session_id).stat() if path == "/" else None
+        node = tree.nodes.get(path)
+        return None if node is None else node.stat()
+
+    async def write_file(
+        self,
+        session_id: UUID,
+        path: str,
+        content: str,
+        encoding: Encoding = "text",
+        *,
+        if_revision: str | None = None,
+        if_absent: bool = False,
+    ) -> SessionFile:
+        with self._lock:
+            tree = self._trees.get(session_id.int) or _Tree(session_id)
+            old = tree.writable(path)
+            if if_absent or if_revision is not None:
+                _check_condition(old, if_revision, path)
+            return self._store(tree, old, path, content, encoding)
+
+    async def write_file_if_content_matches(
+        self,
+        session_id: UUID,
+        path: str,
+        expected_content: str,
+        expected_encoding: Encoding,
+        content: str,
+        encoding: Encoding,
+    ) -> SessionFile | None:
+        with self._lock:
+            tree = self._trees.get(session_id.int)
+            old = tree and tree.nodes.get(path)
+            if tree is None or old is None or (old.content, old.encoding) != (expected_content, expected_encoding):
+                return None
+            return self._store(tree, tree.writable(path), path, content, encoding)
+
+    async def seed_initial_file(self, session_id: UUID, file: InitialFile) -> SessionFile:
+        with self._lock:
+            tree = self._trees.get(session_id.int) or _Tree(session_id)
+            old = tree.nodes.get(file.path)
+            if old is None:
+                tree.require_parents(file.path)
+            elif old.content is None:
+                raise PathIsDirectoryError.at(file.path, "is a directory")
+            return self._store(tree, old, file.path, file.content, file.encoding, is_readonly=file.is_readonly)
+
+    async def edit_file(
+        self, session_id: UUID, path: str, old: str, new: str, *, replace_all: bool = False
+    ) -> SessionFile:
+        with self._lock:
+            tree = self._trees.get(session_id.int) or _Tree(session_id)
+            found = tree.writable(path)
+            if found is None:
+                raise PathNotFoundError.at(path, "no such file")
+            edited = replace_text(path, require_text(found), old, new, replace_all=replace_all)
+            return self._store(tree, found, path, edited, "text")
+
+    async def append_file(
+        self, session_id: UUID, path: str, content: str, encoding: Encoding = "text"
+    ) -> SessionFile:
+        with self._lock:
+            tree = self._trees.get(session_id.int) or _Tree(session_id)
+            old = tree.writable(path)
+            joined = content if old is None else append_content(old, content, encoding)
+            return self._store(tree, old, path, joined, encoding)
+
+    async def create_directory(self, session_id: UUID, path: str) -> FileInfo:
+        with self._lock:
+            tree = self._trees.get(session_id.int) or _Tree(session_id)
+            node = tree.nodes.get(path)
+            if node is None:
+                tree.require_parents(path)
+                now = self._stamp()
+                tree.attach(path, now)
+                tree.make_directory(path, now)
+                self._trees[session_id.int] = tree
+                node = tree.nodes[path]
+            if node.content is not None:
+                raise PathExistsError.at(path, "a file is already there")
+            return node.info()
+
+    async def list_directory(self, session_id: UUID, path: str = "/") -> list[FileInfo]:
+        tree = self._trees.get(session_id.int)
+        if tree is None:
+            return []
+        listing = tree.listings.get(path)
+        if listing is None:
+            with self._lock:
+                nodes = tree.nodes
+                listing = [nodes[child].info() for child in sorted(tree.children.get(path, ()))]
+                if listing:
+                    tree.listings[path] = listing
+        return listing.copy()
+
+    async def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002
+        with self._lock:
+            tree = self._trees.get(session_id.int)
+            node = tree and tree.nodes.get(path)
+            if tree is None or node is None or node.is_readonly or path == "/":
+                return False
+            if tree.children.get(path) and not recursive:
+                return False
+            doomed = tree.below(path)
+            if tree.readonly and any(tree.nodes[at].is_readonly for at in doomed):
+                return False
+            tree.remove(doomed)
+            return True
+
+    async def copy_file(
+        self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
+    ) -> FileInfo:
+        with self._lock:
+            return self._transfer(session_id, source, destination, overwrite=overwrite, move=False)
+
+    async def move_file(
+        self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
+    ) -> FileInfo:
+        with self._lock:
+            return self._transfer(session_id, source, destination, overwrite=overwrite, move=True)
+
+    def _transfer(
+        self, session_id: UUID, source: str, destination: str, *, overwrite: bool, move: bool
+    ) -> FileInfo:
+        tree = self._trees.get(session_id.int)
+        node = tree and tree.nodes.get(source)
+        if tree is None or node is None:
+            raise PathNotFoundError.at(source, "no such file or directory")
+        target = tree.nodes.get(destination)
+        tree.require_parents(destination)
+        if target is not None and target.content is None and node.content is not None:
+            raise PathIsDirectoryError.at(destination, "a directory is already there")
+        paths = tree.below(source)
+        if move:
+            for path in paths:
+                if tree.nodes[path].is_readonly:
+                    raise ReadOnlyFileError.at(path, "file is read-only")
+        if target is not None and target.is_readonly and overwrite and node.content is not None:
+            raise ReadOnlyFileError.at(destination, "file is read-only")
+        if target is not None and (node.content is None or not overwrite):
+            raise PathExistsError.at(destination, "something is already there")
+        if not move:
+            taken = [tree.nodes[path] for path in paths if tree.nodes[path].content is not None]
+            self._check_limits(
+                tree,
+                len(taken) - (target is not None),
+                sum(file.size_bytes for file in taken) - (target.size_bytes if target else 0),
+            )
+        moved = [self._renamed(tree.nodes[path], source, destination, move=move) for path in paths]
+        if move:
+            tree.remove(paths)
+        if target is not None:
+            tree.remove([destination])
+        for file in moved:
+            if file.content is None:
+                tree.attach(file.path, file.version)
+                tree.children[file.path] = {}
+                tree.nodes[file.path] = file
+            else:
+                tree.put(file, None, file.version)
+        return moved[0].info()
+
+    def _renamed(self, file: SessionFile, source: str, destination: str, *, move: bool) -> SessionFile:
+        now = self._stamp()
+        path = destination + file.path[len(source) :]
+        created, serial = (file.created_ns, file.serial) if move else (now, now)
+        return SessionFile(
+            now, created, now, file.session_id, path, serial, file.size_bytes,
+            is_readonly=False, content=file.content, encoding=file.encoding,
+        )  # fmt: skip
+
+    def _store(  # noqa: PLR0913 - what a file is made of
+        self,
+        tree: _Tree,
+        old: SessionFile | None,
+        path: str,
+        content: str,
+        encoding: Encoding,
+        *,
+        is_readonly: bool = False,
+    ) -> SessionFile:
+        size = stored_size(content, encoding)
+        if self._limits is not None:
+            self._check_limits(tree, old is None, size - (old.size_bytes if old else 0), size)
+        now = self._stamp()
+        # One integer for all four of a new file: 28 bytes each would be a tenth of a small file.
+        created, serial = (now, now) if old is None else (old.created_ns, old.serial)
+        file = SessionFile(now, created, now, tree.session_id, path, serial, size, is_readonly, content, encoding)
+        tree.put(file, old, now)
+        self._trees[tree.session_id.int] = tree
+        return file
+
+    def _check_limits(self, tree: _Tree, more_files: int, more_bytes: int, file_bytes: int = 0) -> None:
+        limits = self._limits
+        if limits is None:
+            return
+        for name, allowed, wanted, grows in (
+            ("file_bytes", limits.file_bytes, file_bytes, True),
+            ("session_files", limits.session_files, tree.files + more_files, more_files > 0),
+            ("session_bytes", limits.session_bytes, tree.size + more_bytes, more_bytes > 0),
+        ):
+            if allowed is not None and grows and wanted > allowed:
+                raise QuotaExceededError.over(name, wanted, allowed)
+
+    async def grep_files(
+        self,
+        session_id: UUID,
+        pattern: str,
+        path_pattern: str | None = None,
+        *,
+        regex: bool = False,
+        ignore_case: bool = False,
+        before: int = 0,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> list[GrepMatch]:
+        query = Query(
+            pattern, path_pattern, regex=regex, ignore_case=ignore_case, before=before, after=after, limit=limit
+        )
+        files = self._snapshot(session_id)
+        if limit is None:  # then the order of the search is free, and fewer things are to be sorted
+            matches = await query.run(files)
+            matches.sort(key=lambda match: match.path)
+            return matches
+        return await query.run(await _by_path(files))
+
+    async def glob_files(self, session_id: UUID, pattern: str) -> list[FileInfo]:
+        selects = compile_glob(pattern)
+        found = []
+        for count, file in enumerate(self._snapshot(session_id)):
+            if file.content is not None and selects(file.path):
+                found.append(file.info())
+            if not count % _BATCH:
+                await asyncio.sleep(0)
+        found.sort(key=lambda info: info.path)
+        return found
+
+    def _snapshot(self, session_id: UUID) -> list[SessionFile]:
+        """Every entry of the session at one moment: records never change, so the list is enough."""
+        with self._lock:
+            tree = self._trees.get(session_id.int)
+            return list(tree.nodes.values()) if tree else []
+
+    async def purge_session(self, session_id: UUID) -> bool:
+        with self._lock:
+            tree = self._trees.pop(session_id.int, None)
+            return tree is not None and len(tree.nodes) > 1
+
+
+def _check_condition(old: SessionFile | None, if_revision: str | None, path: str) -> None:
+    current = None if old is None else old.revision
+    if current != if_revision:
+        raise RevisionConflictError.found(path, if_revision, current)
+
+
+async def _by_path(files: list[SessionFile]) -> Iterable[SessionFile]:
+    """The files in order of their paths, sorted in batches that leave the event loop free."""
+    batches = []
+    for start in range(0, len(files), _BATCH):
+        batches.append(sorted(files[start : start + _BATCH], key=lambda file: file.path))
+        await asyncio.sleep(0)
+    return heapq.merge(*batches, key=lambda file: file.path)
+
+
+class InMemorySessionFileSystemFactory(SessionFileSystemFactory):
+    """Makes an empty file system in memory."""
+
+    async def create_session_file_system(self, context: PluginContext) -> SessionFileSystem:
+        return InMemorySessionFileStore(context.limits)

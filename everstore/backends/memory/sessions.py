@@ -1,0 +1,65 @@
+"""Session records in memory, ordered by age."""
+
+from __future__ import annotations
+
+import bisect
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from everstore.errors import SessionNotFoundError
+from everstore.interfaces import SessionStore
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from everstore.models import Session
+
+__all__ = ["InMemorySessionStore"]
+
+
+def _age(session: Session) -> tuple[int, int]:
+    return session.created_ns, session.id.int
+
+
+class InMemorySessionStore(SessionStore):
+    """Session records in memory."""
+
+    def __init__(self) -> None:
+        """An empty one."""
+        self._records: dict[int, Session] = {}
+        self._ages: list[tuple[int, int]] = []  # sorted, oldest first: a page is a slice
+        self._lock = threading.Lock()
+
+    async def add_session(self, session: Session) -> None:
+        with self._lock:
+            self._forget(session.id.int)
+            self._records[session.id.int] = session
+            bisect.insort(self._ages, _age(session))
+
+    async def get_session(self, session_id: UUID) -> Session | None:
+        return self._records.get(session_id.int)
+
+    async def update_session_title(self, session_id: UUID, title: str) -> Session:
+        with self._lock:
+            record = self._records.get(session_id.int)
+            if record is None:
+                raise SessionNotFoundError(f"session {session_id} has no record", session_id=session_id)
+            record = self._records[session_id.int] = record.retitled(title, time.time_ns())
+            return record
+
+    async def list_sessions(self, *, limit: int = 100, after: Session | None = None) -> list[Session]:
+        with self._lock:
+            end = len(self._ages) if after is None else bisect.bisect_left(self._ages, _age(after))
+            page = self._ages[max(0, end - limit) : end]
+            return [self._records[number] for _, number in reversed(page)]
+
+    async def delete_session(self, session_id: UUID) -> bool:
+        with self._lock:
+            return self._forget(session_id.int)
+
+    def _forget(self, number: int) -> bool:
+        record = self._records.pop(number, None)
+        if record is not None:
+            del self._ages[bisect.bisect_left(self._ages, _age(record))]
+        return record is not None

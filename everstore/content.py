@@ -1,0 +1,126 @@
+"""What may be stored, how large it is, and how it is edited: the same on every backend."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from typing import TYPE_CHECKING
+
+from everstore.errors import EditError, InvalidContentError, PathIsDirectoryError, ReadOnlyFileError
+
+if TYPE_CHECKING:
+    from everstore.models import Encoding, SessionFile
+
+__all__ = [
+    "add_to_counter",
+    "append_content",
+    "content_bytes",
+    "content_of",
+    "content_size",
+    "replace_text",
+    "require_text",
+    "stored_size",
+    "text_size",
+]
+
+_COUNTER = re.compile(r"-?[0-9]{1,20}")
+_COUNTER_LIMIT = 1 << 63
+
+
+def text_size(text: str, what: str = "content") -> int:
+    """The UTF-8 size of a text in bytes; ``InvalidContentError`` when it is no text that UTF-8 can hold."""
+    try:
+        if text.isascii():  # one flag to look at, whatever the length
+            return len(text)
+        return len(text.encode())
+    except UnicodeEncodeError:
+        raise InvalidContentError(f"{what} holds a lone surrogate, which no encoding can store") from None
+    except (AttributeError, TypeError):
+        raise InvalidContentError(f"{what} is text (str), not {type(text).__name__}") from None
+
+
+def content_size(content: str, encoding: Encoding) -> int:
+    """The number of real bytes of a content; ``InvalidContentError`` when it cannot be stored (§3.3)."""
+    size = text_size(content)
+    if encoding == "text":
+        return size
+    if encoding == "base64":
+        return len(_decoded(content))
+    raise InvalidContentError(f"encoding is 'text' or 'base64', not {encoding!r:.50}")
+
+
+def _decoded(content: str) -> bytes:
+    try:
+        data = b64decode(content, validate=True)
+    except ValueError as error:
+        raise InvalidContentError(f"content is not standard base64: {error}") from None
+    # Python's decoder lets stray bits behind the last character pass, and the bytes alone could
+    # not give them back.
+    if b64encode(data).decode() != content:
+        raise InvalidContentError("content is not standard base64: it has bits that no byte holds")
+    return data
+
+
+def stored_size(content: str, encoding: Encoding) -> int:
+    """The number of real bytes of a content that is known to be valid."""
+    if encoding == "base64":
+        return len(content) // 4 * 3 - content[-2:].count("=")
+    return len(content) if content.isascii() else len(content.encode())
+
+
+def content_bytes(content: str, encoding: Encoding) -> bytes:
+    """The real bytes of a valid content, for a backend that keeps bytes."""
+    return content.encode() if encoding == "text" else b64decode(content)
+
+
+def content_of(data: bytes, encoding: Encoding) -> str:
+    """The content that these bytes are, as it was written: the inverse of ``content_bytes``."""
+    return data.decode() if encoding == "text" else b64encode(data).decode()
+
+
+def require_text(file: SessionFile) -> str:
+    """The text of a text file; ``InvalidContentError`` for one in base64."""
+    if file.content is None:
+        raise PathIsDirectoryError.at(file.path, "is a directory")
+    if file.encoding != "text":
+        raise InvalidContentError(f"{file.path!r} is not a text file: it is stored as {file.encoding}")
+    return file.content
+
+
+def replace_text(path: str, text: str, old: str, new: str, *, replace_all: bool) -> str:
+    """``text`` with ``old`` replaced; ``EditError`` when it is missing, or ambiguous without ``replace_all``."""
+    matches = text.count(old) if old else 0
+    # Overlapping occurrences are ambiguous too, and count() does not see them.
+    ambiguous = matches == 1 and text.find(old, text.find(old) + 1) != -1
+    if matches == 0:
+        raise EditError(f"the text to replace is not in {path!r}", path=path, matches=0)
+    if (matches > 1 or ambiguous) and not replace_all:
+        hint = "give more of the text around it, or pass replace_all=True"
+        raise EditError(f"the text to replace is in {path!r} more than once; {hint}", path=path, matches=matches + ambiguous)
+    return text.replace(old, new)
+
+
+def append_content(file: SessionFile, content: str, encoding: Encoding) -> str:
+    """The content of ``file`` with ``content`` behind it; typed errors when that cannot be."""
+    if file.content is None:
+        raise PathIsDirectoryError.at(file.path, "a directory cannot be appended to")
+    if file.is_readonly:
+        raise ReadOnlyFileError.at(file.path, "file is read-only")
+    if file.encoding != encoding:
+        raise InvalidContentError(f"{file.path!r} is stored as {file.encoding}; {encoding} cannot be appended to it")
+    if encoding == "text":
+        return file.content + content
+    return b64encode(b64decode(file.content) + b64decode(content)).decode()
+
+
+def add_to_counter(text: str | None, amount: int) -> int:
+    """The sum of a stored decimal integer (absent counts as 0) and ``amount``.
+
+    ``InvalidContentError`` when the text is no integer, or the sum does not fit into 64 bits.
+    """
+    if text is not None and not _COUNTER.fullmatch(text):
+        raise InvalidContentError("the value is not an integer in decimal digits, so it cannot be incremented")
+    total = (int(text) if text is not None else 0) + amount
+    if not -_COUNTER_LIMIT <= total < _COUNTER_LIMIT:
+        raise InvalidContentError("the sum would not fit into 64 bits; the value stays as it was")
+    return total

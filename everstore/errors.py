@@ -1,0 +1,284 @@
+"""Every error that everstore raises, and what each one means.
+
+::
+
+    EverstoreError
+    ├── InvalidArgumentError (ValueError)      an argument no backend could accept
+    │   ├── InvalidSessionIdError
+    │   ├── InvalidPathError
+    │   ├── InvalidContentError
+    │   │   └── InvalidKeyError
+    │   └── InvalidPatternError
+    ├── ReadOnlyFileError (PermissionError)
+    ├── ParentNotDirectoryError (NotADirectoryError)
+    ├── PathIsDirectoryError (IsADirectoryError)
+    ├── PathExistsError (FileExistsError)
+    ├── PathNotFoundError (FileNotFoundError)
+    ├── EditError                              no match, or an ambiguous one
+    ├── RevisionConflictError                  somebody else wrote first
+    ├── SessionNotFoundError (LookupError)
+    ├── QuotaExceededError
+    ├── UnsupportedError                       the backend does not claim this
+    ├── StoreClosedError
+    ├── SecretsKeyMissingError                 a durable backend and no key to encrypt with
+    ├── SecretDecryptionError                  a wrong key, a tampered or a moved ciphertext
+    ├── BackendError                           what a driver threw, with its cause
+    │   └── BackendUnavailableError            ... and a retry may help
+    ├── SettingsError
+    │   └── UnknownBackendError
+    └── PluginError
+
+Each class has a stable ``code`` (a word for logs and scripts); each instance keeps its facts as
+attributes. No error carries file content, a value or a secret (contract §7.2).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self, cast
+
+__all__ = [
+    "BackendError",
+    "BackendUnavailableError",
+    "EditError",
+    "EverstoreError",
+    "InvalidArgumentError",
+    "InvalidContentError",
+    "InvalidKeyError",
+    "InvalidPathError",
+    "InvalidPatternError",
+    "InvalidSessionIdError",
+    "ParentNotDirectoryError",
+    "PathExistsError",
+    "PathIsDirectoryError",
+    "PathNotFoundError",
+    "PluginError",
+    "QuotaExceededError",
+    "ReadOnlyFileError",
+    "RevisionConflictError",
+    "SecretDecryptionError",
+    "SecretsKeyMissingError",
+    "SessionNotFoundError",
+    "SettingsError",
+    "StoreClosedError",
+    "UnknownBackendError",
+    "UnsupportedError",
+]
+
+
+class EverstoreError(Exception):
+    """The root of all errors raised here; its message is one line that says what to do.
+
+    ``facts`` become attributes: ``ReadOnlyFileError(message, path="/a").path == "/a"``. Errors
+    can be pickled, so that they cross processes with their facts.
+    """
+
+    code: ClassVar[str] = "error"
+    facts: dict[str, object]
+
+    def __init__(self, message: str, **facts: object) -> None:
+        super().__init__(message)
+        self.facts = facts
+        self.__dict__.update(facts)
+
+    def __str__(self) -> str:
+        # OSError, which some subclasses also are, would print its own errno form.
+        return str(self.args[0])
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), str(self), self.facts)
+
+    @classmethod
+    def at(cls, path: str, message: str) -> Self:
+        """An error about one path, which its message ends with."""
+        return cls(f"{message}: {path!r}", path=path)
+
+
+def _rebuild(cls: type[EverstoreError], message: str, facts: dict[str, object]) -> EverstoreError:
+    return cls(message, **facts)
+
+
+class InvalidArgumentError(EverstoreError, ValueError):
+    """An argument that no backend could accept; nothing was called and nothing was written."""
+
+    code = "invalid_argument"
+
+
+class InvalidSessionIdError(InvalidArgumentError):
+    """A session id that is no ``uuid.UUID`` (or, at the edge, no text form of one)."""
+
+    code = "invalid_session_id"
+
+
+class InvalidPathError(InvalidArgumentError):
+    """A path that the contract refuses (§2.2, §2.3), or a move or copy into itself."""
+
+    code = "invalid_path"
+    path: str
+
+
+class InvalidContentError(InvalidArgumentError):
+    """Content, or a value, that cannot be stored or used as asked (§3.3, §4.6, §6.1)."""
+
+    code = "invalid_content"
+
+
+class InvalidKeyError(InvalidContentError):
+    """A key or a secret's name that is empty, too long, or holds NUL or a lone surrogate (§6.1)."""
+
+    code = "invalid_key"
+
+
+class InvalidPatternError(InvalidArgumentError):
+    """A regular expression that is not RE2 syntax, or a pattern with a lone surrogate (§5.4)."""
+
+    code = "invalid_pattern"
+    pattern: str
+
+
+class ReadOnlyFileError(EverstoreError, PermissionError):
+    """The call would have changed a read-only file (§3.9)."""
+
+    code = "read_only_file"
+    path: str
+
+
+class ParentNotDirectoryError(EverstoreError, NotADirectoryError):
+    """The path leads through a file (§3.4)."""
+
+    code = "parent_not_directory"
+    path: str
+
+
+class PathIsDirectoryError(EverstoreError, IsADirectoryError):
+    """A file was asked for where a directory is (§3.4)."""
+
+    code = "path_is_directory"
+    path: str
+
+
+class PathExistsError(EverstoreError, FileExistsError):
+    """Something is already there and the call was not told to replace it (§3.4, §4.5)."""
+
+    code = "path_exists"
+    path: str
+
+
+class PathNotFoundError(EverstoreError, FileNotFoundError):
+    """The source that an edit, a move or a copy needs does not exist."""
+
+    code = "path_not_found"
+    path: str
+
+
+class EditError(EverstoreError):
+    """The text to replace is not in the file, or is there more than once (§4.4).
+
+    ``matches`` is how often it was found.
+    """
+
+    code = "edit_failed"
+    path: str
+    matches: int
+
+
+class RevisionConflictError(EverstoreError):
+    """``if_revision`` or ``if_absent`` did not hold; nothing was written (§4.2).
+
+    ``current_revision`` is the revision found, ``None`` when nothing is there.
+    """
+
+    code = "revision_conflict"
+    current_revision: str | None
+
+    @classmethod
+    def found(cls, place: str, wanted: str | None, current: str | None) -> Self:
+        """The conflict at a path or key where ``current`` was found; ``None`` stands for nothing there."""
+        expected = f"revision {wanted!r}" if wanted is not None else "nothing"
+        actual = f"revision {current!r}" if current is not None else "nothing"
+        return cls(
+            f"{place!r} changed meanwhile: expected {expected} there, found {actual}",
+            place=place, expected_revision=wanted, current_revision=current,
+        )  # fmt: skip
+
+
+class SessionNotFoundError(EverstoreError, LookupError):
+    """The session has no record (only verbs that change a record raise this)."""
+
+    code = "session_not_found"
+
+
+class QuotaExceededError(EverstoreError):
+    """A configured limit would have been exceeded; nothing was written or truncated (§7.4).
+
+    ``limit`` is the name of the setting, ``allowed`` its value.
+    """
+
+    code = "quota_exceeded"
+    limit: str
+    allowed: int
+
+    @classmethod
+    def over(cls, limit: str, wanted: int, allowed: int) -> Self:
+        """The refusal of a call that would have brought what ``limit`` counts to ``wanted``."""
+        setting = f"EVERSTORE_LIMITS__{limit.upper()}"
+        return cls(f"{wanted} would exceed the limit of {allowed} ({setting})", limit=limit, allowed=allowed)
+
+
+class UnsupportedError(EverstoreError):
+    """The backend does not offer this, and nothing happened."""
+
+    code = "unsupported"
+
+
+class StoreClosedError(EverstoreError):
+    """The store was used after it was closed."""
+
+    code = "store_closed"
+
+
+class SecretsKeyMissingError(EverstoreError):
+    """A durable backend takes no secret until there is a key to encrypt it with (§6.4)."""
+
+    code = "secrets_key_missing"
+
+
+class SecretDecryptionError(EverstoreError):
+    """A stored secret does not open: wrong key, tampered with, or copied from elsewhere (§6.4)."""
+
+    code = "secret_decryption_failed"
+
+
+class BackendError(EverstoreError):
+    """The backend failed; the driver's own exception is the ``__cause__``."""
+
+    code = "backend_error"
+
+
+class BackendUnavailableError(BackendError):
+    """The backend could not be reached or is overloaded; trying again may help."""
+
+    code = "backend_unavailable"
+
+
+class SettingsError(EverstoreError, ValueError):
+    """A setting is wrong, misspelt or missing; the message names it."""
+
+    code = "settings"
+
+
+class UnknownBackendError(SettingsError):
+    """No installed plugin has the name that the configuration gives."""
+
+    code = "unknown_backend"
+
+
+class PluginError(EverstoreError):
+    """A plugin is broken, blocked, installed twice, or lacks what the configuration asks of it."""
+
+    code = "plugin"
+    plugin: str
+
+
+def code_of(error: BaseException) -> str:
+    """The stable code of an error, for logs: an everstore code, or the exception's class name."""
+    return cast("str", getattr(error, "code", None)) if isinstance(error, EverstoreError) else type(error).__name__

@@ -1,0 +1,14 @@
+"""What a backend implements: one abstract class a role."""
+
+from everstore.interfaces.capabilities import Capabilities
+from everstore.interfaces.file_system import SessionFileSystem, SessionFileSystemFactory
+from everstore.interfaces.session_store import SessionStore
+from everstore.interfaces.storage_store import SessionStorageStore
+
+__all__ = [
+    "Capabilities",
+    "SessionFileSystem",
+    "SessionFileSystemFactory",
+    "SessionStorageStore",
+    "SessionStore",
+]

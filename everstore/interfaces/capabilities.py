@@ -1,0 +1,20 @@
+"""What a backend claims to do; the runtime and the conformance suite both rely on it."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["Capabilities"]
+
+
+class Capabilities(msgspec.Struct, frozen=True):
+    """A backend's claims, one object a store, declared as its ``capabilities``.
+
+    ``durable``: what was acknowledged outlives the process; core then hands over secrets only as
+    ciphertext. ``shared``: several processes may open the same storage at once. ``time_to_live``:
+    ``ttl=`` works; without it a call with ``ttl`` is refused with ``UnsupportedError``.
+    """
+
+    durable: bool = False
+    shared: bool = False
+    time_to_live: bool = True

@@ -1,0 +1,253 @@
+"""The session file system: one verb a method, a default wherever one can be made from the others."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from everstore.content import append_content, replace_text, require_text
+from everstore.errors import PathIsDirectoryError, PathNotFoundError, ReadOnlyFileError, RevisionConflictError
+from everstore.interfaces.capabilities import Capabilities
+from everstore.search import Query, compile_glob, lines_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from uuid import UUID
+
+    from everstore.context import PluginContext
+    from everstore.models import Encoding, FileInfo, FileLines, FileStat, GrepMatch, InitialFile, SessionFile
+
+__all__ = ["SessionFileSystem", "SessionFileSystemFactory"]
+
+
+class SessionFileSystem(ABC):
+    """A private tree of files for every session.
+
+    Paths reach a backend canonical (absolute, ``/``-separated, no empty, ``.`` or ``..`` segment,
+    the root is ``/``), session ids are ``uuid.UUID`` and content is already validated: a backend
+    checks none of that. Every verb is atomic: whoever looks sees the state before it or after it.
+
+    A mutating verb refuses, in this order: a path through a file (``ParentNotDirectoryError``), a
+    directory where a file is wanted (``PathIsDirectoryError``), a read-only file
+    (``ReadOnlyFileError``), a condition that does not hold (``RevisionConflictError``,
+    ``PathExistsError``), a limit (``QuotaExceededError``). Then nothing was written.
+
+    Implementers: the abstract verbs are enough. The defaults of the others are correct on any
+    backend, but read before they write; override one where your storage does it in one step.
+    """
+
+    capabilities: Capabilities = Capabilities()
+
+    @abstractmethod
+    async def read_file(self, session_id: UUID, path: str) -> SessionFile | None:
+        """The file with its content; a directory with ``content=None``; ``None`` when missing.
+
+        The root always exists.
+        """
+
+    @abstractmethod
+    async def write_file(
+        self,
+        session_id: UUID,
+        path: str,
+        content: str,
+        encoding: Encoding = "text",
+        *,
+        if_revision: str | None = None,
+        if_absent: bool = False,
+    ) -> SessionFile:
+        """Create or replace a file, with its missing parents, and return it as stored.
+
+        ``id`` and ``created_at`` survive an overwrite; ``updated_at`` and ``revision`` move. With
+        ``if_revision`` the current revision must be that one, with ``if_absent`` nothing may be
+        there: otherwise ``RevisionConflictError``. The check and the write are one atomic step.
+        """
+
+    @abstractmethod
+    async def create_directory(self, session_id: UUID, path: str) -> FileInfo:
+        """Create a directory and its missing parents; one that exists is returned as it is.
+
+        ``PathExistsError`` where a file is.
+        """
+
+    @abstractmethod
+    async def list_directory(self, session_id: UUID, path: str = "/") -> list[FileInfo]:
+        """The direct children, sorted by path by code point; ``[]`` for a missing path and for a file."""
+
+    @abstractmethod
+    async def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
+        """Remove a file or a directory; ``True`` only when something was removed.
+
+        ``False``, and nothing touched: missing; read-only; the root; a non-empty directory without
+        ``recursive``; a recursive delete that would take a read-only file along.
+        """
+
+    @abstractmethod
+    async def seed_initial_file(self, session_id: UUID, file: InitialFile) -> SessionFile:
+        """Put a file in place for trusted host code, over any file, read-only or not."""
+
+    @abstractmethod
+    async def copy_file(
+        self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
+    ) -> FileInfo:
+        """Copy a file or a whole tree; returns what is now at ``destination``.
+
+        Missing parents are created. The copies have their own ``id`` and times, and are not
+        read-only. ``overwrite`` lets a file replace a file; a directory is never replaced or
+        merged (``PathIsDirectoryError`` for a file onto it, ``PathExistsError`` for a tree onto
+        anything). ``PathNotFoundError`` when the source is missing.
+        """
+
+    @abstractmethod
+    async def move_file(
+        self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
+    ) -> FileInfo:
+        """Move a file or a whole tree; returns what is now at ``destination``.
+
+        As ``copy_file``, but what is moved keeps ``id`` and ``created_at`` (its revision moves),
+        and a read-only file in the source is ``ReadOnlyFileError``.
+        """
+
+    @abstractmethod
+    async def purge_session(self, session_id: UUID) -> bool:
+        """Remove every file of the session, read-only ones too; whether there was anything."""
+
+    async def stat_file(self, session_id: UUID, path: str) -> FileStat | None:
+        """What is at the path, without its content; ``None`` when missing. The root always exists."""
+        found = await self.read_file(session_id, path)
+        return found and found.stat()
+
+    async def write_file_if_content_matches(  # noqa: PLR0913 - the ancestor's signature
+        self,
+        session_id: UUID,
+        path: str,
+        expected_content: str,
+        expected_encoding: Encoding,
+        content: str,
+        encoding: Encoding,
+    ) -> SessionFile | None:
+        """Replace a file only if it holds exactly what is expected; atomic.
+
+        ``None``, and nothing written, when it is missing, a directory or different.
+        """
+        found = await self.read_file(session_id, path)
+        if found is None or (found.content, found.encoding) != (expected_content, expected_encoding):
+            return None
+        try:
+            return await self.write_file(session_id, path, content, encoding, if_revision=found.revision)
+        except (RevisionConflictError, PathIsDirectoryError):
+            return None
+
+    async def edit_file(
+        self, session_id: UUID, path: str, old: str, new: str, *, replace_all: bool = False
+    ) -> SessionFile:
+        """Replace ``old``, which must be there exactly once unless ``replace_all``; atomic.
+
+        ``EditError`` when ``old`` is missing or ambiguous, ``PathNotFoundError`` when the file is,
+        ``InvalidContentError`` when it is not text. Parallel edits of different parts all survive:
+        one that lost a race is made again on what the other left.
+        """
+        while True:
+            found = await self._editable(session_id, path)
+            edited = replace_text(path, require_text(found), old, new, replace_all=replace_all)
+            try:
+                return await self.write_file(session_id, path, edited, if_revision=found.revision)
+            except RevisionConflictError:
+                continue
+
+    async def append_file(
+        self, session_id: UUID, path: str, content: str, encoding: Encoding = "text"
+    ) -> SessionFile:
+        """Add to the end of a file, which is created when missing; atomic.
+
+        ``InvalidContentError`` when the file has another encoding.
+        """
+        while True:
+            found = await self.read_file(session_id, path)
+            try:
+                if found is None:
+                    return await self.write_file(session_id, path, content, encoding, if_absent=True)
+                joined = append_content(found, content, encoding)
+                return await self.write_file(session_id, path, joined, encoding, if_revision=found.revision)
+            except RevisionConflictError:
+                continue
+
+    async def read_lines(
+        self, session_id: UUID, path: str, start: int = 1, limit: int | None = None
+    ) -> FileLines | None:
+        """Lines ``start`` (from 1) and following, at most ``limit``, and whether more follow.
+
+        ``None`` when missing or a directory; ``InvalidContentError`` when it is not text.
+        """
+        found = await self.read_file(session_id, path)
+        if found is None or found.content is None:
+            return None
+        return lines_of(path, require_text(found), start, limit, found.revision)
+
+    async def grep_files(  # noqa: PLR0913 - each is one option of one verb
+        self,
+        session_id: UUID,
+        pattern: str,
+        path_pattern: str | None = None,
+        *,
+        regex: bool = False,
+        ignore_case: bool = False,
+        before: int = 0,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> list[GrepMatch]:
+        """Lines that contain ``pattern``, sorted by path, then line; at most ``limit``.
+
+        A literal by default, RE2 syntax with ``regex`` (``InvalidPatternError`` when it is not).
+        ``path_pattern`` is a substring of the path or, with ``*``, ``?`` or ``[``, a glob.
+        """
+        query = Query(
+            pattern, path_pattern, regex=regex, ignore_case=ignore_case, before=before, after=after, limit=limit
+        )
+        infos = [info async for info in self._walk(session_id) if query.selects(info.path)]
+        for info in sorted(infos, key=lambda info: info.path):
+            found = await self.read_file(session_id, info.path)
+            if found is not None and await query.add(found):
+                break
+        return query.matches
+
+    async def glob_files(self, session_id: UUID, pattern: str) -> list[FileInfo]:
+        """The files (no directories) whose path the glob selects, sorted by path."""
+        selects = compile_glob(pattern)
+        infos = [info async for info in self._walk(session_id) if selects(info.path)]
+        return sorted(infos, key=lambda info: info.path)
+
+    async def close(self) -> None:
+        """Release what this object holds. Called once, when the store closes."""
+
+    async def _walk(self, session_id: UUID) -> AsyncIterator[FileInfo]:
+        directories = ["/"]
+        while directories:
+            for info in await self.list_directory(session_id, directories.pop()):
+                if info.is_directory:
+                    directories.append(info.path)
+                else:
+                    yield info
+
+    async def _editable(self, session_id: UUID, path: str) -> SessionFile:
+        found = await self.read_file(session_id, path)
+        if found is None:
+            raise PathNotFoundError.at(path, "no such file")
+        if found.content is None:
+            raise PathIsDirectoryError.at(path, "a directory cannot be edited")
+        if found.is_readonly:
+            raise ReadOnlyFileError.at(path, "file is read-only")
+        return found
+
+
+class SessionFileSystemFactory(ABC):
+    """Makes a plugin's file system from what the host and the settings supply."""
+
+    @property
+    def name(self) -> str:
+        """The factory's name, for diagnostics."""
+        return type(self).__name__
+
+    @abstractmethod
+    async def create_session_file_system(self, context: PluginContext) -> SessionFileSystem:
+        """The file system of an opening store. Called once a store."""

@@ -1,0 +1,115 @@
+"""Values and secrets of a session."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from everstore.interfaces.capabilities import Capabilities
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from everstore.models import KeyInfo, SecretInfo, StoredSecret
+
+__all__ = ["SessionStorageStore"]
+
+
+class SessionStorageStore(ABC):
+    """Values and secrets: two namespaces of text by text for every session.
+
+    Keys, names, values and times to live reach a backend validated. ``ttl`` is in seconds: past it
+    the entry is absent from every verb at once; setting again without it clears it. Every verb is
+    atomic. A backend whose ``capabilities.durable`` is true is handed ciphertext for secrets.
+
+    Implementers: all verbs but ``stat_value`` are abstract; a backend that does not
+    outlive the process needs neither ``scan_secrets`` nor ``swap_secret``.
+    """
+
+    capabilities: Capabilities = Capabilities()
+
+    @abstractmethod
+    async def set_value(  # noqa: PLR0913 - each is one option of one verb
+        self,
+        session_id: UUID,
+        key: str,
+        value: str,
+        *,
+        ttl: float | None = None,
+        if_revision: str | None = None,
+        if_absent: bool = False,
+    ) -> None:
+        """Set a value; ``created_at`` survives an update.
+
+        With ``if_revision`` the current revision must be that one, with ``if_absent`` nothing may
+        be there: otherwise ``RevisionConflictError``, and nothing is written.
+        """
+
+    @abstractmethod
+    async def get_value(self, session_id: UUID, key: str) -> str | None:
+        """The value; ``None`` when absent (the empty value is not)."""
+
+    @abstractmethod
+    async def delete_value(self, session_id: UUID, key: str) -> bool:
+        """Remove a value; whether there was one."""
+
+    @abstractmethod
+    async def list_keys(self, session_id: UUID) -> list[KeyInfo]:
+        """Every key with its times and revision, sorted by key by code point."""
+
+    @abstractmethod
+    async def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> int:
+        """Add to an integer kept as decimal text, and return the sum; absent counts as 0.
+
+        Exact under any number of writers. A time to live stays. ``InvalidContentError``, and the
+        value stays, when it is no integer or the sum leaves 64 bits.
+        """
+
+    @abstractmethod
+    async def set_secret(self, session_id: UUID, name: str, value: str, *, ttl: float | None = None) -> None:
+        """Set a secret; ``created_at`` survives an update."""
+
+    @abstractmethod
+    async def get_secret(self, session_id: UUID, name: str) -> str | None:
+        """The secret; ``None`` when absent."""
+
+    @abstractmethod
+    async def delete_secret(self, session_id: UUID, name: str) -> bool:
+        """Remove a secret; whether there was one."""
+
+    @abstractmethod
+    async def list_secrets(self, session_id: UUID) -> list[SecretInfo]:
+        """Names and times, never values, sorted by name by code point."""
+
+    @abstractmethod
+    async def purge_session(self, session_id: UUID) -> bool:
+        """Remove every value and secret of the session; whether there was anything."""
+
+    async def stat_value(self, session_id: UUID, key: str) -> KeyInfo | None:
+        """A key's times and revision; ``None`` when absent.
+
+        To update a value without losing somebody else's: take the revision here first, then
+        ``get_value``, then ``set_value(..., if_revision=)``.
+        """
+        return next((info for info in await self.list_keys(session_id) if info.key == key), None)
+
+    async def scan_secrets(
+        self, *, after: tuple[UUID, str] | None = None, limit: int = 100
+    ) -> list[StoredSecret]:
+        """Stored secrets of all sessions that follow ``after``, ordered by session id, then name.
+
+        For key rotation, and so only of durable backends. ``[]`` when there are no more.
+        """
+        del after, limit
+        return []
+
+    async def swap_secret(self, session_id: UUID, name: str, expected: str, replacement: str) -> bool:
+        """Replace a stored ciphertext if it is still ``expected``; times and time to live stay.
+
+        ``False``, and nothing written, when it is absent or another. For key rotation.
+        """
+        del session_id, name, expected, replacement
+        return False
+
+    async def close(self) -> None:
+        """Release what this object holds. Called once, when the store closes."""

@@ -1,0 +1,70 @@
+"""What happens around a call: the shape of a middleware, and how a chain of them is built."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+__all__ = ["Call", "Middleware", "Verb", "assemble", "verbs_of", "wrap_all"]
+
+Call = Callable[..., Coroutine[Any, Any, Any]]
+"""A verb as it is called: ``await call(session_id, ...)`` with the interface's own arguments."""
+
+_NO_VERBS = {"close"}
+
+
+class Verb(msgspec.Struct, frozen=True):
+    """A verb of an open store: its name, its role, the backend behind it, its parameters' names."""
+
+    name: str
+    role: str
+    backend: str
+    parameters: tuple[str, ...]
+
+
+class Middleware:
+    """Something around calls. The chain is built once, when the store opens."""
+
+    def wrap(self, verb: Verb, call: Call) -> Call:
+        """What is called instead of ``call``; return ``call`` itself to leave this verb alone.
+
+        Arguments arrive validated and canonical, secrets for a durable backend as ciphertext. The
+        replacement takes what the verb takes::
+
+            async def counted(*args, **kwargs):
+                self.calls[verb.name] += 1
+                return await call(*args, **kwargs)
+        """
+        del verb
+        return call
+
+
+T = TypeVar("T")
+
+
+def verbs_of(interface: type, role: str, backend: str) -> list[Verb]:
+    """The verbs of an interface: its public coroutine methods, in the order of the class."""
+    return [
+        Verb(name, role, backend, tuple(inspect.signature(member).parameters)[1:])
+        for name, member in vars(interface).items()
+        if inspect.iscoroutinefunction(member) and not name.startswith("_") and name not in _NO_VERBS
+    ]
+
+
+def wrap_all(verb: Verb, call: Call, layers: Iterable[Middleware]) -> Call:
+    """``call`` with all layers around it, the first one outermost."""
+    for layer in reversed(list(layers)):
+        call = layer.wrap(verb, call)
+    return call
+
+
+def assemble(interface: type[T], backend: object, calls: Mapping[str, Call]) -> T:
+    """An object of the interface whose verbs are these calls."""
+    members: dict[str, object] = {name: staticmethod(call) for name, call in calls.items()}
+    members["capabilities"] = getattr(backend, "capabilities", None)
+    members["__doc__"] = interface.__doc__
+    members["__slots__"] = ()
+    return cast("T", type(interface.__name__, (interface,), members)())

@@ -1,0 +1,179 @@
+"""The outermost layer: one structured event a call, and every failure a typed one (contract §7.2, §8).
+
+Only the fields in ``_FIELDS`` are ever logged. Content, values and secrets are not among them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from everstore.errors import BackendError, EverstoreError, StoreClosedError, code_of
+from everstore.models import InitialFile, Session
+
+if TYPE_CHECKING:
+    from everstore.middleware.base import Call, Verb
+
+__all__ = ["CallLog", "EventLog"]
+
+_FIELDS = frozenset({"session_id", "path", "source", "destination", "key", "name", "pattern", "path_pattern"})
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_LONGEST = 1024  # characters of a field: a refused path may be of any length
+
+
+class EventLog:
+    """Where events go: to the host's structlog configuration when there is one, else to stderr.
+
+    The host's configuration is taken as it is when the first event after it comes up.
+    """
+
+    def __init__(self, level: str, log_format: str) -> None:
+        """``level`` and ``log_format`` count only while the host has configured nothing."""
+        self._threshold = _LEVELS[level]
+        self._format = log_format
+        self._host: Any = None
+
+    @property
+    def debug_by_default(self) -> bool:
+        """Whether debug events go to stderr when the host has configured nothing."""
+        return self._threshold <= _LEVELS["debug"]
+
+    def wants(self, level: str) -> bool:
+        """Whether an event of this level would go anywhere."""
+        if not structlog.is_configured():
+            return _LEVELS[level] >= self._threshold
+        host = self._host_logger()
+        # structlog's own filtering loggers and those around the standard library name it differently.
+        enabled = getattr(host, "is_enabled_for", None) or getattr(host, "isEnabledFor", None)
+        return bool(enabled(_LEVELS[level])) if callable(enabled) else True
+
+    def emit(self, level: str, event: str, fields: dict[str, object]) -> None:
+        """Write one event."""
+        logger = self._host_logger() if structlog.is_configured() else self._own_logger()
+        getattr(logger, level)(event, **fields)
+
+    def _host_logger(self) -> Any:  # noqa: ANN401 - the host's wrapper class is its own
+        if self._host is None:
+            self._host = structlog.get_logger("everstore").bind()
+        return self._host
+
+    def _own_logger(self) -> Any:  # noqa: ANN401
+        # Made for each event: rare, and stderr may have been replaced since the last one.
+        renderer: Any = structlog.processors.JSONRenderer()
+        if self._format == "console":
+            renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        return structlog.wrap_logger(
+            structlog.PrintLogger(sys.stderr),
+            processors=[
+                structlog.contextvars.merge_contextvars,
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                renderer,
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(self._threshold),
+        )
+
+
+class CallLog:
+    """Puts the outermost layer around verbs: closed, failed, refused or done, each is told once."""
+
+    def __init__(self, events: EventLog) -> None:
+        """Events go to ``events``; ``closed`` refuses every further call."""
+        self._events = events
+        self.closed = False
+
+    def wrap(self, verb: Verb, guarded: Call) -> Call:
+        """``guarded`` (which checks at once and returns the coroutine to await) as the host calls it."""
+        log_debug = self._events.debug_by_default
+        is_configured = structlog.is_configured
+
+        async def logged(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - each verb has its own signature
+            started = perf_counter_ns()
+            try:
+                if self.closed:
+                    raise StoreClosedError(f"{verb.name}: the store is closed")  # noqa: TRY301
+                answer = await guarded(*args, **kwargs)
+            except BaseException as error:
+                raised = self._failed(verb, started, args, kwargs, error)
+                if raised is error:
+                    raise
+                raise raised from error
+            if log_debug or is_configured():
+                self._succeeded(verb, started, args, kwargs, answer)
+            return answer
+
+        return logged
+
+    def _succeeded(
+        self, verb: Verb, started: int, args: tuple[object, ...], kwargs: dict[str, object], answer: object
+    ) -> None:
+        if self._events.wants("debug"):
+            fields = _fields(verb, started, args, kwargs)
+            size = _size_of(verb, args, kwargs, answer)
+            if size is not None:
+                fields["bytes"] = size
+            self._events.emit("debug", "everstore.call", {**fields, "outcome": "ok"})
+
+    def _failed(
+        self, verb: Verb, started: int, args: tuple[object, ...], kwargs: dict[str, object], error: BaseException
+    ) -> BaseException:
+        """Log a failure; the error to raise in its place, which is itself unless a driver threw it."""
+        if isinstance(error, asyncio.CancelledError):
+            level, outcome = "debug", "cancelled"
+        elif isinstance(error, EverstoreError) and not isinstance(error, BackendError):
+            level, outcome = "warning", "refused"
+        else:
+            level, outcome = "error", "failed"
+        if outcome == "failed" and isinstance(error, Exception) and not isinstance(error, EverstoreError):
+            if error.__traceback__ is not None and _is_wrong_call(error):
+                return error
+            # The driver's words may hold values: they stay in the cause, and out of the message.
+            message = f"{verb.backend}: {verb.name} failed with {type(error).__name__}"
+            error = BackendError(message, backend=verb.backend, verb=verb.name)
+        if self._events.wants(level):
+            fields = {**_fields(verb, started, args, kwargs), "outcome": outcome}
+            if outcome != "cancelled":
+                fields["error_code"] = code_of(error)
+            self._events.emit(level, "everstore.call", fields)
+        return error
+
+
+def _is_wrong_call(error: Exception) -> bool:
+    """Whether the caller got the signature wrong: a ``TypeError`` from the call, not from inside it."""
+    trace = error.__traceback__
+    return isinstance(error, TypeError) and trace is not None and trace.tb_next is None
+
+
+def _fields(verb: Verb, started: int, args: tuple[object, ...], kwargs: dict[str, object]) -> dict[str, object]:
+    duration = (perf_counter_ns() - started) / 1e6
+    fields: dict[str, object] = {"verb": verb.name, "backend": verb.backend, "duration_ms": round(duration, 3)}
+    for name, value in (*zip(verb.parameters, args, strict=False), *kwargs.items()):
+        if isinstance(value, InitialFile):
+            fields["path"] = _shown(value.path)
+        elif isinstance(value, Session):
+            fields["session_id"] = str(value.id)
+        elif name in _FIELDS and value is not None:
+            fields[name] = _shown(value)
+    return fields
+
+
+def _shown(value: object) -> str:
+    text = value if isinstance(value, str) else str(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def _size_of(
+    verb: Verb, args: tuple[object, ...], kwargs: dict[str, object], answer: object
+) -> int | None:
+    """Bytes read or written, where a verb moves any; of secrets not even that is told."""
+    size = getattr(answer, "size_bytes", None)
+    if isinstance(size, int):
+        return size
+    if "secret" in verb.name:
+        return None
+    value = answer if isinstance(answer, str) else dict(zip(verb.parameters, args, strict=False), **kwargs).get("value")
+    return len(value.encode()) if isinstance(value, str) else None

@@ -1,0 +1,255 @@
+"""The records that verbs take and answer with.
+
+All are immutable, so a backend may hand out the very object it keeps. Times, ids and revisions are
+kept as integers, which every storage can hold, and become ``datetime``, ``UUID`` and text when they
+are looked at: building a record costs a tenth of building those.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Literal, Self
+
+import msgspec
+
+__all__ = [
+    "Encoding",
+    "FileInfo",
+    "FileLines",
+    "FileStat",
+    "GrepMatch",
+    "InitialFile",
+    "KeyInfo",
+    "NumberedLine",
+    "SecretInfo",
+    "Session",
+    "SessionFile",
+    "StoredSecret",
+    "new_session_id",
+    "root_of",
+    "to_dict",
+]
+
+Encoding = Literal["text", "base64"]
+"""How ``content`` is written: the text itself, or standard base64 of the bytes."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LOW_62 = (1 << 62) - 1
+
+
+def _datetime(nanoseconds: int) -> datetime:
+    # Integer arithmetic: a float of seconds cannot hold today's date in microseconds exactly.
+    return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
+
+
+def _uuid7(nanoseconds: int, random_a: int, random_b: int) -> uuid.UUID:
+    """A version 7 UUID (RFC 9562 §5.7): 48 bits of milliseconds, then 12 and 62 free bits."""
+    milliseconds = nanoseconds // 1_000_000 & 0xFFFF_FFFF_FFFF
+    return uuid.UUID(
+        int=milliseconds << 80 | 7 << 76 | (random_a & 0xFFF) << 64 | 2 << 62 | random_b & _LOW_62
+    )
+
+
+def new_session_id() -> uuid.UUID:
+    """A fresh version 7 UUID: unguessable, and sorting by time of creation (to the millisecond)."""
+    return _uuid7(time.time_ns(), secrets.randbits(12), secrets.randbits(62))
+
+
+class _Stamped(msgspec.Struct, frozen=True, gc=False):
+    """What every stored thing carries.
+
+    ``version`` is unique among all versions the thing's place ever had; ``created_ns`` and
+    ``updated_ns`` are nanoseconds since 1970 in UTC.
+    """
+
+    version: int
+    created_ns: int
+    updated_ns: int
+
+    @property
+    def revision(self) -> str:
+        """Opaque text that changes with every write and never repeats for this path or key (§4.1)."""
+        return format(self.version, "x")
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was first written, in UTC; an overwrite keeps it."""
+        return _datetime(self.created_ns)
+
+    @property
+    def updated_at(self) -> datetime:
+        """When it was last written, in UTC."""
+        return _datetime(self.updated_ns)
+
+
+class _Entry(_Stamped, frozen=True, gc=False):
+    """What a file and a directory have in common. ``serial`` is unique within the session."""
+
+    session_id: uuid.UUID
+    path: str
+    serial: int
+    size_bytes: int
+    is_readonly: bool
+
+    @property
+    def id(self) -> uuid.UUID:
+        """The entry's identity (UUID version 7), kept by overwrites and moves, new for a copy.
+
+        It is made of the time of creation, the session and the serial: nothing to store, and two
+        entries of a session, whose serials differ, never share one.
+        """
+        return _uuid7(self.created_ns, self.serial >> 62, self.session_id.int ^ self.serial)
+
+    @property
+    def name(self) -> str:
+        """The last segment of the path; ``/`` for the root."""
+        return self.path.rpartition("/")[2] or "/"
+
+
+class SessionFile(_Entry, frozen=True, gc=False):
+    """A file with its content, or a directory with ``content=None`` (§3.1)."""
+
+    content: str | None
+    encoding: Encoding = "text"
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether this is a directory."""
+        return self.content is None
+
+    def info(self) -> FileInfo:
+        """The same entry as a listing shows it, without its content."""
+        return FileInfo(
+            self.version, self.created_ns, self.updated_ns, self.session_id, self.path,
+            self.serial, self.size_bytes, self.is_readonly, self.content is None,
+        )  # fmt: skip
+
+    def stat(self) -> FileStat:
+        """The same entry as ``stat_file`` shows it, without its content."""
+        return FileStat(
+            self.version, self.created_ns, self.updated_ns, self.session_id, self.path,
+            self.serial, self.size_bytes, self.is_readonly, self.content is None,
+        )  # fmt: skip
+
+
+def root_of(session_id: uuid.UUID) -> SessionFile:
+    """The root directory of a session: always there, as old as the session's id, never changed."""
+    born_ns = (session_id.int >> 80) * 1_000_000 if session_id.version == 7 else 0
+    return SessionFile(0, born_ns, born_ns, session_id, "/", 0, 0, is_readonly=False, content=None)
+
+
+class FileInfo(_Entry, frozen=True, gc=False):
+    """One line of a directory listing."""
+
+    is_directory: bool
+
+
+class FileStat(FileInfo, frozen=True, gc=False):
+    """What ``stat_file`` answers."""
+
+
+class InitialFile(msgspec.Struct, frozen=True, gc=False):
+    """A file that trusted host code puts into a session, perhaps read-only (§3.9)."""
+
+    path: str
+    content: str
+    encoding: Encoding = "text"
+    is_readonly: bool = False
+
+
+class GrepMatch(msgspec.Struct, frozen=True, gc=False):
+    """One matching line: its number from 1, its text without the line end, and its neighbours."""
+
+    path: str
+    line_number: int
+    line: str
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+class NumberedLine(msgspec.Struct, frozen=True, gc=False):
+    """A line and its number, from 1."""
+
+    number: int
+    text: str
+
+
+class FileLines(msgspec.Struct, frozen=True, gc=False):
+    """Some lines of a file, whether more follow, and the revision they were read from."""
+
+    path: str
+    lines: tuple[NumberedLine, ...]
+    has_more: bool
+    revision: str
+
+
+class _Expiring(_Stamped, frozen=True, gc=False):
+    @property
+    def expires_at(self) -> datetime | None:
+        """When it will be absent, in UTC; ``None`` when it stays."""
+        expires_ns: int | None = getattr(self, "expires_ns", None)
+        return None if expires_ns is None else _datetime(expires_ns)
+
+
+class KeyInfo(_Expiring, frozen=True, gc=False):
+    """A key of the session, without its value."""
+
+    key: str
+    expires_ns: int | None = None
+
+
+class SecretInfo(_Expiring, frozen=True, gc=False):
+    """A secret's name and times; never its value (§6.2)."""
+
+    name: str
+    expires_ns: int | None = None
+
+
+class StoredSecret(msgspec.Struct, frozen=True, gc=False):
+    """A secret as a durable backend keeps it: its place and its ciphertext. For key rotation."""
+
+    session_id: uuid.UUID
+    name: str
+    ciphertext: str
+
+
+class Session(msgspec.Struct, frozen=True, gc=False):
+    """A session's record. The id and the times are made when they are not given."""
+
+    id: uuid.UUID = msgspec.field(default_factory=new_session_id)
+    title: str | None = None
+    created_ns: int = msgspec.field(default_factory=time.time_ns)
+    updated_ns: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.updated_ns:
+            msgspec.structs.force_setattr(self, "updated_ns", self.created_ns)
+
+    @property
+    def created_at(self) -> datetime:
+        """When the session was created, in UTC."""
+        return _datetime(self.created_ns)
+
+    @property
+    def updated_at(self) -> datetime:
+        """When the record last changed, in UTC."""
+        return _datetime(self.updated_ns)
+
+    def retitled(self, title: str, now_ns: int) -> Self:
+        """The record with another title; ``updated_at`` moves, and never backwards."""
+        return msgspec.structs.replace(self, title=title, updated_ns=max(now_ns, self.updated_ns + 1000))
+
+
+_RAW = {"version", "serial", "created_ns", "updated_ns", "expires_ns"}
+_DERIVED = ("id", "name", "is_directory", "revision", "created_at", "updated_at", "expires_at")
+
+
+def to_dict(record: msgspec.Struct) -> dict[str, object]:
+    """A record as its users see it, ready for JSON: ids as text, times in ISO 8601."""
+    public = {name: getattr(record, name) for name in record.__struct_fields__ if name not in _RAW}
+    public |= {name: getattr(record, name) for name in _DERIVED if hasattr(record, name)}
+    builtins: dict[str, object] = msgspec.to_builtins(public)
+    return builtins

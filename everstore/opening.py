@@ -1,0 +1,171 @@
+"""How a store is put together: settings, then plugins, then the layers around every verb."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from everstore.context import PluginContext
+from everstore.errors import BackendError, EverstoreError, SettingsError
+from everstore.interfaces import SessionFileSystem, SessionFileSystemFactory, SessionStorageStore, SessionStore
+from everstore.middleware.base import Call, Middleware, Verb, assemble, verbs_of, wrap_all
+from everstore.middleware.logging import CallLog, EventLog
+from everstore.middleware.validation import FileSystemGuard, SessionStoreGuard, StorageGuard
+from everstore.plugins import Plugin, Plugins
+from everstore.settings import (
+    EverstoreSettings,
+    Origin,
+    PluginSettings,
+    check_names,
+    load,
+    setting_names,
+    split_keywords,
+)
+from everstore.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pydantic_settings import BaseSettings
+
+__all__ = ["Configuration", "build", "configure"]
+
+T = TypeVar("T", SessionFileSystem, SessionStorageStore, SessionStore)
+
+
+class Configuration:
+    """What is in force: the settings, the plugins that they name, and where each value came from."""
+
+    def __init__(self, keywords: Mapping[str, Any]) -> None:
+        """Read every source; ``SettingsError``, ``UnknownBackendError`` or ``PluginError`` when one is wrong."""
+        core = {f.lower() for f in setting_names(EverstoreSettings, "")} | set(EverstoreSettings.model_fields)
+        own = {name: value for name, value in keywords.items() if name in core}
+        self.settings, self.origins = load(EverstoreSettings, own)
+        self.installed = Plugins(self.settings.disabled_plugins)
+        self.roles = {
+            "file_system": self.settings.plugin_of("file_system"),
+            "storage": self.settings.plugin_of("storage"),
+            "sessions": self.settings.plugin_of("sessions"),
+        }
+        names = dict.fromkeys([*self.settings.middleware, *self.roles.values()])
+        self.plugins: dict[str, Plugin] = {name: self.installed.load(name) for name in names}
+        self.plugin_settings: dict[str, PluginSettings | None] = dict.fromkeys(names)
+        self._load_plugin_settings(keywords)
+
+    def _load_plugin_settings(self, keywords: Mapping[str, Any]) -> None:
+        plugin_models = {name: plugin.settings_model() for name, plugin in self.plugins.items()}
+        models: dict[str, type[BaseSettings]] = {"": EverstoreSettings}
+        models |= {name: model for name, model in plugin_models.items() if model is not None}
+        check_names(list(models.values()), self.installed.names)
+        split = split_keywords(keywords, models)
+        for name, model in plugin_models.items():
+            if model is not None:
+                self.plugin_settings[name], origins = load(model, split[name])
+                self.origins += origins
+
+
+def configure(keywords: Mapping[str, Any]) -> Configuration:
+    """The configuration that these keywords, the environment and the settings files make."""
+    return Configuration(keywords)
+
+
+async def build(configuration: Configuration, provided: Sequence[object]) -> Store:
+    """The store that a configuration describes; nothing stays open when it cannot be built."""
+    settings = configuration.settings
+    events = EventLog(settings.log_level, settings.log_format)
+    log = CallLog(events)
+    async with AsyncExitStack() as resources:
+        by_type = {type(value): value for value in provided}
+        if len(by_type) != len(provided):
+            raise SettingsError("open_store() was given two values of one type; plugins find them by type")
+        contexts = {
+            name: PluginContext(name, configuration.plugin_settings[name], settings.limits, by_type, resources)
+            for name in configuration.plugins
+        }
+        builder = _Builder(configuration, contexts, resources, log)
+        store = await builder.store(events)
+        builder.keep(resources.pop_all())
+    return store
+
+
+class _Builder:
+    def __init__(
+        self,
+        configuration: Configuration,
+        contexts: dict[str, PluginContext],
+        resources: AsyncExitStack,
+        log: CallLog,
+    ) -> None:
+        self._configuration = configuration
+        self._contexts = contexts
+        self._resources = resources
+        self._log = log
+        self._kept: AsyncExitStack | None = None
+        self._layers: list[Middleware] = []
+
+    def keep(self, resources: AsyncExitStack) -> None:
+        """What the store closes when it closes."""
+        self._kept = resources
+
+    async def store(self, events: EventLog) -> Store:
+        limits = self._configuration.settings.limits
+        file_system = await self._backend("file_system", SessionFileSystem)
+        storage = await self._backend("storage", SessionStorageStore)
+        sessions = await self._backend("sessions", SessionStore)
+        for name, plugin in self._configuration.plugins.items():
+            self._layers += await _told(name, plugin.middleware(self._contexts[name]))
+        roles = self._configuration.roles
+        store = Store(
+            self._face("file_system", SessionFileSystem, file_system, lambda inner: FileSystemGuard(inner, limits)),
+            self._face("storage", SessionStorageStore, storage, lambda inner: StorageGuard(inner, limits)),
+            self._face("sessions", SessionStore, sessions, lambda inner: SessionStoreGuard(inner, limits)),
+            roles,
+            lambda: self._close(events),
+        )
+        if events.wants("info"):
+            events.emit("info", "everstore.open", dict(roles))
+        return store
+
+    async def _backend(self, role: str, interface: type[T]) -> T:
+        name = self._configuration.roles[role]
+        context = self._contexts[name]
+        made = await _told(name, self._configuration.plugins[name].make(role, context))
+        if isinstance(made, SessionFileSystemFactory):
+            made = await _told(name, made.create_session_file_system(context))
+        if not isinstance(made, interface):
+            raise SettingsError(f"plugin {name!r} gave a {type(made).__name__} where a {interface.__name__} is wanted")
+        self._resources.push_async_callback(made.close)
+        return made
+
+    def _face(self, role: str, interface: type[T], backend: T, guard: Callable[[T], T]) -> T:
+        """The backend as the host sees it: logged, guarded, with every middleware around it."""
+        verbs = verbs_of(interface, role, self._configuration.roles[role])
+        guarded = guard(self._wrapped(interface, backend, verbs))
+        return assemble(
+            interface, backend, {verb.name: self._log.wrap(verb, getattr(guarded, verb.name)) for verb in verbs}
+        )
+
+    def _wrapped(self, interface: type[T], backend: T, verbs: list[Verb]) -> T:
+        calls: dict[str, Call] = {verb.name: getattr(backend, verb.name) for verb in verbs}
+        wrapped = {verb.name: wrap_all(verb, calls[verb.name], self._layers) for verb in verbs}
+        return backend if wrapped == calls else assemble(interface, backend, wrapped)
+
+    async def _close(self, events: EventLog) -> None:
+        if self._log.closed:
+            return
+        self._log.closed = True
+        if self._kept is not None:
+            await self._kept.aclose()
+        if events.wants("info"):
+            events.emit("info", "everstore.close", dict(self._configuration.roles))
+
+
+async def _told(plugin: str, work: Any) -> Any:  # noqa: ANN401 - each hook has its own type
+    """Await a plugin's work at opening; whatever it throws becomes one of ours."""
+    try:
+        return await work
+    except EverstoreError:
+        raise
+    except Exception as error:
+        message = f"backend {plugin!r} could not be opened: {type(error).__name__}"
+        raise BackendError(message, backend=plugin) from error

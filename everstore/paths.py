@@ -1,0 +1,108 @@
+"""The one normaliser of paths, and the one parser of session ids (contract §1.1, §2)."""
+
+from __future__ import annotations
+
+import re
+from uuid import UUID
+
+from everstore.errors import InvalidPathError, InvalidSessionIdError
+
+__all__ = ["MAX_PATH_BYTES", "MAX_SEGMENT_BYTES", "normalize_path", "parent_of", "parents_of", "parse_session_id"]
+
+MAX_SEGMENT_BYTES = 255
+MAX_PATH_BYTES = 4096
+
+_CONTROL = re.compile(r"[\x00-\x1f]")
+_SESSION_TEXT = re.compile(r"(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|session_[0-9a-fA-F]{32})")
+
+
+def normalize_path(path: str) -> str:
+    """The canonical form of a path as callers spell it.
+
+    Absolute, ``/``-separated, without empty or ``.`` segments or a trailing slash; the root is
+    ``/``. A leading ``/workspace`` is an alias of the root. Normalising twice changes nothing.
+    ``InvalidPathError`` for what §2.2 and §2.3 refuse.
+    """
+    try:
+        return _canonical[path]
+    except TypeError:  # not hashable, so no text
+        raise _refused(path, "a path is text") from None
+
+
+class _Canonical(dict[str, str]):
+    """Spellings seen lately; an agent names the same few files over and over."""
+
+    MOST = 4096
+    LONGEST = 256  # characters: what is kept stays below a few MiB whatever callers send
+
+    def __missing__(self, path: str) -> str:
+        canonical = _normalize(path)
+        if len(path) <= self.LONGEST:
+            if len(self) >= self.MOST:
+                self.clear()
+            self[path] = canonical
+        return canonical
+
+
+_canonical = _Canonical()
+
+
+def _normalize(path: object) -> str:
+    if not isinstance(path, str):
+        raise _refused(path, "a path is text")
+    try:
+        size = len(path) if path.isascii() else len(path.encode())
+    except UnicodeEncodeError:
+        raise _refused(path, "a lone surrogate") from None
+    if _CONTROL.search(path):
+        raise _refused(path, "a control character")
+    segments = [segment for segment in path.split("/") if segment not in {"", "."}]
+    if segments and segments[0] == "workspace" and path.startswith("/"):
+        del segments[0]
+    if segments and segments[0] == "workspace":
+        raise _refused(path, "'/workspace' is the root itself, so nothing in it can be called 'workspace'")
+    if ".." in segments:
+        raise _refused(path, "a '..' segment")
+    if size > MAX_SEGMENT_BYTES:
+        _check_sizes(path, segments)
+    return "/" + "/".join(segments)
+
+
+def _check_sizes(path: str, segments: list[str]) -> None:
+    sizes = [len(segment.encode()) for segment in segments]
+    if max(sizes, default=0) > MAX_SEGMENT_BYTES:
+        raise _refused(path, f"a segment of more than {MAX_SEGMENT_BYTES} bytes")
+    if sum(sizes) + len(sizes) > MAX_PATH_BYTES:
+        raise _refused(path, f"more than {MAX_PATH_BYTES} bytes")
+
+
+def _refused(path: object, reason: str) -> InvalidPathError:
+    shown = repr(path)
+    shown = shown if len(shown) <= 100 else shown[:97] + "..."
+    return InvalidPathError(f"path {shown} refused: {reason}", path=path, reason=reason)
+
+
+def parent_of(path: str) -> str:
+    """The parent of a canonical path; the root's parent is the root."""
+    return path.rpartition("/")[0] or "/"
+
+
+def parents_of(path: str) -> list[str]:
+    """The proper parents of a canonical path without the root, nearest the root first."""
+    parents = []
+    end = path.find("/", 1)
+    while end != -1:
+        parents.append(path[:end])
+        end = path.find("/", end + 1)
+    return parents
+
+
+def parse_session_id(text: str) -> UUID:
+    """The session id that a text from outside (command line, environment) names.
+
+    Canonical UUID text or ``session_<32 hex>``; anything else is ``InvalidSessionIdError``.
+    """
+    if not isinstance(text, str) or not _SESSION_TEXT.fullmatch(text):
+        message = "a session id is written as a UUID (8-4-4-4-12 hex digits) or as session_<32 hex digits>"
+        raise InvalidSessionIdError(f"{message}, not {text!r:.100}")
+    return UUID(text.removeprefix("session_"))

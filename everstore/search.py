@@ -1,0 +1,373 @@
+"""The one matching engine: lines, literals, RE2 and globs (contract §5).
+
+Every backend's answers come from here, so they agree to the last line number. A whole stretch of
+text is searched first, and taken apart into lines only where there is a hit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+from everstore.errors import InvalidArgumentError, InvalidPatternError
+from everstore.models import FileLines, GrepMatch, NumberedLine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+
+    from everstore.models import SessionFile
+
+__all__ = ["Query", "compile_glob", "compile_path_pattern", "lines_of"]
+
+_SLICE_SECONDS = 0.002  # how long a search may hold the event loop
+_STRETCH = 1 << 18  # characters searched at once: well under a slice for every kind of pattern
+_SPECIAL = re.compile(r"[*?\[]")
+# What would mean something else in a stretch of several lines than in each line by itself.
+_ONE_LINE_ONLY = re.compile(r"\\[AzCQ]|\(\?[a-zA-Z]*-[a-zA-Z]*m")
+
+
+def compile_path_pattern(pattern: str | None) -> Callable[[str], bool]:
+    """Which canonical paths a grep's ``path_pattern`` selects (§5.3): a substring, or a glob."""
+    if pattern is None:
+        return lambda _path: True
+    if _SPECIAL.search(pattern):
+        return compile_glob(pattern)
+    part = _without_workspace(_checked(pattern))
+    return lambda path: part in path
+
+
+def compile_glob(pattern: str) -> Callable[[str], bool]:
+    """Which canonical paths a glob selects (§5.3).
+
+    ``*`` and ``?`` stay within a segment, ``**`` crosses them, ``[a-z]`` and ``[!a-z]`` are one
+    character of a segment; a ``[`` that nothing closes is itself. A pattern without ``/`` matches
+    the last segment at any depth. Linear in time, whatever the pattern.
+    """
+    pattern = _without_workspace(_checked(pattern))
+    anchored = "/" in pattern
+    body = _translate(pattern.removeprefix("/"))
+    matcher = _compile_re2(f"/{body}" if anchored else f"(?:.*/){body}", dot_matches_newline=True)
+    matches: Callable[[bytes], object] = matcher.fullmatch
+    return lambda path: matches(path.encode()) is not None
+
+
+def _without_workspace(pattern: str) -> str:
+    if pattern == "/workspace":
+        return "/"
+    return pattern.removeprefix("/workspace") if pattern.startswith("/workspace/") else pattern
+
+
+def _translate(pattern: str) -> str:
+    out: list[str] = []
+    at = 0
+    while at < len(pattern):
+        if pattern.startswith("**/", at) and (at == 0 or pattern[at - 1] == "/"):
+            out.append("(?:.*/)?")
+            at += 3
+        elif pattern.startswith("**", at):
+            out.append(".*")
+            at += 2
+        elif pattern[at] == "[" and (end := _class_end(pattern, at)) != -1:
+            out.append(_translate_class(pattern[at + 1 : end]))
+            at = end + 1
+        else:
+            out.append({"*": "[^/]*", "?": "[^/]"}.get(pattern[at]) or re.escape(pattern[at]))
+            at += 1
+    return "".join(out)
+
+
+def _class_end(pattern: str, start: int) -> int:
+    # A ']' that comes first is a member of the class.
+    first = start + 2 if pattern[start + 1 : start + 2] in {"!", "^"} else start + 1
+    return pattern.find("]", first + 1)
+
+
+def _translate_class(members: str) -> str:
+    negated = members[0] in "!^"
+    codes = [ord(character) for character in (members[1:] if negated else members)]
+    ranges: list[tuple[int, int]] = []
+    while codes:
+        if len(codes) > 2 and codes[1] == ord("-"):
+            ranges.append((codes[0], codes[2]))
+            del codes[:3]
+        else:
+            ranges.append((codes[0], codes[0]))
+            del codes[0]
+    slash = ord("/")  # no class crosses a segment
+    if negated:
+        ranges.append((slash, slash))
+    else:
+        ranges = [part for low, high in ranges for part in ((low, min(high, slash - 1)), (max(low, slash + 1), high))]
+    inside = "".join(f"\\x{{{low:x}}}-\\x{{{high:x}}}" for low, high in ranges if low <= high)
+    if negated:
+        return f"[^{inside}]"
+    return f"[{inside}]" if inside else "[^\\x00-\\x{10ffff}]"
+
+
+def _checked(pattern: str) -> str:
+    if not isinstance(pattern, str):
+        raise InvalidPatternError(f"a pattern is text (str), not {type(pattern).__name__}", pattern=str(pattern))
+    try:
+        pattern.encode()
+    except UnicodeEncodeError:
+        raise InvalidPatternError("the pattern holds a lone surrogate", pattern=pattern) from None
+    return pattern
+
+
+def _compile_re2(
+    pattern: str,
+    *,
+    literal: bool = False,
+    ignore_case: bool = False,
+    never_newline: bool = False,
+    dot_matches_newline: bool = False,
+) -> Any:  # noqa: ANN401 - the package has no types
+    import re2  # noqa: PLC0415 - 7 ms that only a search needs
+
+    options = re2.Options()
+    options.log_errors = False
+    options.literal = literal
+    options.case_sensitive = not ignore_case
+    options.never_nl = never_newline
+    options.dot_nl = dot_matches_newline
+    try:
+        return re2.compile(pattern.encode(), options)
+    except re2.error as error:
+        reason = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else error
+        raise InvalidPatternError(f"not a regular expression in RE2 syntax: {reason}", pattern=pattern) from None
+
+
+def split_lines(text: str) -> list[str]:
+    r"""The lines of a text (§5.2): ``\n`` ends one, with one ``\r`` before it; nothing else does."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def lines_of(path: str, text: str, start: int, limit: int | None, revision: str) -> FileLines:
+    """Lines ``start`` and following of a text, at most ``limit``."""
+    at = 0
+    for _ in range(start - 1):
+        end = text.find("\n", at)
+        if end == -1:
+            at = len(text)
+            break
+        at = end + 1
+    lines: list[NumberedLine] = []
+    while at < len(text) and (limit is None or len(lines) < limit):
+        line, at = _line_at(text, at)
+        lines.append(NumberedLine(start + len(lines), line))
+    return FileLines(path, tuple(lines), has_more=at < len(text), revision=revision)
+
+
+def _line_at(text: str, start: int) -> tuple[str, int]:
+    """The line that starts here, and where the next one does."""
+    end = text.find("\n", start)
+    if end == -1:
+        return text[start:], len(text)
+    return text[start : end - 1 if text.startswith("\r", end - 1, end) and end > start else end], end + 1
+
+
+def _lines_after(text: str, offset: int, count: int) -> list[str]:
+    lines: list[str] = []
+    while len(lines) < count and offset < len(text):
+        line, offset = _line_at(text, offset)
+        lines.append(line)
+    return lines
+
+
+def _lines_before(text: str, offset: int, count: int) -> list[str]:
+    lines: list[str] = []
+    while len(lines) < count and offset > 0:
+        start = text.rfind("\n", 0, offset - 1) + 1
+        lines.append(_line_at(text, start)[0])
+        offset = start
+    return lines[::-1]
+
+
+class Query:
+    """One search under way: which files it selects, and the matches found so far.
+
+    Feed it the selected files in order of their paths, until ``add`` or ``run`` says that the limit
+    is reached. ``literal`` is what a matching text must contain exactly, for a backend that can
+    filter before it reads (``None`` when nothing is known).
+    """
+
+    def __init__(  # noqa: PLR0913 - the options of grep_files
+        self,
+        pattern: str,
+        path_pattern: str | None = None,
+        *,
+        regex: bool = False,
+        ignore_case: bool = False,
+        before: int = 0,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> None:
+        """Compile the patterns; ``InvalidPatternError`` when one is wrong."""
+        for name, value in (("before", before), ("after", after), ("limit", limit or 0)):
+            if not isinstance(value, int) or value < 0:
+                raise InvalidArgumentError(f"{name} is a number of lines, 0 or more, not {value!r:.50}")
+        _checked(pattern)
+        self.matches: list[GrepMatch] = []
+        self.selects = compile_path_pattern(path_pattern)
+        self._everything = path_pattern is None
+        self.literal = None if regex or ignore_case else pattern
+        self._before, self._after = before, after
+        self._limit = limit
+        self._line: Any = None
+        self._stretch: Any = None
+        if self.literal is None:
+            options: dict[str, bool] = {"literal": not regex, "ignore_case": ignore_case}
+            self._line = _compile_re2(pattern, **options)
+            if not regex:
+                self._stretch = _compile_re2(pattern, never_newline="\n" not in pattern, **options)
+            elif not _ONE_LINE_ONLY.search(pattern):
+                self._stretch = _compile_re2(f"(?m){pattern}", never_newline=True, **options)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the limit is reached."""
+        return self._limit is not None and len(self.matches) >= self._limit
+
+    async def run(self, files: Iterable[SessionFile]) -> list[GrepMatch]:
+        """Search the files, leaving the event loop free at least every few milliseconds."""
+        literal = self.literal
+        everything = self._everything
+        until = time.perf_counter() + _SLICE_SECONDS
+        for file in files:
+            text = file.content
+            if text is None or file.encoding != "text" or not (everything or self.selects(file.path)):
+                continue
+            if literal is None or len(text) > _STRETCH or literal in text:
+                if await self.add(file):
+                    break
+            if time.perf_counter() > until:
+                await asyncio.sleep(0)
+                until = time.perf_counter() + _SLICE_SECONDS
+        return self.matches
+
+    async def add(self, file: SessionFile) -> bool:
+        """Search one file without holding the event loop; whether the limit is reached."""
+        if file.content is None or file.encoding != "text" or self.is_full:
+            return self.is_full
+        scan = self._scan(file.path, file.content)
+        until = time.perf_counter() + _SLICE_SECONDS
+        answer: object = None
+        while True:
+            try:
+                work = scan.send(answer)
+            except StopIteration:
+                return self.is_full
+            answer = await asyncio.to_thread(work) if work else None
+            if time.perf_counter() > until:
+                await asyncio.sleep(0)
+                until = time.perf_counter() + _SLICE_SECONDS
+
+    def add_now(self, path: str, text: str) -> bool:
+        """Search one text at a stretch, for a backend's own thread; whether the limit is reached."""
+        if not self.is_full:
+            scan = self._scan(path, text)
+            answer: object = None
+            while True:
+                try:
+                    work = scan.send(answer)
+                except StopIteration:
+                    break
+                answer = work() if work else None
+        return self.is_full
+
+    def _scan(self, path: str, text: str) -> Generator[Callable[[], object] | None, object, None]:
+        """Add a text's matches; yields wherever the event loop may have a turn.
+
+        What it yields is ``None``, or work whose answer it wants: a line of many megabytes, that
+        RE2 searches without holding the interpreter's lock.
+        """
+        start, number = 0, 1
+        while start < len(text) and not self.is_full:
+            end = text.find("\n", start + _STRETCH) + 1 or len(text)
+            stretch = text[start:end].replace("\r\n", "\n")
+            # A '\r' that a cut would part from its '\n' cannot be: stretches end behind '\n'.
+            found = yield from self._hits(stretch)
+            for offset_lines, line in found:
+                if self.is_full:
+                    break
+                at = number + offset_lines
+                before, after = self._context(text, start, end, stretch, offset_lines)
+                self.matches.append(GrepMatch(path, at, line, before, after))
+            number += stretch.count("\n")
+            start = end
+            yield None
+
+    def _hits(self, stretch: str) -> Generator[Callable[[], object] | None, object, list[tuple[int, str]]]:
+        """The matching lines of a stretch, each with how many lines come before it."""
+        room = None if self._limit is None else self._limit - len(self.matches)
+        if self.literal is not None:
+            return (yield from self._literal_hits(stretch, self.literal, room))
+        if len(stretch) <= 2 * _STRETCH:
+            return self._regex_hits(stretch.encode(), room)
+        answer = yield lambda: self._regex_hits(stretch.encode(), room)
+        return cast("list[tuple[int, str]]", answer)
+
+    @staticmethod
+    def _literal_hits(
+        stretch: str, literal: str, room: int | None
+    ) -> Generator[None, object, list[tuple[int, str]]]:
+        hits: list[tuple[int, str]] = []
+        at = before = counted = 0
+        while at < len(stretch) and (room is None or len(hits) < room):
+            hit = stretch.find(literal, at, at + _STRETCH + len(literal))
+            if hit == -1:
+                at += _STRETCH + 1  # only a line longer than a stretch gets here twice
+                yield None
+                continue
+            start = stretch.rfind("\n", 0, hit) + 1
+            end = stretch.find("\n", hit)
+            end = len(stretch) if end == -1 else end
+            if start >= len(stretch):
+                break
+            before += stretch.count("\n", counted, start)
+            counted = start
+            line = stretch[start:end]
+            if literal in line:  # not when the literal itself holds a line end
+                hits.append((before, line))
+            at = end + 1
+        return hits
+
+    def _regex_hits(self, stretch: bytes, room: int | None) -> list[tuple[int, str]]:
+        hits: list[tuple[int, str]] = []
+        at = before = counted = 0
+        while at < len(stretch) and (room is None or len(hits) < room):
+            hit = at
+            if self._stretch is not None:
+                found = self._stretch.search(stretch, at)
+                if found is None:
+                    break
+                hit = found.start()
+            start = stretch.rfind(b"\n", 0, hit) + 1
+            end = stretch.find(b"\n", hit)
+            end = len(stretch) if end == -1 else end
+            if start >= len(stretch):
+                break
+            before += stretch.count(b"\n", counted, start)
+            counted = start
+            line = stretch[start:end]
+            if self._line.search(line) is not None:
+                hits.append((before, line.decode()))
+            at = end + 1
+        return hits
+
+    def _context(
+        self, text: str, start: int, end: int, stretch: str, index: int
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        if not self._before and not self._after:
+            return (), ()
+        lines = split_lines(stretch)
+        before = lines[max(0, index - self._before) : index]
+        after = lines[index + 1 : index + 1 + self._after]
+        before = _lines_before(text, start, self._before - len(before)) + before
+        after += _lines_after(text, end, self._after - len(after))
+        return tuple(before), tuple(after)

@@ -1,0 +1,204 @@
+"""The same verbs, bound to one session: for code that works in one session only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from uuid import UUID
+
+    from everstore.interfaces import SessionFileSystem, SessionStorageStore
+    from everstore.models import (
+        Encoding,
+        FileInfo,
+        FileLines,
+        FileStat,
+        GrepMatch,
+        InitialFile,
+        KeyInfo,
+        SecretInfo,
+        SessionFile,
+    )
+
+    T = TypeVar("T")
+    Answer = Coroutine[Any, Any, T]
+
+__all__ = ["BoundFiles", "BoundSession", "BoundStorage"]
+
+
+class BoundSession:
+    """One session of an open store: ``files`` and ``storage`` without the session id.
+
+    Making one touches no backend: a session needs no record (§1.2).
+    """
+
+    def __init__(self, session_id: UUID, file_system: SessionFileSystem, storage: SessionStorageStore) -> None:
+        """Made by ``Store.session``."""
+        self.id = session_id
+        self.files = BoundFiles(session_id, file_system)
+        self.storage = BoundStorage(session_id, storage)
+
+    def __repr__(self) -> str:
+        return f"BoundSession({str(self.id)!r})"
+
+
+class BoundFiles:
+    """The verbs of ``SessionFileSystem``, which documents them, for one session."""
+
+    def __init__(self, session_id: UUID, file_system: SessionFileSystem) -> None:
+        """Made by ``BoundSession``."""
+        self._id = session_id
+        self._files = file_system
+
+    def read_file(self, path: str) -> Answer[SessionFile | None]:
+        """See ``SessionFileSystem.read_file``."""
+        return self._files.read_file(self._id, path)
+
+    def write_file(
+        self,
+        path: str,
+        content: str,
+        encoding: Encoding = "text",
+        *,
+        if_revision: str | None = None,
+        if_absent: bool = False,
+    ) -> Answer[SessionFile]:
+        """See ``SessionFileSystem.write_file``."""
+        return self._files.write_file(
+            self._id, path, content, encoding, if_revision=if_revision, if_absent=if_absent
+        )
+
+    def write_file_if_content_matches(
+        self, path: str, expected_content: str, expected_encoding: Encoding, content: str, encoding: Encoding
+    ) -> Answer[SessionFile | None]:
+        """See ``SessionFileSystem.write_file_if_content_matches``."""
+        return self._files.write_file_if_content_matches(
+            self._id, path, expected_content, expected_encoding, content, encoding
+        )
+
+    def create_directory(self, path: str) -> Answer[FileInfo]:
+        """See ``SessionFileSystem.create_directory``."""
+        return self._files.create_directory(self._id, path)
+
+    def list_directory(self, path: str = "/") -> Answer[list[FileInfo]]:
+        """See ``SessionFileSystem.list_directory``."""
+        return self._files.list_directory(self._id, path)
+
+    def stat_file(self, path: str) -> Answer[FileStat | None]:
+        """See ``SessionFileSystem.stat_file``."""
+        return self._files.stat_file(self._id, path)
+
+    def delete_file(self, path: str, recursive: bool = False) -> Answer[bool]:  # noqa: FBT001, FBT002 - the ancestor's signature
+        """See ``SessionFileSystem.delete_file``."""
+        return self._files.delete_file(self._id, path, recursive)
+
+    def seed_initial_file(self, file: InitialFile) -> Answer[SessionFile]:
+        """See ``SessionFileSystem.seed_initial_file``."""
+        return self._files.seed_initial_file(self._id, file)
+
+    def edit_file(self, path: str, old: str, new: str, *, replace_all: bool = False) -> Answer[SessionFile]:
+        """See ``SessionFileSystem.edit_file``."""
+        return self._files.edit_file(self._id, path, old, new, replace_all=replace_all)
+
+    def append_file(self, path: str, content: str, encoding: Encoding = "text") -> Answer[SessionFile]:
+        """See ``SessionFileSystem.append_file``."""
+        return self._files.append_file(self._id, path, content, encoding)
+
+    def copy_file(self, source: str, destination: str, *, overwrite: bool = False) -> Answer[FileInfo]:
+        """See ``SessionFileSystem.copy_file``."""
+        return self._files.copy_file(self._id, source, destination, overwrite=overwrite)
+
+    def move_file(self, source: str, destination: str, *, overwrite: bool = False) -> Answer[FileInfo]:
+        """See ``SessionFileSystem.move_file``."""
+        return self._files.move_file(self._id, source, destination, overwrite=overwrite)
+
+    def read_lines(self, path: str, start: int = 1, limit: int | None = None) -> Answer[FileLines | None]:
+        """See ``SessionFileSystem.read_lines``."""
+        return self._files.read_lines(self._id, path, start, limit)
+
+    def grep_files(  # noqa: PLR0913 - the options of one verb
+        self,
+        pattern: str,
+        path_pattern: str | None = None,
+        *,
+        regex: bool = False,
+        ignore_case: bool = False,
+        before: int = 0,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> Answer[list[GrepMatch]]:
+        """See ``SessionFileSystem.grep_files``."""
+        return self._files.grep_files(
+            self._id,
+            pattern,
+            path_pattern,
+            regex=regex,
+            ignore_case=ignore_case,
+            before=before,
+            after=after,
+            limit=limit,
+        )
+
+    def glob_files(self, pattern: str) -> Answer[list[FileInfo]]:
+        """See ``SessionFileSystem.glob_files``."""
+        return self._files.glob_files(self._id, pattern)
+
+
+class BoundStorage:
+    """The verbs of ``SessionStorageStore``, which documents them, for one session."""
+
+    def __init__(self, session_id: UUID, storage: SessionStorageStore) -> None:
+        """Made by ``BoundSession``."""
+        self._id = session_id
+        self._storage = storage
+
+    def set_value(
+        self,
+        key: str,
+        value: str,
+        *,
+        ttl: float | None = None,
+        if_revision: str | None = None,
+        if_absent: bool = False,
+    ) -> Answer[None]:
+        """See ``SessionStorageStore.set_value``."""
+        return self._storage.set_value(
+            self._id, key, value, ttl=ttl, if_revision=if_revision, if_absent=if_absent
+        )
+
+    def get_value(self, key: str) -> Answer[str | None]:
+        """See ``SessionStorageStore.get_value``."""
+        return self._storage.get_value(self._id, key)
+
+    def delete_value(self, key: str) -> Answer[bool]:
+        """See ``SessionStorageStore.delete_value``."""
+        return self._storage.delete_value(self._id, key)
+
+    def list_keys(self) -> Answer[list[KeyInfo]]:
+        """See ``SessionStorageStore.list_keys``."""
+        return self._storage.list_keys(self._id)
+
+    def stat_value(self, key: str) -> Answer[KeyInfo | None]:
+        """See ``SessionStorageStore.stat_value``."""
+        return self._storage.stat_value(self._id, key)
+
+    def increment_value(self, key: str, amount: int = 1) -> Answer[int]:
+        """See ``SessionStorageStore.increment_value``."""
+        return self._storage.increment_value(self._id, key, amount)
+
+    def set_secret(self, name: str, value: str, *, ttl: float | None = None) -> Answer[None]:
+        """See ``SessionStorageStore.set_secret``."""
+        return self._storage.set_secret(self._id, name, value, ttl=ttl)
+
+    def get_secret(self, name: str) -> Answer[str | None]:
+        """See ``SessionStorageStore.get_secret``."""
+        return self._storage.get_secret(self._id, name)
+
+    def delete_secret(self, name: str) -> Answer[bool]:
+        """See ``SessionStorageStore.delete_secret``."""
+        return self._storage.delete_secret(self._id, name)
+
+    def list_secrets(self) -> Answer[list[SecretInfo]]:
+        """See ``SessionStorageStore.list_secrets``."""
+        return self._storage.list_secrets(self._id)

@@ -1,0 +1,93 @@
+"""Opening a store: settings, plugins and the layers around every call, put together once."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from everstore.middleware.validation import check_session_id
+from everstore.models import InitialFile, Session, new_session_id
+from everstore.session import BoundSession
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from uuid import UUID
+
+    from everstore.interfaces import SessionFileSystem, SessionStorageStore, SessionStore
+
+__all__ = ["Store", "open_store"]
+
+
+class Store:
+    """An open store. Every verb of its three parts is validated, logged and atomic.
+
+    ``file_system`` keeps files, ``storage`` values and secrets, ``sessions`` the records of
+    sessions. ``backends`` tells which plugin plays which of these roles.
+    """
+
+    def __init__(
+        self,
+        file_system: SessionFileSystem,
+        storage: SessionStorageStore,
+        sessions: SessionStore,
+        backends: dict[str, str],
+        close: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Made by ``open_store``."""
+        self.file_system = file_system
+        self.storage = storage
+        self.sessions = sessions
+        self.backends = backends
+        self._close = close
+
+    def session(self, session_id: UUID) -> BoundSession:
+        """The same verbs bound to one session; it needs no record, and no backend is called."""
+        check_session_id(session_id)
+        return BoundSession(session_id, self.file_system, self.storage)
+
+    async def create_session(
+        self, title: str | None = None, *, session_id: UUID | None = None, files: Iterable[InitialFile] = ()
+    ) -> Session:
+        """Make a session with a record, and perhaps its first files; returns the record.
+
+        The id is a fresh UUID version 7 unless one is given (whose record is then replaced). The
+        record is written last: a session in ``list_sessions`` has all its files.
+        """
+        session = Session(id=new_session_id() if session_id is None else session_id, title=title)
+        for file in files:
+            await self.file_system.seed_initial_file(session.id, file)
+        await self.sessions.add_session(session)
+        return session
+
+    async def delete_session(self, session_id: UUID) -> bool:
+        """Remove a session: files, values, secrets and record; whether there was anything.
+
+        The record goes last. After a crash on the way, run it again: it finishes the job.
+        """
+        files = await self.file_system.purge_session(session_id)
+        storage = await self.storage.purge_session(session_id)
+        record = await self.sessions.delete_session(session_id)
+        return files or storage or record
+
+    async def close(self) -> None:
+        """Release everything. Closing again does nothing; any other use is ``StoreClosedError``."""
+        await self._close()
+
+
+@asynccontextmanager
+async def open_store(*provided: object, **settings: Any) -> AsyncIterator[Store]:  # noqa: ANN401 - checked by pydantic
+    """Open the store that the keywords, the environment and the settings files describe.
+
+    Keywords are setting names without prefix (``backend="sqlite"``, ``sqlite_path="x.db"``), and
+    win over everything else. Positional values are handed to plugins by their type
+    (``PluginContext.get``). Everything wrong is told here: ``SettingsError`` (it names the setting),
+    ``UnknownBackendError``, ``PluginError``, ``BackendUnavailableError``. Closed on the way out.
+    """
+    # What is heavy (pydantic, structlog) loads when a store opens, not when everstore is imported.
+    from everstore.opening import build, configure  # noqa: PLC0415
+
+    store = await build(configure(settings), provided)
+    try:
+        yield store
+    finally:
+        await store.close()
