@@ -71,59 +71,47 @@ def configure(keywords: Mapping[str, Any]) -> Configuration:
 
 async def build(configuration: Configuration, provided: Sequence[object]) -> Store:
     """The store that a configuration describes; nothing stays open when it cannot be built."""
-    settings = configuration.settings
-    events = EventLog(settings.log_level, settings.log_format)
-    log = CallLog(events)
-    async with AsyncExitStack() as resources:
+    opening = _Opening(configuration, provided)
+    try:
+        return await opening.store()
+    except BaseException:
+        await opening.resources.aclose()
+        raise
+
+
+class _Opening:
+    """One store on its way: what it holds open, and the layers around its verbs."""
+
+    def __init__(self, configuration: Configuration, provided: Sequence[object]) -> None:
+        settings = configuration.settings
         by_type = {type(value): value for value in provided}
         if len(by_type) != len(provided):
             raise SettingsError("open_store() was given two values of one type; plugins find them by type")
-        contexts = {
-            name: PluginContext(name, configuration.plugin_settings[name], settings.limits, by_type, resources)
-            for name in configuration.plugins
-        }
-        builder = _Builder(configuration, contexts, resources, log)
-        store = await builder.store(events)
-        builder.keep(resources.pop_all())
-    return store
-
-
-class _Builder:
-    def __init__(
-        self,
-        configuration: Configuration,
-        contexts: dict[str, PluginContext],
-        resources: AsyncExitStack,
-        log: CallLog,
-    ) -> None:
+        self.resources = AsyncExitStack()
         self._configuration = configuration
-        self._contexts = contexts
-        self._resources = resources
-        self._log = log
-        self._kept: AsyncExitStack | None = None
+        self._events = EventLog(settings.log_level, settings.log_format)
+        self._log = CallLog(self._events)
         self._layers: list[Middleware] = []
+        self._contexts = {
+            name: PluginContext(name, own, settings.limits, by_type, self.resources)
+            for name, own in configuration.plugin_settings.items()
+        }
 
-    def keep(self, resources: AsyncExitStack) -> None:
-        """What the store closes when it closes."""
-        self._kept = resources
-
-    async def store(self, events: EventLog) -> Store:
+    async def store(self) -> Store:
         limits = self._configuration.settings.limits
         file_system = await self._backend("file_system", SessionFileSystem)
         storage = await self._backend("storage", SessionStorageStore)
         sessions = await self._backend("sessions", SessionStore)
         for name, plugin in self._configuration.plugins.items():
             self._layers += await _told(name, plugin.middleware(self._contexts[name]))
-        roles = self._configuration.roles
         store = Store(
             self._face("file_system", SessionFileSystem, file_system, lambda inner: FileSystemGuard(inner, limits)),
             self._face("storage", SessionStorageStore, storage, lambda inner: StorageGuard(inner, limits)),
             self._face("sessions", SessionStore, sessions, lambda inner: SessionStoreGuard(inner, limits)),
-            roles,
-            lambda: self._close(events),
+            self._configuration.roles,
+            self._close,
         )
-        if events.wants("info"):
-            events.emit("info", "everstore.open", dict(roles))
+        self._tell("everstore.open")
         return store
 
     async def _backend(self, role: str, interface: type[T]) -> T:
@@ -134,7 +122,7 @@ class _Builder:
             made = await _told(name, made.create_session_file_system(context))
         if not isinstance(made, interface):
             raise SettingsError(f"plugin {name!r} gave a {type(made).__name__} where a {interface.__name__} is wanted")
-        self._resources.push_async_callback(made.close)
+        self.resources.push_async_callback(made.close)
         return made
 
     def _face(self, role: str, interface: type[T], backend: T, guard: Callable[[T], T]) -> T:
@@ -150,14 +138,15 @@ class _Builder:
         wrapped = {verb.name: wrap_all(verb, calls[verb.name], self._layers) for verb in verbs}
         return backend if wrapped == calls else assemble(interface, backend, wrapped)
 
-    async def _close(self, events: EventLog) -> None:
-        if self._log.closed:
-            return
-        self._log.closed = True
-        if self._kept is not None:
-            await self._kept.aclose()
-        if events.wants("info"):
-            events.emit("info", "everstore.close", dict(self._configuration.roles))
+    async def _close(self) -> None:
+        if not self._log.closed:
+            self._log.closed = True
+            await self.resources.aclose()
+            self._tell("everstore.close")
+
+    def _tell(self, event: str) -> None:
+        if self._events.wants("info"):
+            self._events.emit("info", event, dict(self._configuration.roles))
 
 
 async def _told(plugin: str, work: Any) -> Any:  # noqa: ANN401 - each hook has its own type
