@@ -96,7 +96,11 @@ def replace_text(path: str, text: str, old: str, new: str, *, replace_all: bool)
         raise EditError(f"the text to replace is not in {path!r}", path=path, matches=0)
     if (matches > 1 or ambiguous) and not replace_all:
         hint = "give more of the text around it, or pass replace_all=True"
-        raise EditError(f"the text to replace is in {path!r} more than once; {hint}", path=path, matches=matches + ambiguous)
+        raise EditError(
+            f"the text to replace is in {path!r} more than once; {hint}",
+            path=path,
+            matches=matches + ambiguous,
+        )
     return text.replace(old, new)
 
 
@@ -107,7 +111,9 @@ def append_content(file: SessionFile, content: str, encoding: Encoding) -> str:
     if file.is_readonly:
         raise ReadOnlyFileError.at(file.path, "file is read-only")
     if file.encoding != encoding:
-        raise InvalidContentError(f"{file.path!r} is stored as {file.encoding}; {encoding} cannot be appended to it")
+        raise InvalidContentError(
+            f"{file.path!r} is stored as {file.encoding}; {encoding} cannot be appended to it"
+        )
     if encoding == "text":
         return file.content + content
     return b64encode(b64decode(file.content) + b64decode(content)).decode()
@@ -119,7 +125,9 @@ def add_to_counter(text: str | None, amount: int) -> int:
     ``InvalidContentError`` when the text is no integer, or the sum does not fit into 64 bits.
     """
     if text is not None and not _COUNTER.fullmatch(text):
-        raise InvalidContentError("the value is not an integer in decimal digits, so it cannot be incremented")
+        raise InvalidContentError(
+            "the value is not an integer in decimal digits, so it cannot be incremented"
+        )
     total = (int(text) if text is not None else 0) + amount
     if not -_COUNTER_LIMIT <= total < _COUNTER_LIMIT:
         raise InvalidContentError("the sum would not fit into 64 bits; the value stays as it was")

@@ -36,6 +36,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Self, cast
 
+from everstore.compat import override
+
 __all__ = [
     "BackendError",
     "BackendUnavailableError",
@@ -80,10 +82,12 @@ class EverstoreError(Exception):
         self.facts = facts
         self.__dict__.update(facts)
 
+    @override
     def __str__(self) -> str:
         # OSError, which some subclasses also are, would print its own errno form.
         return str(self.args[0])
 
+    @override
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), str(self), self.facts)
 
@@ -281,4 +285,8 @@ class PluginError(EverstoreError):
 
 def code_of(error: BaseException) -> str:
     """The stable code of an error, for logs: an everstore code, or the exception's class name."""
-    return cast("str", getattr(error, "code", None)) if isinstance(error, EverstoreError) else type(error).__name__
+    return (
+        cast("str", getattr(error, "code", None))
+        if isinstance(error, EverstoreError)
+        else type(error).__name__
+    )

@@ -59,7 +59,9 @@ def everstore_file_system_factory(
 
 
 @hookspec(firstresult=True)
-def everstore_storage_store(context: PluginContext) -> SessionStorageStore | Awaitable[SessionStorageStore] | None:
+def everstore_storage_store(
+    context: PluginContext,
+) -> SessionStorageStore | Awaitable[SessionStorageStore] | None:
     """The store of values and secrets, when this plugin keeps them."""
 
 

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.context import PluginContext
 from everstore.errors import BackendError, EverstoreError, SettingsError
-from everstore.interfaces import SessionFileSystem, SessionFileSystemFactory, SessionStorageStore, SessionStore
+from everstore.interfaces import (
+    SessionFileSystem,
+    SessionFileSystemFactory,
+    SessionStorageStore,
+    SessionStore,
+)
 from everstore.middleware.base import Call, Middleware, Verb, assemble, verbs_of, wrap_all
 from everstore.middleware.logging import CallLog, EventLog
 from everstore.middleware.validation import FileSystemGuard, SessionStoreGuard, StorageGuard
 from everstore.plugins import Plugin, Plugins
 from everstore.settings import (
     EverstoreSettings,
-    Origin,
     PluginSettings,
     check_names,
     load,
@@ -105,7 +109,9 @@ class _Opening:
         for name, plugin in self._configuration.plugins.items():
             self._layers += await _told(name, plugin.middleware(self._contexts[name]))
         store = Store(
-            self._face("file_system", SessionFileSystem, file_system, lambda inner: FileSystemGuard(inner, limits)),
+            self._face(
+                "file_system", SessionFileSystem, file_system, lambda inner: FileSystemGuard(inner, limits)
+            ),
             self._face("storage", SessionStorageStore, storage, lambda inner: StorageGuard(inner, limits)),
             self._face("sessions", SessionStore, sessions, lambda inner: SessionStoreGuard(inner, limits)),
             self._configuration.roles,
@@ -121,7 +127,9 @@ class _Opening:
         if isinstance(made, SessionFileSystemFactory):
             made = await _told(name, made.create_session_file_system(context))
         if not isinstance(made, interface):
-            raise SettingsError(f"plugin {name!r} gave a {type(made).__name__} where a {interface.__name__} is wanted")
+            raise SettingsError(
+                f"plugin {name!r} gave a {type(made).__name__} where a {interface.__name__} is wanted"
+            )
         self.resources.push_async_callback(made.close)
         return made
 
@@ -130,7 +138,9 @@ class _Opening:
         verbs = verbs_of(interface, role, self._configuration.roles[role])
         guarded = guard(self._wrapped(interface, backend, verbs))
         return assemble(
-            interface, backend, {verb.name: self._log.wrap(verb, getattr(guarded, verb.name)) for verb in verbs}
+            interface,
+            backend,
+            {verb.name: self._log.wrap(verb, getattr(guarded, verb.name)) for verb in verbs},
         )
 
     def _wrapped(self, interface: type[T], backend: T, verbs: list[Verb]) -> T:
@@ -149,7 +159,7 @@ class _Opening:
             self._events.emit("info", event, dict(self._configuration.roles))
 
 
-async def _told(plugin: str, work: Any) -> Any:  # noqa: ANN401 - each hook has its own type
+async def _told(plugin: str, work: Any) -> Any:
     """Await a plugin's work at opening; whatever it throws becomes one of ours."""
     try:
         return await work

@@ -7,13 +7,22 @@ from uuid import UUID
 
 from everstore.errors import InvalidPathError, InvalidSessionIdError
 
-__all__ = ["MAX_PATH_BYTES", "MAX_SEGMENT_BYTES", "normalize_path", "parent_of", "parents_of", "parse_session_id"]
+__all__ = [
+    "MAX_PATH_BYTES",
+    "MAX_SEGMENT_BYTES",
+    "normalize_path",
+    "parent_of",
+    "parents_of",
+    "parse_session_id",
+]
 
 MAX_SEGMENT_BYTES = 255
 MAX_PATH_BYTES = 4096
 
 _CONTROL = re.compile(r"[\x00-\x1f]")
-_SESSION_TEXT = re.compile(r"(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|session_[0-9a-fA-F]{32})")
+_SESSION_TEXT = re.compile(
+    r"(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|session_[0-9a-fA-F]{32})"
+)
 
 
 def normalize_path(path: str) -> str:

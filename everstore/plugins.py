@@ -71,7 +71,7 @@ class Plugin:
             check_prefix(self.name, model)
         return model
 
-    async def make(self, role: str, context: PluginContext) -> Any:  # noqa: ANN401 - each role has its own type
+    async def make(self, role: str, context: PluginContext) -> Any:
         """What the plugin's hook for this role gives; ``PluginError`` when it has none."""
         made = getattr(self._manager.hook, ROLES[role])(context=context)
         if inspect.isawaitable(made):
@@ -131,7 +131,9 @@ class Plugins:
             raise PluginError(f"plugin {name!r} is blocked by EVERSTORE_DISABLED_PLUGINS", plugin=name)
         if len(points) > 1:
             owners = " and ".join(sorted(_owner(point) for point in points))
-            raise PluginError(f"two plugins are called {name!r}: {owners}; uninstall one of them", plugin=name)
+            raise PluginError(
+                f"two plugins are called {name!r}: {owners}; uninstall one of them", plugin=name
+            )
         try:
             return points[0].load()
         except Exception as error:
@@ -145,7 +147,9 @@ class Plugins:
         close = difflib.get_close_matches(name, available, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         return UnknownBackendError(
-            f"no backend {name!r}; {hint}available: {', '.join(available)}", name=name, available=tuple(available)
+            f"no backend {name!r}; {hint}available: {', '.join(available)}",
+            name=name,
+            available=tuple(available),
         )
 
     def report(self) -> list[PluginReport]:

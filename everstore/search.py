@@ -99,7 +99,11 @@ def _translate_class(members: str) -> str:
     if negated:
         ranges.append((slash, slash))
     else:
-        ranges = [part for low, high in ranges for part in ((low, min(high, slash - 1)), (max(low, slash + 1), high))]
+        ranges = [
+            part
+            for low, high in ranges
+            for part in ((low, min(high, slash - 1)), (max(low, slash + 1), high))
+        ]
     inside = "".join(f"\\x{{{low:x}}}-\\x{{{high:x}}}" for low, high in ranges if low <= high)
     if negated:
         return f"[^{inside}]"
@@ -108,7 +112,9 @@ def _translate_class(members: str) -> str:
 
 def _checked(pattern: str) -> str:
     if not isinstance(pattern, str):
-        raise InvalidPatternError(f"a pattern is text (str), not {type(pattern).__name__}", pattern=str(pattern))
+        raise InvalidPatternError(
+            f"a pattern is text (str), not {type(pattern).__name__}", pattern=str(pattern)
+        )
     try:
         pattern.encode()
     except UnicodeEncodeError:
@@ -123,7 +129,7 @@ def _compile_re2(
     ignore_case: bool = False,
     never_newline: bool = False,
     dot_matches_newline: bool = False,
-) -> Any:  # noqa: ANN401 - the package has no types
+) -> Any:
     import re2  # noqa: PLC0415 - 7 ms that only a search needs
 
     options = re2.Options()
@@ -136,7 +142,9 @@ def _compile_re2(
         return re2.compile(pattern.encode(), options)
     except re2.error as error:
         reason = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else error
-        raise InvalidPatternError(f"not a regular expression in RE2 syntax: {reason}", pattern=pattern) from None
+        raise InvalidPatternError(
+            f"not a regular expression in RE2 syntax: {reason}", pattern=pattern
+        ) from None
 
 
 def split_lines(text: str) -> list[str]:
@@ -196,7 +204,7 @@ class Query:
     filter before it reads (``None`` when nothing is known).
     """
 
-    def __init__(  # noqa: PLR0913 - the options of grep_files
+    def __init__(
         self,
         pattern: str,
         path_pattern: str | None = None,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from everstore.compat import override
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from uuid import UUID
@@ -33,12 +35,15 @@ class BoundSession:
     Making one touches no backend: a session needs no record (§1.2).
     """
 
-    def __init__(self, session_id: UUID, file_system: SessionFileSystem, storage: SessionStorageStore) -> None:
+    def __init__(
+        self, session_id: UUID, file_system: SessionFileSystem, storage: SessionStorageStore
+    ) -> None:
         """Made by ``Store.session``."""
         self.id = session_id
         self.files = BoundFiles(session_id, file_system)
         self.storage = BoundStorage(session_id, storage)
 
+    @override
     def __repr__(self) -> str:
         return f"BoundSession({str(self.id)!r})"
 
@@ -117,7 +122,7 @@ class BoundFiles:
         """See ``SessionFileSystem.read_lines``."""
         return self._files.read_lines(self._id, path, start, limit)
 
-    def grep_files(  # noqa: PLR0913 - the options of one verb
+    def grep_files(
         self,
         pattern: str,
         path_pattern: str | None = None,

@@ -26,6 +26,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from everstore.compat import override
 from everstore.errors import PluginError, SettingsError
 
 __all__ = ["EverstoreSettings", "Limits", "Origin", "PluginSettings", "check_names", "load", "setting_names"]
@@ -55,11 +56,16 @@ class Limits(BaseModel):
 
 class _Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True, env_nested_delimiter="__"
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        env_ignore_empty=True,
+        env_nested_delimiter="__",
     )
 
     @classmethod
-    def settings_customise_sources(  # noqa: PLR0913 - pydantic's signature
+    @override
+    def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,

@@ -75,7 +75,7 @@ class Store:
 
 
 @asynccontextmanager
-async def open_store(*provided: object, **settings: Any) -> AsyncIterator[Store]:  # noqa: ANN401 - checked by pydantic
+async def open_store(*provided: object, **settings: Any) -> AsyncIterator[Store]:
     """Open the store that the keywords, the environment and the settings files describe.
 
     Keywords are setting names without prefix (``backend="sqlite"``, ``sqlite_path="x.db"``), and

@@ -117,7 +117,7 @@ class SessionFileSystem(ABC):
         found = await self.read_file(session_id, path)
         return found and found.stat()
 
-    async def write_file_if_content_matches(  # noqa: PLR0913 - the ancestor's signature
+    async def write_file_if_content_matches(
         self,
         session_id: UUID,
         path: str,
@@ -184,7 +184,7 @@ class SessionFileSystem(ABC):
             return None
         return lines_of(path, require_text(found), start, limit, found.revision)
 
-    async def grep_files(  # noqa: PLR0913 - each is one option of one verb
+    async def grep_files(
         self,
         session_id: UUID,
         pattern: str,
@@ -202,7 +202,13 @@ class SessionFileSystem(ABC):
         ``path_pattern`` is a substring of the path or, with ``*``, ``?`` or ``[``, a glob.
         """
         query = Query(
-            pattern, path_pattern, regex=regex, ignore_case=ignore_case, before=before, after=after, limit=limit
+            pattern,
+            path_pattern,
+            regex=regex,
+            ignore_case=ignore_case,
+            before=before,
+            after=after,
+            limit=limit,
         )
         infos = [info async for info in self._walk(session_id) if query.selects(info.path)]
         for info in sorted(infos, key=lambda info: info.path):

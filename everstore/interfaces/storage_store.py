@@ -29,7 +29,7 @@ class SessionStorageStore(ABC):
     capabilities: Capabilities = Capabilities()
 
     @abstractmethod
-    async def set_value(  # noqa: PLR0913 - each is one option of one verb
+    async def set_value(
         self,
         session_id: UUID,
         key: str,

@@ -56,12 +56,12 @@ class EventLog:
         logger = self._host_logger() if structlog.is_configured() else self._own_logger()
         getattr(logger, level)(event, **fields)
 
-    def _host_logger(self) -> Any:  # noqa: ANN401 - the host's wrapper class is its own
+    def _host_logger(self) -> Any:
         if self._host is None:
             self._host = structlog.get_logger("everstore").bind()
         return self._host
 
-    def _own_logger(self) -> Any:  # noqa: ANN401
+    def _own_logger(self) -> Any:
         # Made for each event: rare, and stderr may have been replaced since the last one.
         renderer: Any = structlog.processors.JSONRenderer()
         if self._format == "console":
@@ -91,11 +91,11 @@ class CallLog:
         log_debug = self._events.debug_by_default
         is_configured = structlog.is_configured
 
-        async def logged(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - each verb has its own signature
+        async def logged(*args: Any, **kwargs: Any) -> Any:
             started = perf_counter_ns()
             try:
                 if self.closed:
-                    raise StoreClosedError(f"{verb.name}: the store is closed")  # noqa: TRY301
+                    raise StoreClosedError(f"{verb.name}: the store is closed")
                 answer = await guarded(*args, **kwargs)
             except BaseException as error:
                 raised = self._failed(verb, started, args, kwargs, error)
@@ -119,7 +119,12 @@ class CallLog:
             self._events.emit("debug", "everstore.call", {**fields, "outcome": "ok"})
 
     def _failed(
-        self, verb: Verb, started: int, args: tuple[object, ...], kwargs: dict[str, object], error: BaseException
+        self,
+        verb: Verb,
+        started: int,
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+        error: BaseException,
     ) -> BaseException:
         """Log a failure; the error to raise in its place, which is itself unless a driver threw it."""
         if isinstance(error, asyncio.CancelledError):
@@ -148,9 +153,15 @@ def _is_wrong_call(error: Exception) -> bool:
     return isinstance(error, TypeError) and trace is not None and trace.tb_next is None
 
 
-def _fields(verb: Verb, started: int, args: tuple[object, ...], kwargs: dict[str, object]) -> dict[str, object]:
+def _fields(
+    verb: Verb, started: int, args: tuple[object, ...], kwargs: dict[str, object]
+) -> dict[str, object]:
     duration = (perf_counter_ns() - started) / 1e6
-    fields: dict[str, object] = {"verb": verb.name, "backend": verb.backend, "duration_ms": round(duration, 3)}
+    fields: dict[str, object] = {
+        "verb": verb.name,
+        "backend": verb.backend,
+        "duration_ms": round(duration, 3),
+    }
     for name, value in (*zip(verb.parameters, args, strict=False), *kwargs.items()):
         if isinstance(value, InitialFile):
             fields["path"] = _shown(value.path)
@@ -166,14 +177,16 @@ def _shown(value: object) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
-def _size_of(
-    verb: Verb, args: tuple[object, ...], kwargs: dict[str, object], answer: object
-) -> int | None:
+def _size_of(verb: Verb, args: tuple[object, ...], kwargs: dict[str, object], answer: object) -> int | None:
     """Bytes read or written, where a verb moves any; of secrets not even that is told."""
     size = getattr(answer, "size_bytes", None)
     if isinstance(size, int):
         return size
     if "secret" in verb.name:
         return None
-    value = answer if isinstance(answer, str) else dict(zip(verb.parameters, args, strict=False), **kwargs).get("value")
+    value = (
+        answer
+        if isinstance(answer, str)
+        else dict(zip(verb.parameters, args, strict=False), **kwargs).get("value")
+    )
     return len(value.encode()) if isinstance(value, str) else None

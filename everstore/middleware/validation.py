@@ -9,6 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
+from everstore.compat import override
 from everstore.content import content_size, text_size
 from everstore.errors import (
     InvalidArgumentError,
@@ -92,10 +93,12 @@ class FileSystemGuard(SessionFileSystem):
         if self._file_bytes is not None and size > self._file_bytes:
             raise QuotaExceededError.over("file_bytes", size, self._file_bytes)
 
+    @override
     def read_file(self, session_id: UUID, path: str) -> Answer[SessionFile | None]:
         check_session_id(session_id)
         return self._next.read_file(session_id, normalize_path(path))
 
+    @override
     def write_file(
         self,
         session_id: UUID,
@@ -116,6 +119,7 @@ class FileSystemGuard(SessionFileSystem):
             session_id, path, content, encoding, if_revision=if_revision, if_absent=if_absent
         )
 
+    @override
     def write_file_if_content_matches(
         self,
         session_id: UUID,
@@ -132,23 +136,28 @@ class FileSystemGuard(SessionFileSystem):
             session_id, normalize_path(path), expected_content, expected_encoding, content, encoding
         )
 
+    @override
     def create_directory(self, session_id: UUID, path: str) -> Answer[FileInfo]:
         check_session_id(session_id)
         return self._next.create_directory(session_id, normalize_path(path))
 
+    @override
     def list_directory(self, session_id: UUID, path: str = "/") -> Answer[list[FileInfo]]:
         check_session_id(session_id)
         return self._next.list_directory(session_id, normalize_path(path))
 
+    @override
     def stat_file(self, session_id: UUID, path: str) -> Answer[FileStat | None]:
         check_session_id(session_id)
         return self._next.stat_file(session_id, normalize_path(path))
 
+    @override
     def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> Answer[bool]:  # noqa: FBT001, FBT002
         check_session_id(session_id)
         _check_flag("recursive", recursive)
         return self._next.delete_file(session_id, normalize_path(path), recursive)
 
+    @override
     def seed_initial_file(self, session_id: UUID, file: InitialFile) -> Answer[SessionFile]:
         check_session_id(session_id)
         if not isinstance(file, InitialFile):
@@ -159,6 +168,7 @@ class FileSystemGuard(SessionFileSystem):
         canonical = InitialFile(path, file.content, file.encoding, file.is_readonly)
         return self._next.seed_initial_file(session_id, canonical)
 
+    @override
     def edit_file(
         self, session_id: UUID, path: str, old: str, new: str, *, replace_all: bool = False
     ) -> Answer[SessionFile]:
@@ -170,6 +180,7 @@ class FileSystemGuard(SessionFileSystem):
         _check_flag("replace_all", replace_all)
         return self._next.edit_file(session_id, path, old, new, replace_all=replace_all)
 
+    @override
     def append_file(
         self, session_id: UUID, path: str, content: str, encoding: Encoding = "text"
     ) -> Answer[SessionFile]:
@@ -178,6 +189,7 @@ class FileSystemGuard(SessionFileSystem):
         self._check_content(content, encoding)
         return self._next.append_file(session_id, path, content, encoding)
 
+    @override
     def copy_file(
         self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
     ) -> Answer[FileInfo]:
@@ -185,6 +197,7 @@ class FileSystemGuard(SessionFileSystem):
         source, destination = self._ends("copied", source, destination, overwrite=overwrite)
         return self._next.copy_file(session_id, source, destination, overwrite=overwrite)
 
+    @override
     def move_file(
         self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
     ) -> Answer[FileInfo]:
@@ -203,6 +216,7 @@ class FileSystemGuard(SessionFileSystem):
             raise PathIsDirectoryError.at(destination, "the root is a directory")
         return source, destination
 
+    @override
     def read_lines(
         self, session_id: UUID, path: str, start: int = 1, limit: int | None = None
     ) -> Answer[FileLines | None]:
@@ -211,6 +225,7 @@ class FileSystemGuard(SessionFileSystem):
         _check_count("limit", limit, 0)
         return self._next.read_lines(session_id, normalize_path(path), start, limit)
 
+    @override
     def grep_files(
         self,
         session_id: UUID,
@@ -238,10 +253,12 @@ class FileSystemGuard(SessionFileSystem):
             limit=limit,
         )
 
+    @override
     def glob_files(self, session_id: UUID, pattern: str) -> Answer[list[FileInfo]]:
         check_session_id(session_id)
         return self._next.glob_files(session_id, pattern)
 
+    @override
     def purge_session(self, session_id: UUID) -> Answer[bool]:
         check_session_id(session_id)
         return self._next.purge_session(session_id)
@@ -279,6 +296,7 @@ class StorageGuard(SessionStorageStore):
         if not self.capabilities.time_to_live:
             raise UnsupportedError("this backend does not offer time to live; leave ttl out")
 
+    @override
     def set_value(
         self,
         session_id: UUID,
@@ -300,25 +318,30 @@ class StorageGuard(SessionStorageStore):
             session_id, key, value, ttl=ttl, if_revision=if_revision, if_absent=if_absent
         )
 
+    @override
     def get_value(self, session_id: UUID, key: str) -> Answer[str | None]:
         check_session_id(session_id)
         self._check_key(key)
         return self._next.get_value(session_id, key)
 
+    @override
     def delete_value(self, session_id: UUID, key: str) -> Answer[bool]:
         check_session_id(session_id)
         self._check_key(key)
         return self._next.delete_value(session_id, key)
 
+    @override
     def list_keys(self, session_id: UUID) -> Answer[list[KeyInfo]]:
         check_session_id(session_id)
         return self._next.list_keys(session_id)
 
+    @override
     def stat_value(self, session_id: UUID, key: str) -> Answer[KeyInfo | None]:
         check_session_id(session_id)
         self._check_key(key)
         return self._next.stat_value(session_id, key)
 
+    @override
     def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> Answer[int]:
         check_session_id(session_id)
         self._check_key(key)
@@ -326,37 +349,46 @@ class StorageGuard(SessionStorageStore):
             raise InvalidArgumentError(f"amount is a whole number, not {amount!r:.50}")
         return self._next.increment_value(session_id, key, amount)
 
-    def set_secret(self, session_id: UUID, name: str, value: str, *, ttl: float | None = None) -> Answer[None]:
+    @override
+    def set_secret(
+        self, session_id: UUID, name: str, value: str, *, ttl: float | None = None
+    ) -> Answer[None]:
         check_session_id(session_id)
         self._check_key(name, "secret's name")
         self._check_value(value, "secret")
         self._check_ttl(ttl)
         return self._next.set_secret(session_id, name, value, ttl=ttl)
 
+    @override
     def get_secret(self, session_id: UUID, name: str) -> Answer[str | None]:
         check_session_id(session_id)
         self._check_key(name, "secret's name")
         return self._next.get_secret(session_id, name)
 
+    @override
     def delete_secret(self, session_id: UUID, name: str) -> Answer[bool]:
         check_session_id(session_id)
         self._check_key(name, "secret's name")
         return self._next.delete_secret(session_id, name)
 
+    @override
     def list_secrets(self, session_id: UUID) -> Answer[list[SecretInfo]]:
         check_session_id(session_id)
         return self._next.list_secrets(session_id)
 
+    @override
     def purge_session(self, session_id: UUID) -> Answer[bool]:
         check_session_id(session_id)
         return self._next.purge_session(session_id)
 
+    @override
     def scan_secrets(
         self, *, after: tuple[UUID, str] | None = None, limit: int = 100
     ) -> Answer[list[StoredSecret]]:
         _check_count("limit", limit, 1)
         return self._next.scan_secrets(after=after, limit=limit)
 
+    @override
     def swap_secret(self, session_id: UUID, name: str, expected: str, replacement: str) -> Answer[bool]:
         check_session_id(session_id)
         self._check_key(name, "secret's name")
@@ -385,17 +417,22 @@ class SessionStoreGuard(SessionStore):
             if "\0" in title:
                 raise InvalidContentError("a title holds no NUL")
 
+    @override
     def add_session(self, session: Session) -> Answer[None]:
         if not isinstance(session, Session):
-            raise InvalidContentError(f"a session record is an everstore.Session, not {type(session).__name__}")
+            raise InvalidContentError(
+                f"a session record is an everstore.Session, not {type(session).__name__}"
+            )
         check_session_id(session.id)
         self._check_title(session.title)
         return self._next.add_session(session)
 
+    @override
     def get_session(self, session_id: UUID) -> Answer[Session | None]:
         check_session_id(session_id)
         return self._next.get_session(session_id)
 
+    @override
     def update_session_title(self, session_id: UUID, title: str) -> Answer[Session]:
         check_session_id(session_id)
         if title is None:
@@ -403,12 +440,14 @@ class SessionStoreGuard(SessionStore):
         self._check_title(title)
         return self._next.update_session_title(session_id, title)
 
+    @override
     def list_sessions(self, *, limit: int = 100, after: Session | None = None) -> Answer[list[Session]]:
         _check_count("limit", limit, 1)
         if after is not None and not isinstance(after, Session):
             raise InvalidArgumentError("after is the last record of the page before")
         return self._next.list_sessions(limit=limit, after=after)
 
+    @override
     def delete_session(self, session_id: UUID) -> Answer[bool]:
         check_session_id(session_id)
         return self._next.delete_session(session_id)

@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from everstore.backends.memory.clock import Clock
+from everstore.compat import override
 from everstore.content import append_content, replace_text, require_text, stored_size
 from everstore.errors import (
     ParentNotDirectoryError,
@@ -149,12 +150,14 @@ class InMemorySessionFileStore(SessionFileSystem):
         found = await self.read_file(session_id, normalize_path(path))
         return found and found.content
 
+    @override
     async def read_file(self, session_id: UUID, path: str) -> SessionFile | None:
         tree = self._trees.get(session_id.int)
         if tree is None:
             return root_of(session_id) if path == "/" else None
         return tree.nodes.get(path)
 
+    @override
     async def stat_file(self, session_id: UUID, path: str) -> FileStat | None:
         tree = self._trees.get(session_id.int)
         if tree is None:
@@ -162,6 +165,7 @@ class InMemorySessionFileStore(SessionFileSystem):
         node = tree.nodes.get(path)
         return None if node is None else node.stat()
 
+    @override
     async def write_file(
         self,
         session_id: UUID,
@@ -179,6 +183,7 @@ class InMemorySessionFileStore(SessionFileSystem):
                 _check_condition(old, if_revision, path)
             return self._store(tree, old, path, content, encoding)
 
+    @override
     async def write_file_if_content_matches(
         self,
         session_id: UUID,
@@ -191,10 +196,15 @@ class InMemorySessionFileStore(SessionFileSystem):
         with self._lock:
             tree = self._trees.get(session_id.int)
             old = tree and tree.nodes.get(path)
-            if tree is None or old is None or (old.content, old.encoding) != (expected_content, expected_encoding):
+            if (
+                tree is None
+                or old is None
+                or (old.content, old.encoding) != (expected_content, expected_encoding)
+            ):
                 return None
             return self._store(tree, tree.writable(path), path, content, encoding)
 
+    @override
     async def seed_initial_file(self, session_id: UUID, file: InitialFile) -> SessionFile:
         with self._lock:
             tree = self._trees.get(session_id.int) or _Tree(session_id)
@@ -203,8 +213,11 @@ class InMemorySessionFileStore(SessionFileSystem):
                 tree.require_parents(file.path)
             elif old.content is None:
                 raise PathIsDirectoryError.at(file.path, "is a directory")
-            return self._store(tree, old, file.path, file.content, file.encoding, is_readonly=file.is_readonly)
+            return self._store(
+                tree, old, file.path, file.content, file.encoding, is_readonly=file.is_readonly
+            )
 
+    @override
     async def edit_file(
         self, session_id: UUID, path: str, old: str, new: str, *, replace_all: bool = False
     ) -> SessionFile:
@@ -216,6 +229,7 @@ class InMemorySessionFileStore(SessionFileSystem):
             edited = replace_text(path, require_text(found), old, new, replace_all=replace_all)
             return self._store(tree, found, path, edited, "text")
 
+    @override
     async def append_file(
         self, session_id: UUID, path: str, content: str, encoding: Encoding = "text"
     ) -> SessionFile:
@@ -225,6 +239,7 @@ class InMemorySessionFileStore(SessionFileSystem):
             joined = content if old is None else append_content(old, content, encoding)
             return self._store(tree, old, path, joined, encoding)
 
+    @override
     async def create_directory(self, session_id: UUID, path: str) -> FileInfo:
         with self._lock:
             tree = self._trees.get(session_id.int) or _Tree(session_id)
@@ -240,6 +255,7 @@ class InMemorySessionFileStore(SessionFileSystem):
                 raise PathExistsError.at(path, "a file is already there")
             return node.info()
 
+    @override
     async def list_directory(self, session_id: UUID, path: str = "/") -> list[FileInfo]:
         tree = self._trees.get(session_id.int)
         if tree is None:
@@ -253,6 +269,7 @@ class InMemorySessionFileStore(SessionFileSystem):
                     tree.listings[path] = listing
         return listing.copy()
 
+    @override
     async def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002
         with self._lock:
             tree = self._trees.get(session_id.int)
@@ -267,12 +284,14 @@ class InMemorySessionFileStore(SessionFileSystem):
             tree.remove(doomed)
             return True
 
+    @override
     async def copy_file(
         self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
     ) -> FileInfo:
         with self._lock:
             return self._transfer(session_id, source, destination, overwrite=overwrite, move=False)
 
+    @override
     async def move_file(
         self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
     ) -> FileInfo:
@@ -329,7 +348,7 @@ class InMemorySessionFileStore(SessionFileSystem):
             is_readonly=False, content=file.content, encoding=file.encoding,
         )  # fmt: skip
 
-    def _store(  # noqa: PLR0913 - what a file is made of
+    def _store(
         self,
         tree: _Tree,
         old: SessionFile | None,
@@ -345,7 +364,9 @@ class InMemorySessionFileStore(SessionFileSystem):
         now = self._stamp()
         # One integer for all four of a new file: 28 bytes each would be a tenth of a small file.
         created, serial = (now, now) if old is None else (old.created_ns, old.serial)
-        file = SessionFile(now, created, now, tree.session_id, path, serial, size, is_readonly, content, encoding)
+        file = SessionFile(
+            now, created, now, tree.session_id, path, serial, size, is_readonly, content, encoding
+        )
         tree.put(file, old, now)
         self._trees[tree.session_id.int] = tree
         return file
@@ -362,6 +383,7 @@ class InMemorySessionFileStore(SessionFileSystem):
             if allowed is not None and grows and wanted > allowed:
                 raise QuotaExceededError.over(name, wanted, allowed)
 
+    @override
     async def grep_files(
         self,
         session_id: UUID,
@@ -375,7 +397,13 @@ class InMemorySessionFileStore(SessionFileSystem):
         limit: int | None = None,
     ) -> list[GrepMatch]:
         query = Query(
-            pattern, path_pattern, regex=regex, ignore_case=ignore_case, before=before, after=after, limit=limit
+            pattern,
+            path_pattern,
+            regex=regex,
+            ignore_case=ignore_case,
+            before=before,
+            after=after,
+            limit=limit,
         )
         files = self._snapshot(session_id)
         if limit is None:  # then the order of the search is free, and fewer things are to be sorted
@@ -384,6 +412,7 @@ class InMemorySessionFileStore(SessionFileSystem):
             return matches
         return await query.run(await _by_path(files))
 
+    @override
     async def glob_files(self, session_id: UUID, pattern: str) -> list[FileInfo]:
         selects = compile_glob(pattern)
         found = []
@@ -401,6 +430,7 @@ class InMemorySessionFileStore(SessionFileSystem):
             tree = self._trees.get(session_id.int)
             return list(tree.nodes.values()) if tree else []
 
+    @override
     async def purge_session(self, session_id: UUID) -> bool:
         with self._lock:
             tree = self._trees.pop(session_id.int, None)
@@ -425,5 +455,6 @@ async def _by_path(files: list[SessionFile]) -> Iterable[SessionFile]:
 class InMemorySessionFileSystemFactory(SessionFileSystemFactory):
     """Makes an empty file system in memory."""
 
+    @override
     async def create_session_file_system(self, context: PluginContext) -> SessionFileSystem:
         return InMemorySessionFileStore(context.limits)

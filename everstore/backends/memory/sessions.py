@@ -7,6 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from everstore.compat import override
 from everstore.errors import SessionNotFoundError
 from everstore.interfaces import SessionStore
 
@@ -31,15 +32,18 @@ class InMemorySessionStore(SessionStore):
         self._ages: list[tuple[int, int]] = []  # sorted, oldest first: a page is a slice
         self._lock = threading.Lock()
 
+    @override
     async def add_session(self, session: Session) -> None:
         with self._lock:
             self._forget(session.id.int)
             self._records[session.id.int] = session
             bisect.insort(self._ages, _age(session))
 
+    @override
     async def get_session(self, session_id: UUID) -> Session | None:
         return self._records.get(session_id.int)
 
+    @override
     async def update_session_title(self, session_id: UUID, title: str) -> Session:
         with self._lock:
             record = self._records.get(session_id.int)
@@ -48,12 +52,14 @@ class InMemorySessionStore(SessionStore):
             record = self._records[session_id.int] = record.retitled(title, time.time_ns())
             return record
 
+    @override
     async def list_sessions(self, *, limit: int = 100, after: Session | None = None) -> list[Session]:
         with self._lock:
             end = len(self._ages) if after is None else bisect.bisect_left(self._ages, _age(after))
             page = self._ages[max(0, end - limit) : end]
             return [self._records[number] for _, number in reversed(page)]
 
+    @override
     async def delete_session(self, session_id: UUID) -> bool:
         with self._lock:
             return self._forget(session_id.int)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import heapq
 import threading
 import time
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import msgspec
 
 from everstore.backends.memory.clock import Clock
+from everstore.compat import override
 from everstore.content import add_to_counter
 from everstore.errors import RevisionConflictError
 from everstore.interfaces import SessionStorageStore
@@ -26,6 +26,7 @@ class _Entry(msgspec.Struct, frozen=True, gc=False):
     updated_ns: int
     expires_ns: int | None
 
+    @override
     def __repr__(self) -> str:  # a secret's text shows nowhere
         return f"<entry {self.version:x}>"
 
@@ -92,11 +93,14 @@ class InMemorySessionStorageStore(SessionStorageStore):
         self._lock = threading.Lock()
         self._stamp = Clock().stamp
 
-    def _put(self, space: _Space, session_id: UUID, key: str, old: _Entry | None, text: str, ttl: float | None) -> None:
+    def _put(
+        self, space: _Space, session_id: UUID, key: str, old: _Entry | None, text: str, ttl: float | None
+    ) -> None:
         now = self._stamp()
         expires_ns = None if ttl is None else now + int(ttl * 1e9)
         space.put(session_id, key, _Entry(text, now, old.created_ns if old else now, now, expires_ns))
 
+    @override
     async def set_value(
         self,
         session_id: UUID,
@@ -115,14 +119,17 @@ class InMemorySessionStorageStore(SessionStorageStore):
                     raise RevisionConflictError.found(key, if_revision, current)
             self._put(self._values, session_id, key, old, value, ttl)
 
+    @override
     async def get_value(self, session_id: UUID, key: str) -> str | None:
         entry = self._values.get(session_id, key)
         return None if entry is None else entry.text
 
+    @override
     async def delete_value(self, session_id: UUID, key: str) -> bool:
         with self._lock:
             return self._values.remove(session_id, key)
 
+    @override
     async def list_keys(self, session_id: UUID) -> list[KeyInfo]:
         with self._lock:
             return [
@@ -130,12 +137,14 @@ class InMemorySessionStorageStore(SessionStorageStore):
                 for key, entry in self._values.items(session_id)
             ]
 
+    @override
     async def stat_value(self, session_id: UUID, key: str) -> KeyInfo | None:
         entry = self._values.get(session_id, key)
         if entry is None:
             return None
         return KeyInfo(entry.version, entry.created_ns, entry.updated_ns, key, entry.expires_ns)
 
+    @override
     async def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> int:
         with self._lock:
             old = self._values.get(session_id, key)
@@ -145,18 +154,22 @@ class InMemorySessionStorageStore(SessionStorageStore):
             self._values.put(session_id, key, _Entry(str(total), now, created_ns, now, expires_ns))
             return total
 
+    @override
     async def set_secret(self, session_id: UUID, name: str, value: str, *, ttl: float | None = None) -> None:
         with self._lock:
             self._put(self._secrets, session_id, name, self._secrets.get(session_id, name), value, ttl)
 
+    @override
     async def get_secret(self, session_id: UUID, name: str) -> str | None:
         entry = self._secrets.get(session_id, name)
         return None if entry is None else entry.text
 
+    @override
     async def delete_secret(self, session_id: UUID, name: str) -> bool:
         with self._lock:
             return self._secrets.remove(session_id, name)
 
+    @override
     async def list_secrets(self, session_id: UUID) -> list[SecretInfo]:
         with self._lock:
             return [
@@ -164,6 +177,7 @@ class InMemorySessionStorageStore(SessionStorageStore):
                 for name, entry in self._secrets.items(session_id)
             ]
 
+    @override
     async def purge_session(self, session_id: UUID) -> bool:
         with self._lock:
             # Both must go, whatever the first one answers.
