@@ -1,4 +1,4 @@
-"""everstore: what an agent's session keeps, in whatever backend the environment names.
+r"""everstore: what an agent's session keeps, in whatever backend the environment names.
 
 A session has a private file system, values, secrets and a record::
 
@@ -7,7 +7,7 @@ A session has a private file system, values, secrets and a record::
     async with everstore.open_store() as store:  # EVERSTORE_BACKEND decides; memory by default
         session = await store.create_session("a first session")
         work = store.session(session.id)
-        await work.files.write_file("notes.txt", "hello\\nworld\\n")
+        await work.files.write_file("notes.txt", "hello\nworld\n")
         await work.files.edit_file("notes.txt", "world", "everstore")
         [match] = await work.files.grep_files("ever")
         await work.storage.set_value("step", "1")

@@ -88,7 +88,10 @@ def require_text(file: SessionFile) -> str:
 
 
 def replace_text(path: str, text: str, old: str, new: str, *, replace_all: bool) -> str:
-    """``text`` with ``old`` replaced; ``EditError`` when it is missing, or ambiguous without ``replace_all``."""
+    """``text`` with ``old`` replaced.
+
+    ``EditError`` when it is missing, or ambiguous without ``replace_all``.
+    """
     matches = text.count(old) if old else 0
     # Overlapping occurrences are ambiguous too, and count() does not see them.
     ambiguous = matches == 1 and text.find(old, text.find(old) + 1) != -1

@@ -41,7 +41,10 @@ class Configuration:
     """What is in force: the settings, the plugins that they name, and where each value came from."""
 
     def __init__(self, keywords: Mapping[str, Any]) -> None:
-        """Read every source; ``SettingsError``, ``UnknownBackendError`` or ``PluginError`` when one is wrong."""
+        """Read every source.
+
+        ``SettingsError``, ``UnknownBackendError`` or ``PluginError`` when one of them is wrong.
+        """
         core = {f.lower() for f in setting_names(EverstoreSettings, "")} | set(EverstoreSettings.model_fields)
         own = {name: value for name, value in keywords.items() if name in core}
         self.settings, self.origins = load(EverstoreSettings, own)

@@ -250,9 +250,9 @@ class Query:
             text = file.content
             if text is None or file.encoding != "text" or not (everything or self.selects(file.path)):
                 continue
-            if literal is None or len(text) > _STRETCH or literal in text:
-                if await self.add(file):
-                    break
+            worth_it = literal is None or len(text) > _STRETCH or literal in text
+            if worth_it and await self.add(file):
+                break
             if time.perf_counter() > until:
                 await asyncio.sleep(0)
                 until = time.perf_counter() + _SLICE_SECONDS

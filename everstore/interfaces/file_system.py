@@ -115,7 +115,7 @@ class SessionFileSystem(ABC):
     async def stat_file(self, session_id: UUID, path: str) -> FileStat | None:
         """What is at the path, without its content; ``None`` when missing. The root always exists."""
         found = await self.read_file(session_id, path)
-        return found and found.stat()
+        return None if found is None else found.stat()
 
     async def write_file_if_content_matches(
         self,

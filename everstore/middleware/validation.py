@@ -3,6 +3,10 @@
 One explicit method a verb. None is a coroutine itself: each checks, and returns the backend's.
 """
 
+# What ``async def`` answers is a Coroutine to mypy and a CoroutineType to pyright, so no annotation of
+# a plain function pleases both; mypy checks these signatures.
+# pyright: reportIncompatibleMethodOverride=false
+
 from __future__ import annotations
 
 import math
@@ -209,7 +213,7 @@ class FileSystemGuard(SessionFileSystem):
     def _ends(done: str, source: str, destination: str, *, overwrite: bool) -> tuple[str, str]:
         source, destination = normalize_path(source), normalize_path(destination)
         _check_flag("overwrite", overwrite)
-        if source == "/" or destination == source or destination.startswith(source + "/"):
+        if source in {"/", destination} or destination.startswith(source + "/"):
             reason = f"{source!r} cannot be {done} into itself"
             raise InvalidPathError(f"path {destination!r} refused: {reason}", path=destination, reason=reason)
         if destination == "/":

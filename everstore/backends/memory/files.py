@@ -148,7 +148,7 @@ class InMemorySessionFileStore(SessionFileSystem):
     async def read_text(self, session_id: UUID, path: str) -> str | None:
         """A file's content, ``None`` when there is none; the path in any spelling."""
         found = await self.read_file(session_id, normalize_path(path))
-        return found and found.content
+        return None if found is None else found.content
 
     @override
     async def read_file(self, session_id: UUID, path: str) -> SessionFile | None:
@@ -195,12 +195,10 @@ class InMemorySessionFileStore(SessionFileSystem):
     ) -> SessionFile | None:
         with self._lock:
             tree = self._trees.get(session_id.int)
-            old = tree and tree.nodes.get(path)
-            if (
-                tree is None
-                or old is None
-                or (old.content, old.encoding) != (expected_content, expected_encoding)
-            ):
+            old = None if tree is None else tree.nodes.get(path)
+            if tree is None or old is None:
+                return None
+            if (old.content, old.encoding) != (expected_content, expected_encoding):
                 return None
             return self._store(tree, tree.writable(path), path, content, encoding)
 
@@ -273,7 +271,7 @@ class InMemorySessionFileStore(SessionFileSystem):
     async def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002
         with self._lock:
             tree = self._trees.get(session_id.int)
-            node = tree and tree.nodes.get(path)
+            node = None if tree is None else tree.nodes.get(path)
             if tree is None or node is None or node.is_readonly or path == "/":
                 return False
             if tree.children.get(path) and not recursive:
@@ -302,33 +300,14 @@ class InMemorySessionFileStore(SessionFileSystem):
         self, session_id: UUID, source: str, destination: str, *, overwrite: bool, move: bool
     ) -> FileInfo:
         tree = self._trees.get(session_id.int)
-        node = tree and tree.nodes.get(source)
-        if tree is None or node is None:
+        if tree is None or source not in tree.nodes:
             raise PathNotFoundError.at(source, "no such file or directory")
-        target = tree.nodes.get(destination)
-        tree.require_parents(destination)
-        if target is not None and target.content is None and node.content is not None:
-            raise PathIsDirectoryError.at(destination, "a directory is already there")
-        paths = tree.below(source)
+        taken = [tree.nodes[path] for path in tree.below(source)]
+        self._check_transfer(tree, taken, destination, overwrite=overwrite, move=move)
+        moved = [self._renamed(file, source, destination, move=move) for file in taken]
         if move:
-            for path in paths:
-                if tree.nodes[path].is_readonly:
-                    raise ReadOnlyFileError.at(path, "file is read-only")
-        if target is not None and target.is_readonly and overwrite and node.content is not None:
-            raise ReadOnlyFileError.at(destination, "file is read-only")
-        if target is not None and (node.content is None or not overwrite):
-            raise PathExistsError.at(destination, "something is already there")
-        if not move:
-            taken = [tree.nodes[path] for path in paths if tree.nodes[path].content is not None]
-            self._check_limits(
-                tree,
-                len(taken) - (target is not None),
-                sum(file.size_bytes for file in taken) - (target.size_bytes if target else 0),
-            )
-        moved = [self._renamed(tree.nodes[path], source, destination, move=move) for path in paths]
-        if move:
-            tree.remove(paths)
-        if target is not None:
+            tree.remove([file.path for file in taken])
+        if destination in tree.nodes:
             tree.remove([destination])
         for file in moved:
             if file.content is None:
@@ -338,6 +317,28 @@ class InMemorySessionFileStore(SessionFileSystem):
             else:
                 tree.put(file, None, file.version)
         return moved[0].info()
+
+    def _check_transfer(
+        self, tree: _Tree, taken: list[SessionFile], destination: str, *, overwrite: bool, move: bool
+    ) -> None:
+        """Refuse a transfer that cannot be; ``taken`` is the source and, after it, all below it."""
+        tree.require_parents(destination)
+        target = tree.nodes.get(destination)
+        is_file = taken[0].content is not None
+        if target is not None and target.content is None and is_file:
+            raise PathIsDirectoryError.at(destination, "a directory is already there")
+        stuck = next((file for file in taken if file.is_readonly), None) if move else None
+        if stuck is not None:
+            raise ReadOnlyFileError.at(stuck.path, "file is read-only")
+        if target is not None and target.is_readonly and overwrite and is_file:
+            raise ReadOnlyFileError.at(destination, "file is read-only")
+        if target is not None and not (overwrite and is_file):
+            raise PathExistsError.at(destination, "something is already there")
+        if not move:
+            files = [file for file in taken if file.content is not None]
+            replaced = 0 if target is None else target.size_bytes
+            more_bytes = sum(file.size_bytes for file in files) - replaced
+            self._check_limits(tree, len(files) - (target is not None), more_bytes)
 
     def _renamed(self, file: SessionFile, source: str, destination: str, *, move: bool) -> SessionFile:
         now = self._stamp()

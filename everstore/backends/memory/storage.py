@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import threading
 import time
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,6 +15,9 @@ from everstore.content import add_to_counter
 from everstore.errors import RevisionConflictError
 from everstore.interfaces import SessionStorageStore
 from everstore.models import KeyInfo, SecretInfo
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 __all__ = ["InMemorySessionStorageStore"]
 
@@ -44,7 +47,7 @@ class _Space:
 
     def get(self, session_id: UUID, key: str) -> _Entry | None:
         entries = self._sessions.get(session_id.int)
-        entry = entries and entries.get(key)
+        entry = entries.get(key) if entries else None
         return entry if entry and not entry.is_over else None
 
     def put(self, session_id: UUID, key: str, entry: _Entry) -> None:
@@ -148,7 +151,7 @@ class InMemorySessionStorageStore(SessionStorageStore):
     async def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> int:
         with self._lock:
             old = self._values.get(session_id, key)
-            total = add_to_counter(old and old.text, amount)
+            total = add_to_counter(old.text if old else None, amount)
             now = self._stamp()
             created_ns, expires_ns = (old.created_ns, old.expires_ns) if old else (now, None)
             self._values.put(session_id, key, _Entry(str(total), now, created_ns, now, expires_ns))
