@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
+from uuid import UUID  # noqa: TC003 - pydantic reads annotations at run time
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -27,7 +28,8 @@ from pydantic_settings import (
 )
 
 from everstore.compat import override
-from everstore.errors import PluginError, SettingsError
+from everstore.errors import InvalidSessionIdError, PluginError, SettingsError
+from everstore.paths import parse_session_id
 
 __all__ = ["EverstoreSettings", "Limits", "Origin", "PluginSettings", "check_names", "load", "setting_names"]
 
@@ -110,7 +112,7 @@ class EverstoreSettings(_Settings):
     """Further plugins whose middleware goes around every call, outermost first."""
     disabled_plugins: Names = ()
     """Plugins that must not be imported."""
-    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    log_level: Literal["debug", "info", "warning", "error", "off"] = "warning"
     """The least level that goes to stderr, when the host has not configured structlog."""
     log_format: Literal["console", "json"] = "console"
     """How such an event is written."""
@@ -118,6 +120,8 @@ class EverstoreSettings(_Settings):
     """``id:base64`` keys for secrets in durable backends, by comma; the first encrypts, all decrypt."""
     limits: Limits = Limits()
     """What a store refuses to exceed."""
+    session: UUID | None = None
+    """The session that the ``everstore`` command works in; a store pays it no heed."""
 
     @field_validator("middleware", "disabled_plugins", mode="before")
     @classmethod
@@ -130,6 +134,14 @@ class EverstoreSettings(_Settings):
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator("session", mode="before")
+    @classmethod
+    def _parse(cls, value: object) -> object:
+        try:
+            return parse_session_id(value) if isinstance(value, str) else value
+        except InvalidSessionIdError:
+            raise ValueError("it names a session, by a UUID or session_<32 hex digits>") from None
 
     def plugin_of(self, role: Literal["file_system", "storage", "sessions"]) -> str:
         """The name of the plugin that plays a role."""

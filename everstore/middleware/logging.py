@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["CallLog", "EventLog"]
 
 _FIELDS = frozenset({"session_id", "path", "source", "destination", "key", "name", "pattern", "path_pattern"})
-_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "off": 50}
 _LONGEST = 1024  # characters of a field: a refused path may be of any length
 
 
