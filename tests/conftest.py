@@ -1,0 +1,177 @@
+"""What all tests share: a clean environment, the backends under test, and a call of every verb.
+
+The tests of the contract run against whatever backend they are given::
+
+    pytest tests/contract                     # memory, and the least that a backend may implement
+    pytest tests/contract --backend sqlite    # an installed plugin; more than once for several
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from base64 import b64encode
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+import structlog
+
+import everstore
+from everstore import InitialFile, Session, hookimpl, new_session_id
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from uuid import UUID
+
+HERE = Path(__file__).parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--backend",
+        action="append",
+        metavar="NAME",
+        help="run the tests of the contract against this backend (default: memory and minimal)",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "backend" in metafunc.fixturenames:
+        names = metafunc.config.getoption("backend") or ["memory", "minimal"]
+        metafunc.parametrize("backend", names, indirect=True)
+
+
+SETTINGS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "sqlite": lambda folder: {
+        "sqlite_path": str(folder / "everstore.db"),
+        "secrets_keys": "tests:" + b64encode(bytes(range(32))).decode(),
+    },
+}
+"""What a backend needs beyond its name; the environment has its word too (``EVERSTORE_<NAME>_*``)."""
+
+
+@pytest.fixture
+def backend(request: pytest.FixtureRequest, tmp_path: Path, install_plugin) -> dict[str, Any]:
+    """The settings that open the backend under test, empty."""
+    name: str = request.param
+    if name == "minimal":
+        install_plugin("minimal", HERE / "contract" / "minimal.py")
+    return {"backend": name, **SETTINGS.get(name, lambda _: {})(tmp_path)}
+
+
+@pytest.fixture
+async def store(backend: dict[str, Any]) -> AsyncIterator[everstore.Store]:
+    """An open store on the backend under test."""
+    async with everstore.open_store(**backend) as opened:
+        yield opened
+
+
+@pytest.fixture
+def session_id() -> UUID:
+    return new_session_id()
+
+
+@pytest.fixture(autouse=True)
+def _clean_room(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
+    """No setting of the machine reaches a test, and nothing that a test configures outlives it."""
+    kept = tuple(f"EVERSTORE_{name.upper()}_" for name in request.config.getoption("backend") or ())
+    for name in os.environ:
+        if name.startswith("EVERSTORE_") and not name.startswith((*kept, "EVERSTORE_TEST_")):
+            monkeypatch.delenv(name)
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+@pytest.fixture
+def in_empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The working directory of the test: a folder with no settings file in it."""
+    folder = tmp_path / "working-directory"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def install_plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """Install a plugin for one test: ``install_plugin("acme", source_file_or_hooks)``.
+
+    The packages' metadata is real; the module is a source file, or is made of the given hooks.
+    """
+
+    def install(name: str, source: Path | None = None, /, **hooks: Callable[..., object]) -> None:
+        module = ModuleType(f"plugin_{name}_under_test")
+        if source is not None:
+            exec(compile(source.read_text(), source, "exec"), vars(module))
+        vars(module).update({hook: hookimpl(function) for hook, function in hooks.items()})
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        info = tmp_path / "installed" / f"{name}_under_test-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-under-test\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[everstore]\n{name} = {module.__name__}\n")
+        monkeypatch.syspath_prepend(info.parent)
+
+    return install
+
+
+class Call(NamedTuple):
+    """A verb and arguments that it accepts; of a session in which ``prepare`` was called."""
+
+    role: str
+    verb: str
+    arguments: Callable[[UUID], tuple[tuple[Any, ...], dict[str, Any]]]
+
+    def on(self, store: everstore.Store, session_id: UUID) -> Any:
+        """Make the call; returns the coroutine."""
+        args, kwargs = self.arguments(session_id)
+        return getattr(getattr(store, self.role), self.verb)(*args, **kwargs)
+
+
+def _call(role: str, verb: str, *args: Any, **kwargs: Any) -> Any:
+    return pytest.param(Call(role, verb, lambda session_id: ((session_id, *args), kwargs)), id=verb)
+
+
+CALLS = [
+    _call("file_system", "read_file", "kept.txt"),
+    _call("file_system", "write_file", "new.txt", "text"),
+    _call("file_system", "write_file_if_content_matches", "kept.txt", "kept", "text", "text", "text"),
+    _call("file_system", "create_directory", "new"),
+    _call("file_system", "list_directory", "/"),
+    _call("file_system", "stat_file", "kept.txt"),
+    _call("file_system", "delete_file", "kept.txt"),
+    _call("file_system", "seed_initial_file", InitialFile("seed.txt", "text")),
+    _call("file_system", "edit_file", "kept.txt", "kept", "text"),
+    _call("file_system", "append_file", "kept.txt", "text"),
+    _call("file_system", "copy_file", "kept.txt", "copy.txt"),
+    _call("file_system", "move_file", "kept.txt", "moved.txt"),
+    _call("file_system", "read_lines", "kept.txt"),
+    _call("file_system", "grep_files", "kept"),
+    _call("file_system", "glob_files", "*.txt"),
+    _call("file_system", "purge_session"),
+    _call("storage", "set_value", "key", "text"),
+    _call("storage", "get_value", "kept"),
+    _call("storage", "delete_value", "kept"),
+    _call("storage", "list_keys"),
+    _call("storage", "stat_value", "kept"),
+    _call("storage", "increment_value", "counter"),
+    _call("storage", "set_secret", "name", "text"),
+    _call("storage", "get_secret", "kept"),
+    _call("storage", "delete_secret", "kept"),
+    _call("storage", "list_secrets"),
+    _call("storage", "purge_session"),
+    pytest.param(Call("storage", "scan_secrets", lambda _: ((), {"limit": 10})), id="scan_secrets"),
+    _call("storage", "swap_secret", "kept", "old ciphertext", "new ciphertext"),
+    pytest.param(Call("sessions", "add_session", lambda one: ((Session(id=one),), {})), id="add_session"),
+    _call("sessions", "get_session"),
+    _call("sessions", "update_session_title", "title"),
+    pytest.param(Call("sessions", "list_sessions", lambda _: ((), {})), id="list_sessions"),
+    _call("sessions", "delete_session"),
+]
+
+
+@pytest.fixture(params=CALLS)
+def call(request: pytest.FixtureRequest) -> Call:
+    """Each verb of the three interfaces in turn."""
+    return request.param

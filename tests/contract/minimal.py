@@ -1,0 +1,62 @@
+"""The least that a backend may implement: the abstract verbs, here by handing them to memory.
+
+Everything else comes from the interfaces' defaults, which so prove that they keep the contract.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from everstore import (
+    SessionFileSystem,
+    SessionFileSystemFactory,
+    SessionStorageStore,
+    SessionStore,
+    hookimpl,
+)
+from everstore.backends.memory import (
+    InMemorySessionFileStore,
+    InMemorySessionStorageStore,
+    InMemorySessionStore,
+)
+
+
+def least_of(interface: type, full: type) -> type:
+    """A backend with the abstract verbs of an interface only."""
+
+    def __init__(self: Any, *args: Any) -> None:  # noqa: N807 - a method of the class made below
+        self.full = full(*args)
+
+    def handed_over(verb: str) -> Any:
+        async def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+            return await getattr(self.full, verb)(*args, **kwargs)
+
+        return call
+
+    verbs = {verb: handed_over(verb) for verb in interface.__abstractmethods__}
+    return type(f"Minimal{interface.__name__}", (interface,), {"__init__": __init__, **verbs})
+
+
+MinimalFileSystem = least_of(SessionFileSystem, InMemorySessionFileStore)
+MinimalStorageStore = least_of(SessionStorageStore, InMemorySessionStorageStore)
+MinimalSessionStore = least_of(SessionStore, InMemorySessionStore)
+
+
+class MinimalFactory(SessionFileSystemFactory):
+    async def create_session_file_system(self, context):
+        return MinimalFileSystem(context.limits)
+
+
+@hookimpl
+def everstore_file_system_factory():
+    return MinimalFactory()
+
+
+@hookimpl
+def everstore_storage_store():
+    return MinimalStorageStore()
+
+
+@hookimpl
+def everstore_session_store():
+    return MinimalSessionStore()
