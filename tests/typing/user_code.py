@@ -1,0 +1,98 @@
+"""What a user writes, for the type checkers: nothing here runs.
+
+Each ``assert_type`` is a promise about inference; each ignored error must be one, or the unused
+ignore is an error itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_type
+
+import everstore
+from everstore import (
+    BoundSession,
+    FileInfo,
+    FileLines,
+    FileStat,
+    GrepMatch,
+    InitialFile,
+    KeyInfo,
+    SecretInfo,
+    Session,
+    SessionFile,
+    SessionFileSystem,
+    SessionStorageStore,
+    SessionStore,
+    Store,
+)
+from everstore.errors import EditError, QuotaExceededError, ReadOnlyFileError, RevisionConflictError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+
+async def opening() -> None:
+    async with everstore.open_store(backend="memory", limits__file_bytes=1 << 20) as store:
+        assert_type(store, Store)
+        assert_type(store.file_system, SessionFileSystem)
+        assert_type(store.storage, SessionStorageStore)
+        assert_type(store.sessions, SessionStore)
+        seed = InitialFile("README.md", "# hello\n", is_readonly=True)
+        session = await store.create_session("title", files=[seed])
+        assert_type(session, Session)
+        assert_type(store.session(session.id), BoundSession)
+        assert_type(await store.delete_session(session.id), bool)
+
+
+async def files(store: Store, session_id: UUID) -> None:
+    system = store.file_system
+    assert_type(await system.read_file(session_id, "a"), SessionFile | None)
+    assert_type(await system.write_file(session_id, "a", "text"), SessionFile)
+    assert_type(await system.stat_file(session_id, "a"), FileStat | None)
+    assert_type(await system.list_directory(session_id), list[FileInfo])
+    assert_type(await system.grep_files(session_id, "x", regex=True, limit=3), list[GrepMatch])
+    assert_type(await system.read_lines(session_id, "a", 1, 10), FileLines | None)
+    await system.write_file(session_id, "a", b"bytes")  # type: ignore[arg-type]
+    await system.write_file(session_id, "a", "text", "utf-8")  # type: ignore[arg-type]
+    await system.delete_file("not a uuid", "a")  # type: ignore[arg-type]
+    # A file may be missing, so nothing of it can be used before that is looked at.
+    (await system.read_file(session_id, "a")).content  # type: ignore[union-attr]  # noqa: B018
+
+
+async def bound(work: BoundSession) -> None:
+    file = await work.files.write_file("a", "text", if_absent=True)
+    assert_type(file.revision, str)
+    assert_type(file.content, str | None)
+    assert_type(file.info(), FileInfo)
+    assert_type(file.size_bytes, int)
+    created: datetime = file.created_at
+    identity: UUID = file.id
+    del created, identity
+    await work.files.edit_file("a", "old", "new", replace_all=True)
+    assert_type(await work.files.delete_file("a", recursive=True), bool)
+    await work.storage.set_value("key", "value", ttl=60)
+    assert_type(await work.storage.get_value("key"), str | None)
+    assert_type(await work.storage.increment_value("n"), int)
+    assert_type(await work.storage.list_keys(), list[KeyInfo])
+    assert_type(await work.storage.list_secrets(), list[SecretInfo])
+    await work.storage.set_value("key", 1)  # type: ignore[arg-type]
+
+
+async def errors(work: BoundSession) -> None:
+    try:
+        await work.files.edit_file("a", "old", "new")
+    except ReadOnlyFileError as error:
+        assert_type(error.path, str)
+    except EditError as error:
+        assert_type(error.matches, int)
+    except RevisionConflictError as error:
+        assert_type(error.current_revision, str | None)
+    except QuotaExceededError as error:
+        assert_type(error.allowed, int)
+    except PermissionError:  # an everstore error is also what Python calls it
+        pass
+
+
+def records_are_immutable(session: Session) -> None:
+    session.title = "another"  # type: ignore[misc]
