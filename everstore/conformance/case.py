@@ -1,0 +1,150 @@
+"""What a check works with: an open store whose calls are recorded, fresh sessions, helpers."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from everstore.conformance.trace import Trace
+from everstore.errors import EverstoreError
+from everstore.models import new_session_id
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Iterator
+    from uuid import UUID
+
+    from everstore.conformance.subject import Subject
+    from everstore.interfaces import Capabilities
+    from everstore.session import BoundFiles, BoundSession, BoundStorage
+    from everstore.store import Store
+
+__all__ = ["Case", "Caught", "Mismatch", "gather", "refused", "snapshot"]
+
+T = TypeVar("T")
+
+
+class Mismatch(AssertionError):
+    """An assertion that knows what was expected and what came instead."""
+
+    def __init__(self, expected: str, got: str) -> None:
+        """Both in words or as a ``repr``."""
+        super().__init__(f"expected {expected}, got {got}")
+        self.expected = expected
+        self.got = got
+
+
+class Caught:
+    """The error that ``refused`` waited for, once its block is left."""
+
+    error: Any = None
+
+
+@contextmanager
+def refused(*errors: type[BaseException]) -> Iterator[Caught]:
+    """The block must be refused with one of these errors; any other everstore error is a failure."""
+    caught = Caught()
+    expected = " or ".join(error.__name__ for error in errors)
+    try:
+        yield caught
+    except errors as error:
+        caught.error = error
+    except EverstoreError as error:
+        raise Mismatch(expected, f"{type(error).__name__}: {error}") from error
+    else:
+        raise Mismatch(expected, "no error")
+
+
+async def gather(*calls: Awaitable[T]) -> list[T | BaseException]:
+    """Await the calls at the same time; each answer, or the error it ended with, in order."""
+    return list(await asyncio.gather(*calls, return_exceptions=True))
+
+
+async def snapshot(session: BoundSession) -> dict[str, object]:
+    """Everything in a session, by place, with revisions and times."""
+    seen: dict[str, object] = {}
+    directories = ["/"]
+    while directories:
+        for info in await session.files.list_directory(directories.pop()):
+            if info.is_directory:
+                directories.append(info.path)
+            seen[f"file {info.path}"] = (info, await session.files.read_file(info.path))
+    for key in await session.storage.list_keys():
+        seen[f"value {key.key}"] = (key, await session.storage.get_value(key.key))
+    for secret in await session.storage.list_secrets():
+        seen[f"secret {secret.name}"] = (secret, await session.storage.get_secret(secret.name))
+    return seen
+
+
+class Case:
+    """One run of one check. ``store`` is open, ``files`` and ``storage`` are those of a fresh session."""
+
+    def __init__(self, subject: Subject, name: str, seed: int) -> None:
+        """``name`` and ``seed`` make ``random``, the only source of chance."""
+        self.subject = subject
+        self.seed = seed
+        self.random = random.Random(f"{seed}:{name}")  # noqa: S311 - reproducible, not secret
+        self.trace = Trace()
+        self.id: UUID = new_session_id()
+        self._ids = [self.id]
+        self._stack = AsyncExitStack()
+        self.store: Store
+
+    async def __aenter__(self) -> Case:
+        self.store = await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        # Whatever a check wrote goes, whatever state it left its stores in.
+        await self._stack.aclose()
+        if self.capabilities.durable or self.capabilities.shared:
+            async with self.subject.open() as store:
+                for session_id in self._ids:
+                    await store.delete_session(session_id)
+
+    async def open(self, **settings: Any) -> Store:
+        """A further client of the same storage, closed when the check ends; its calls are recorded."""
+        return self.trace.around(await self._stack.enter_async_context(self.subject.open(**settings)))
+
+    async def reopen(self) -> None:
+        """Close ``store`` and open the storage again in its place."""
+        await self.store.close()
+        self.store = await self.open()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the backend of the files declares."""
+        return self.store.file_system.capabilities
+
+    @property
+    def files(self) -> BoundFiles:
+        """The files of the check's own session."""
+        return self.store.session(self.id).files
+
+    @property
+    def storage(self) -> BoundStorage:
+        """The values and secrets of the check's own session."""
+        return self.store.session(self.id).storage
+
+    def new_id(self, session_id: UUID | None = None) -> UUID:
+        """A fresh session id, or the one given; what is written under it goes when the check ends."""
+        self._ids.append(session_id or new_session_id())
+        return self._ids[-1]
+
+    def session(self) -> BoundSession:
+        """Another fresh session."""
+        return self.store.session(self.new_id())
+
+    async def snapshot(self, session_id: UUID | None = None) -> dict[str, object]:
+        """Everything in a session (the check's own), by place, with revisions and times."""
+        with self.trace.paused():
+            return await snapshot(self.store.session(session_id or self.id))
+
+    @asynccontextmanager
+    async def untouched(self, session_id: UUID | None = None) -> AsyncIterator[None]:
+        """The block must leave everything in the session (the check's own) as it was."""
+        before = await self.snapshot(session_id)
+        yield
+        after = await self.snapshot(session_id)
+        assert after == before, "a refused call changed something"

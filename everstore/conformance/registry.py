@@ -1,0 +1,152 @@
+"""The checks: what each one proves, and how it becomes known to the suite."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+__all__ = ["LEVELS", "Check", "Level", "all_checks", "by_id", "check", "levels_up_to", "table"]
+
+Level = Literal["core", "standard", "durable"]
+Tag = Literal["concurrency", "durability", "hostile"]
+CheckFunction = Callable[..., Awaitable[None]]
+F = TypeVar("F", bound=CheckFunction)
+
+LEVELS: tuple[Level, ...] = ("core", "standard", "durable")
+"""From the least to the most; each includes those before it."""
+
+_REGISTRY: dict[str, Check] = {}
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One promise, and the coroutine function that proves it.
+
+    ``sentences`` are those of the contract it proves, ``likely`` is the mistake that most often makes
+    it fail, ``needs`` the capabilities that must be declared for it to run, ``unless`` those that must
+    not be. ``arguments`` follow the case when the function is called.
+    """
+
+    id: str
+    promise: str
+    sentences: tuple[str, ...]
+    level: Level
+    since: str
+    likely: str
+    tags: frozenset[Tag]
+    needs: frozenset[str]
+    unless: frozenset[str]
+    function: CheckFunction
+    arguments: tuple[Any, ...] = ()
+
+    @property
+    def family(self) -> str:
+        """The first word of the id."""
+        return self.id.partition(".")[0]
+
+    def applies_to(self, declared: frozenset[str]) -> bool:
+        """Whether it runs on a backend that declares these capabilities."""
+        return self.needs <= declared and not self.unless & declared
+
+
+def check(  # noqa: PLR0913 - what is known of a check
+    check_id: str,
+    *sentences: str,
+    likely: str,
+    level: Level = "core",
+    since: str = "1.0",
+    tags: tuple[Tag, ...] = (),
+    needs: tuple[str, ...] = (),
+    unless: tuple[str, ...] = (),
+) -> Callable[[F], F]:
+    """Register a coroutine function that takes a ``Case``; its docstring's first line is the promise."""
+
+    def register(function: F) -> F:
+        _add(
+            Check(
+                check_id,
+                _promise(function),
+                sentences,
+                level,
+                since,
+                likely,
+                frozenset(tags),
+                frozenset(needs),
+                frozenset(unless),
+                function,
+            )  # fmt: skip
+        )
+        return function
+
+    return register
+
+
+def table(  # noqa: PLR0913 - what is known of a check
+    check_id: str,
+    *sentences: str,
+    rows: Mapping[str, tuple[Any, ...]],
+    likely: str | Mapping[str, str],
+    level: Level = "core",
+    since: str = "1.0",
+    tags: tuple[Tag, ...] = (),
+    needs: tuple[str, ...] = (),
+    unless: tuple[str, ...] = (),
+) -> Callable[[F], F]:
+    """Register one check a row: ``{row}`` in the id is its name, its tuple follows the case.
+
+    ``{row}`` in the docstring is the row's name in words; ``likely`` may differ from row to row.
+    """
+
+    def register(function: F) -> F:
+        for row, arguments in rows.items():
+            _add(
+                Check(
+                    check_id.format(row=row),
+                    _promise(function).format(row=row.replace("_", " ")),
+                    sentences,
+                    level,
+                    since,
+                    likely if isinstance(likely, str) else likely[row],
+                    frozenset(tags),
+                    frozenset(needs),
+                    frozenset(unless),
+                    function,
+                    arguments,
+                )  # fmt: skip
+            )
+        return function
+
+    return register
+
+
+def _promise(function: CheckFunction) -> str:
+    return (inspect.getdoc(function) or function.__name__).partition("\n")[0].rstrip(".")
+
+
+def _add(one: Check) -> None:
+    if one.id in _REGISTRY:
+        raise ValueError(f"two checks are called {one.id!r}")
+    _REGISTRY[one.id] = one
+
+
+def all_checks() -> list[Check]:
+    """Every check of the suite, by level, then family, then in the order they are written in."""
+    from everstore.conformance import checks  # noqa: PLC0415 - they import this module
+
+    for module in pkgutil.iter_modules(checks.__path__):
+        importlib.import_module(f"{checks.__name__}.{module.name}")
+    return sorted(_REGISTRY.values(), key=lambda one: (LEVELS.index(one.level), one.family))
+
+
+def by_id(check_id: str) -> Check:
+    """The check of this id; ``KeyError`` when there is none."""
+    return {one.id: one for one in all_checks()}[check_id]
+
+
+def levels_up_to(level: Level) -> tuple[Level, ...]:
+    """The level and those below it."""
+    return LEVELS[: LEVELS.index(level) + 1]

@@ -1,0 +1,146 @@
+"""Running checks on a subject, and what level their results reach."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from everstore.conformance.case import Case
+from everstore.conformance.explain import explain
+from everstore.conformance.registry import LEVELS, Check, Level
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from everstore.conformance.subject import Subject
+
+__all__ = ["MINIMUM", "Failure", "Result", "declared", "execute", "level_of", "run"]
+
+Outcome = Literal["passed", "failed", "known failure", "unexpected pass", "not applicable"]
+
+MINIMUM: dict[Level, int] = {"core": 1, "standard": 1, "durable": 1}
+"""How many checks of each level must have run and passed: fewer prove nothing."""
+
+_SECONDS = 120  # for one check: what takes longer hangs
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why a check failed. ``did`` is what it called last, ``where`` the assertion's file and line."""
+
+    kind: Literal["assertion", "error"]
+    did: tuple[str, ...]
+    expected: str
+    got: str
+    where: str
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What became of one check."""
+
+    check: str
+    outcome: Outcome
+    seconds: float
+    failure: Failure | None = None
+    reason: str | None = None
+
+
+def declared(subject: Subject) -> frozenset[str]:
+    """The capabilities that every role of the subject declares, by name; limits count when they are set."""
+
+    async def look() -> frozenset[str]:
+        async with subject.open() as store:
+            parts = (store.file_system, store.storage, store.sessions)
+            sets = [
+                frozenset(name for name, value in msgspec.structs.asdict(part.capabilities).items() if value)
+                for part in parts
+            ]
+            return frozenset.intersection(*sets)
+
+    return asyncio.run(look())
+
+
+def execute(subject: Subject, check: Check, seed: int) -> Case:
+    """Run one check; raises what it raises. The case tells what it did, also from the error's notes."""
+    case = Case(subject, check.id, seed)
+
+    async def attempt() -> None:
+        async with asyncio.timeout(_SECONDS), case:
+            await check.function(case, *check.arguments)
+
+    try:
+        asyncio.run(attempt())
+    except TimeoutError as error:
+        error.__dict__["trace"] = case.trace.calls
+        raise AssertionError(f"the check did not finish within {_SECONDS} seconds") from error
+    except Exception as error:
+        error.__dict__["trace"] = case.trace.calls
+        raise
+    return case
+
+
+def _failure(error: Exception) -> Failure:
+    trace = tuple(error.__dict__.get("trace", ())[-6:])
+    if isinstance(error, AssertionError):
+        expected, got, where = explain(error)
+        return Failure("assertion", trace, expected, got, where)
+    return Failure("error", trace, "no error", f"{type(error).__name__}: {error}", "")
+
+
+def run(  # noqa: PLR0913 - what a run is made of
+    subject: Subject,
+    checks: Iterable[Check],
+    *,
+    seed: int = 0,
+    known_failures: Mapping[str, str] | None = None,
+    capabilities: frozenset[str] | None = None,
+    progress: Callable[[Check, Result], None] = lambda _check, _result: None,
+) -> list[Result]:
+    """Run the checks, one after the other; a result for each, in order.
+
+    Those that do not apply to what the backend declares are not run and say so. A known failure
+    that passes is an ``unexpected pass``, which is a failure of the run.
+    """
+    known = known_failures or {}
+    offered = declared(subject) if capabilities is None else capabilities
+    results = []
+    for check in checks:
+        result = _one(subject, check, seed, offered, known.get(check.id))
+        progress(check, result)
+        results.append(result)
+    return results
+
+
+def _one(subject: Subject, check: Check, seed: int, offered: frozenset[str], reason: str | None) -> Result:
+    if not check.applies_to(offered):
+        return Result(check.id, "not applicable", 0.0)
+    started = time.perf_counter()
+    failure = None
+    try:
+        execute(subject, check, seed)
+    except Exception as error:  # noqa: BLE001 - whatever leaves a check is its failure
+        failure = _failure(error)
+    seconds = time.perf_counter() - started
+    if reason is not None:
+        return Result(check.id, "known failure" if failure else "unexpected pass", seconds, failure, reason)
+    return Result(check.id, "failed" if failure else "passed", seconds, failure)
+
+
+def level_of(results: Iterable[Result], checks: Iterable[Check]) -> Level | None:
+    """The highest level reached; ``None`` when not even the least.
+
+    ``checks`` is the whole suite: a check of it without a result keeps its level out of reach, and
+    so does one whose capability is not declared where too few others of its level are left.
+    """
+    outcomes = {result.check: result.outcome for result in results}
+    reached: Level | None = None
+    for level in LEVELS:
+        found = [outcomes.get(check.id) for check in checks if check.level == level]
+        if any(outcome not in {"passed", "not applicable"} for outcome in found):
+            break
+        if found.count("passed") < MINIMUM[level]:
+            break
+        reached = level
+    return reached

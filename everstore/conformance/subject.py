@@ -1,0 +1,70 @@
+"""What is tested: how this process, or another one, opens the storage."""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import os
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from everstore.store import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from everstore.store import Store
+
+__all__ = ["Subject"]
+
+
+def _with_key(settings: dict[str, Any]) -> dict[str, Any]:
+    # A durable backend takes no secret without a key. One of our own, new each time, touches no
+    # configured one: whatever a run writes goes with its sessions.
+    key = base64.b64encode(os.urandom(32)).decode()
+    return {"secrets_keys": f"conformance:{key}", **settings}
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """A storage under test.
+
+    ``settings`` are keywords of ``open_store`` that JSON can carry; what they leave open comes from the
+    environment, which child processes share. ``opener`` names the function that opens it with
+    them. Two stores opened from one subject see the same storage, if the backend has anything that
+    outlives a store.
+    """
+
+    settings: dict[str, Any]
+    opener: str = "everstore:open_store"
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "settings", _with_key(self.settings))
+
+    @property
+    def name(self) -> str:
+        """The name of the backend."""
+        return str(self.settings.get("backend", os.environ.get("EVERSTORE_BACKEND", "memory")))
+
+    def open(self, **overrides: Any) -> AbstractAsyncContextManager[Store]:
+        """Open the storage; ``overrides`` are settings for this time only."""
+        return self._opener()(**{**self.settings, **overrides})
+
+    def _opener(self) -> Callable[..., AbstractAsyncContextManager[Store]]:
+        if self.opener == "everstore:open_store":
+            return open_store
+        module, _, name = self.opener.partition(":")
+        opener: Callable[..., AbstractAsyncContextManager[Store]] = getattr(
+            importlib.import_module(module), name
+        )
+        return opener
+
+    def to_json(self) -> str:
+        """What another process makes the same subject of. It holds whatever the settings hold."""
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str) -> Subject:
+        """The subject of ``to_json``."""
+        return msgspec.json.decode(text, type=cls)

@@ -1,0 +1,97 @@
+"""The suite under plain pytest, for the repository of a backend's author."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from everstore.conformance.registry import Check, Level, all_checks, levels_up_to
+from everstore.conformance.runner import MINIMUM, declared, execute
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from everstore.conformance.subject import Subject
+
+__all__ = ["pytest_suite"]
+
+
+def pytest_suite(
+    subject: Callable[[Path], Subject],
+    *,
+    level: Level | None = "standard",
+    seed: int = 0,
+    known_failures: Mapping[str, str] | None = None,
+) -> type:
+    """A test class that holds the whole suite up to ``level``; give it a name that starts with ``Test``.
+
+    ``subject`` makes the storage under test in the directory it is given, a new one for each check.
+    ``known_failures`` maps check ids to reasons: such a check must fail, and its level is then not
+    reached. ``level=None`` runs everything that applies and claims no level.
+    """
+    known = dict(known_failures or {})
+    wanted = [check for check in all_checks() if level is None or check.level in levels_up_to(level)]
+    unknown = sorted(known.keys() - {check.id for check in wanted})
+    if unknown:
+        raise ValueError(f"known_failures names checks that are not part of this run: {', '.join(unknown)}")
+
+    class Conformance:
+        """The conformance suite of everstore."""
+
+        def pytest_generate_tests(self, metafunc: Any) -> None:
+            """One test for each check that applies to what the backend declares."""
+            if "check" in metafunc.fixturenames:
+                applying = _applying(wanted, _declared(subject))
+                metafunc.parametrize("check", applying, ids=[check.id for check in applying])
+
+        def test_check(self, check: Check, tmp_path: Path) -> None:
+            """The check passes; a known failure fails."""
+            __tracebackhide__ = True
+            under_test = subject(tmp_path)
+            try:
+                execute(under_test, check, seed)
+            except Exception as error:
+                if check.id in known:
+                    pytest.xfail(known[check.id])
+                _annotate(error, check, under_test.name, seed)
+                raise
+            assert check.id not in known, (
+                f"{check.id} is a known failure, and passes: take it out of the list"
+            )
+
+        def test_level(self) -> None:
+            """Enough checks apply, and none is a known failure: if all of them pass, the level is reached."""
+            if level is None:
+                return
+            assert not known, f"level {level!r} is not reached with known failures; level=None claims none"
+            applying = _applying(wanted, _declared(subject))
+            for each in levels_up_to(level):
+                count = sum(check.level == each for check in applying)
+                assert count >= MINIMUM[each], (
+                    f"level {each!r} takes {MINIMUM[each]} checks, and what the backend declares allows {count}"
+                )
+
+    return Conformance
+
+
+def _declared(subject: Callable[[Path], Subject]) -> frozenset[str]:
+    with tempfile.TemporaryDirectory() as directory:
+        return declared(subject(Path(directory)))
+
+
+def _applying(checks: list[Check], offered: frozenset[str]) -> list[Check]:
+    return [check for check in checks if check.applies_to(offered)]
+
+
+def _annotate(error: Exception, check: Check, backend: str, seed: int) -> None:
+    """What a reader of the failure needs besides the assertion, as notes below it."""
+    error.add_note(
+        f"{check.id}: {check.promise} (contract {', '.join('§' + each for each in check.sentences)})"
+    )
+    for call in error.__dict__.get("trace", ())[-6:]:
+        error.add_note(f"  did: {call}")
+    error.add_note(f"  likely: {check.likely}")
+    error.add_note(f"  replay: everstore conformance {backend} --seed {seed} -k {check.id}")
