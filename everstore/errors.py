@@ -212,9 +212,10 @@ class SessionNotFoundError(EverstoreError, LookupError):
 
 
 class QuotaExceededError(EverstoreError):
-    """A configured limit would have been exceeded; nothing was written or truncated (§7.4).
+    """A limit would have been exceeded; nothing was written or truncated (§7.4).
 
-    ``limit`` is the name of the setting, ``allowed`` its value.
+    ``limit`` is the name of the setting, or of the capability where the backend's own is the lower
+    one; ``allowed`` is its value.
     """
 
     code = "quota_exceeded"
@@ -226,6 +227,12 @@ class QuotaExceededError(EverstoreError):
         """The refusal of a call that would have brought what ``limit`` counts to ``wanted``."""
         setting = f"EVERSTORE_LIMITS__{limit.upper()}"
         return cls(f"{wanted} would exceed the limit of {allowed} ({setting})", limit=limit, allowed=allowed)
+
+    @classmethod
+    def beyond(cls, capability: str, wanted: int, allowed: int) -> Self:
+        """The refusal of ``wanted`` bytes in one place, where the backend keeps ``allowed`` at most."""
+        message = f"{wanted} bytes are more than the {allowed} that this backend keeps in one place"
+        return cls(f"{message}; split them", limit=capability, allowed=allowed)
 
 
 class UnsupportedError(EverstoreError):

@@ -91,11 +91,14 @@ class FileSystemGuard(SessionFileSystem):
         """Guard a backend, or whatever is wrapped around it."""
         self._next = backend
         self._file_bytes = limits.file_bytes
+        self._most = backend.capabilities.max_file_bytes
 
     def _check_content(self, content: str, encoding: Encoding) -> None:
         size = content_size(content, encoding)
         if self._file_bytes is not None and size > self._file_bytes:
             raise QuotaExceededError.over("file_bytes", size, self._file_bytes)
+        if self._most is not None and size > self._most:
+            raise QuotaExceededError.beyond("max_file_bytes", size, self._most)
 
     @override
     def read_file(self, session_id: UUID, path: str) -> Answer[SessionFile | None]:
@@ -277,6 +280,7 @@ class StorageGuard(SessionStorageStore):
         self._key_bytes = limits.key_bytes
         self._value_bytes = limits.value_bytes
         self.capabilities = backend.capabilities
+        self._most = backend.capabilities.max_value_bytes
 
     def _check_key(self, key: str, what: str = "key") -> None:
         if not isinstance(key, str) or not key or "\0" in key:
@@ -291,6 +295,8 @@ class StorageGuard(SessionStorageStore):
         size = text_size(value, what)
         if self._value_bytes is not None and size > self._value_bytes:
             raise QuotaExceededError.over("value_bytes", size, self._value_bytes)
+        if self._most is not None and size > self._most:
+            raise QuotaExceededError.beyond("max_value_bytes", size, self._most)
 
     def _check_ttl(self, ttl: float | None) -> None:
         if ttl is None:
