@@ -1,0 +1,124 @@
+"""The ledger: a text file to which every change adds a line."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import msgspec
+
+from everstore.errors import SettingsError
+from everstore.models import Session, SessionFile
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from pydantic import SecretStr
+
+    from acme_ledger.audit import Audit
+
+
+class Note(msgspec.Struct, frozen=True):
+    """A value or a secret; ``expires_ns`` is when it is over, if ever."""
+
+    version: int
+    created_ns: int
+    text: str
+    expires_ns: int | None
+
+    @property
+    def is_over(self) -> bool:
+        return self.expires_ns is not None and self.expires_ns <= time.time_ns()
+
+
+class Change(msgspec.Struct, frozen=True, array_like=True):
+    """One entry that is set, or dropped when ``record`` is ``None``."""
+
+    kind: str
+    session_id: UUID
+    name: str
+    record: Any
+
+
+_RECORDS: dict[str, type] = {"file": SessionFile, "value": Note, "secret": Note, "session": Session}
+
+
+class Ledger:
+    """What reading all the lines gives. A line holds changes that happen together."""
+
+    def __init__(self, path: Path, seal: str) -> None:
+        """Open the file at ``path``, or make it; ``SettingsError`` when that cannot be."""
+        self._pages: dict[tuple[str, UUID], dict[str, Any]] = {}
+        self._last_stamp = 0
+        try:
+            self._file = path.open("a+b")
+        except OSError as error:
+            reason = error.strerror
+            raise SettingsError(f"EVERSTORE_LEDGER_PATH: {path} cannot be opened: {reason}") from error
+        try:
+            self._read(hmac.digest(seal.encode(), b"ledger", "sha256").hex())
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _read(self, seal: str) -> None:
+        self._file.seek(0)
+        found = self._file.readline().decode(errors="replace").strip()
+        if not found:
+            self._file.write(seal.encode() + b"\n")
+        elif not hmac.compare_digest(found, seal):
+            raise SettingsError("EVERSTORE_LEDGER_SEAL is not the seal of this ledger; set the right one")
+        for line in self._file:
+            if line.endswith(b"\n"):  # else the last one, torn when its writer was killed
+                self._apply(msgspec.json.decode(line, type=list[Change]))
+
+    def page(self, kind: str, session_id: UUID) -> dict[str, Any]:
+        """The entries of one kind in one session, by name; not to be changed."""
+        return self._pages.get((kind, session_id), {})
+
+    def pages(self, kind: str) -> list[tuple[UUID, dict[str, Any]]]:
+        """The pages of one kind, of all sessions."""
+        return [(session_id, page) for (other, session_id), page in self._pages.items() if other == kind]
+
+    def write(self, *changes: Change) -> None:
+        """Make changes that happen together: no await, one line, one write."""
+        self._file.write(msgspec.json.encode(changes) + b"\n")
+        self._file.flush()
+        self._apply(changes)
+
+    def _apply(self, changes: tuple[Change, ...] | list[Change]) -> None:
+        for change in changes:
+            page = self._pages.setdefault((change.kind, change.session_id), {})
+            if change.record is None:
+                page.pop(change.name, None)
+                continue
+            record: Any = msgspec.convert(msgspec.to_builtins(change.record), _RECORDS[change.kind])
+            page[change.name] = record
+            self._last_stamp = max(self._last_stamp, getattr(record, "version", 0))
+
+    def stamp(self) -> int:
+        """The time in nanoseconds, and at once a version that nothing in the ledger has."""
+        self._last_stamp = max(time.time_ns(), self._last_stamp + 1)
+        return self._last_stamp
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+@asynccontextmanager
+async def opened(path: Path, seal: SecretStr | None, audit: Audit | None) -> AsyncIterator[Ledger]:
+    """The ledger at ``path``, for as long as a store is open."""
+    ledger = Ledger(path, seal.get_secret_value() if seal else "")
+    if audit:
+        audit.ledger.append("opened")
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+        if audit:
+            audit.ledger.append("closed")
