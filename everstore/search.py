@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from everstore.errors import InvalidArgumentError, InvalidPatternError
 from everstore.models import FileLines, GrepMatch, NumberedLine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from everstore.models import SessionFile
 
@@ -23,9 +24,12 @@ __all__ = ["Query", "compile_glob", "compile_path_pattern", "lines_of"]
 
 _SLICE_SECONDS = 0.002  # how long a search may hold the event loop
 _STRETCH = 1 << 18  # characters searched at once: well under a slice for every kind of pattern
+_HITS_A_TURN = 16  # what is looked at one by one between two looks at the clock
 _SPECIAL = re.compile(r"[*?\[]")
 # What would mean something else in a stretch of several lines than in each line by itself.
 _ONE_LINE_ONLY = re.compile(r"\\[AzCQ]|\(\?[a-zA-Z]*-[a-zA-Z]*m")
+
+_Hit = tuple[int, str]  # how many lines of the stretch come before it, and the line
 
 
 def compile_path_pattern(pattern: str | None) -> Callable[[str], bool]:
@@ -147,12 +151,14 @@ def _compile_re2(
         ) from None
 
 
-def split_lines(text: str) -> list[str]:
-    r"""The lines of a text (§5.2): ``\n`` ends one, with one ``\r`` before it; nothing else does."""
-    lines = text.replace("\r\n", "\n").split("\n")
-    if not lines[-1]:
-        lines.pop()
-    return lines
+def _stretch_end(text: str, start: int) -> int:
+    """Where the stretch that starts here ends: behind as many whole lines as fit, or behind one."""
+    if len(text) - start <= _STRETCH:
+        return len(text)
+    cut = text.rfind("\n", start, start + _STRETCH)
+    if cut == -1:
+        cut = text.find("\n", start + _STRETCH)
+    return len(text) if cut == -1 else cut + 1
 
 
 def lines_of(path: str, text: str, start: int, limit: int | None, revision: str) -> FileLines:
@@ -295,60 +301,40 @@ class Query:
         RE2 searches without holding the interpreter's lock.
         """
         start, number = 0, 1
-        while start < len(text) and not self.is_full:
-            end = text.find("\n", start + _STRETCH) + 1 or len(text)
-            stretch = text[start:end].replace("\r\n", "\n")
+        while start < len(text):
+            end = _stretch_end(text, start)
             # A '\r' that a cut would part from its '\n' cannot be: stretches end behind '\n'.
-            found = yield from self._hits(stretch)
-            for offset_lines, line in found:
-                if self.is_full:
-                    break
-                at = number + offset_lines
-                before, after = self._context(text, start, end, stretch, offset_lines)
-                self.matches.append(GrepMatch(path, at, line, before, after))
+            stretch = text[start:end].replace("\r\n", "\n")
+            hits: Iterable[_Hit | None] = self._hits(stretch)
+            if self.literal is None and len(stretch) > _STRETCH:
+                hits = cast("Iterable[_Hit | None]", (yield partial(list, hits)))
+            lines: list[str] = []
+            for turn, hit in enumerate(hits, 1):
+                if hit is not None:
+                    index, line = hit
+                    before: tuple[str, ...] = ()
+                    after: tuple[str, ...] = ()
+                    if self._before or self._after:
+                        lines = lines or stretch.split("\n")
+                        before, after = self._context(text, start, end, lines, index)
+                    self.matches.append(GrepMatch(path, number + index, line, before, after))
+                    if self.is_full:
+                        return
+                if hit is None or not turn % _HITS_A_TURN:
+                    yield None
             number += stretch.count("\n")
             start = end
             yield None
 
-    def _hits(self, stretch: str) -> Generator[Callable[[], object] | None, object, list[tuple[int, str]]]:
-        """The matching lines of a stretch, each with how many lines come before it."""
-        room = None if self._limit is None else self._limit - len(self.matches)
+    def _hits(self, stretch: str) -> Iterator[_Hit | None]:
+        """The matching lines of a stretch, and ``None`` where much was looked at in vain."""
         if self.literal is not None:
-            return (yield from self._literal_hits(stretch, self.literal, room))
-        if len(stretch) <= 2 * _STRETCH:
-            return self._regex_hits(stretch.encode(), room)
-        answer = yield lambda: self._regex_hits(stretch.encode(), room)
-        return cast("list[tuple[int, str]]", answer)
+            return _literal_hits(stretch, self.literal)
+        return self._regex_hits(stretch.encode())
 
-    @staticmethod
-    def _literal_hits(
-        stretch: str, literal: str, room: int | None
-    ) -> Generator[None, object, list[tuple[int, str]]]:
-        hits: list[tuple[int, str]] = []
-        at = before = counted = 0
-        while at < len(stretch) and (room is None or len(hits) < room):
-            hit = stretch.find(literal, at, at + _STRETCH + len(literal))
-            if hit == -1:
-                at += _STRETCH + 1  # only a line longer than a stretch gets here twice
-                yield None
-                continue
-            start = stretch.rfind("\n", 0, hit) + 1
-            end = stretch.find("\n", hit)
-            end = len(stretch) if end == -1 else end
-            if start >= len(stretch):
-                break
-            before += stretch.count("\n", counted, start)
-            counted = start
-            line = stretch[start:end]
-            if literal in line:  # not when the literal itself holds a line end
-                hits.append((before, line))
-            at = end + 1
-        return hits
-
-    def _regex_hits(self, stretch: bytes, room: int | None) -> list[tuple[int, str]]:
-        hits: list[tuple[int, str]] = []
-        at = before = counted = 0
-        while at < len(stretch) and (room is None or len(hits) < room):
+    def _regex_hits(self, stretch: bytes) -> Iterator[_Hit | None]:
+        at = before = counted = misses = 0
+        while at < len(stretch):
             hit = at
             if self._stretch is not None:
                 found = self._stretch.search(stretch, at)
@@ -358,24 +344,45 @@ class Query:
             start = stretch.rfind(b"\n", 0, hit) + 1
             end = stretch.find(b"\n", hit)
             end = len(stretch) if end == -1 else end
-            if start >= len(stretch):
+            if start >= len(stretch):  # behind the last line's end, where '$' matches too
                 break
             before += stretch.count(b"\n", counted, start)
             counted = start
             line = stretch[start:end]
             if self._line.search(line) is not None:
-                hits.append((before, line.decode()))
+                yield before, line.decode()
+            else:
+                misses += 1
+                if not misses % _HITS_A_TURN:
+                    yield None
             at = end + 1
-        return hits
 
     def _context(
-        self, text: str, start: int, end: int, stretch: str, index: int
+        self, text: str, start: int, end: int, lines: list[str], index: int
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        if not self._before and not self._after:
-            return (), ()
-        lines = split_lines(stretch)
+        """The neighbours of line ``index`` of the stretch that is ``text[start:end]``."""
+        count = len(lines) - (not lines[-1])  # a final line end opens no further line
         before = lines[max(0, index - self._before) : index]
-        after = lines[index + 1 : index + 1 + self._after]
+        after = lines[index + 1 : min(index + 1 + self._after, count)]
         before = _lines_before(text, start, self._before - len(before)) + before
         after += _lines_after(text, end, self._after - len(after))
         return tuple(before), tuple(after)
+
+
+def _literal_hits(stretch: str, literal: str) -> Iterator[_Hit | None]:
+    at = before = counted = 0
+    while at < len(stretch):
+        hit = stretch.find(literal, at, at + _STRETCH + len(literal))
+        if hit == -1:
+            at += _STRETCH + 1  # only a line longer than a stretch gets here twice
+            yield None
+            continue
+        start = stretch.rfind("\n", 0, hit) + 1
+        end = stretch.find("\n", hit)
+        end = len(stretch) if end == -1 else end
+        before += stretch.count("\n", counted, start)
+        counted = start
+        line = stretch[start:end]
+        if literal in line:  # not when the literal itself holds a line end
+            yield before, line
+        at = end + 1

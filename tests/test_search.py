@@ -77,6 +77,7 @@ LIMITS = st.none() | st.integers(0, 3)
 @example("a\r\n\r\nb", "", 1, 1, None)
 @example("a\r", "\r", 0, 0, None)
 @example("a\r\r\nb", "\r", 0, 1, None)
+@example("a\r\r\nb", "b", 1, 0, None)
 @example("b\na", "b\na", 0, 0, None)
 @example("\n\n", "", 0, 0, 1)
 def test_literal_matches_are_those_of_every_line_by_itself(text, pattern, before, after, limit):

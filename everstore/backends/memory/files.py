@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import threading
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from everstore.backends.memory.clock import Clock
@@ -409,7 +410,7 @@ class InMemorySessionFileStore(SessionFileSystem):
         files = self._snapshot(session_id)
         if limit is None:  # then the order of the search is free, and fewer things are to be sorted
             matches = await query.run(files)
-            matches.sort(key=lambda match: match.path)
+            matches.sort(key=attrgetter("path"))
             return matches
         return await query.run(await _by_path(files))
 
