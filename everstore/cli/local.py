@@ -1,0 +1,44 @@
+"""What comes from the machine the command runs on: files and standard input."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from everstore.content import content_of
+from everstore.errors import InvalidArgumentError, InvalidContentError
+
+if TYPE_CHECKING:
+    from everstore.models import Encoding
+
+__all__ = ["content_from", "read_source", "read_text"]
+
+
+def content_from(data: bytes, encoding: Encoding | None = None) -> tuple[str, Encoding]:
+    """Bytes as a verb takes them: ``text`` when they are UTF-8, else ``base64``, or as ``encoding`` demands.
+
+    ``InvalidContentError`` when text is demanded of bytes that are not UTF-8.
+    """
+    if encoding == "base64":
+        return content_of(data, "base64"), "base64"
+    try:
+        return content_of(data, "text"), "text"
+    except UnicodeDecodeError:
+        if encoding == "text":
+            raise InvalidContentError("the input is not UTF-8; leave --encoding out to keep its bytes") from None
+        return content_of(data, "base64"), "base64"
+
+
+def read_source(source: str) -> bytes:
+    """The bytes of a local file, or of standard input for ``-``."""
+    try:
+        return sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidArgumentError(f"{source!r} cannot be read: {reason}") from error
+
+
+def read_text(source: str) -> str:
+    """The text of a local file or of standard input; ``InvalidContentError`` when it is not UTF-8."""
+    return content_from(read_source(source), "text")[0]

@@ -1,0 +1,181 @@
+"""Running a command's work: the store opened and closed, the session found, the outcome a status."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import traceback
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from everstore.cli.output import note, one_line
+from everstore.errors import (
+    BackendError,
+    EditError,
+    EverstoreError,
+    InvalidArgumentError,
+    PathNotFoundError,
+    PluginError,
+    SecretDecryptionError,
+    SecretsKeyMissingError,
+    SessionNotFoundError,
+    SettingsError,
+    code_of,
+)
+from everstore.paths import parse_session_id
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+    from uuid import UUID
+
+    from everstore.opening import Configuration
+    from everstore.session import BoundSession
+    from everstore.store import Store
+
+    Work = Coroutine[Any, Any, "T"]
+
+__all__ = [
+    "ABSENT",
+    "FAILED",
+    "REFUSED",
+    "WRONG_USE",
+    "AbsentError",
+    "SessionOption",
+    "configured",
+    "in_session",
+    "in_store",
+    "opened",
+    "report",
+    "status_of",
+]
+
+T = TypeVar("T")
+
+ABSENT = 1
+WRONG_USE = 2
+REFUSED = 3
+FAILED = 4
+
+SessionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--session", "-s", metavar="ID", help="The session to work in; EVERSTORE_SESSION when not given."
+    ),
+]
+
+
+class AbsentError(EverstoreError, LookupError):
+    """A value or a secret that a command was asked for is not there."""
+
+    code = "absent"
+
+
+_STATUS: tuple[tuple[type[EverstoreError], int], ...] = (
+    (AbsentError, ABSENT),
+    (PathNotFoundError, ABSENT),
+    (SessionNotFoundError, ABSENT),
+    (InvalidArgumentError, WRONG_USE),
+    (SettingsError, WRONG_USE),
+    (PluginError, WRONG_USE),
+    (SecretsKeyMissingError, WRONG_USE),
+    (BackendError, FAILED),
+    (SecretDecryptionError, FAILED),
+)
+
+
+def status_of(error: BaseException) -> int:
+    """The exit status of a command that ended with this error."""
+    if isinstance(error, EditError) and not error.matches:
+        return ABSENT
+    if not isinstance(error, EverstoreError):
+        return FAILED
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), REFUSED)
+
+
+def report(error: Exception) -> int:
+    """Tell an error in one line on stderr (its traceback at log level ``debug``); the exit status."""
+    if _log_level() == "debug":
+        sys.stderr.write("".join(traceback.format_exception(error)))
+    message = str(error)
+    if not isinstance(error, EverstoreError):
+        message += " (EVERSTORE_LOG_LEVEL=debug shows where)"
+    sys.stderr.write(f"everstore: error: {code_of(error)}: {one_line(message)}\n")
+    return status_of(error)
+
+
+def _log_level() -> str:
+    from everstore.settings import EverstoreSettings, load  # noqa: PLC0415 - loads pydantic
+
+    try:
+        return load(EverstoreSettings, {})[0].log_level
+    except SettingsError:
+        return "warning"
+
+
+def configured() -> Configuration:
+    """The configuration in force; events are off unless somebody chose a level, for errors are told here."""
+    from everstore.opening import configure  # noqa: PLC0415 - loads pydantic and structlog
+    from everstore.settings import EverstoreSettings, load  # noqa: PLC0415
+
+    _, origins = load(EverstoreSettings, {})
+    chosen = any(
+        origin.name == "EVERSTORE_LOG_LEVEL" and origin.source != "default" for origin in origins
+    )
+    return configure({} if chosen else {"log_level": "off"})
+
+
+@asynccontextmanager
+async def opened(configuration: Configuration) -> AsyncIterator[Store]:
+    """The store of a configuration, closed on the way out."""
+    from everstore.opening import build  # noqa: PLC0415
+
+    store = await build(configuration, ())
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def in_store(work: Callable[[Store], Work[T]]) -> T:
+    """What ``work`` answers, done in the configured store."""
+
+    async def run() -> T:
+        async with opened(configured()) as store:
+            _warn_if_fleeting(store)
+            return await work(store)
+
+    return asyncio.run(run())
+
+
+def in_session(session: str | None, work: Callable[[BoundSession], Work[T]]) -> T:
+    """What ``work`` answers, done in the session that the option or the configuration names."""
+
+    async def run() -> T:
+        configuration = configured()
+        session_id = _chosen(session, configuration)
+        async with opened(configuration) as store:
+            _warn_if_fleeting(store)
+            return await work(store.session(session_id))
+
+    return asyncio.run(run())
+
+
+def _chosen(session: str | None, configuration: Configuration) -> UUID:
+    if session is not None:
+        return parse_session_id(session)
+    if configuration.settings.session is not None:
+        return configuration.settings.session
+    raise InvalidArgumentError(
+        "which session? give --session ID or set EVERSTORE_SESSION; 'everstore session new' makes one"
+    )
+
+
+def _warn_if_fleeting(store: Store) -> None:
+    """Say that what this command keeps is gone with it, so that nobody wonders at the next one."""
+    parts = {"file_system": store.file_system, "storage": store.storage, "sessions": store.sessions}
+    fleeting = sorted({store.backends[role] for role, part in parts.items() if not part.capabilities.durable})
+    if fleeting:
+        names = " and ".join(fleeting)
+        note(f"note: backend {names} is empty at the start of every command; EVERSTORE_BACKEND names another")

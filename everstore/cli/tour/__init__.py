@@ -1,0 +1,1 @@
+"""``everstore tour``: a real tree imported into a session, and worked in as an agent would."""

@@ -1,0 +1,106 @@
+"""The tour's own books: what must be in the session, known without asking everstore."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections import Counter
+from itertools import chain, count
+from typing import TYPE_CHECKING
+
+from everstore.models import InitialFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from everstore.session import BoundSession
+
+__all__ = ["Scene"]
+
+_WORD = re.compile(r"[A-Za-z]{4,20}")
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}\Z")
+_LARGEST = 1 << 20  # bytes of a file that is read and edited
+
+
+class Scene:
+    """What the steps work with, by the names that their functions give to parameters.
+
+    ``known`` holds for each path the bytes that must be there: first those of the local files,
+    then moved on by every step. ``path`` is the file that is read and edited, and ``line`` a line
+    that is in it once; ``word`` and ``pattern`` are searched for, ``token`` is the secret.
+    """
+
+    def __init__(self, work: BoundSession, known: dict[str, bytes]) -> None:
+        """The books as they are after the import."""
+        self.files = work.files
+        self.storage = work.storage
+        self.known = known
+        self.imported = sorted(known)
+        self.home = _free_directory(known)
+        self.plan = f"{self.home}/plan.md"
+        self.plan_text = "# Plan\n\n1. look around the tree\n2. change what has to change\n"
+        self.team = f"{self.home}/draft/team.txt"
+        self.draft, self.copy, self.moved = f"{self.home}/draft", f"{self.home}/copy", f"{self.home}/moved"
+        self.rules = InitialFile(f"{self.home}/RULES.md", "Never change this file.\n", is_readonly=True)
+        self.path, self.line = self._editable() or (self.plan, "1. look around the tree")
+        self.word = self._frequent_word()
+        self.suffix = self._frequent_suffix()
+        self.pattern = "^(agent|class|from|import|include|use) [A-Za-z0-9_]+"
+        self.token = secrets.token_hex(16)
+
+    @property
+    def glob(self) -> str:
+        """A glob for the most frequent kind of file."""
+        return f"*{self.suffix}"
+
+    @property
+    def paths(self) -> list[str]:
+        """Every path there must be, sorted."""
+        return sorted(self.known)
+
+    def text(self, path: str) -> str:
+        """The text that must be in a text file."""
+        return self.known[path].decode()
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Every file there must be whose bytes are text, in the order of paths."""
+        for path in self.paths:
+            try:
+                yield path, self.text(path)
+            except UnicodeDecodeError:
+                continue
+
+    def lines(self) -> Iterator[tuple[str, int, str]]:
+        r"""Path, number and text of every line there must be: ``\n`` ends it, with one ``\r`` before it."""
+        for path, text in self.texts():
+            *lines, last = text.split("\n")
+            lines = [line.removesuffix("\r") for line in lines]
+            yield from ((path, number, line) for number, line in enumerate([*lines, *([last] if last else [])], 1))
+
+    def _editable(self) -> tuple[str, str] | None:
+        """A text file, a README before others, and a line that is in it only once."""
+        for path in sorted(self.known, key=lambda path: ("readme" not in path.lower(), path.count("/"), path)):
+            if len(self.known[path]) > _LARGEST:
+                continue
+            try:
+                text = self.text(path)
+            except UnicodeDecodeError:
+                continue
+            for line in text.split("\n"):
+                if 12 <= len(line) <= 50 and line.isprintable() and text.find(line) == text.rfind(line):
+                    return path, line
+        return None
+
+    def _frequent_word(self) -> str:
+        words = Counter(_WORD.findall(self.text(self.path))) if self.path in self.known else Counter[str]()
+        return max(words, key=lambda word: (words[word], word), default="look")
+
+    def _frequent_suffix(self) -> str:
+        suffixes = Counter(found[0] for path in self.known if (found := _SUFFIX.search(path)))
+        return max(suffixes, key=lambda suffix: (suffixes[suffix], suffix), default=".md")
+
+
+def _free_directory(known: dict[str, bytes]) -> str:
+    taken = {path.split("/")[1] for path in known}
+    names = chain(["everstore-tour"], (f"everstore-tour-{number}" for number in count(2)))
+    return next(f"/{name}" for name in names if name not in taken)

@@ -1,0 +1,230 @@
+"""What the tour does, step by step, and what each answer must be.
+
+A step is two functions. The first one is shown line by line as it runs. The second one never asks
+everstore: it says from the scene's books what the answer must be, and moves the books on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from everstore.cli.tour.guide import Step
+from everstore.content import content_bytes
+from everstore.errors import (
+    InvalidPathError,
+    ReadOnlyFileError,
+    RevisionConflictError,
+    SecretsKeyMissingError,
+)
+
+if TYPE_CHECKING:
+    from everstore.cli.tour.scene import Scene
+    from everstore.models import InitialFile, SessionFile
+    from everstore.session import BoundFiles, BoundStorage
+
+__all__ = ["STEPS"]
+
+_MOST_MATCHES = 1000
+_AGENTS = 20
+
+
+def sha256(file: SessionFile | None) -> str:
+    """The digest of a file's real bytes; empty for what is missing or a directory."""
+    if file is None or file.content is None:
+        return ""
+    return hashlib.sha256(content_bytes(file.content, file.encoding)).hexdigest()
+
+
+async def _write(files: BoundFiles, plan: str, plan_text: str) -> object:
+    file = await files.write_file(plan, plan_text)
+    return file.path, file.size_bytes
+
+
+def _written(scene: Scene) -> object:
+    scene.known[scene.plan] = scene.plan_text.encode()
+    return scene.plan, len(scene.known[scene.plan])
+
+
+async def _look_around(files: BoundFiles) -> object:
+    return [info.name for info in await files.list_directory("/")]
+
+
+def _top_names(scene: Scene) -> object:
+    return sorted({path.split("/")[1] for path in scene.known})
+
+
+async def _tree(files: BoundFiles) -> object:
+    return [info.path for info in await files.glob_files("**")]
+
+
+def _all_paths(scene: Scene) -> object:
+    return scene.paths
+
+
+async def _read(files: BoundFiles, path: str) -> object:
+    file = await files.read_file(path)
+    return file and file.content
+
+
+def _content(scene: Scene) -> object:
+    return scene.text(scene.path)
+
+
+async def _read_everything(files: BoundFiles, paths: list[str]) -> object:
+    return {name: sha256(await files.read_file(name)) for name in paths}
+
+
+def _digests(scene: Scene) -> object:
+    return {path: hashlib.sha256(data).hexdigest() for path, data in scene.known.items()}
+
+
+async def _read_lines(files: BoundFiles, path: str) -> object:
+    page = await files.read_lines(path, start=2, limit=3)
+    return page and [(line.number, line.text) for line in page.lines]
+
+
+def _three_lines(scene: Scene) -> object:
+    return [(number, line) for path, number, line in scene.lines() if path == scene.path and 2 <= number <= 4]
+
+
+async def _edit(files: BoundFiles, path: str, line: str) -> object:
+    file = await files.edit_file(path, line, line + " (edited)")
+    return file.content
+
+
+def _edited(scene: Scene) -> object:
+    text = scene.text(scene.path).replace(scene.line, f"{scene.line} (edited)")
+    scene.known[scene.path] = text.encode()
+    return text
+
+
+async def _edit_in_parallel(files: BoundFiles, team: str) -> object:
+    await files.write_file(team, "".join(f"agent {n}: waiting\n" for n in range(20)))
+    await asyncio.gather(
+        *(files.edit_file(team, f"agent {n}: waiting", f"agent {n}: done") for n in range(20))
+    )
+    file = await files.read_file(team)
+    return file and file.content
+
+
+def _all_edits(scene: Scene) -> object:
+    text = "".join(f"agent {number}: done\n" for number in range(_AGENTS))
+    scene.known[scene.team] = text.encode()
+    return text
+
+
+async def _write_what_changed(files: BoundFiles, plan: str) -> object:
+    mine = await files.append_file(plan, "3. tell what was done\n")
+    await files.append_file(plan, "4. somebody else's idea\n")
+    return await files.write_file(plan, "all mine", if_revision=mine.revision)
+
+
+def _conflict(scene: Scene) -> object:
+    scene.known[scene.plan] += b"3. tell what was done\n4. somebody else's idea\n"
+    return RevisionConflictError
+
+
+async def _grep(files: BoundFiles, word: str) -> object:
+    matches = await files.grep_files(word, limit=1000)
+    return [(match.path, match.line_number, match.line) for match in matches]
+
+
+def _lines_with_word(scene: Scene) -> object:
+    return list(islice((found for found in scene.lines() if scene.word in found[2]), _MOST_MATCHES))
+
+
+async def _grep_regex(files: BoundFiles, pattern: str) -> object:
+    matches = await files.grep_files(pattern, regex=True, limit=1000)
+    return [(match.path, match.line_number, match.line) for match in matches]
+
+
+def _lines_like_pattern(scene: Scene) -> object:
+    pattern = re.compile(scene.pattern)
+    return list(islice((found for found in scene.lines() if pattern.search(found[2])), _MOST_MATCHES))
+
+
+async def _glob(files: BoundFiles, glob: str) -> object:
+    return [info.path for info in await files.glob_files(glob)]
+
+
+def _paths_with_suffix(scene: Scene) -> object:
+    return [path for path in scene.paths if path.endswith(scene.suffix)]
+
+
+async def _values(storage: BoundStorage) -> object:
+    await storage.set_value("model", "claude")
+    return await storage.get_value("model"), await storage.get_value("absent")
+
+
+async def _count_in_parallel(storage: BoundStorage) -> object:
+    counts = await asyncio.gather(*(storage.increment_value("steps") for _ in range(50)))
+    return sorted(counts)
+
+
+async def _secret(files: BoundFiles, storage: BoundStorage, token: str) -> object:
+    await storage.set_secret("api-token", token)
+    names = [secret.name for secret in await storage.list_secrets()]
+    return names, await storage.get_secret("api-token") == token, await files.grep_files(token)
+
+
+async def _seed(files: BoundFiles, rules: InitialFile) -> object:
+    await files.seed_initial_file(rules)
+    return await files.write_file(rules.path, "do as you like\n")
+
+
+def _read_only(scene: Scene) -> object:
+    scene.known[scene.rules.path] = scene.rules.content.encode()
+    return ReadOnlyFileError
+
+
+async def _escape(files: BoundFiles) -> object:
+    return await files.read_file("../../etc/passwd")
+
+
+async def _copy_and_move(files: BoundFiles, draft: str, copy: str, moved: str) -> object:
+    await files.copy_file(draft, copy)
+    await files.move_file(copy, moved)
+    return [info.path for info in await files.glob_files("team.txt") if info.path.startswith(moved)]
+
+
+def _moved(scene: Scene) -> object:
+    scene.known[f"{scene.moved}/team.txt"] = scene.known[scene.team]
+    return [f"{scene.moved}/team.txt"]
+
+
+async def _delete(files: BoundFiles, draft: str) -> object:
+    return await files.delete_file(draft), await files.delete_file(draft, recursive=True)
+
+
+def _deleted(scene: Scene) -> object:
+    del scene.known[scene.team]
+    return False, True
+
+
+STEPS = (
+    Step("Write a plan", _write, _written),
+    Step("Look around", _look_around, _top_names),
+    Step("The whole tree", _tree, _all_paths),
+    Step("Read a file", _read, _content),
+    Step("Read every file back, byte for byte", _read_everything, _digests),
+    Step("Read some lines", _read_lines, _three_lines),
+    Step("Edit a file", _edit, _edited),
+    Step("Twenty edits of one file at once, and all survive", _edit_in_parallel, _all_edits),
+    Step("What somebody else changed is not overwritten", _write_what_changed, _conflict),
+    Step("Search for a word", _grep, _lines_with_word),
+    Step("Search with a regular expression", _grep_regex, _lines_like_pattern),
+    Step("Find files by name", _glob, _paths_with_suffix),
+    Step("Keep a value", _values, lambda _: ("claude", None)),
+    Step("Fifty increments at once, and all count", _count_in_parallel, lambda _: list(range(1, 51))),
+    Step("Keep a secret", _secret, lambda _: (["api-token"], True, []), tolerate=(SecretsKeyMissingError,)),
+    Step("A read-only seed stays as it is", _seed, _read_only),
+    Step("No path leads out of the session", _escape, lambda _: InvalidPathError),
+    Step("Copy a directory, and move the copy", _copy_and_move, _moved),
+    Step("Delete a directory, which takes recursive=True", _delete, _deleted),
+    Step("Everything is as it must be", _read_everything, _digests),
+)
+"""The tour, in order."""
