@@ -1,0 +1,135 @@
+"""One database file, opened once: its writer, its readers, and how it is opened."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from everstore.errors import EverstoreError, SettingsError
+from everstore_sqlite.failures import code_of, translated
+from everstore_sqlite.readers import Direct, Readers
+from everstore_sqlite.schema import migrate
+from everstore_sqlite.writer import Writer, patiently
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from everstore_sqlite.settings import SqliteSettings
+
+__all__ = ["Database"]
+
+T = TypeVar("T")
+
+_OLDEST_SQLITE = (3, 35, 0)  # the first with RETURNING
+_WAL_BYTES = 64 << 20  # what the log file shrinks to after a long reader made it grow
+
+
+class Database:
+    """What the three stores of one everstore share."""
+
+    def __init__(self, settings: SqliteSettings) -> None:
+        """Open the file; blocks. ``SettingsError`` when it cannot be used."""
+        self.settings = settings
+        path = _checked_path(settings.path)
+        connection = _connect(path, settings, timeout=0)
+        try:
+            patiently(partial(_prepare, connection, settings), settings.busy_timeout)
+        except Exception as error:
+            connection.close()
+            raise _explained(error) from error
+        direct = Direct(_reading(path, settings, timeout=0)) if settings.direct_reads else None
+        connect = partial(_reading, path, settings, timeout=settings.busy_timeout)
+        self._readers = Readers(connect, settings.readers, direct)
+        self._writer = Writer(connection, settings.busy_timeout, settings.max_bytes)
+        self._writer.start()
+        self.look = self._readers.look
+        self.read = self._readers.read
+        self.search = self._readers.search
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, settings: SqliteSettings) -> AsyncIterator[Database]:
+        """The database, closed on the way out; opening and closing leave the event loop free."""
+        database = await asyncio.to_thread(cls, settings)
+        try:
+            yield database
+        finally:
+            await asyncio.to_thread(database.close)
+
+    async def write(self, work: Callable[..., T], *arguments: Any) -> T:
+        """What ``work(transaction, *arguments)`` answers, once it is committed.
+
+        It may be run more than once, so it has no effect but on the database.
+        """
+        answer: T = await self._writer.submit(work, *arguments)
+        return answer
+
+    def close(self) -> None:
+        """Finish what waits and close all connections, the writer's last; blocks until then."""
+        self._readers.close()
+        self._writer.close()
+
+
+def _checked_path(path: Path) -> str:
+    """The absolute path; ``SettingsError`` when no database can be there."""
+    if str(path) == ":memory:":
+        raise SettingsError("EVERSTORE_SQLITE_PATH is a file; EVERSTORE_BACKEND=memory keeps nothing on disk")
+    path = path.expanduser().absolute()
+    if path.is_dir():
+        raise SettingsError(f"EVERSTORE_SQLITE_PATH is the folder {str(path)!r}; name a file in it")
+    if not path.parent.is_dir():
+        raise SettingsError(f"EVERSTORE_SQLITE_PATH: there is no folder {str(path.parent)!r}; create it first")
+    return str(path)
+
+
+def _connect(path: str, settings: SqliteSettings, *, timeout: float) -> sqlite3.Connection:
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise SettingsError(f"EVERSTORE_BACKEND=sqlite needs SQLite 3.35, and this Python has {sqlite3.sqlite_version}")
+    try:
+        connection = sqlite3.connect(
+            path, timeout=timeout, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        connection.execute(f"PRAGMA cache_size = -{settings.cache_bytes >> 10}")
+    except sqlite3.Error as error:
+        raise _explained(error) from error
+    return connection
+
+
+def _reading(path: str, settings: SqliteSettings, *, timeout: float) -> sqlite3.Connection:
+    connection = _connect(path, settings, timeout=timeout)
+    connection.execute("PRAGMA query_only = 1")
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, settings: SqliteSettings) -> None:
+    """Make the file what it has to be; may be called again when a lock was in the way."""
+    migrate(connection)
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise SettingsError("EVERSTORE_SQLITE_PATH must be on a local disk: no write-ahead log is possible there")
+    connection.execute(f"PRAGMA synchronous = {settings.synchronous}")
+    connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
+    if settings.max_bytes is not None:
+        (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {settings.max_bytes // page_size}")
+    # A file that cannot be written to is to be told now, and not at the first write.
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("ROLLBACK")
+
+
+_OPENING = {
+    sqlite3.SQLITE_NOTADB: "names a file that is no SQLite database; choose another",
+    sqlite3.SQLITE_CANTOPEN: "names a file that cannot be opened or created; check the rights to it and its folder",
+    sqlite3.SQLITE_READONLY: "names a file that cannot be written to; check the rights to it and its folder",
+    sqlite3.SQLITE_PERM: "names a file that cannot be opened; check the rights to it",
+}
+
+
+def _explained(error: Exception) -> EverstoreError:
+    """What is wrong with the setting, where SQLite's failure to open means that."""
+    reason = _OPENING.get(code_of(error))
+    return SettingsError(f"EVERSTORE_SQLITE_PATH {reason}") if reason else translated(error)

@@ -1,0 +1,156 @@
+"""Reading: single entries on the event loop's own thread, everything longer on threads.
+
+In WAL mode a reader never waits for the writer, and looking up one row by its key takes 10 to 20
+us on an open connection: a fifth of a hop to a thread. So small look-ups are made right where the
+caller is, on a connection of their own that never waits (a lock that somebody holds sends the call
+to a thread), and content above ``SMALL`` bytes is left for a thread to fetch. Listings, large
+files and searches always go to a thread.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from everstore_sqlite.failures import is_busy, translated
+from everstore_sqlite.workers import Worker, deliver
+
+if TYPE_CHECKING:
+    import asyncio
+    import sqlite3
+    from collections.abc import Callable
+
+    from everstore_sqlite.workers import Call, Outcome
+
+__all__ = ["EVERYTHING", "SMALL", "TOO_LARGE", "Direct", "Reader", "Readers"]
+
+T = TypeVar("T")
+
+SMALL = 1 << 16
+"""Bytes of content that a look-up on the event loop's thread reads at most."""
+
+EVERYTHING = (1 << 63) - 1
+"""The same, for a thread: no limit."""
+
+
+class TooLarge:
+    """The answer of a look-up that found more than it may read."""
+
+
+TOO_LARGE: Final = TooLarge()
+
+_LONGEST_WAIT = 0.001  # seconds that an answer waits for those of the same batch
+
+
+class Reader(Worker):
+    """A thread that reads."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        """``connect`` is called on the thread, when the first call comes."""
+        super().__init__("everstore-sqlite-reader")
+        self._connect = connect
+        self._connection: sqlite3.Connection | None = None
+        self._is_started = False
+
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
+        if not self._is_started:
+            with self._lock:
+                if not (self._is_started or self._is_closed):
+                    self._is_started = True
+                    self.start()
+        return super().submit(work, *arguments)
+
+    def close(self) -> None:
+        if self._is_started:
+            super().close()
+        self._is_closed = True
+
+    def _serve(self, batch: list[Call]) -> None:
+        outcomes: list[Outcome] = []
+        until = time.perf_counter() + _LONGEST_WAIT
+        for call in batch:
+            if call.future.cancelled():
+                continue
+            outcomes.append(self._outcome(call))
+            if time.perf_counter() > until:
+                deliver(outcomes)
+                outcomes = []
+                until = time.perf_counter() + _LONGEST_WAIT
+        deliver(outcomes)
+
+    def _outcome(self, call: Call) -> Outcome:
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+            return call, call.run(self._connection), None
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets it
+            return call, None, translated(error)
+
+    def _release(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+
+class Direct:
+    """Look-ups on the caller's own thread."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """``connection`` never waits for a lock."""
+        self._connection = connection
+        self._lock = threading.Lock()  # two event loops, on two threads, may use one store
+
+    def look(self, work: Callable[..., T], arguments: tuple[Any, ...]) -> T | TooLarge:
+        """What ``work(connection, SMALL, *arguments)`` finds; ``TOO_LARGE`` when it is for a thread to find."""
+        if not self._lock.acquire(blocking=False):
+            return TOO_LARGE
+        try:
+            return work(self._connection, SMALL, *arguments)
+        except Exception as error:
+            if is_busy(error):
+                return TOO_LARGE
+            raise translated(error) from error
+        finally:
+            self._lock.release()
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._connection.close()
+
+
+class Readers:
+    """All that reads: one thread for short calls, which go many to a hop, and some for searches."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection], searchers: int, direct: Direct | None) -> None:
+        """Threads start, and connect, when they are first needed."""
+        self._short = Reader(connect)
+        self._long = [Reader(connect) for _ in range(searchers)]
+        self._direct = direct
+
+    async def look(self, work: Callable[..., T], *arguments: Any) -> T:
+        """What ``work(connection, most, *arguments)`` finds; it answers ``TOO_LARGE`` above ``most`` bytes."""
+        if self._direct is not None:
+            found = self._direct.look(work, arguments)
+            if not isinstance(found, TooLarge):
+                return found
+        answer: T = await self._short.submit(work, EVERYTHING, *arguments)
+        return answer
+
+    async def read(self, work: Callable[..., T], *arguments: Any) -> T:
+        """What ``work(connection, *arguments)`` finds, on the thread for short calls."""
+        answer: T = await self._short.submit(work, *arguments)
+        return answer
+
+    async def search(self, work: Callable[..., T], *arguments: Any) -> T:
+        """What ``work(connection, *arguments)`` finds, on the least busy thread for searches."""
+        reader = min(self._long, key=lambda reader: reader.waiting)
+        answer: T = await reader.submit(work, *arguments)
+        return answer
+
+    def close(self) -> None:
+        """End the threads; blocks until then."""
+        for reader in (self._short, *self._long):
+            reader.close()
+        if self._direct is not None:
+            self._direct.close()

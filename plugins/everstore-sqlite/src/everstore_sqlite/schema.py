@@ -1,0 +1,133 @@
+"""What is in the file, version by version, and how an older file becomes a newer one.
+
+``entries`` is the tree: one row a file or directory, keyed by session, parent and name, so that
+one B-tree answers a look-up, a listing (all rows of a parent) and a subtree (a range of parents).
+The root has no row; the parent of what lies in it is ``''``, so that a path is always
+``parent || '/' || name``. Rows are small and stay within a page, hence ``WITHOUT ROWID``.
+
+``contents`` has the real bytes of files, by a rowid of our own: ``serial``, which is the session's
+slot in the upper 31 bits and a number within the session in the lower 32. A session's contents are
+so one range, to delete, to search, and to ask the search index for, whatever other sessions hold.
+
+``trees`` has what a session's limits are checked against, and its slot. ``counters`` has one row:
+the last version that was given out, which no other write ever gets again, and the last slot.
+
+Text is compared with SQLite's ``BINARY`` collation, byte by byte in UTF-8, which is by code point.
+Contents and values are ``BLOB``: SQL's text functions end at a NUL, bytes do not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from everstore.errors import SettingsError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+__all__ = ["APPLICATION_ID", "LATEST", "MIGRATIONS", "migrate"]
+
+APPLICATION_ID = 0x45565354  # "EVST", in the header of the file
+
+_VERSION_1 = (
+    "CREATE TABLE counters (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL, slot INTEGER NOT NULL)",
+    "INSERT INTO counters VALUES (1, 0, 0)",
+    """
+    CREATE TABLE trees (
+        session BLOB PRIMARY KEY,
+        slot INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        files INTEGER NOT NULL,
+        bytes INTEGER NOT NULL
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE entries (
+        session BLOB NOT NULL,
+        parent TEXT NOT NULL,
+        name TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        created INTEGER NOT NULL,
+        updated INTEGER NOT NULL,
+        serial INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        is_readonly INTEGER NOT NULL,
+        is_directory INTEGER NOT NULL,
+        PRIMARY KEY (session, parent, name)
+    ) WITHOUT ROWID
+    """,
+    "CREATE TABLE contents (serial INTEGER PRIMARY KEY, is_text INTEGER NOT NULL, data BLOB NOT NULL)",
+    *(
+        f"""
+        CREATE TABLE {table} (
+            session BLOB NOT NULL,
+            key TEXT NOT NULL,
+            version INTEGER NOT NULL,
+            created INTEGER NOT NULL,
+            updated INTEGER NOT NULL,
+            expires INTEGER,
+            value BLOB NOT NULL,
+            PRIMARY KEY (session, key)
+        ) WITHOUT ROWID
+        """
+        for table in ("pairs", "secrets")
+    ),
+    """
+    CREATE TABLE sessions (
+        id BLOB PRIMARY KEY,
+        title TEXT,
+        created INTEGER NOT NULL,
+        updated INTEGER NOT NULL
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX sessions_by_age ON sessions (created, id)",
+)
+
+_VERSION_2 = (
+    # What is past its time is found without looking at what is not.
+    "CREATE INDEX pairs_by_expiry ON pairs (expires) WHERE expires IS NOT NULL",
+    "CREATE INDEX secrets_by_expiry ON secrets (expires) WHERE expires IS NOT NULL",
+    # The texts that the search index does not cover: not yet, or never (see search_index).
+    "CREATE TABLE unindexed (serial INTEGER PRIMARY KEY, is_final INTEGER NOT NULL)",
+)
+
+MIGRATIONS = (_VERSION_1, _VERSION_2)
+"""The statements that lead from each version to the next, the empty file's being version 0."""
+
+LATEST = len(MIGRATIONS)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the schema to the latest version, each step in one transaction.
+
+    Safe when several processes open the file at once: whoever gets the lock second finds the work
+    done. ``SettingsError`` for a newer schema, or a database that is not everstore's.
+    """
+    while (version := _version(connection)) < LATEST:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if _version(connection) == version:
+                for statement in MIGRATIONS[version]:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {version + 1}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION_ID:
+        (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if application or version or objects:
+            raise SettingsError("EVERSTORE_SQLITE_PATH names a database of another program; choose another file")
+    if version > LATEST:
+        raise SettingsError(
+            f"EVERSTORE_SQLITE_PATH names a database of schema version {version}, and this everstore-sqlite"
+            f" knows versions up to {LATEST}; install a newer one"
+        )
+    return int(version)

@@ -1,0 +1,94 @@
+"""Searching a session, on a reader's thread and on one snapshot.
+
+Which files are candidates is found first, from their places alone. Then contents are read in
+batches, in order of the paths, and SQLite itself passes over those that do not hold the literal
+(outside the interpreter's lock, so that the event loop goes on). Lines are matched by core's engine.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from everstore_sqlite.rows import ENTRY, infos
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator
+    from threading import Event
+    from uuid import UUID
+
+    from everstore.models import FileInfo, GrepMatch
+    from everstore.search import Query
+
+__all__ = ["glob", "grep"]
+
+_BATCH_FILES = 256
+_BATCH_BYTES = 4 << 20
+
+_FILES = "SELECT parent || '/' || name, serial, size FROM entries WHERE session = ? AND NOT is_directory"
+_INFOS = f"SELECT parent || '/' || name, {ENTRY} FROM entries WHERE session = ? AND NOT is_directory"  # noqa: S608 - constants
+
+_Candidate = tuple[str, int, int]  # path, serial, size
+
+
+def glob(connection: sqlite3.Connection, unwanted: Event, session_id: UUID, selects: Callable[[str], bool]) -> list[FileInfo]:
+    """``glob_files``."""
+    found = []
+    for row in connection.execute(_INFOS, (session_id.bytes,)):
+        if unwanted.is_set():
+            break
+        if selects(row[0]):
+            found.append(row)
+    return infos(session_id, sorted(found))
+
+
+def grep(connection: sqlite3.Connection, unwanted: Event, session_id: UUID, query: Query) -> list[GrepMatch]:
+    """``grep_files``."""
+    with _snapshot(connection):
+        files: list[_Candidate] = connection.execute(_FILES, (session_id.bytes,)).fetchall()
+        candidates = sorted(file for file in files if query.selects(file[0]))
+        for path, data in _texts(connection, candidates, query.literal):
+            if query.add_now(path, data.decode()) or unwanted.is_set():
+                break
+    return query.matches
+
+
+def _texts(
+    connection: sqlite3.Connection, candidates: list[_Candidate], literal: str | None
+) -> Iterator[tuple[str, bytes]]:
+    """The texts among the candidates, in their order, without those that do not hold the literal."""
+    for batch in _batches(candidates):
+        paths = {serial: path for path, serial, _ in batch}
+        marks = ", ".join("?" * len(paths))
+        sql = f"SELECT serial, data FROM contents WHERE serial IN ({marks}) AND is_text"  # noqa: S608 - marks
+        arguments: list[int | bytes] = [*paths]
+        if literal:
+            sql += " AND instr(data, ?)"
+            arguments.append(literal.encode())
+        found = [(paths[serial], data) for serial, data in connection.execute(sql, arguments)]
+        yield from sorted(found)
+
+
+def _batches(candidates: list[_Candidate]) -> Iterator[list[_Candidate]]:
+    """Some files or some MiB at a time, whatever is less, but at least one file."""
+    batch: list[_Candidate] = []
+    size = 0
+    for candidate in candidates:
+        if batch and (len(batch) == _BATCH_FILES or size + candidate[2] > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(candidate)
+        size += candidate[2]
+    if batch:
+        yield batch
+
+
+@contextmanager
+def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Several statements that see one state of the database."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")

@@ -1,0 +1,237 @@
+"""Values and secrets: two tables of the same shape."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import msgspec
+from everstore import Capabilities, KeyInfo, SecretInfo, SessionStorageStore
+from everstore.content import add_to_counter
+from everstore.errors import RevisionConflictError
+from everstore.models import StoredSecret
+from everstore_sqlite.readers import TOO_LARGE, TooLarge
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from everstore_sqlite.database import Database
+    from everstore_sqlite.writer import Transaction
+
+__all__ = ["SqliteStorageStore"]
+
+_LATEST = (1 << 63) - 1  # what an INTEGER holds: a time to live of centuries ends here
+_SWEPT_AT_ONCE = 100
+_ALIVE = "(expires IS NULL OR expires > ?)"
+
+
+class _Head(msgspec.Struct, frozen=True, gc=False):
+    """A row without its key and value."""
+
+    version: int
+    created: int
+    updated: int
+    expires: int | None
+
+
+class _Space:
+    """The SQL of one namespace."""
+
+    def __init__(self, table: str) -> None:
+        """``table`` is a constant of this module."""
+        # ruff: noqa: S608 - the table's name is the only thing put in
+        place = f"{table} WHERE session = ? AND key = ?"
+        self.value = f"SELECT iif(length(value) <= ?, value, NULL) FROM {place} AND {_ALIVE}"
+        self.head = f"SELECT version, created, updated, expires FROM {place} AND {_ALIVE}"
+        self.heads = (
+            f"SELECT version, created, updated, key, expires FROM {table} WHERE session = ? AND {_ALIVE} ORDER BY key"
+        )
+        self.put = f"""
+            INSERT INTO {table} (session, key, version, created, updated, expires, value) VALUES (?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (session, key) DO UPDATE SET version = excluded.version, created = excluded.created,
+                updated = excluded.updated, expires = excluded.expires, value = excluded.value
+        """
+        self.delete = f"DELETE FROM {place}"
+        self.purge = f"DELETE FROM {table} WHERE session = ?"
+        self.count = f"SELECT count(*) FROM {table} WHERE session = ? AND {_ALIVE}"
+        self.sweep = f"""
+            DELETE FROM {table} WHERE (session, key) IN
+                (SELECT session, key FROM {table} WHERE expires <= ? ORDER BY expires LIMIT {_SWEPT_AT_ONCE})
+        """
+
+
+_VALUES = _Space("pairs")
+_SECRETS = _Space("secrets")
+_SCAN = f"SELECT session, key, value FROM secrets WHERE {_ALIVE} {{}} ORDER BY session, key LIMIT ?"
+_SCAN_FIRST = _SCAN.format("")
+_SCAN_NEXT = _SCAN.format("AND (session, key) > (?, ?)")
+
+
+class SqliteStorageStore(SessionStorageStore):
+    """Values and secrets in a database."""
+
+    capabilities = Capabilities(durable=True, shared=True)
+
+    def __init__(self, database: Database) -> None:
+        """A view on ``database``, which somebody else closes."""
+        self._database = database
+
+    async def set_value(
+        self,
+        session_id: UUID,
+        key: str,
+        value: str,
+        *,
+        ttl: float | None = None,
+        if_revision: str | None = None,
+        if_absent: bool = False,
+    ) -> None:
+        condition = (if_revision,) if if_absent or if_revision is not None else ()
+        await self._database.write(_set, _VALUES, session_id, key, value, ttl, *condition)
+
+    async def get_value(self, session_id: UUID, key: str) -> str | None:
+        return await self._database.look(_get, _VALUES, session_id, key)
+
+    async def delete_value(self, session_id: UUID, key: str) -> bool:
+        return await self._database.write(_delete, _VALUES, session_id, key)
+
+    async def list_keys(self, session_id: UUID) -> list[KeyInfo]:
+        return await self._database.read(_list, _VALUES, KeyInfo, session_id)
+
+    async def stat_value(self, session_id: UUID, key: str) -> KeyInfo | None:
+        return await self._database.look(_stat, session_id, key)
+
+    async def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> int:
+        return await self._database.write(_increment, session_id, key, amount)
+
+    async def set_secret(self, session_id: UUID, name: str, value: str, *, ttl: float | None = None) -> None:
+        await self._database.write(_set, _SECRETS, session_id, name, value, ttl)
+
+    async def get_secret(self, session_id: UUID, name: str) -> str | None:
+        return await self._database.look(_get, _SECRETS, session_id, name)
+
+    async def delete_secret(self, session_id: UUID, name: str) -> bool:
+        return await self._database.write(_delete, _SECRETS, session_id, name)
+
+    async def list_secrets(self, session_id: UUID) -> list[SecretInfo]:
+        return await self._database.read(_list, _SECRETS, SecretInfo, session_id)
+
+    async def purge_session(self, session_id: UUID) -> bool:
+        return await self._database.write(_purge, session_id)
+
+    async def scan_secrets(
+        self, *, after: tuple[UUID, str] | None = None, limit: int = 100
+    ) -> list[StoredSecret]:
+        return await self._database.read(_scan, after, limit)
+
+    async def swap_secret(self, session_id: UUID, name: str, expected: str, replacement: str) -> bool:
+        return await self._database.write(_swap, session_id, name, expected, replacement)
+
+
+def _get(
+    connection: sqlite3.Connection, most: int, space: _Space, session_id: UUID, key: str
+) -> str | TooLarge | None:
+    row = connection.execute(space.value, (most, session_id.bytes, key, time.time_ns())).fetchone()
+    if row is None:
+        return None
+    value: bytes | None = row[0]
+    return TOO_LARGE if value is None else value.decode()
+
+
+def _head(connection: sqlite3.Connection, space: _Space, session_id: UUID, key: str) -> _Head | None:
+    row = connection.execute(space.head, (session_id.bytes, key, time.time_ns())).fetchone()
+    return None if row is None else _Head(*row)
+
+
+def _stat(connection: sqlite3.Connection, most: int, session_id: UUID, key: str) -> KeyInfo | None:
+    del most
+    head = _head(connection, _VALUES, session_id, key)
+    return head and KeyInfo(head.version, head.created, head.updated, key, head.expires)
+
+
+def _list(connection: sqlite3.Connection, space: _Space, kind: type[Any], session_id: UUID) -> list[Any]:
+    return [kind(*row) for row in connection.execute(space.heads, (session_id.bytes, time.time_ns()))]
+
+
+def _set(
+    transaction: Transaction,
+    space: _Space,
+    session_id: UUID,
+    key: str,
+    value: str,
+    ttl: float | None,
+    *condition: str | None,
+) -> None:
+    old = _head(transaction.connection, space, session_id, key)
+    if condition:
+        current = None if old is None else format(old.version, "x")
+        if current != condition[0]:
+            raise RevisionConflictError.found(key, condition[0], current)
+    if ttl is not None:
+        transaction.execute(space.sweep, (time.time_ns(),))
+    now = time.time_ns() if old is None else max(time.time_ns(), old.updated + 1000)
+    expires = None if ttl is None else min(now + int(ttl * 1e9), _LATEST)
+    _put(transaction, space, session_id, key, now if old is None else old.created, now, expires, value)
+
+
+def _put(
+    transaction: Transaction,
+    space: _Space,
+    session_id: UUID,
+    key: str,
+    created: int,
+    updated: int,
+    expires: int | None,
+    value: str,
+) -> None:
+    version = transaction.version()
+    row = (session_id.bytes, key, version, created, updated, expires, value.encode())
+    transaction.execute(space.put, row)
+
+
+def _increment(transaction: Transaction, session_id: UUID, key: str, amount: int) -> int:
+    connection = transaction.connection
+    old = _head(connection, _VALUES, session_id, key)
+    text: str | None = None
+    now = time.time_ns()
+    created, expires = now, None
+    if old is not None:
+        (data,) = connection.execute("SELECT value FROM pairs WHERE session = ? AND key = ?", (session_id.bytes, key)).fetchone()
+        text, created, expires, now = data.decode(), old.created, old.expires, max(now, old.updated + 1000)
+    total = add_to_counter(text, amount)
+    _put(transaction, _VALUES, session_id, key, created, now, expires, str(total))
+    return total
+
+
+def _delete(transaction: Transaction, space: _Space, session_id: UUID, key: str) -> bool:
+    existed = _head(transaction.connection, space, session_id, key) is not None
+    transaction.execute(space.delete, (session_id.bytes, key))
+    return existed
+
+
+def _purge(transaction: Transaction, session_id: UUID) -> bool:
+    had = 0
+    for space in (_VALUES, _SECRETS):
+        had += transaction.execute(space.count, (session_id.bytes, time.time_ns())).fetchone()[0]
+        transaction.execute(space.purge, (session_id.bytes,))
+    return had > 0
+
+
+def _scan(connection: sqlite3.Connection, after: tuple[UUID, str] | None, limit: int) -> list[StoredSecret]:
+    now = time.time_ns()
+    limit = min(limit, _LATEST)
+    if after is None:
+        rows = connection.execute(_SCAN_FIRST, (now, limit))
+    else:
+        rows = connection.execute(_SCAN_NEXT, (now, after[0].bytes, after[1], limit))
+    return [StoredSecret(UUID(bytes=session), name, value.decode()) for session, name, value in rows]
+
+
+def _swap(transaction: Transaction, session_id: UUID, name: str, expected: str, replacement: str) -> bool:
+    version = transaction.version()
+    changed = transaction.execute(
+        f"UPDATE secrets SET value = ?, version = ? WHERE session = ? AND key = ? AND value = ? AND {_ALIVE}",
+        (replacement.encode(), version, session_id.bytes, name, expected.encode(), time.time_ns()),
+    )
+    return changed.rowcount > 0

@@ -1,0 +1,379 @@
+"""Changing a session's tree, within a transaction of the writer's."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+from everstore.content import append_content, content_bytes, content_of, replace_text, require_text
+from everstore.errors import (
+    ParentNotDirectoryError,
+    PathExistsError,
+    PathIsDirectoryError,
+    PathNotFoundError,
+    QuotaExceededError,
+    ReadOnlyFileError,
+    RevisionConflictError,
+)
+from everstore.models import FileInfo, SessionFile, root_of
+from everstore.paths import parents_of
+from everstore_sqlite.rows import BELOW, ENTRY, KEY, below, encoding_of, split
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from everstore.models import Encoding, InitialFile
+    from everstore.settings import Limits
+    from everstore_sqlite.writer import Transaction
+
+__all__ = ["Tree"]
+
+_SLOT_BITS = 32  # of a serial: how many entries a session may ever have had
+
+_GET = f"SELECT {ENTRY} FROM entries WHERE {KEY}"  # noqa: S608 - all SQL here is made of constants
+_INSERT = f"INSERT INTO entries (session, parent, name, {ENTRY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_REPLACE = f"UPDATE entries SET version = ?, updated = ?, size = ?, is_readonly = ? WHERE {KEY}"  # noqa: S608
+_CONTENT = "SELECT is_text, data FROM contents WHERE serial = ?"
+_PUT_CONTENT = "INSERT INTO contents (serial, is_text, data) VALUES (?, ?, ?)"
+_SET_CONTENT = "UPDATE contents SET is_text = ?, data = ? WHERE serial = ?"
+_TREE = "SELECT slot, last, files, bytes FROM trees WHERE session = ?"
+_COUNT = "UPDATE trees SET last = last + ?, files = files + ?, bytes = bytes + ? WHERE session = ?"
+_ALLOT = f"{_COUNT} RETURNING slot, last"
+_SUBTREE = f"SELECT parent, name, {ENTRY} FROM entries WHERE {BELOW} ORDER BY parent, name"  # noqa: S608
+
+
+class _Entry(msgspec.Struct, frozen=True, gc=False):
+    """A row of ``entries`` without its place: the columns of ``ENTRY``."""
+
+    version: int
+    created: int
+    updated: int
+    serial: int
+    size: int
+    is_readonly: int
+    is_directory: int
+
+
+class Tree:
+    """One session's tree within one transaction."""
+
+    def __init__(self, transaction: Transaction, session_id: UUID, limits: Limits) -> None:
+        """Made for one call."""
+        self._transaction = transaction
+        self._execute = transaction.execute
+        self._id = session_id
+        self._key = session_id.bytes
+        self._limits = limits
+
+    # -- the verbs ---------------------------------------------------------------------------------
+
+    def write(
+        self,
+        path: str,
+        content: str,
+        encoding: Encoding,
+        *,
+        if_revision: str | None = None,
+        if_absent: bool = False,
+    ) -> SessionFile:
+        """``write_file``."""
+        old = self._writable(path)
+        if if_absent or if_revision is not None:
+            current = None if old is None else format(old.version, "x")
+            if current != if_revision:
+                raise RevisionConflictError.found(path, if_revision, current)
+        return self._store(path, old, content, encoding)
+
+    def write_if_matches(
+        self, path: str, expected: tuple[str, Encoding], content: str, encoding: Encoding
+    ) -> SessionFile | None:
+        """``write_file_if_content_matches``."""
+        old = self._get(path)
+        if old is None or old.is_directory or self._content(old) != expected:
+            return None
+        return self._store(path, self._writable(path), content, encoding)
+
+    def seed(self, file: InitialFile) -> SessionFile:
+        """``seed_initial_file``."""
+        old = self._get(file.path)
+        if old is None:
+            self._require_parents(file.path)
+        elif old.is_directory:
+            raise PathIsDirectoryError.at(file.path, "is a directory")
+        return self._store(file.path, old, file.content, file.encoding, is_readonly=file.is_readonly)
+
+    def edit(self, path: str, old: str, new: str, *, replace_all: bool) -> SessionFile:
+        """``edit_file``."""
+        entry = self._writable(path)
+        if entry is None:
+            raise PathNotFoundError.at(path, "no such file")
+        text = require_text(self._file(path, entry))
+        return self._store(path, entry, replace_text(path, text, old, new, replace_all=replace_all), "text")
+
+    def append(self, path: str, content: str, encoding: Encoding) -> SessionFile:
+        """``append_file``."""
+        old = self._writable(path)
+        if old is not None:
+            content = append_content(self._file(path, old), content, encoding)
+        return self._store(path, old, content, encoding)
+
+    def create_directory(self, path: str) -> FileInfo:
+        """``create_directory``."""
+        if path == "/":
+            return root_of(self._id).info()
+        entry = self._get(path)
+        if entry is None:
+            self._require_parents(path)
+            entry = self._make_directories([*parents_of(path), path])
+        if not entry.is_directory:
+            raise PathExistsError.at(path, "a file is already there")
+        return self._info(path, entry)
+
+    def delete(self, path: str, *, recursive: bool) -> bool:
+        """``delete_file``."""
+        entry = None if path == "/" else self._get(path)
+        if entry is None or entry.is_readonly:
+            return False
+        if entry.is_directory and not self._empty(path, recursive=recursive):
+            return False
+        self._remove(path, entry)
+        return True
+
+    def copy(self, source: str, destination: str, *, overwrite: bool) -> FileInfo:
+        """``copy_file``."""
+        entry, target = self._ends(source, destination, overwrite=overwrite, move=False)
+        members = self._members(source, entry)
+        files = [member for _, member in members if not member.is_directory]
+        replaced = (1, target.size) if target else (0, 0)
+        self._check_limits(len(files) - replaced[0], sum(file.size for file in files) - replaced[1])
+        if target is not None:
+            self._remove(destination, target)
+        self._make_parents(destination)
+        copies = [self._copied(destination + path[len(source) :], member) for path, member in members]
+        self._count(0, len(files), sum(file.size for file in files))
+        return self._info(destination, copies[0])
+
+    def move(self, source: str, destination: str, *, overwrite: bool) -> FileInfo:
+        """``move_file``."""
+        entry, target = self._ends(source, destination, overwrite=overwrite, move=True)
+        if target is not None:
+            self._remove(destination, target)
+        self._make_parents(destination)
+        moved = msgspec.structs.replace(
+            entry, version=self._transaction.version(), updated=_after(entry.updated), is_readonly=0
+        )
+        parent, name = split(destination)
+        self._execute(
+            f"UPDATE entries SET parent = ?, name = ?, version = ?, updated = ? WHERE {KEY}",  # noqa: S608
+            (parent, name, moved.version, moved.updated, self._key, *split(source)),
+        )
+        if entry.is_directory:
+            self._execute(
+                f"UPDATE entries SET parent = ? || substr(parent, ?), version = ?, updated = max(?, updated + 1000)"  # noqa: S608
+                f" WHERE {BELOW}",
+                (destination, len(source) + 1, moved.version, moved.updated, *below(self._id, source)),
+            )
+        return self._info(destination, moved)
+
+    def purge(self) -> bool:
+        """``purge_session``."""
+        row = self._execute("DELETE FROM trees WHERE session = ? RETURNING slot", (self._key,)).fetchone()
+        if row is None:
+            return False
+        first = row[0] << _SLOT_BITS
+        self._execute("DELETE FROM contents WHERE serial BETWEEN ? AND ?", (first, first | (1 << _SLOT_BITS) - 1))
+        return self._execute("DELETE FROM entries WHERE session = ?", (self._key,)).rowcount > 0
+
+    # -- looking ------------------------------------------------------------------------------------
+
+    def _get(self, path: str) -> _Entry | None:
+        row = self._execute(_GET, (self._key, *split(path))).fetchone()
+        return None if row is None else _Entry(*row)
+
+    def _content(self, entry: _Entry) -> tuple[str, Encoding]:
+        is_text, data = self._execute(_CONTENT, (entry.serial,)).fetchone()
+        encoding = encoding_of(is_text)
+        return content_of(data, encoding), encoding
+
+    def _file(self, path: str, entry: _Entry) -> SessionFile:
+        return SessionFile(
+            entry.version, entry.created, entry.updated, self._id, path, entry.serial, entry.size,
+            bool(entry.is_readonly), *self._content(entry),
+        )  # fmt: skip
+
+    def _info(self, path: str, entry: _Entry) -> FileInfo:
+        return FileInfo(
+            entry.version, entry.created, entry.updated, self._id, path, entry.serial, entry.size,
+            bool(entry.is_readonly), bool(entry.is_directory),
+        )  # fmt: skip
+
+    def _writable(self, path: str) -> _Entry | None:
+        """The file at the path, if any, once the tree's rules allow a write there."""
+        entry = self._get(path)
+        if entry is None:
+            self._require_parents(path)
+        elif entry.is_directory:
+            raise PathIsDirectoryError.at(path, "is a directory")
+        elif entry.is_readonly:
+            raise ReadOnlyFileError.at(path, "file is read-only")
+        return entry
+
+    def _require_parents(self, path: str) -> None:
+        """Refuse a path that leads through a file."""
+        for parent in reversed(parents_of(path)):
+            entry = self._get(parent)
+            if entry is None:
+                continue
+            if not entry.is_directory:
+                raise ParentNotDirectoryError.at(path, f"{parent!r} is a file, so nothing can be below it")
+            return  # what is above a directory is one too
+
+    def _members(self, path: str, entry: _Entry) -> list[tuple[str, _Entry]]:
+        """An entry and everything below it, each with its path, the entry itself first."""
+        members = [(path, entry)]
+        if entry.is_directory:
+            rows = self._execute(_SUBTREE, below(self._id, path))
+            members += [(f"{parent}/{name}", _Entry(*row)) for parent, name, *row in rows]
+        return members
+
+    def _ends(
+        self, source: str, destination: str, *, overwrite: bool, move: bool
+    ) -> tuple[_Entry, _Entry | None]:
+        """What is at both ends of a copy or move, once the tree's rules allow it."""
+        entry = self._get(source)
+        if entry is None:
+            raise PathNotFoundError.at(source, "no such file or directory")
+        target = self._get(destination)
+        if target is None:
+            self._require_parents(destination)
+        elif target.is_directory and not entry.is_directory:
+            raise PathIsDirectoryError.at(destination, "a directory is already there")
+        if move:
+            self._require_no_readonly(source, entry)
+        if target is not None and target.is_readonly and overwrite and not entry.is_directory:
+            raise ReadOnlyFileError.at(destination, "file is read-only")
+        if target is not None and (entry.is_directory or not overwrite):
+            raise PathExistsError.at(destination, "something is already there")
+        return entry, target
+
+    def _require_no_readonly(self, path: str, entry: _Entry) -> None:
+        found: str | None = path if entry.is_readonly else None
+        if entry.is_directory:
+            query = f"SELECT min(parent || '/' || name) FROM entries WHERE {BELOW} AND is_readonly"  # noqa: S608
+            (found,) = self._execute(query, below(self._id, path)).fetchone()
+        if found is not None:
+            raise ReadOnlyFileError.at(found, "file is read-only")
+
+    # -- changing -----------------------------------------------------------------------------------
+
+    def _store(
+        self, path: str, old: _Entry | None, content: str, encoding: Encoding, *, is_readonly: bool = False
+    ) -> SessionFile:
+        """Put a file in place of ``old``; the tree's rules were checked."""
+        data = content_bytes(content, encoding)
+        size = len(data)
+        self._check_limits(old is None, size - (old.size if old else 0), size)
+        parent, name = split(path)
+        is_text = encoding == "text"
+        if old is None:
+            if parent:
+                self._make_parents(path)
+            serial = self._count(1, 1, size)
+            version = self._transaction.version()
+            created = updated = time.time_ns()
+            row = (self._key, parent, name, version, created, updated, serial, size, is_readonly, False)
+            self._execute(_INSERT, row)
+            self._execute(_PUT_CONTENT, (serial, is_text, data))
+        else:
+            serial, created = old.serial, old.created
+            version = self._transaction.version()
+            updated = _after(old.updated)
+            self._execute(_REPLACE, (version, updated, size, is_readonly, self._key, parent, name))
+            self._execute(_SET_CONTENT, (is_text, data, serial))
+            if size != old.size:
+                self._count(0, 0, size - old.size)
+        return SessionFile(
+            version, created, updated, self._id, path, serial, size, is_readonly, content, encoding
+        )
+
+    def _make_parents(self, path: str) -> None:
+        """Create the directories above a path that are missing."""
+        parents = parents_of(path)
+        if parents and self._get(parents[-1]) is None:
+            self._make_directories(parents)
+
+    def _make_directories(self, paths: list[str]) -> _Entry:
+        """Create those directories that are missing, nearest the root first; the last one's entry."""
+        for path in paths:
+            entry = self._get(path)
+            if entry is None:
+                now = time.time_ns()
+                entry = _Entry(self._transaction.version(), now, now, self._count(1, 0, 0), 0, 0, 1)
+                self._insert(path, entry)
+        return entry  # type: ignore[return-value]  # paths is never empty
+
+    def _insert(self, path: str, entry: _Entry) -> None:
+        self._execute(_INSERT, (self._key, *split(path), *msgspec.structs.astuple(entry)))
+
+    def _copied(self, path: str, entry: _Entry) -> _Entry:
+        now = time.time_ns()
+        serial = self._count(1, 0, 0)
+        copy = _Entry(self._transaction.version(), now, now, serial, entry.size, 0, entry.is_directory)
+        self._insert(path, copy)
+        if not entry.is_directory:
+            self._execute(
+                "INSERT INTO contents SELECT ?, is_text, data FROM contents WHERE serial = ?", (serial, entry.serial)
+            )
+        return copy
+
+    def _empty(self, path: str, *, recursive: bool) -> bool:
+        """Remove what is below a directory, if that may be; whether there is nothing (left)."""
+        range_ = below(self._id, path)
+        query = f"SELECT count(*), count(*) - sum(is_directory), sum(size), sum(is_readonly) FROM entries WHERE {BELOW}"  # noqa: S608
+        entries, files, size, readonly = self._execute(query, range_).fetchone()
+        if not entries:
+            return True
+        if not recursive or readonly:
+            return False
+        serials = f"SELECT serial FROM entries WHERE {BELOW} AND NOT is_directory"  # noqa: S608
+        self._execute(f"DELETE FROM contents WHERE serial IN ({serials})", range_)  # noqa: S608
+        self._execute(f"DELETE FROM entries WHERE {BELOW}", range_)  # noqa: S608
+        self._count(0, -files, -size)
+        return True
+
+    def _remove(self, path: str, entry: _Entry) -> None:
+        """Remove a file or an empty directory."""
+        self._execute(f"DELETE FROM entries WHERE {KEY}", (self._key, *split(path)))  # noqa: S608
+        if not entry.is_directory:
+            self._execute("DELETE FROM contents WHERE serial = ?", (entry.serial,))
+            self._count(0, -1, -entry.size)
+
+    def _count(self, entries: int, files: int, size: int) -> int:
+        """Count what was added to the tree (or taken, below 0); the serial of the last of new entries."""
+        row = self._execute(_ALLOT, (entries, files, size, self._key)).fetchone()
+        if row is None:
+            (slot,) = self._execute("UPDATE counters SET slot = slot + 1 RETURNING slot").fetchone()
+            self._execute("INSERT INTO trees VALUES (?, ?, ?, ?, ?)", (self._key, slot, entries, files, size))
+            row = (slot, entries)
+        slot, last = row
+        return int(slot << _SLOT_BITS | last)
+
+    def _check_limits(self, more_files: int, more_bytes: int, file_bytes: int = 0) -> None:
+        limits = self._limits
+        if limits.file_bytes is not None and file_bytes > limits.file_bytes:
+            raise QuotaExceededError.over("file_bytes", file_bytes, limits.file_bytes)
+        if limits.session_files is None and limits.session_bytes is None:
+            return
+        _, _, files, size = self._execute(_TREE, (self._key,)).fetchone() or (0, 0, 0, 0)
+        for name, allowed, wanted, more in (
+            ("session_files", limits.session_files, files + more_files, more_files),
+            ("session_bytes", limits.session_bytes, size + more_bytes, more_bytes),
+        ):
+            if allowed is not None and more > 0 and wanted > allowed:
+                raise QuotaExceededError.over(name, wanted, allowed)
+
+
+def _after(updated: int) -> int:
+    """Now, and in any case a microsecond later than the last change: a clock may be set back."""
+    return max(time.time_ns(), updated + 1000)
