@@ -6,6 +6,8 @@ Only the fields in ``_FIELDS`` are ever logged. Content, values and secrets are 
 from __future__ import annotations
 
 import asyncio
+import functools
+import inspect
 import sys
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,8 @@ from everstore.errors import BackendError, EverstoreError, StoreClosedError, cod
 from everstore.models import InitialFile, Session
 
 if TYPE_CHECKING:
+    from types import CodeType
+
     from everstore.middleware.base import Call, Verb
 
 __all__ = ["CallLog", "EventLog"]
@@ -88,43 +92,33 @@ class CallLog:
 
     def wrap(self, verb: Verb, guarded: Call) -> Call:
         """``guarded`` (which checks at once and returns the coroutine to await) as the host calls it."""
-        log_debug = self._events.debug_by_default
-        is_configured = structlog.is_configured
-
-        async def logged(*args: Any, **kwargs: Any) -> Any:
-            started = perf_counter_ns()
-            try:
-                if self.closed:
-                    raise StoreClosedError(f"{verb.name}: the store is closed")
-                answer = await guarded(*args, **kwargs)
-            except BaseException as error:
-                raised = self._failed(verb, started, args, kwargs, error)
-                if raised is error:
-                    raise
-                raise raised from error
-            if log_debug or is_configured():
-                self._succeeded(verb, started, args, kwargs, answer)
-            return answer
-
+        names: dict[str, Any] = {
+            "guarded": guarded,
+            "log": self,
+            "verb": verb,
+            "now": perf_counter_ns,
+            "debug": self._events.debug_by_default,
+            "is_configured": structlog.is_configured,
+        }
+        exec(_code_of(verb.name, inspect.signature(guarded)), names)  # noqa: S102 - see _LOGGED
+        logged: Call = names[verb.name]
         return logged
 
-    def _succeeded(
-        self, verb: Verb, started: int, args: tuple[object, ...], kwargs: dict[str, object], answer: object
-    ) -> None:
+    def refusal(self, verb: Verb) -> StoreClosedError:
+        """What a closed store answers to every verb."""
+        return StoreClosedError(f"{verb.name}: the store is closed")
+
+    def succeeded(self, verb: Verb, started: int, arguments: dict[str, object], answer: object) -> None:
+        """Log a call that was answered, when such events go anywhere."""
         if self._events.wants("debug"):
-            fields = _fields(verb, started, args, kwargs)
-            size = _size_of(verb, args, kwargs, answer)
+            fields = _fields(verb, started, arguments)
+            size = _size_of(verb, arguments, answer)
             if size is not None:
                 fields["bytes"] = size
             self._events.emit("debug", "everstore.call", {**fields, "outcome": "ok"})
 
-    def _failed(
-        self,
-        verb: Verb,
-        started: int,
-        args: tuple[object, ...],
-        kwargs: dict[str, object],
-        error: BaseException,
+    def failed(
+        self, verb: Verb, started: int, arguments: dict[str, object], error: BaseException
     ) -> BaseException:
         """Log a failure; the error to raise in its place, which is itself unless a driver threw it."""
         if isinstance(error, asyncio.CancelledError):
@@ -134,35 +128,67 @@ class CallLog:
         else:
             level, outcome = "error", "failed"
         if outcome == "failed" and isinstance(error, Exception) and not isinstance(error, EverstoreError):
-            if error.__traceback__ is not None and _is_wrong_call(error):
-                return error
             # The driver's words may hold values: they stay in the cause, and out of the message.
             message = f"{verb.backend}: {verb.name} failed with {type(error).__name__}"
             error = BackendError(message, backend=verb.backend, verb=verb.name)
         if self._events.wants(level):
-            fields = {**_fields(verb, started, args, kwargs), "outcome": outcome}
+            fields = {**_fields(verb, started, arguments), "outcome": outcome}
             if outcome != "cancelled":
                 fields["error_code"] = code_of(error)
             self._events.emit(level, "everstore.call", fields)
         return error
 
 
-def _is_wrong_call(error: Exception) -> bool:
-    """Whether the caller got the signature wrong: a ``TypeError`` from the call, not from inside it."""
-    trace = error.__traceback__
-    return isinstance(error, TypeError) and trace is not None and trace.tb_next is None
+# The layer around a verb, with the verb's own signature: a call with wrong arguments fails as that of
+# any function does, and nothing is packed and unpacked on the way. Around a read from memory the
+# generic ``async def logged(*args, **kwargs)`` would cost as much as the read itself.
+_LOGGED = """
+async def {name}({parameters}):
+    _started = now()
+    try:
+        if log.closed:
+            raise log.refusal(verb)
+        _answer = await guarded({passed_on})
+    except BaseException as _error:
+        _raised = log.failed(verb, _started, {arguments}, _error)
+        if _raised is _error:
+            raise
+        raise _raised from _error
+    if debug or is_configured():
+        log.succeeded(verb, _started, {arguments}, _answer)
+    return _answer
+"""
 
 
-def _fields(
-    verb: Verb, started: int, args: tuple[object, ...], kwargs: dict[str, object]
-) -> dict[str, object]:
+@functools.cache
+def _code_of(name: str, signature: inspect.Signature) -> CodeType:
+    """What defines the layer around a verb of this name and signature."""
+    parameters = signature.parameters.values()
+    plain = signature.replace(
+        parameters=[parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters],
+        return_annotation=inspect.Signature.empty,
+    )
+    passed_on = (
+        f"{parameter.name}={parameter.name}" if parameter.kind is parameter.KEYWORD_ONLY else parameter.name
+        for parameter in parameters
+    )
+    source = _LOGGED.format(
+        name=name,
+        parameters=str(plain)[1:-1],
+        passed_on=", ".join(passed_on),
+        arguments="{" + ", ".join(f"{parameter!r}: {parameter}" for parameter in signature.parameters) + "}",
+    )
+    return compile(source, f"<everstore: {name}, logged>", "exec")
+
+
+def _fields(verb: Verb, started: int, arguments: dict[str, object]) -> dict[str, object]:
     duration = (perf_counter_ns() - started) / 1e6
     fields: dict[str, object] = {
         "verb": verb.name,
         "backend": verb.backend,
         "duration_ms": round(duration, 3),
     }
-    for name, value in (*zip(verb.parameters, args, strict=False), *kwargs.items()):
+    for name, value in arguments.items():
         if isinstance(value, InitialFile):
             fields["path"] = _shown(value.path)
         elif isinstance(value, Session):
@@ -177,16 +203,12 @@ def _shown(value: object) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
-def _size_of(verb: Verb, args: tuple[object, ...], kwargs: dict[str, object], answer: object) -> int | None:
+def _size_of(verb: Verb, arguments: dict[str, object], answer: object) -> int | None:
     """Bytes read or written, where a verb moves any; of secrets not even that is told."""
     size = getattr(answer, "size_bytes", None)
     if isinstance(size, int):
         return size
     if "secret" in verb.name:
         return None
-    value = (
-        answer
-        if isinstance(answer, str)
-        else dict(zip(verb.parameters, args, strict=False), **kwargs).get("value")
-    )
+    value = answer if isinstance(answer, str) else arguments.get("value")
     return len(value.encode()) if isinstance(value, str) else None
