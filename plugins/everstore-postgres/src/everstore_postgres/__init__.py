@@ -1,0 +1,1 @@
+"""everstore on PostgreSQL: ``EVERSTORE_BACKEND=postgres``, ``EVERSTORE_POSTGRES_URL=postgresql://...``."""

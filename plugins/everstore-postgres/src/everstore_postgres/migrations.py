@@ -1,0 +1,97 @@
+"""Installing and updating the schema: forward, in one transaction, by one process at a time."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+from everstore.errors import SettingsError
+
+if TYPE_CHECKING:
+    from everstore_postgres.settings import PostgresSettings
+
+__all__ = ["LATEST", "at_opening", "migrate"]
+
+_STEPS = (("tables.sql", "functions.sql"),)
+"""The scripts that make version 1, those that make version 2 of it, and so on. Never edited once released."""
+
+LATEST = len(_STEPS)
+
+
+async def at_opening(settings: PostgresSettings, options: dict[str, Any]) -> None:
+    """See that the schema is the one this plugin knows; ``SettingsError`` when it cannot be."""
+    connection = await asyncpg.connect(**options)
+    try:
+        await _check_server(connection)
+        found = await _version(connection, settings.schema_name)
+        if found == LATEST:
+            return
+        if found < LATEST and not settings.auto_migrate:
+            state = f"is of version {found}, not {LATEST}" if found else "is not installed"
+            raise SettingsError(
+                f"EVERSTORE_POSTGRES_SCHEMA_NAME: the schema {settings.schema_name!r} {state}; run "
+                f"'everstore migrate', or set EVERSTORE_POSTGRES_AUTO_MIGRATE=true"
+            )
+        await _migrate(connection, settings)
+    finally:
+        await connection.close()
+
+
+async def migrate(settings: PostgresSettings, options: dict[str, Any]) -> tuple[int, int]:
+    """Bring the schema up to date; the versions before and after."""
+    connection = await asyncpg.connect(**options)
+    try:
+        await _check_server(connection)
+        return await _migrate(connection, settings), LATEST
+    finally:
+        await connection.close()
+
+
+async def _check_server(connection: Any) -> None:
+    major = connection.get_server_version().major
+    if major < 14:
+        raise SettingsError(f"EVERSTORE_POSTGRES_URL: PostgreSQL 14 or later is needed, not {major}")
+    row = await connection.fetchrow(
+        "SELECT current_setting('server_encoding') AS encoding,"
+        " current_setting('default_transaction_isolation') AS isolation"
+    )
+    if row["encoding"] != "UTF8":
+        raise SettingsError(f"EVERSTORE_POSTGRES_URL: the database's encoding must be UTF8, not {row['encoding']}")
+    if row["isolation"] != "read committed":
+        raise SettingsError(
+            "EVERSTORE_POSTGRES_URL: default_transaction_isolation must be 'read committed' for this role and "
+            f"database, not {row['isolation']!r}"
+        )
+
+
+async def _version(connection: Any, schema: str) -> int:
+    """The version that the schema has; 0 when there is none."""
+    if await connection.fetchval("SELECT to_regclass($1)", f"{schema}.migrations") is None:
+        return 0
+    return int(await connection.fetchval(f"SELECT coalesce(max(version), 0) FROM {schema}.migrations"))  # noqa: S608 - the settings allow a plain name only
+
+
+async def _migrate(connection: Any, settings: PostgresSettings) -> int:
+    """Apply what is missing, while no other process does; the version before."""
+    schema = settings.schema_name
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"everstore {schema}")
+        found = await _version(connection, schema)
+        if found > LATEST:
+            raise SettingsError(
+                f"EVERSTORE_POSTGRES_SCHEMA_NAME: the schema {schema!r} is of version {found}, and this everstore-postgres "
+                f"knows none after {LATEST}; update everstore-postgres"
+            )
+        if found == 0:
+            await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        for version, scripts in enumerate(_STEPS[found:], found + 1):
+            for script in scripts:
+                await connection.execute(_read(script, settings))
+            await connection.execute(f"INSERT INTO {schema}.migrations (version) VALUES ($1)", version)  # noqa: S608 - as above
+    return found
+
+
+def _read(script: str, settings: PostgresSettings) -> str:
+    text = files("everstore_postgres").joinpath("sql", script).read_text(encoding="utf-8")
+    return text.replace("{schema}", settings.schema_name).replace("{partitions}", str(settings.partitions))

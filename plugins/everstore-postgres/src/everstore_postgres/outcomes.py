@@ -1,0 +1,69 @@
+"""What the database's functions answer when they refuse, and the typed error that it becomes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from everstore.errors import (
+    EditError,
+    EverstoreError,
+    InvalidContentError,
+    ParentNotDirectoryError,
+    PathExistsError,
+    PathIsDirectoryError,
+    PathNotFoundError,
+    QuotaExceededError,
+    ReadOnlyFileError,
+    RevisionConflictError,
+)
+
+if TYPE_CHECKING:
+    from everstore.settings import Limits
+
+__all__ = ["refusal", "version_of"]
+
+NEVER = -1  # a version that nothing has
+
+
+def version_of(revision: str | None) -> int | None:
+    """The version that a revision stands for; ``NEVER`` for a text that is no revision of ours."""
+    if revision is None:
+        return None
+    try:
+        version = int(revision, 16)
+    except ValueError:
+        return NEVER
+    return version if 0 < version < 1 << 63 and format(version, "x") == revision else NEVER
+
+
+def refusal(row: Any, path: str, limits: Limits, if_revision: str | None = None) -> EverstoreError:
+    """The error that a function's outcome stands for; ``path`` is the one that was to change."""
+    outcome, fact = row["outcome"], row["fact"]
+    match outcome:
+        case "through file":
+            return ParentNotDirectoryError.at(path, f"{fact!r} is a file, so nothing can be below it")
+        case "directory":
+            return PathIsDirectoryError.at(path, "a directory is there")
+        case "read-only":
+            return ReadOnlyFileError.at(fact or path, "file is read-only")
+        case "exists":
+            return PathExistsError.at(path, "something is already there")
+        case "missing":
+            return PathNotFoundError.at(path, "no such file or directory")
+        case "conflict":
+            current = row["version"]
+            return RevisionConflictError.found(path, if_revision, None if current is None else format(current, "x"))
+        case "over":
+            return QuotaExceededError.over(fact, row["amount"], getattr(limits, fact))
+        case "encoding":
+            return InvalidContentError(f"{path!r} is stored as {fact}, which does not fit this call")
+        case _:
+            return _edit_refusal(path, row["amount"])
+
+
+def _edit_refusal(path: str, matches: int) -> EditError:
+    if not matches:
+        return EditError(f"the text to replace is not in {path!r}", path=path, matches=0)
+    hint = "give more of the text around it, or pass replace_all=True"
+    message = f"the text to replace is in {path!r} more than once; {hint}"
+    return EditError(message, path=path, matches=matches)

@@ -1,0 +1,47 @@
+"""The hooks: one pool for files, values, secrets and session records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from everstore import hookimpl
+
+from everstore_postgres.database import Database, open_database
+from everstore_postgres.files import PostgresFileSystemFactory
+from everstore_postgres.sessions import PostgresSessionStore
+from everstore_postgres.settings import PostgresSettings
+from everstore_postgres.storage import PostgresStorageStore
+
+if TYPE_CHECKING:
+    from everstore.context import PluginContext
+    from everstore.interfaces import SessionFileSystemFactory, SessionStorageStore, SessionStore
+    from everstore.settings import PluginSettings
+
+
+@hookimpl
+def everstore_settings() -> type[PluginSettings]:
+    """``EVERSTORE_POSTGRES_*``."""
+    return PostgresSettings
+
+
+async def _database(context: PluginContext) -> Database:
+    settings = cast("PostgresSettings", context.settings)
+    return await context.shared(Database, lambda: open_database(settings))
+
+
+@hookimpl
+async def everstore_file_system_factory(context: PluginContext) -> SessionFileSystemFactory:
+    """Files in PostgreSQL."""
+    return PostgresFileSystemFactory(await _database(context))
+
+
+@hookimpl
+async def everstore_storage_store(context: PluginContext) -> SessionStorageStore:
+    """Values and secrets in PostgreSQL."""
+    return PostgresStorageStore(await _database(context))
+
+
+@hookimpl
+async def everstore_session_store(context: PluginContext) -> SessionStore:
+    """Session records in PostgreSQL."""
+    return PostgresSessionStore(await _database(context))

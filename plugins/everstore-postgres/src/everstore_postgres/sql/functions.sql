@@ -1,0 +1,666 @@
+-- The verbs that change something, one function each: one round trip, one atomic step.
+--
+-- A function that changes a session's files first takes the session's own lock, until its transaction
+-- ends. Every statement after it sees what the ones before left (READ COMMITTED, volatile functions), so
+-- the rules of the tree are checked on what is, and nothing can deadlock: there is one lock to wait
+-- for. Readers take none. Sessions do not wait for each other.
+--
+-- What is refused is told by the outcome, not raised: outcomes.py makes the typed error of it. When the
+-- outcome is not 'done', nothing was written.
+
+CREATE FUNCTION {schema}.now_ns() RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000
+$$;
+
+CREATE FUNCTION {schema}.lock_files(of_session uuid) RETURNS void LANGUAGE sql VOLATILE AS $$
+    SELECT pg_advisory_xact_lock(uuid_hash_extended(of_session, 1))
+$$;
+
+-- A path's place in the index; places.py says the same.
+CREATE FUNCTION {schema}.place_of(path text) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    IF length(path) <= 600 THEN
+        RETURN path;
+    END IF;
+    RETURN left(path, 600) || chr(1) || encode(sha256(convert_to(path, 'UTF8')), 'hex');
+END
+$$;
+
+CREATE FUNCTION {schema}.long_path_of(path text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN length(path) > 600 THEN path END
+$$;
+
+-- Between which places everything below a directory is, at every depth. Other paths may be there too,
+-- when the directory's own is long: starts_with() on the whole path tells.
+CREATE FUNCTION {schema}.span_of(directory text, OUT prefix text, OUT low text, OUT high text)
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    prefix := rtrim(directory, '/') || '/';
+    IF length(prefix) <= 600 THEN
+        low := prefix;
+        high := rtrim(directory, '/') || '0';  -- the character after '/'
+    ELSE
+        low := left(prefix, 600) || chr(1);
+        high := left(prefix, 600) || chr(2);
+    END IF;
+END
+$$;
+
+-- The first segments of a path, as many as asked for.
+CREATE FUNCTION {schema}.ancestor(path text, at_depth integer) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT array_to_string((string_to_array(path, '/'))[1 : at_depth + 1], '/')
+$$;
+
+-- How deep the existing part of a path reaches, above the path itself, and the file it ends in, if
+-- it is one.
+CREATE FUNCTION {schema}.ground_of(
+    of_session uuid, path text, depth integer, OUT existing integer, OUT file text
+) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    above text;
+    found_kind "char";
+BEGIN
+    FOR level IN REVERSE depth - 1 .. 1 LOOP
+        above := {schema}.ancestor(path, level);
+        SELECT f.kind INTO found_kind FROM {schema}.files f
+        WHERE f.session_id = of_session AND f.depth = level AND f.place = {schema}.place_of(above);
+        IF FOUND THEN
+            existing := level;
+            file := CASE WHEN found_kind <> 'd' THEN above END;
+            RETURN;
+        END IF;
+    END LOOP;
+    existing := 0;
+END
+$$;
+
+-- Make the directories of a path between two depths, which are missing.
+CREATE FUNCTION {schema}.make_directories(
+    of_session uuid, path text, first_depth integer, last_depth integer
+) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    stamp bigint;
+    now bigint := {schema}.now_ns();
+    directory text;
+BEGIN
+    FOR level IN first_depth .. last_depth LOOP
+        stamp := nextval('{schema}.versions');
+        directory := {schema}.ancestor(path, level);
+        INSERT INTO {schema}.files
+            (session_id, depth, place, long_path, kind, is_readonly, size, version, serial, created_ns, updated_ns)
+        VALUES (of_session, level, {schema}.place_of(directory), {schema}.long_path_of(directory),
+            'd', false, 0, stamp, stamp, now, now);
+    END LOOP;
+END
+$$;
+
+CREATE FUNCTION {schema}.count_usage(
+    of_session uuid, more_files bigint, more_bytes bigint, more_readonly bigint
+) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    IF more_files = 0 AND more_bytes = 0 AND more_readonly = 0 THEN
+        RETURN;
+    END IF;
+    UPDATE {schema}.usage u
+    SET files = u.files + more_files, bytes = u.bytes + more_bytes, readonly = u.readonly + more_readonly
+    WHERE u.session_id = of_session;
+    IF NOT FOUND THEN
+        INSERT INTO {schema}.usage VALUES (of_session, more_files, more_bytes, more_readonly);
+    END IF;
+END
+$$;
+
+-- The limit that a session would exceed, if any, and what the session would have.
+CREATE FUNCTION {schema}.exceeded(
+    of_session uuid, more_files bigint, more_bytes bigint, max_files bigint, max_bytes bigint,
+    OUT name text, OUT wanted bigint
+) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    has record;
+BEGIN
+    IF max_files IS NULL AND max_bytes IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT u.files, u.bytes INTO has FROM {schema}.usage u WHERE u.session_id = of_session;
+    wanted := coalesce(has.files, 0) + more_files;
+    IF more_files > 0 AND wanted > max_files THEN
+        name := 'session_files';
+        RETURN;
+    END IF;
+    wanted := coalesce(has.bytes, 0) + more_bytes;
+    IF more_bytes > 0 AND wanted > max_bytes THEN
+        name := 'session_bytes';
+    END IF;
+END
+$$;
+
+-- write_file, seed_initial_file, write_file_if_content_matches, edit_file and append_file: all of them
+-- put new content at one path, under the same rules.
+--
+-- verb: 'write', 'seed' (option: read-only), 'swap' (only if the file is other_kind and other_data),
+-- 'edit' (data is replaced by other_data, everywhere with option), 'append'.
+-- if_version: the version that must be there; 0 nothing may be there; null no condition.
+-- Answers with the content only where the caller cannot know it: edit and append.
+CREATE FUNCTION {schema}.put_file(
+    verb text, of_session uuid, path text, at_depth integer, at_place text, new_kind "char", data bytea,
+    if_version bigint, option boolean, other_kind "char", other_data bytea,
+    max_file bigint, max_files bigint, max_bytes bigint,
+    OUT outcome text, OUT fact text, OUT amount bigint,
+    OUT version bigint, OUT serial bigint, OUT created_ns bigint, OUT updated_ns bigint, OUT size integer,
+    OUT content bytea
+) LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_variable
+DECLARE
+    old record;
+    is_there boolean;
+    ground record;
+    over record;
+    old_text text COLLATE "C";
+    old_part text COLLATE "C";
+    new_size bigint;
+BEGIN
+    PERFORM {schema}.lock_files(of_session);
+    SELECT f.version, f.serial, f.created_ns, f.updated_ns, f.size, f.kind, f.is_readonly INTO old
+    FROM {schema}.files f
+    WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
+    is_there := FOUND;
+
+    IF verb = 'swap' AND NOT coalesce(old.kind = other_kind AND old.size = length(other_data) AND (
+        SELECT f.content = other_data FROM {schema}.files f
+        WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place
+    ), false) THEN
+        outcome := 'different';
+        RETURN;
+    END IF;
+
+    IF NOT is_there THEN
+        ground := {schema}.ground_of(of_session, path, at_depth);
+        IF ground.file IS NOT NULL THEN
+            outcome := 'through file';
+            fact := ground.file;
+            RETURN;
+        END IF;
+        IF verb = 'edit' THEN
+            outcome := 'missing';
+            RETURN;
+        END IF;
+    ELSIF old.kind = 'd' THEN
+        outcome := 'directory';
+        RETURN;
+    ELSIF old.is_readonly AND verb <> 'seed' THEN
+        outcome := 'read-only';
+        RETURN;
+    END IF;
+    IF if_version <> coalesce(old.version, 0) THEN
+        outcome := 'conflict';
+        version := old.version;
+        RETURN;
+    END IF;
+
+    IF is_there AND verb IN ('edit', 'append') THEN
+        SELECT f.content INTO content FROM {schema}.files f
+        WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
+        IF (old.kind = 'b') <> (new_kind = 'b') THEN
+            outcome := 'encoding';
+            fact := CASE old.kind WHEN 'b' THEN 'base64' ELSE 'text' END;
+            content := NULL;
+            RETURN;
+        END IF;
+    END IF;
+    IF verb = 'edit' THEN
+        IF old.kind = 'z' THEN  -- no function replaces parts of a bytea: the client does
+            outcome := 'NUL';
+            content := NULL;
+            RETURN;
+        END IF;
+        old_text := convert_from(content, 'UTF8');
+        old_part := convert_from(data, 'UTF8');
+        amount := (length(content) - octet_length(replace(old_text, old_part, ''))) / length(data);
+        IF amount = 1 AND strpos(substr(old_text, strpos(old_text, old_part) + 1), old_part) > 0 THEN
+            amount := 2;  -- the two overlap
+        END IF;
+        IF amount = 0 OR (amount > 1 AND NOT option) THEN
+            outcome := 'not one match';
+            content := NULL;
+            RETURN;
+        END IF;
+        data := convert_to(replace(old_text, old_part, convert_from(other_data, 'UTF8')), 'UTF8');
+        content := data;
+    ELSIF verb = 'append' THEN
+        IF is_there THEN
+            data := content || data;
+            new_kind := greatest(old.kind, new_kind);
+        END IF;
+        content := data;
+    END IF;
+
+    new_size := length(data);
+    IF new_size > max_file THEN
+        outcome := 'over';
+        fact := 'file_bytes';
+        amount := new_size;
+        content := NULL;
+        RETURN;
+    END IF;
+    over := {schema}.exceeded(
+        of_session, (NOT is_there)::integer, new_size - coalesce(old.size, 0), max_files, max_bytes);
+    IF over.name IS NOT NULL THEN
+        outcome := 'over';
+        fact := over.name;
+        amount := over.wanted;
+        content := NULL;
+        RETURN;
+    END IF;
+
+    outcome := 'done';
+    size := new_size;
+    version := nextval('{schema}.versions');
+    updated_ns := {schema}.now_ns();
+    IF is_there THEN
+        serial := old.serial;
+        created_ns := old.created_ns;
+        updated_ns := greatest(updated_ns, old.updated_ns + 1000);
+        UPDATE {schema}.files f
+        SET version = version, updated_ns = updated_ns, size = new_size, kind = new_kind, content = data,
+            is_readonly = (verb = 'seed' AND option)
+        WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
+    ELSE
+        serial := version;
+        created_ns := updated_ns;
+        PERFORM {schema}.make_directories(of_session, path, ground.existing + 1, at_depth - 1);
+        INSERT INTO {schema}.files
+            (session_id, depth, place, long_path, kind, is_readonly, size, version, serial, created_ns,
+             updated_ns, content)
+        VALUES (of_session, at_depth, at_place, {schema}.long_path_of(path), new_kind,
+            verb = 'seed' AND option, new_size, version, serial, created_ns, updated_ns, data);
+    END IF;
+    PERFORM {schema}.count_usage(
+        of_session, (NOT is_there)::integer, new_size - coalesce(old.size, 0),
+        (verb = 'seed' AND option)::integer - coalesce(old.is_readonly, false)::integer);
+END
+$$;
+
+CREATE FUNCTION {schema}.create_directory(
+    of_session uuid, path text, at_depth integer, at_place text,
+    OUT outcome text, OUT fact text, OUT version bigint, OUT serial bigint, OUT created_ns bigint, OUT updated_ns bigint
+) LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+DECLARE
+    old record;
+    ground record;
+BEGIN
+    PERFORM {schema}.lock_files(of_session);
+    FOR attempt IN 1 .. 2 LOOP
+        SELECT f.version, f.serial, f.created_ns, f.updated_ns, f.kind INTO old FROM {schema}.files f
+        WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
+        IF FOUND THEN
+            outcome := CASE old.kind WHEN 'd' THEN 'done' ELSE 'exists' END;
+            version := old.version;
+            serial := old.serial;
+            created_ns := old.created_ns;
+            updated_ns := old.updated_ns;
+            RETURN;
+        END IF;
+        ground := {schema}.ground_of(of_session, path, at_depth);
+        IF ground.file IS NOT NULL THEN
+            outcome := 'through file';
+            fact := ground.file;
+            RETURN;
+        END IF;
+        PERFORM {schema}.make_directories(of_session, path, ground.existing + 1, at_depth);
+    END LOOP;
+END
+$$;
+
+CREATE FUNCTION {schema}.delete_file(
+    of_session uuid, path text, at_depth integer, at_place text, recursive boolean
+) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    old record;
+    span record;
+    gone record;
+    level integer := at_depth;
+    files bigint := 0;
+    bytes bigint := 0;
+BEGIN
+    PERFORM {schema}.lock_files(of_session);
+    SELECT f.kind, f.size, f.is_readonly INTO old FROM {schema}.files f
+    WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
+    IF NOT FOUND OR old.is_readonly THEN
+        RETURN false;
+    END IF;
+    IF old.kind = 'd' THEN
+        span := {schema}.span_of(path);
+        IF NOT recursive AND EXISTS (
+            SELECT FROM {schema}.files f
+            WHERE f.session_id = of_session AND f.depth = at_depth + 1
+                AND f.place >= span.low AND f.place < span.high
+                AND starts_with(coalesce(f.long_path, f.place), span.prefix)
+        ) THEN
+            RETURN false;
+        END IF;
+        IF recursive AND {schema}.readonly_below(of_session, at_depth, span.prefix, span.low, span.high) IS NOT NULL THEN
+            RETURN false;
+        END IF;
+        LOOP
+            level := level + 1;
+            WITH taken AS (
+                DELETE FROM {schema}.files f
+                WHERE f.session_id = of_session AND f.depth = level
+                    AND f.place >= span.low AND f.place < span.high
+                    AND starts_with(coalesce(f.long_path, f.place), span.prefix)
+                RETURNING f.kind, f.size
+            )
+            SELECT count(*) AS entries, count(*) FILTER (WHERE kind <> 'd') AS files, coalesce(sum(size), 0) AS bytes
+            INTO gone FROM taken;
+            EXIT WHEN gone.entries = 0;
+            files := files + gone.files;
+            bytes := bytes + gone.bytes;
+        END LOOP;
+    ELSE
+        files := 1;
+        bytes := old.size;
+    END IF;
+    DELETE FROM {schema}.files f
+    WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
+    PERFORM {schema}.count_usage(of_session, -files, -bytes, 0);
+    RETURN true;
+END
+$$;
+
+-- A read-only file below a directory, if there is any.
+CREATE FUNCTION {schema}.readonly_below(
+    of_session uuid, at_depth integer, prefix text, low text, high text
+) RETURNS text LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    level integer := at_depth;
+    found_path text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM {schema}.usage u WHERE u.session_id = of_session AND u.readonly > 0) THEN
+        RETURN NULL;
+    END IF;
+    LOOP
+        level := level + 1;
+        PERFORM FROM {schema}.files f
+        WHERE f.session_id = of_session AND f.depth = level AND f.place >= low AND f.place < high
+            AND starts_with(coalesce(f.long_path, f.place), prefix)
+        LIMIT 1;
+        EXIT WHEN NOT FOUND;
+        SELECT coalesce(f.long_path, f.place) INTO found_path FROM {schema}.files f
+        WHERE f.session_id = of_session AND f.depth = level AND f.place >= low AND f.place < high
+            AND starts_with(coalesce(f.long_path, f.place), prefix) AND f.is_readonly
+        LIMIT 1;
+        EXIT WHEN FOUND;
+    END LOOP;
+    RETURN found_path;
+END
+$$;
+
+-- copy_file and move_file. source is not above destination, and neither is the root.
+CREATE FUNCTION {schema}.transfer(
+    of_session uuid, source text, source_depth integer, destination text, destination_depth integer,
+    overwrite boolean, is_move boolean, max_files bigint, max_bytes bigint,
+    OUT outcome text, OUT fact text, OUT amount bigint,
+    OUT version bigint, OUT serial bigint, OUT created_ns bigint, OUT updated_ns bigint,
+    OUT size integer, OUT kind "char"
+) LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+DECLARE
+    source_place text := {schema}.place_of(source);
+    destination_place text := {schema}.place_of(destination);
+    node record;
+    target record;
+    target_there boolean;
+    ground record;
+    span record;
+    over record;
+    taken record;
+    prefix text := source;  -- the source itself at first, then what is below it, level by level
+    low text := source_place;
+    high text := source_place || chr(1);
+    level integer := source_depth;
+    more_files bigint;
+    more_bytes bigint;
+    now bigint;
+BEGIN
+    PERFORM {schema}.lock_files(of_session);
+    SELECT f.kind, f.size, f.is_readonly INTO node FROM {schema}.files f
+    WHERE f.session_id = of_session AND f.depth = source_depth AND f.place = source_place;
+    IF NOT FOUND THEN
+        outcome := 'missing';
+        RETURN;
+    END IF;
+    SELECT f.kind, f.size, f.is_readonly INTO target FROM {schema}.files f
+    WHERE f.session_id = of_session AND f.depth = destination_depth AND f.place = destination_place;
+    target_there := FOUND;
+    IF NOT target_there THEN
+        ground := {schema}.ground_of(of_session, destination, destination_depth);
+        IF ground.file IS NOT NULL THEN
+            outcome := 'through file';
+            fact := ground.file;
+            RETURN;
+        END IF;
+    ELSIF target.kind = 'd' AND node.kind <> 'd' THEN
+        outcome := 'directory';
+        RETURN;
+    END IF;
+    IF node.kind = 'd' THEN
+        span := {schema}.span_of(source);
+    END IF;
+    IF is_move THEN
+        fact := CASE
+            WHEN node.is_readonly THEN source
+            WHEN node.kind = 'd' THEN
+                {schema}.readonly_below(of_session, source_depth, span.prefix, span.low, span.high)
+        END;
+    END IF;
+    IF fact IS NULL AND target.is_readonly AND overwrite AND node.kind <> 'd' THEN
+        fact := destination;
+    END IF;
+    IF fact IS NOT NULL THEN
+        outcome := 'read-only';
+        RETURN;
+    END IF;
+    IF target_there AND (node.kind = 'd' OR NOT overwrite) THEN
+        outcome := 'exists';
+        RETURN;
+    END IF;
+
+    more_files := (node.kind <> 'd')::integer - target_there::integer;
+    more_bytes := node.size - coalesce(target.size, 0);
+    IF node.kind = 'd' AND NOT is_move THEN
+        LOOP
+            level := level + 1;
+            SELECT count(*) AS entries, count(*) FILTER (WHERE f.kind <> 'd') AS files, coalesce(sum(f.size), 0) AS bytes
+            INTO taken FROM {schema}.files f
+            WHERE f.session_id = of_session AND f.depth = level AND f.place >= span.low AND f.place < span.high
+                AND starts_with(coalesce(f.long_path, f.place), span.prefix);
+            EXIT WHEN taken.entries = 0;
+            more_files := more_files + taken.files;
+            more_bytes := more_bytes + taken.bytes;
+        END LOOP;
+    END IF;
+    IF NOT is_move THEN
+        over := {schema}.exceeded(of_session, more_files, more_bytes, max_files, max_bytes);
+        IF over.name IS NOT NULL THEN
+            outcome := 'over';
+            fact := over.name;
+            amount := over.wanted;
+            RETURN;
+        END IF;
+    END IF;
+
+    now := {schema}.now_ns();
+    IF target_there THEN
+        DELETE FROM {schema}.files f
+        WHERE f.session_id = of_session AND f.depth = destination_depth AND f.place = destination_place;
+    ELSE
+        PERFORM {schema}.make_directories(of_session, destination, ground.existing + 1, destination_depth - 1);
+    END IF;
+    level := source_depth;
+    LOOP
+        IF is_move THEN
+            UPDATE {schema}.files f
+            SET version = nextval('{schema}.versions'), updated_ns = greatest(now, f.updated_ns + 1000),
+                depth = f.depth + destination_depth - source_depth,
+                place = {schema}.place_of(destination || substr(coalesce(f.long_path, f.place), length(source) + 1)),
+                long_path = {schema}.long_path_of(destination || substr(coalesce(f.long_path, f.place), length(source) + 1))
+            WHERE f.session_id = of_session AND f.depth = level AND f.place >= low AND f.place < high
+                AND starts_with(coalesce(f.long_path, f.place), prefix);
+        ELSE
+            INSERT INTO {schema}.files
+                (session_id, depth, place, long_path, kind, is_readonly, size, version, serial, created_ns,
+                 updated_ns, content)
+            SELECT of_session, f.depth + destination_depth - source_depth,
+                {schema}.place_of(destination || substr(f.path, length(source) + 1)),
+                {schema}.long_path_of(destination || substr(f.path, length(source) + 1)),
+                f.kind, false, f.size, f.stamp, f.stamp, now, now, f.content
+            FROM (
+                SELECT f.*, coalesce(f.long_path, f.place) AS path, nextval('{schema}.versions') AS stamp
+                FROM {schema}.files f
+                WHERE f.session_id = of_session AND f.depth = level AND f.place >= low AND f.place < high
+                    AND starts_with(coalesce(f.long_path, f.place), prefix)
+                OFFSET 0
+            ) f;
+        END IF;
+        EXIT WHEN NOT FOUND OR node.kind <> 'd';
+        level := level + 1;
+        prefix := span.prefix;
+        low := span.low;
+        high := span.high;
+    END LOOP;
+    IF is_move THEN
+        PERFORM {schema}.count_usage(of_session, -target_there::integer, -coalesce(target.size, 0), 0);
+    ELSE
+        PERFORM {schema}.count_usage(of_session, more_files, more_bytes, 0);
+    END IF;
+    SELECT 'done', f.version, f.serial, f.created_ns, f.updated_ns, f.size, f.kind
+    INTO outcome, version, serial, created_ns, updated_ns, size, kind FROM {schema}.files f
+    WHERE f.session_id = of_session AND f.depth = destination_depth AND f.place = destination_place;
+END
+$$;
+
+CREATE FUNCTION {schema}.purge_files(of_session uuid) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    had boolean;
+BEGIN
+    PERFORM {schema}.lock_files(of_session);
+    DELETE FROM {schema}.files f WHERE f.session_id = of_session;
+    had := FOUND;
+    DELETE FROM {schema}.usage u WHERE u.session_id = of_session;
+    RETURN had;
+END
+$$;
+
+-- Set a value or a secret that may have a condition (as put_file's) or a time to live. The answer is
+-- the version in the way, 0 when nothing is there, null when it was set.
+CREATE FUNCTION {schema}.set_entry(
+    secret boolean, of_session uuid, at_key text, data bytea, ttl_ns bigint, if_version bigint
+) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    now bigint;
+    until bigint;
+    found_version bigint;
+BEGIN
+    LOOP
+        now := {schema}.now_ns();
+        until := CASE WHEN ttl_ns IS NOT NULL THEN least(now::numeric + ttl_ns, 9223372036854775807) END;
+        IF coalesce(if_version, 0) <> 0 THEN
+            UPDATE {schema}.entries e
+            SET value = data, version = nextval('{schema}.versions'), expires_ns = until,
+                updated_ns = greatest(now, e.updated_ns + 1000)
+            WHERE e.is_secret = secret AND e.session_id = of_session AND e.key = at_key AND e.version = if_version
+                AND (e.expires_ns IS NULL OR e.expires_ns > {schema}.now_ns());
+        ELSE
+            INSERT INTO {schema}.entries AS e (is_secret, session_id, key, value, version, created_ns, updated_ns, expires_ns)
+            VALUES (secret, of_session, at_key, data, nextval('{schema}.versions'), now, now, until)
+            ON CONFLICT (is_secret, session_id, key) DO UPDATE
+            SET value = excluded.value, version = excluded.version, expires_ns = excluded.expires_ns,
+                created_ns = CASE WHEN e.expires_ns <= excluded.updated_ns THEN excluded.created_ns ELSE e.created_ns END,
+                updated_ns = greatest(excluded.updated_ns, e.updated_ns + 1000)
+            WHERE if_version IS NULL OR e.expires_ns <= {schema}.now_ns();
+        END IF;
+        IF NOT FOUND THEN
+            SELECT e.version INTO found_version FROM {schema}.entries e
+            WHERE e.is_secret = secret AND e.session_id = of_session AND e.key = at_key
+                AND (e.expires_ns IS NULL OR e.expires_ns > {schema}.now_ns());
+            IF found_version IS NOT NULL OR if_version <> 0 THEN
+                RETURN coalesce(found_version, 0);
+            END IF;
+            CONTINUE;  -- what was in the way has gone meanwhile
+        END IF;
+        EXIT;
+    END LOOP;
+    IF ttl_ns IS NOT NULL THEN
+        -- Let go of some that are past their time, so that keys nobody asks for again do not pile up.
+        -- Nothing is waited for here: two of these cannot deadlock.
+        DELETE FROM {schema}.entries e
+        USING (
+            SELECT o.is_secret, o.key FROM {schema}.entries o
+            WHERE o.session_id = of_session AND o.expires_ns <= now LIMIT 100 FOR UPDATE SKIP LOCKED
+        ) over
+        WHERE e.session_id = of_session AND e.is_secret = over.is_secret AND e.key = over.key;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+-- Add to a counter. The outcome is 'done', 'no integer' or 'too large'; then it stays as it was.
+CREATE FUNCTION {schema}.increment(
+    of_session uuid, at_key text, step numeric, OUT outcome text, OUT total bigint
+) LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    now bigint;
+    old record;
+    digits text;
+    amount numeric;
+BEGIN
+    LOOP
+        SELECT e.value, e.expires_ns INTO old FROM {schema}.entries e
+        WHERE NOT e.is_secret AND e.session_id = of_session AND e.key = at_key FOR UPDATE;
+        now := {schema}.now_ns();
+        digits := CASE WHEN FOUND AND coalesce(old.expires_ns > now, true) THEN encode(old.value, 'escape') ELSE '0' END;
+        IF digits !~ '^-?[0-9]{1,20}$' THEN
+            outcome := 'no integer';
+            RETURN;
+        END IF;
+        amount := digits::numeric + step;
+        IF amount NOT BETWEEN -9223372036854775808 AND 9223372036854775807 THEN
+            outcome := 'too large';
+            RETURN;
+        END IF;
+        IF old.value IS NOT NULL THEN
+            UPDATE {schema}.entries e
+            SET value = convert_to(amount::text, 'UTF8'), version = nextval('{schema}.versions'),
+                created_ns = CASE WHEN e.expires_ns <= now THEN now ELSE e.created_ns END,
+                expires_ns = CASE WHEN e.expires_ns > now THEN e.expires_ns END,
+                updated_ns = greatest(now, e.updated_ns + 1000)
+            WHERE NOT e.is_secret AND e.session_id = of_session AND e.key = at_key;
+        ELSE
+            INSERT INTO {schema}.entries (is_secret, session_id, key, value, version, created_ns, updated_ns)
+            VALUES (false, of_session, at_key, convert_to(amount::text, 'UTF8'), nextval('{schema}.versions'), now, now)
+            ON CONFLICT DO NOTHING;
+        END IF;
+        IF FOUND THEN
+            outcome := 'done';
+            total := amount;
+            RETURN;
+        END IF;
+        -- Somebody else inserted it first: add to theirs.
+    END LOOP;
+END
+$$;
+
+CREATE FUNCTION {schema}.purge_entries(of_session uuid) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    had boolean;
+BEGIN
+    PERFORM pg_advisory_xact_lock(uuid_hash_extended(of_session, 2));  -- two purges would lock rows in any order
+    WITH gone AS (
+        DELETE FROM {schema}.entries e WHERE e.is_secret IN (false, true) AND e.session_id = of_session
+        RETURNING e.expires_ns
+    )
+    SELECT count(*) > 0 INTO had FROM gone WHERE expires_ns IS NULL OR expires_ns > {schema}.now_ns();
+    RETURN had;
+END
+$$;
