@@ -14,6 +14,7 @@ from everstore.interfaces import (
     SessionStore,
 )
 from everstore.middleware.base import Call, Middleware, Verb, assemble, verbs_of, wrap_all
+from everstore.middleware.encryption import Encryption, Envelope, parse_keys
 from everstore.middleware.logging import CallLog, EventLog
 from everstore.middleware.validation import FileSystemGuard, SessionStoreGuard, StorageGuard
 from everstore.plugins import Plugin, Plugins
@@ -48,6 +49,8 @@ class Configuration:
         core = {f.lower() for f in setting_names(EverstoreSettings, "")} | set(EverstoreSettings.model_fields)
         own = {name: value for name, value in keywords.items() if name in core}
         self.settings, self.origins = load(EverstoreSettings, own)
+        keys = self.settings.secrets_keys
+        self.secrets_keys = parse_keys(keys.get_secret_value()) if keys else {}
         self.installed = Plugins(self.settings.disabled_plugins)
         self.roles = {
             "file_system": self.settings.plugin_of("file_system"),
@@ -139,17 +142,15 @@ class _Opening:
     def _face(self, role: str, interface: type[T], backend: T, guard: Callable[[T], T]) -> T:
         """The backend as the host sees it: logged, guarded, with every middleware around it."""
         verbs = verbs_of(interface, role, self._configuration.roles[role])
-        guarded = guard(self._wrapped(interface, backend, verbs))
+        layers = self._layers
+        if role == "storage" and backend.capabilities.durable:
+            layers = [Encryption(Envelope(self._configuration.secrets_keys)), *layers]
+        guarded = guard(_wrapped(interface, backend, verbs, layers))
         return assemble(
             interface,
             backend,
             {verb.name: self._log.wrap(verb, getattr(guarded, verb.name)) for verb in verbs},
         )
-
-    def _wrapped(self, interface: type[T], backend: T, verbs: list[Verb]) -> T:
-        calls: dict[str, Call] = {verb.name: getattr(backend, verb.name) for verb in verbs}
-        wrapped = {verb.name: wrap_all(verb, calls[verb.name], self._layers) for verb in verbs}
-        return backend if wrapped == calls else assemble(interface, backend, wrapped)
 
     async def _close(self) -> None:
         if not self._log.closed:
@@ -160,6 +161,13 @@ class _Opening:
     def _tell(self, event: str) -> None:
         if self._events.wants("info"):
             self._events.emit("info", event, dict(self._configuration.roles))
+
+
+def _wrapped(interface: type[T], backend: T, verbs: list[Verb], layers: list[Middleware]) -> T:
+    """The backend with the layers around its verbs; itself where none of them wraps anything."""
+    calls: dict[str, Call] = {verb.name: getattr(backend, verb.name) for verb in verbs}
+    wrapped = {verb.name: wrap_all(verb, calls[verb.name], layers) for verb in verbs}
+    return backend if wrapped == calls else assemble(interface, backend, wrapped)
 
 
 async def _told(plugin: str, work: Any) -> Any:

@@ -1,0 +1,229 @@
+"""Secrets at rest: a durable backend is only ever handed ciphertext (contract §6.4).
+
+Every value has a data key of its own, 32 random bytes that seal it with AES-256-GCM; the session's
+id and the secret's name are associated data, so that a ciphertext copied to another place does not
+open there. The data key is wrapped (AES key wrap, RFC 3394, which needs no nonce and so sets no limit
+to how many keys one key wraps) by a key-encryption key out of ``EVERSTORE_SECRETS_KEYS``. What is
+stored is one line of text, without padding in base64url::
+
+    es1.<key id>.<wrapped data key, 40 bytes>.<nonce, 12 bytes; ciphertext; tag, 16 bytes>
+
+``es1`` is the version of the format. Keys are rotated by putting a new one first: it seals from then
+on, the others still open, and ``rotate`` seals what is stored anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from everstore.compat import override
+from everstore.errors import SecretDecryptionError, SecretsKeyMissingError, SettingsError
+from everstore.middleware.base import Call, Middleware, Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from everstore.interfaces import SessionStorageStore
+
+__all__ = ["Encryption", "Envelope", "generate_key", "parse_keys", "rotate"]
+
+_FORMAT = "es1"
+_KEY_BYTES = 32
+_NONCE_BYTES = 12
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PAGE = 100  # secrets that a rotation reads at once
+
+_HOW_TO = "run 'everstore keys generate' and put what it prints into EVERSTORE_SECRETS_KEYS"
+
+
+def generate_key(key_id: str | None = None) -> str:
+    """A fresh key as ``EVERSTORE_SECRETS_KEYS`` wants it, ``id:base64``; the id is random unless given."""
+    key_id = os.urandom(4).hex() if key_id is None else key_id
+    if not _KEY_ID.fullmatch(key_id):
+        raise SettingsError(f"a key's id is 1 to 64 letters, digits, '-' or '_', not {key_id!r:.80}")
+    return f"{key_id}:{b64encode(os.urandom(_KEY_BYTES)).decode()}"
+
+
+def parse_keys(text: str) -> dict[str, bytes]:
+    """The keys of ``EVERSTORE_SECRETS_KEYS`` by id, in order.
+
+    ``SettingsError``, which shows no key, when they are not written as they should be.
+    """
+    keys: dict[str, bytes] = {}
+    for position, item in enumerate(text.split(","), start=1):
+        key_id, _, encoded = item.strip().partition(":")
+        key = _decoded_key(encoded)
+        if not _KEY_ID.fullmatch(key_id) or key is None:
+            raise SettingsError(
+                f"EVERSTORE_SECRETS_KEYS: key {position} is not written as id:base64 with {_KEY_BYTES} bytes;"
+                " 'everstore keys generate' makes one"
+            )
+        if key_id in keys:
+            raise SettingsError(f"EVERSTORE_SECRETS_KEYS: two keys have the id {key_id!r}; give each its own")
+        keys[key_id] = key
+    return keys
+
+
+def _decoded_key(encoded: str) -> bytes | None:
+    try:
+        key = b64decode(encoded, validate=True)
+    except ValueError:
+        return None
+    return key if len(key) == _KEY_BYTES else None
+
+
+class Envelope:
+    """Seals and opens secrets. Without keys it refuses both, and says how to make one."""
+
+    def __init__(self, keys: dict[str, bytes]) -> None:
+        """``keys`` by id: the first one seals, all open. ``SettingsError`` without the extra."""
+        self._keys = keys
+        self._current = next(iter(keys), None)
+        if keys:
+            _require_cryptography()
+
+    def __repr__(self) -> str:
+        return f"Envelope(keys={list(self._keys)})"
+
+    def seal(self, session_id: UUID, name: str, secret: str) -> str:
+        """The ciphertext of a secret, for this one place."""
+        if self._current is None:
+            raise SecretsKeyMissingError(f"there is no key to encrypt secrets with; {_HOW_TO}")
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - needed with a secret only
+        from cryptography.hazmat.primitives.keywrap import aes_key_wrap  # noqa: PLC0415
+
+        data_key = os.urandom(_KEY_BYTES)
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = AESGCM(data_key).encrypt(nonce, secret.encode(), _place(session_id, name))
+        wrapped = aes_key_wrap(self._keys[self._current], data_key)
+        return f"{_FORMAT}.{self._current}.{_text(wrapped)}.{_text(nonce + sealed)}"
+
+    def open(self, session_id: UUID, name: str, ciphertext: str) -> str:
+        """The secret behind a ciphertext of this place; ``SecretDecryptionError`` when it does not open."""
+        key_id, wrapped, sealed = self._parts(session_id, name, ciphertext)
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - see seal
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+        from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap  # noqa: PLC0415
+
+        try:
+            data_key = aes_key_unwrap(self._keys[key_id], _bytes(wrapped))
+        except (InvalidUnwrap, ValueError) as error:
+            reason = f"the key {key_id!r} of EVERSTORE_SECRETS_KEYS did not seal it, or it was tampered with"
+            _refuse(session_id, name, reason, error)
+        try:
+            data = _bytes(sealed)
+            secret = AESGCM(data_key).decrypt(
+                data[:_NONCE_BYTES], data[_NONCE_BYTES:], _place(session_id, name)
+            )
+            return secret.decode()
+        except (InvalidTag, ValueError) as error:
+            _refuse(session_id, name, "it was tampered with, or copied from another place", error)
+
+    def _parts(self, session_id: UUID, name: str, ciphertext: str) -> tuple[str, str, str]:
+        version, *parts = ciphertext.split(".")
+        if version != _FORMAT or len(parts) != 3:
+            _refuse(session_id, name, "it is not in a format that this everstore knows")
+        key_id, wrapped, sealed = parts
+        if not self._keys:
+            raise SecretsKeyMissingError(
+                f"secret {name!r} needs the key {key_id!r:.80} in EVERSTORE_SECRETS_KEYS"
+            )
+        if key_id not in self._keys:
+            _refuse(session_id, name, f"EVERSTORE_SECRETS_KEYS has no key {key_id!r:.80}")
+        return key_id, wrapped, sealed
+
+    def is_current(self, ciphertext: str) -> bool:
+        """Whether the first key sealed it."""
+        return ciphertext.startswith(f"{_FORMAT}.{self._current}.")
+
+
+def _require_cryptography() -> None:
+    try:
+        import cryptography  # noqa: F401, PLC0415 - an extra
+    except ImportError as error:
+        raise SettingsError(
+            "EVERSTORE_SECRETS_KEYS needs an extra: pip install 'everstore[encryption]'"
+        ) from error
+
+
+def _place(session_id: UUID, name: str) -> bytes:
+    """What a ciphertext is bound to: the id has 16 bytes, so no two places read the same."""
+    return b"everstore secret\0" + session_id.bytes + name.encode()
+
+
+def _text(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _bytes(text: str) -> bytes:
+    data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if _text(data) != text:  # Python's decoder passes over what it does not know
+        raise ValueError("not base64url")
+    return data
+
+
+def _refuse(session_id: UUID, name: str, reason: str, cause: Exception | None = None) -> NoReturn:
+    message = f"secret {name!r} does not open: {reason}"
+    raise SecretDecryptionError(message, session_id=session_id, name=name) from cause
+
+
+class Encryption(Middleware):
+    """Goes next to the guard, around all other middleware: behind it there is only ciphertext."""
+
+    def __init__(self, envelope: Envelope) -> None:
+        """``envelope`` seals and opens."""
+        self._envelope = envelope
+
+    @override
+    def wrap(self, verb: Verb, call: Call) -> Call:
+        envelope = self._envelope
+
+        async def set_secret(session_id: UUID, name: str, value: str, **options: Any) -> None:
+            await call(session_id, name, envelope.seal(session_id, name, value), **options)
+
+        async def get_secret(session_id: UUID, name: str) -> str | None:
+            ciphertext = await call(session_id, name)
+            return None if ciphertext is None else envelope.open(session_id, name, ciphertext)
+
+        return {"set_secret": set_secret, "get_secret": get_secret}.get(verb.name, call)
+
+
+async def rotate(
+    storage: SessionStorageStore, envelope: Envelope, seen: Callable[[int], object] = lambda _: None
+) -> int:
+    """Seal every stored secret anew that the first key did not seal; how many were changed.
+
+    Can be stopped at any time and run again. Safe while others write: a secret that changes under
+    it is left to the next pass, and passes are made until none did. ``seen`` is told, page by page, how
+    many secrets were looked at; a later pass begins again. ``SecretDecryptionError`` for a secret that
+    no key opens.
+    """
+    changed, missed = await _pass(storage, envelope, seen)
+    while missed:
+        more, missed = await _pass(storage, envelope, lambda _: None)
+        changed += more
+    return changed
+
+
+async def _pass(
+    storage: SessionStorageStore, envelope: Envelope, seen: Callable[[int], object]
+) -> tuple[int, int]:
+    changed = missed = 0
+    page = await storage.scan_secrets(limit=_PAGE)
+    while page:
+        for stored in page:
+            if envelope.is_current(stored.ciphertext):
+                continue
+            place = stored.session_id, stored.name
+            renewed = envelope.seal(*place, envelope.open(*place, stored.ciphertext))
+            if await storage.swap_secret(*place, stored.ciphertext, renewed):
+                changed += 1
+            else:
+                missed += 1
+        seen(len(page))
+        page = await storage.scan_secrets(after=(page[-1].session_id, page[-1].name), limit=_PAGE)
+    return changed, missed
