@@ -66,7 +66,7 @@ class Configuration:
         plugin_models = {name: plugin.settings_model() for name, plugin in self.plugins.items()}
         models: dict[str, type[BaseSettings]] = {"": EverstoreSettings}
         models |= {name: model for name, model in plugin_models.items() if model is not None}
-        check_names(list(models.values()), self.installed.names)
+        check_names(list(models.values()), self.plugins, self.installed.names)
         split = split_keywords(keywords, models)
         for name, model in plugin_models.items():
             if model is not None:
@@ -142,7 +142,7 @@ class _Opening:
     def _face(self, role: str, interface: type[T], backend: T, guard: Callable[[T], T]) -> T:
         """The backend as the host sees it: logged, guarded, with every middleware around it."""
         verbs = verbs_of(interface, role, self._configuration.roles[role])
-        layers = self._layers
+        layers: list[Middleware] = self._layers
         if role == "storage" and backend.capabilities.durable:
             layers = [Encryption(Envelope(self._configuration.secrets_keys)), *layers]
         guarded = guard(_wrapped(interface, backend, verbs, layers))

@@ -15,7 +15,7 @@ from everstore.errors import PluginError, UnknownBackendError
 from everstore.hookspecs import PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from everstore.context import PluginContext
     from everstore.settings import PluginSettings
@@ -41,34 +41,57 @@ class PluginReport(msgspec.Struct, frozen=True):
 class Plugin:
     """One loaded plugin."""
 
-    def __init__(self, name: str, module: object) -> None:
-        """Check the plugin's hooks; ``PluginError`` for a misspelt hook or argument."""
+    def __init__(self, name: str, owner: str, module: object) -> None:
+        """Check the plugin's hooks; ``PluginError`` for a misspelt hook or argument.
+
+        ``owner`` is the distribution that the plugin comes with.
+        """
         self.name = name
+        self._owner = owner
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(hookspecs)
+        for problem in _problems_of(module):
+            raise self.broken(problem)
         try:
             self._manager.register(module, name)
-            self._manager.check_pending()
         except pluggy.PluginValidationError as error:
-            raise PluginError(f"plugin {name!r} is broken: {error}", plugin=name) from error
+            raise self.broken(_one_line(error)) from error
         if not self._manager.get_hookcallers(module):
-            raise PluginError(f"plugin {name!r} implements no hook of everstore", plugin=name)
+            raise self.broken("it implements no hook of everstore")
+
+    def broken(self, reason: str) -> PluginError:
+        """The error that tells what is wrong with the plugin, and whose it is."""
+        return PluginError(f"plugin {self.name!r} ({self._owner}) is broken: {reason}", plugin=self.name)
 
     @property
     def roles(self) -> tuple[str, ...]:
         """The roles that this plugin can play."""
         return tuple(role for role, hook in ROLES.items() if self._implements(hook))
 
+    @property
+    def has_middleware(self) -> bool:
+        """Whether this plugin puts anything around calls."""
+        return self._implements("everstore_middleware")
+
     def _implements(self, hook: str) -> bool:
         return bool(getattr(self._manager.hook, hook).get_hookimpls())
 
     def settings_model(self) -> type[PluginSettings] | None:
-        """The plugin's own settings, checked to carry its prefix."""
-        model: type[PluginSettings] | None = self._manager.hook.everstore_settings()
-        if model is not None:
-            from everstore.settings import check_prefix  # noqa: PLC0415 - pydantic loads when a store opens
+        """The plugin's own settings, ``None`` without any; ``PluginError`` unless they carry its prefix."""
+        # pydantic loads when a store opens.
+        from everstore.settings import PluginSettings, check_prefix  # noqa: PLC0415
 
-            check_prefix(self.name, model)
+        try:
+            model = self._manager.hook.everstore_settings()
+        except Exception as error:
+            raise self.broken(f"everstore_settings failed: {_one_line(error)}") from error
+        if model is None:
+            return None
+        if not (isinstance(model, type) and issubclass(model, PluginSettings)):
+            raise self.broken(
+                "everstore_settings must return a subclass of everstore.settings.PluginSettings"
+            )
+        check_prefix(self.name, model)
         return model
 
     async def make(self, role: str, context: PluginContext) -> Any:
@@ -120,10 +143,11 @@ class Plugins:
         twice or broken.
         """
         if name not in self._loaded:
-            self._loaded[name] = Plugin(name, self._import(name))
+            point = self._entry_point(name)
+            self._loaded[name] = Plugin(name, _owner(point), _import(point))
         return self._loaded[name]
 
-    def _import(self, name: str) -> object:
+    def _entry_point(self, name: str) -> EntryPoint:
         points = self._entry_points.get(name)
         if points is None:
             raise self._unknown(name)
@@ -134,13 +158,7 @@ class Plugins:
             raise PluginError(
                 f"two plugins are called {name!r}: {owners}; uninstall one of them", plugin=name
             )
-        try:
-            return points[0].load()
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise PluginError(
-                f"plugin {name!r} ({_owner(points[0])}) is broken: {reason}", plugin=name
-            ) from error
+        return points[0]
 
     def _unknown(self, name: str) -> UnknownBackendError:
         available = [other for other in self.names if other not in self._disabled]
@@ -158,10 +176,50 @@ class Plugins:
         for name in self.names:
             owner = " and ".join(sorted(_owner(point) for point in self._entry_points[name]))
             try:
-                reports.append(PluginReport(name, owner, self.load(name).roles))
+                plugin = self.load(name)
+                plugin.settings_model()
+                reports.append(PluginReport(name, owner, plugin.roles))
             except PluginError as error:
                 reports.append(PluginReport(name, owner, problem=str(error)))
         return reports
+
+
+def _import(point: EntryPoint) -> object:
+    try:
+        return point.load()
+    except Exception as error:
+        name = point.name
+        raise PluginError(
+            f"plugin {name!r} ({_owner(point)}) is broken: {_one_line(error)}", plugin=name
+        ) from error
+
+
+def _problems_of(module: object) -> Iterator[str]:
+    """What is wrong with the hooks of a plugin, in words that name the remedy."""
+    hooks = {
+        name: list(inspect.signature(spec).parameters)
+        for name, spec in inspect.getmembers(hookspecs, inspect.isfunction)
+        if hasattr(spec, f"{PROJECT}_spec")
+    }
+    for name, member in inspect.getmembers(module, inspect.isroutine):
+        if not hasattr(member, f"{PROJECT}_impl"):
+            if name in hooks:
+                yield f"{name} is not marked with @hookimpl"
+        elif name not in hooks:
+            close = difflib.get_close_matches(name, hooks, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else "everstore.hookspecs has them all"
+            yield f"{name!r} is no hook; {hint}"
+        else:
+            wrong = [
+                argument for argument in inspect.signature(member).parameters if argument not in hooks[name]
+            ]
+            allowed = f"may take {hooks[name][0]!r}" if hooks[name] else "takes none"
+            yield from (f"{name} takes no argument {argument!r}; it {allowed}" for argument in wrong)
+
+
+def _one_line(error: Exception) -> str:
+    """An error in one line, whatever it says itself."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _owner(point: EntryPoint) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 from uuid import UUID  # noqa: TC003 - pydantic reads annotations at run time
@@ -297,7 +297,9 @@ def plugin_prefix(plugin: str) -> str:
     return f"{PREFIX}{plugin.upper().replace('-', '_').replace('.', '_')}_"
 
 
-def check_names(models: Sequence[type[BaseSettings]], installed: Sequence[str]) -> None:
+def check_names(
+    models: Sequence[type[BaseSettings]], in_use: Iterable[str], installed: Iterable[str]
+) -> None:
     """``SettingsError`` with a suggestion for a misspelt name in the environment or a settings file.
 
     ``models`` are those of the core and of the plugins in use. A name that belongs to another
@@ -305,7 +307,7 @@ def check_names(models: Sequence[type[BaseSettings]], installed: Sequence[str]) 
     """
     known = {name for model in models for name in setting_names(model, _prefix(model))}
     known |= {f"{PREFIX}LIMITS"}
-    used = tuple(_prefix(model) for model in models if _prefix(model) != PREFIX)
+    used = tuple(plugin_prefix(name) for name in in_use)
     others = tuple(plugin_prefix(name) for name in installed)
     for source, name in _names_in_sources():
         if name in known or name.startswith(_TEST_PREFIX):

@@ -88,7 +88,7 @@ class LedgerFileSystem(SessionFileSystem):
         return [files[child].info() for child in sorted(children)]
 
     @override
-    async def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the interface's
+    async def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> bool:
         taken = [] if path == "/" else self._below(session_id, path)
         if not taken or any(file.is_readonly for file in taken) or (len(taken) > 1 and not recursive):
             return False

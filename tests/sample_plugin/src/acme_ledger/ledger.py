@@ -67,14 +67,17 @@ class Ledger:
 
     def _read(self, seal: str) -> None:
         self._file.seek(0)
-        found = self._file.readline().decode(errors="replace").strip()
-        if not found:
-            self._file.write(seal.encode() + b"\n")
-        elif not hmac.compare_digest(found, seal):
+        text = self._file.read()
+        # What follows the last line end is a line that was torn when its writer was killed.
+        whole = text.rfind(b"\n") + 1
+        self._file.truncate(whole)
+        lines = text[:whole].splitlines() or [seal.encode()]
+        if not whole:
+            self._file.write(lines[0] + b"\n")
+        if not hmac.compare_digest(lines[0], seal.encode()):
             raise SettingsError("EVERSTORE_LEDGER_SEAL is not the seal of this ledger; set the right one")
-        for line in self._file:
-            if line.endswith(b"\n"):  # else the last one, torn when its writer was killed
-                self._apply(msgspec.json.decode(line, type=list[Change]))
+        for line in lines[1:]:
+            self._apply(msgspec.json.decode(line, type=list[Change]))
 
     def page(self, kind: str, session_id: UUID) -> dict[str, Any]:
         """The entries of one kind in one session, by name; not to be changed."""

@@ -1,0 +1,108 @@
+"""A plugin owns its settings: whoever else's are none of its business, and its own are checked."""
+
+from __future__ import annotations
+
+import pytest
+
+import everstore
+from everstore.errors import SettingsError
+from everstore.opening import configure
+
+SEAL = "the-secret-seal"
+
+
+async def opened(**settings):
+    async with everstore.open_store(**settings) as store:
+        return store.backends
+
+
+async def refusal(**settings) -> str:
+    with pytest.raises(SettingsError) as caught:
+        await opened(**settings)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def origins(**keywords) -> dict[str, tuple[str, str]]:
+    return {origin.name: (origin.value, origin.source) for origin in configure(keywords).origins}
+
+
+async def test_each_source_sets_them_and_the_strongest_wins(ledger, in_empty_folder, monkeypatch):
+    name = "EVERSTORE_LEDGER_PATH"
+    assert origins(**ledger)[name] == ("ledger.jsonl", "default")
+    (in_empty_folder / "pyproject.toml").write_text('[tool.everstore.ledger]\npath = "tool"\n')
+    assert origins(**ledger)[name] == ("tool", "[tool.everstore]")
+    (in_empty_folder / "everstore.toml").write_text('[ledger]\npath = "toml"\n')
+    assert origins(**ledger)[name] == ("toml", "everstore.toml")
+    (in_empty_folder / ".env").write_text(f"{name}=dotenv\n")
+    assert origins(**ledger)[name] == ("dotenv", ".env")
+    monkeypatch.setenv(name, "environment")
+    assert origins(**ledger)[name] == ("environment", "environment")
+    assert origins(**ledger, ledger_path="keyword")[name] == ("keyword", "open_store()")
+    await opened(**ledger, ledger_path="keyword")
+    assert [path.name for path in in_empty_folder.iterdir() if path.suffix != ".toml"].count("keyword") == 1
+
+
+async def test_another_plugins_settings_are_no_mistake(ledger, monkeypatch):
+    monkeypatch.setenv("EVERSTORE_LEDGER_PATH", "unused")
+    monkeypatch.setenv("EVERSTORE_LEDGER_PTH", "not looked at")
+    monkeypatch.setenv("EVERSTORE_NOT_INSTALLED_URL", "unused")
+    assert (await opened(backend="memory"))["storage"] == "memory"
+
+
+async def test_a_misspelt_one_of_a_plugin_in_use_is_a_mistake(ledger, monkeypatch):
+    monkeypatch.setenv("EVERSTORE_LEDGER_PTH", "x")
+    assert await refusal(**ledger) == (
+        "EVERSTORE_LEDGER_PTH in the environment is no setting; did you mean EVERSTORE_LEDGER_PATH?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "where"),
+    [
+        (".env", "EVERSTORE_LEDGER_SAEL=x\n", ".env"),
+        ("everstore.toml", "[ledger]\nsael = 'x'\n", "everstore.toml"),
+        ("pyproject.toml", "[tool.everstore.ledger]\nsael = 'x'\n", "[tool.everstore]"),
+    ],
+)
+async def test_a_misspelt_one_in_a_file_is_a_mistake(ledger, in_empty_folder, file, text, where):
+    (in_empty_folder / file).write_text(text)
+    assert await refusal(**ledger) == (
+        f"EVERSTORE_LEDGER_SAEL in {where} is no setting; did you mean EVERSTORE_LEDGER_SEAL?"
+    )
+
+
+async def test_a_name_for_a_plugin_in_use_that_has_no_settings_is_a_mistake(monkeypatch):
+    monkeypatch.setenv("EVERSTORE_MEMORY_SIZE", "1")
+    assert (await refusal(backend="memory")).startswith(
+        "EVERSTORE_MEMORY_SIZE in the environment is no setting"
+    )
+
+
+async def test_a_misspelt_keyword_is_a_mistake(ledger):
+    assert await refusal(**ledger, ledger_pth="x") == (
+        "open_store() has no setting 'ledger_pth'; did you mean 'ledger_path'?"
+    )
+
+
+async def test_a_wrong_value_is_told_by_name_and_source_and_not_shown(ledger, monkeypatch):
+    message = await refusal(**ledger, ledger_seal=["a", SEAL])
+    assert message.startswith("EVERSTORE_LEDGER_SEAL: ")
+    assert message.endswith("(from open_store())")
+    assert SEAL not in message
+
+
+async def test_a_secret_setting_is_shown_nowhere(ledger, caplog, capsys):
+    configuration = configure({**ledger, "ledger_seal": SEAL})
+    assert configuration.plugin_settings["ledger"].seal.get_secret_value() == SEAL
+    assert origins(**ledger, ledger_seal=SEAL)["EVERSTORE_LEDGER_SEAL"] == ("**********", "open_store()")
+    for shown in (configuration.plugin_settings, configuration.settings, configuration.origins):
+        assert SEAL not in repr(shown)
+
+
+async def test_a_plugin_refuses_a_setting_in_its_own_words(ledger):
+    await opened(**ledger, ledger_seal=SEAL)
+    assert await refusal(**ledger, ledger_seal="another") == (
+        "EVERSTORE_LEDGER_SEAL is not the seal of this ledger; set the right one"
+    )
+    assert (await refusal(**ledger, ledger_path="no/such/folder")).startswith("EVERSTORE_LEDGER_PATH: ")
