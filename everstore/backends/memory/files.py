@@ -26,7 +26,7 @@ from everstore.paths import normalize_path, parent_of, parents_of
 from everstore.search import Query, compile_glob
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from uuid import UUID
 
     from everstore.context import PluginContext
@@ -39,12 +39,29 @@ _BATCH = 4096  # entries handled between two looks at the event loop
 
 
 class _Tree:
-    """One session's files. ``nodes`` has every path, ``children`` every directory's paths."""
+    """One session's files. ``nodes`` has every path, ``children`` every directory's paths.
 
-    __slots__ = ("children", "files", "listings", "nodes", "readonly", "session_id", "size")
+    Whoever changes it holds the store's lock. Whoever reads one entry of ``nodes`` needs it only
+    while ``changing`` is set: a change of several entries is under way, of which no one may be
+    seen before the others. (No entry is ever gone between its old and its new state.)
+    """
 
-    def __init__(self, session_id: UUID) -> None:
+    __slots__ = (
+        "changing",
+        "children",
+        "files",
+        "listings",
+        "nodes",
+        "readonly",
+        "session_id",
+        "size",
+        "stamp",
+    )
+
+    def __init__(self, session_id: UUID, stamp: Callable[[], int]) -> None:
         self.session_id = session_id
+        self.stamp = stamp
+        self.changing = False
         self.nodes: dict[str, SessionFile] = {"/": root_of(session_id)}
         self.children: dict[str, dict[str, None]] = {"/": {}}
         self.listings: dict[str, list[FileInfo]] = {}  # made when asked for, dropped at the next change
@@ -72,11 +89,10 @@ class _Tree:
             if found is not None and found.content is not None:
                 raise ParentNotDirectoryError.at(path, f"{parent!r} is a file, so nothing can be below it")
 
-    def put(self, file: SessionFile, old: SessionFile | None, now: int) -> None:
-        """Put a file in place, whose parents may be missing; nothing can fail any more."""
+    def put(self, file: SessionFile, old: SessionFile | None) -> None:
+        """Put a file in place, which is attached; nothing can fail any more."""
         path = file.path
         if old is None:
-            self.attach(path, now)
             self.files += 1
             self.size += file.size_bytes
             self.readonly += file.is_readonly
@@ -87,25 +103,26 @@ class _Tree:
                 self.listings.pop(parent_of(path), None)
         self.nodes[path] = file
 
-    def attach(self, path: str, now: int) -> None:
+    def attach(self, path: str) -> None:
         """Enter a path into its directory, which is made when missing."""
         parent = path.rpartition("/")[0] or "/"
-        siblings = self.children.get(parent)
-        if siblings is None:
-            for missing in parents_of(path):
-                if missing not in self.children:
-                    self.make_directory(missing, now)
-            siblings = self.children[parent]
-        siblings[path] = None
+        if parent not in self.children:
+            self.make_directory(parent)
+        self.children[parent][path] = None
         if self.listings:
             self.listings.pop(parent, None)
 
-    def make_directory(self, path: str, now: int) -> None:
-        """Enter a directory whose parent exists."""
-        node = SessionFile(now, now, now, self.session_id, path, now, 0, is_readonly=False, content=None)
-        self.nodes[path] = node
-        self.children[path] = {}
-        self.attach(path, now)
+    def make_directory(self, path: str) -> None:
+        """Enter a directory and its missing parents."""
+        self.changing = True
+        for missing in (*parents_of(path), path):
+            if missing not in self.children:
+                now = self.stamp()
+                self.children[missing] = {}
+                self.attach(missing)
+                self.nodes[missing] = SessionFile(
+                    now, now, now, self.session_id, missing, now, 0, is_readonly=False, content=None
+                )
 
     def below(self, path: str) -> list[str]:
         """The path and everything below it, parents before children."""
@@ -116,6 +133,7 @@ class _Tree:
 
     def remove(self, paths: list[str]) -> None:
         """Take out a path and everything below it, as ``below`` lists them."""
+        self.changing = True
         top = paths[0]
         nodes, children = self.nodes, self.children
         del children[parent_of(top)][top]
@@ -156,7 +174,8 @@ class InMemorySessionFileStore(SessionFileSystem):
         tree = self._trees.get(session_id.int)
         if tree is None:
             return root_of(session_id) if path == "/" else None
-        return tree.nodes.get(path)
+        node = tree.nodes.get(path)
+        return self._settled(tree, path) if tree.changing else node
 
     @override
     async def stat_file(self, session_id: UUID, path: str) -> FileStat | None:
@@ -164,7 +183,14 @@ class InMemorySessionFileStore(SessionFileSystem):
         if tree is None:
             return root_of(session_id).stat() if path == "/" else None
         node = tree.nodes.get(path)
+        if tree.changing:
+            node = self._settled(tree, path)
         return None if node is None else node.stat()
+
+    def _settled(self, tree: _Tree, path: str) -> SessionFile | None:
+        """The entry after the change that another thread is making."""
+        with self._lock:
+            return tree.nodes.get(path)
 
     @override
     async def write_file(
@@ -178,7 +204,7 @@ class InMemorySessionFileStore(SessionFileSystem):
         if_absent: bool = False,
     ) -> SessionFile:
         with self._lock:
-            tree = self._trees.get(session_id.int) or _Tree(session_id)
+            tree = self._trees.get(session_id.int) or _Tree(session_id, self._stamp)
             old = tree.writable(path)
             if if_absent or if_revision is not None:
                 _check_condition(old, if_revision, path)
@@ -206,7 +232,7 @@ class InMemorySessionFileStore(SessionFileSystem):
     @override
     async def seed_initial_file(self, session_id: UUID, file: InitialFile) -> SessionFile:
         with self._lock:
-            tree = self._trees.get(session_id.int) or _Tree(session_id)
+            tree = self._trees.get(session_id.int) or _Tree(session_id, self._stamp)
             old = tree.nodes.get(file.path)
             if old is None:
                 tree.require_parents(file.path)
@@ -221,7 +247,7 @@ class InMemorySessionFileStore(SessionFileSystem):
         self, session_id: UUID, path: str, old: str, new: str, *, replace_all: bool = False
     ) -> SessionFile:
         with self._lock:
-            tree = self._trees.get(session_id.int) or _Tree(session_id)
+            tree = self._trees.get(session_id.int) or _Tree(session_id, self._stamp)
             found = tree.writable(path)
             if found is None:
                 raise PathNotFoundError.at(path, "no such file")
@@ -233,7 +259,7 @@ class InMemorySessionFileStore(SessionFileSystem):
         self, session_id: UUID, path: str, content: str, encoding: Encoding = "text"
     ) -> SessionFile:
         with self._lock:
-            tree = self._trees.get(session_id.int) or _Tree(session_id)
+            tree = self._trees.get(session_id.int) or _Tree(session_id, self._stamp)
             old = tree.writable(path)
             joined = content if old is None else append_content(old, content, encoding)
             return self._store(tree, old, path, joined, encoding)
@@ -241,13 +267,12 @@ class InMemorySessionFileStore(SessionFileSystem):
     @override
     async def create_directory(self, session_id: UUID, path: str) -> FileInfo:
         with self._lock:
-            tree = self._trees.get(session_id.int) or _Tree(session_id)
+            tree = self._trees.get(session_id.int) or _Tree(session_id, self._stamp)
             node = tree.nodes.get(path)
             if node is None:
                 tree.require_parents(path)
-                now = self._stamp()
-                tree.attach(path, now)
-                tree.make_directory(path, now)
+                tree.make_directory(path)
+                tree.changing = False
                 self._trees[session_id.int] = tree
                 node = tree.nodes[path]
             if node.content is not None:
@@ -260,7 +285,7 @@ class InMemorySessionFileStore(SessionFileSystem):
         if tree is None:
             return []
         listing = tree.listings.get(path)
-        if listing is None:
+        if listing is None or tree.changing:
             with self._lock:
                 nodes = tree.nodes
                 listing = [nodes[child].info() for child in sorted(tree.children.get(path, ()))]
@@ -281,6 +306,7 @@ class InMemorySessionFileStore(SessionFileSystem):
             if tree.readonly and any(tree.nodes[at].is_readonly for at in doomed):
                 return False
             tree.remove(doomed)
+            tree.changing = False
             return True
 
     @override
@@ -305,18 +331,23 @@ class InMemorySessionFileStore(SessionFileSystem):
             raise PathNotFoundError.at(source, "no such file or directory")
         taken = [tree.nodes[path] for path in tree.below(source)]
         self._check_transfer(tree, taken, destination, overwrite=overwrite, move=move)
+        tree.changing = True
+        target = tree.nodes.get(destination)
+        if target is None:
+            tree.attach(destination)  # before the copies are stamped: a parent is no younger
         moved = [self._renamed(file, source, destination, move=move) for file in taken]
         if move:
             tree.remove([file.path for file in taken])
-        if destination in tree.nodes:
-            tree.remove([destination])
         for file in moved:
-            if file.content is None:
-                tree.attach(file.path, file.version)
+            if file.content is not None:
+                if target is None:
+                    tree.attach(file.path)
+                tree.put(file, target)
+            else:
+                tree.attach(file.path)
                 tree.children[file.path] = {}
                 tree.nodes[file.path] = file
-            else:
-                tree.put(file, None, file.version)
+        tree.changing = False
         return moved[0].info()
 
     def _check_transfer(
@@ -363,13 +394,16 @@ class InMemorySessionFileStore(SessionFileSystem):
         size = stored_size(content, encoding)
         if self._limits is not None:
             self._check_limits(tree, old is None, size - (old.size_bytes if old else 0), size)
+        if old is None:
+            tree.attach(path)
         now = self._stamp()
         # One integer for all four of a new file: 28 bytes each would be a tenth of a small file.
         created, serial = (now, now) if old is None else (old.created_ns, old.serial)
         file = SessionFile(
             now, created, now, tree.session_id, path, serial, size, is_readonly, content, encoding
         )
-        tree.put(file, old, now)
+        tree.put(file, old)
+        tree.changing = False
         self._trees[tree.session_id.int] = tree
         return file
 

@@ -35,8 +35,8 @@ class InMemorySessionStore(SessionStore):
     @override
     async def add_session(self, session: Session) -> None:
         with self._lock:
-            self._forget(session.id.int)
-            self._records[session.id.int] = session
+            self._forget_age(self._records.get(session.id.int))
+            self._records[session.id.int] = session  # in one step, for whoever reads meanwhile
             bisect.insort(self._ages, _age(session))
 
     @override
@@ -62,10 +62,10 @@ class InMemorySessionStore(SessionStore):
     @override
     async def delete_session(self, session_id: UUID) -> bool:
         with self._lock:
-            return self._forget(session_id.int)
+            record = self._records.pop(session_id.int, None)
+            self._forget_age(record)
+            return record is not None
 
-    def _forget(self, number: int) -> bool:
-        record = self._records.pop(number, None)
+    def _forget_age(self, record: Session | None) -> None:
         if record is not None:
             del self._ages[bisect.bisect_left(self._ages, _age(record))]
-        return record is not None
