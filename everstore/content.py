@@ -29,14 +29,14 @@ _COUNTER_LIMIT = 1 << 63
 
 def text_size(text: str, what: str = "content") -> int:
     """The UTF-8 size of a text in bytes; ``InvalidContentError`` when it is no text that UTF-8 can hold."""
+    if not isinstance(text, str):  # bytes would pass for text that is ASCII
+        raise InvalidContentError(f"{what} is text (str), not {type(text).__name__}")
+    if text.isascii():  # one flag to look at, whatever the length
+        return len(text)
     try:
-        if text.isascii():  # one flag to look at, whatever the length
-            return len(text)
         return len(text.encode())
     except UnicodeEncodeError:
         raise InvalidContentError(f"{what} holds a lone surrogate, which no encoding can store") from None
-    except (AttributeError, TypeError):
-        raise InvalidContentError(f"{what} is text (str), not {type(text).__name__}") from None
 
 
 def content_size(content: str, encoding: Encoding) -> int:
