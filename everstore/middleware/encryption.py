@@ -9,7 +9,8 @@ stored is one line of text, without padding in base64url::
     es1.<key id>.<wrapped data key, 40 bytes>.<nonce, 12 bytes; ciphertext; tag, 16 bytes>
 
 ``es1`` is the version of the format. Keys are rotated by putting a new one first: it seals from then
-on, the others still open, and ``rotate`` seals what is stored anew.
+on, the others still open, and ``seal_anew``
+seals what is stored anew.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ from everstore.errors import SecretDecryptionError, SecretsKeyMissingError, Sett
 from everstore.middleware.base import Call, Middleware, Verb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from uuid import UUID
 
     from everstore.interfaces import SessionStorageStore
+    from everstore.models import StoredSecret
 
-__all__ = ["Encryption", "Envelope", "generate_key", "parse_keys", "rotate"]
+__all__ = ["Encryption", "Envelope", "generate_key", "parse_keys", "scan_all", "seal_anew"]
 
 _FORMAT = "es1"
 _KEY_BYTES = 32
@@ -86,6 +88,7 @@ class Envelope:
         if keys:
             _require_cryptography()
 
+    @override
     def __repr__(self) -> str:
         return f"Envelope(keys={list(self._keys)})"
 
@@ -189,41 +192,43 @@ class Encryption(Middleware):
             ciphertext = await call(session_id, name)
             return None if ciphertext is None else envelope.open(session_id, name, ciphertext)
 
-        return {"set_secret": set_secret, "get_secret": get_secret}.get(verb.name, call)
+        own: dict[str, Call] = {"set_secret": set_secret, "get_secret": get_secret}
+        return own.get(verb.name, call)
 
 
-async def rotate(
-    storage: SessionStorageStore, envelope: Envelope, seen: Callable[[int], object] = lambda _: None
-) -> int:
-    """Seal every stored secret anew that the first key did not seal; how many were changed.
-
-    Can be stopped at any time and run again. Safe while others write: a secret that changes under
-    it is left to the next pass, and passes are made until none did. ``seen`` is told, page by page, how
-    many secrets were looked at; a later pass begins again. ``SecretDecryptionError`` for a secret that
-    no key opens.
-    """
-    changed, missed = await _pass(storage, envelope, seen)
-    while missed:
-        more, missed = await _pass(storage, envelope, lambda _: None)
-        changed += more
-    return changed
-
-
-async def _pass(
-    storage: SessionStorageStore, envelope: Envelope, seen: Callable[[int], object]
-) -> tuple[int, int]:
-    changed = missed = 0
-    page = await storage.scan_secrets(limit=_PAGE)
-    while page:
+async def scan_all(storage: SessionStorageStore) -> AsyncIterator[StoredSecret]:
+    """Every stored secret of every session, read in pages, ordered by session id, then name."""
+    after: tuple[UUID, str] | None = None
+    while page := await storage.scan_secrets(after=after, limit=_PAGE):
         for stored in page:
+            yield stored
+        after = page[-1].session_id, page[-1].name
+
+
+async def seal_anew(
+    storage: SessionStorageStore, envelope: Envelope, seen: Callable[[], object] | None = None
+) -> tuple[int, int]:
+    """Seal every stored secret anew that the first key did not seal; how many there are, and were changed.
+
+    Can be stopped at any time and run again. Safe while others write: a secret that somebody changes
+    in between is looked at again, in another pass. ``seen`` is called for each secret of the first pass.
+    ``SecretDecryptionError`` for a secret that no key opens; those before it are done.
+    """
+    total = changed = 0
+    is_done = False
+    while not is_done:
+        is_done, total = True, 0
+        async for stored in scan_all(storage):
+            total += 1
+            if seen is not None:
+                seen()
             if envelope.is_current(stored.ciphertext):
                 continue
             place = stored.session_id, stored.name
-            renewed = envelope.seal(*place, envelope.open(*place, stored.ciphertext))
-            if await storage.swap_secret(*place, stored.ciphertext, renewed):
+            sealed = envelope.seal(*place, envelope.open(*place, stored.ciphertext))
+            if await storage.swap_secret(*place, stored.ciphertext, sealed):
                 changed += 1
             else:
-                missed += 1
-        seen(len(page))
-        page = await storage.scan_secrets(after=(page[-1].session_id, page[-1].name), limit=_PAGE)
-    return changed, missed
+                is_done = False
+        seen = None
+    return total, changed
