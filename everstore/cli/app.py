@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import io
 import sys
+from importlib import metadata
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from everstore.cli import files, searching, secret, sessions, values
+from everstore.cli.check import check
+from everstore.cli.diagnosis import backends, settings
+from everstore.cli.output import one_line, write
 from everstore.cli.running import WRONG_USE, report
-from everstore.cli.output import one_line
 from everstore.cli.tour.command import tour
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = ["app", "run"]
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if wanted:
+        write(f"everstore {metadata.version('everstore')}\n")
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="everstore",
@@ -26,27 +41,60 @@ app = typer.Typer(
 )
 
 
-
 @app.callback()
-def _with_subcommands() -> None:
-    """Have ``everstore tour`` be a sub-command, however few there are."""
+def _everstore(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    del version
 
 
-app.command()(tour)
+# A new command is one name here, a new group of commands one line below.
+_COMMANDS: dict[str, tuple[Callable[..., object], ...]] = {
+    "Files": (
+        *(files.ls, files.tree, files.cat, files.stat, files.put, files.mkdir, files.mv, files.cp, files.rm),
+        *(searching.grep, searching.glob, searching.edit),
+    ),
+    "Backends": (tour, check, backends, settings),
+}
+_GROUPS: dict[str, typer.Typer] = {
+    "session": sessions.app,
+    "kv": values.app,
+    "secret": secret.app,
+}
+
+for _panel, _commands in _COMMANDS.items():
+    for _command in _commands:
+        app.command(rich_help_panel=_panel)(_command)
+for _name, _group in _GROUPS.items():
+    app.add_typer(_group, name=_name, rich_help_panel="Sessions, values, secrets")
 
 
 def run(args: list[str]) -> int:
     """Run one command; its exit status. Whatever goes wrong is one line on stderr."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no failure
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a name that the terminal cannot show is no failure
     try:
         status = app(args, prog_name="everstore", standalone_mode=False)
     except typer.Abort:
         return 130
     except typer.TyperException as error:
-        sys.stderr.write(f"everstore: error: usage: {one_line(error.format_message())}\n")
+        _tell_usage(error)
         return WRONG_USE
     except Exception as error:  # noqa: BLE001 - the last place to tell anybody
         return report(error)
     return status if isinstance(status, int) else 0
+
+
+def _tell_usage(error: typer.TyperException) -> None:
+    message = error.format_message()
+    if message:  # none when no command was given, and the help was printed instead
+        context = getattr(error, "ctx", None)
+        hint = f"; see '{context.command_path} --help'" if context is not None else ""
+        sys.stderr.write(f"everstore: error: usage: {one_line(message).rstrip('.')}{hint}\n")

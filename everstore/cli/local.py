@@ -26,7 +26,9 @@ def content_from(data: bytes, encoding: Encoding | None = None) -> tuple[str, En
         return content_of(data, "text"), "text"
     except UnicodeDecodeError:
         if encoding == "text":
-            raise InvalidContentError("the input is not UTF-8; leave --encoding out to keep its bytes") from None
+            raise InvalidContentError(
+                "the input is not UTF-8; leave --encoding out to keep its bytes"
+            ) from None
         return content_of(data, "base64"), "base64"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -16,15 +16,17 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from rich.console import RenderableType
 
 __all__ = [
-    "JsonOption",
+    "MASK",
+    "as_shown",
     "note",
     "one_line",
+    "print_facts",
     "print_json",
     "print_rich",
     "print_table",
@@ -32,9 +34,11 @@ __all__ = [
     "shown_time",
     "write",
     "write_bytes",
+    "write_value",
 ]
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
+MASK = "********"
+"""What stands for a secret: it does not even tell the length."""
 
 _NOBODY_READS = 141  # 128 + SIGPIPE, as a shell reports it
 _UNBOUNDED = 1_000_000  # columns: what goes to a file or a pipe is never folded
@@ -59,6 +63,11 @@ def write_bytes(data: bytes) -> None:
         _stop()
 
 
+def write_value(text: str) -> None:
+    """Write a value as it is; only a terminal gets a line end that the value does not have."""
+    write(text if not sys.stdout.isatty() or text.endswith("\n") else f"{text}\n")
+
+
 def _stop() -> None:
     # What is still buffered would fail again, loudly, when the interpreter flushes it at exit.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -77,6 +86,13 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def as_shown(line: str) -> str:
+    """A line of content for stdout: itself for a program, without control characters for a terminal."""
+    if not sys.stdout.isatty():
+        return line
+    return "\t".join(one_line(part) for part in line.split("\t"))
+
+
 def print_json(document: object) -> None:
     """One JSON document with sorted keys."""
     write(json.dumps(document, indent=2, sort_keys=True) + "\n")
@@ -93,14 +109,26 @@ def print_rich(renderable: RenderableType) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[str] = ()) -> None:
-    """A table without ruling; the columns named in ``right`` are aligned to the right."""
+    """A table without ruling, nothing when it has no rows; columns in ``right`` are aligned to the right."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        justify = "right" if column in right else "left"
-        table.add_column(column.upper(), justify=justify, no_wrap=True, overflow="fold")
+        table.add_column(column.upper(), no_wrap=True, overflow="fold")
+        if column in right:
+            table.columns[-1].justify = "right"
     for row in rows:
         table.add_row(*(Text(one_line(cell)) for cell in row))
-    print_rich(table)
+    if table.row_count:
+        print_rich(table)
+
+
+def print_facts(facts: Mapping[str, str]) -> None:
+    """Names and values, one pair a line."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold")
+    grid.add_column(overflow="fold")
+    for name, value in facts.items():
+        grid.add_row(name, Text(one_line(value)))
+    print_rich(grid)
 
 
 def shown_size(size: int) -> str:

@@ -6,9 +6,7 @@ import asyncio
 import sys
 import traceback
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
-
-import typer
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.cli.output import note, one_line
 from everstore.errors import (
@@ -42,7 +40,6 @@ __all__ = [
     "REFUSED",
     "WRONG_USE",
     "AbsentError",
-    "SessionOption",
     "configured",
     "in_session",
     "in_store",
@@ -57,13 +54,6 @@ ABSENT = 1
 WRONG_USE = 2
 REFUSED = 3
 FAILED = 4
-
-SessionOption = Annotated[
-    str | None,
-    typer.Option(
-        "--session", "-s", metavar="ID", help="The session to work in; EVERSTORE_SESSION when not given."
-    ),
-]
 
 
 class AbsentError(EverstoreError, LookupError):
@@ -120,9 +110,7 @@ def configured() -> Configuration:
     from everstore.settings import EverstoreSettings, load  # noqa: PLC0415
 
     _, origins = load(EverstoreSettings, {})
-    chosen = any(
-        origin.name == "EVERSTORE_LOG_LEVEL" and origin.source != "default" for origin in origins
-    )
+    chosen = any(origin.name == "EVERSTORE_LOG_LEVEL" and origin.source != "default" for origin in origins)
     return configure({} if chosen else {"log_level": "off"})
 
 
@@ -174,8 +162,12 @@ def _chosen(session: str | None, configuration: Configuration) -> UUID:
 
 def _warn_if_fleeting(store: Store) -> None:
     """Say that what this command keeps is gone with it, so that nobody wonders at the next one."""
-    parts = {"file_system": store.file_system, "storage": store.storage, "sessions": store.sessions}
-    fleeting = sorted({store.backends[role] for role, part in parts.items() if not part.capabilities.durable})
+    durable = {
+        "file_system": store.file_system.capabilities.durable,
+        "storage": store.storage.capabilities.durable,
+        "sessions": store.sessions.capabilities.durable,
+    }
+    fleeting = {store.backends[role] for role, outlives in durable.items() if not outlives}
     if fleeting:
-        names = " and ".join(fleeting)
+        names = " and ".join(sorted(fleeting))
         note(f"note: backend {names} is empty at the start of every command; EVERSTORE_BACKEND names another")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from everstore.cli.output import JsonOption, print_json, shown_size, write
+from everstore.cli.options import JsonOption
+from everstore.cli.output import print_json, shown_size, write
 from everstore.cli.running import configured, opened
 from everstore.cli.tour import screen
 from everstore.cli.tour.guide import WrongAnswerError, lines_of, summary
@@ -102,7 +103,11 @@ class _Visit:
     async def check_removed(self) -> None:
         """``WrongAnswerError`` when something of the removed session is still there."""
         work = self._store.session(self._session.id)
-        left = [*await work.files.glob_files("**"), *await work.storage.list_keys(), *await work.storage.list_secrets()]
+        left = [
+            *await work.files.glob_files("**"),
+            *await work.storage.list_keys(),
+            *await work.storage.list_secrets(),
+        ]
         if left or await self._store.sessions.get_session(self._session.id) is not None:
             raise WrongAnswerError("the session was removed, but something of it is still there")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+from collections.abc import Callable, Coroutine
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from everstore.compat import override
 from everstore.errors import EverstoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Mapping
 
 __all__ = ["Outcome", "Step", "WrongAnswerError", "difference", "lines_of", "summary"]
 
@@ -75,13 +76,18 @@ def lines_of(act: Callable[..., object], values: Mapping[str, object]) -> list[s
     function = tree.body[0]
     assert isinstance(function, ast.AsyncFunctionDef)  # noqa: S101 - steps are coroutine functions
     parameters = {argument.arg for argument in function.args.args}
-    rebound = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    rebound = {
+        node.id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
     known = {name: values[name] for name in parameters - rebound if name in values}
     body = _WithValues(known).visit(function).body
     if ast.get_docstring(function) is not None:
         body = body[1:]
     shown = [
-        statement.value if isinstance(statement, ast.Return) and statement.value else statement for statement in body
+        statement.value if isinstance(statement, ast.Return) and statement.value else statement
+        for statement in body
     ]
     return [line for statement in shown for line in ast.unparse(statement).splitlines()]
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 import stat
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rignore
@@ -18,6 +17,7 @@ from everstore.paths import normalize_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from everstore.models import Encoding, SessionFile
     from everstore.session import BoundFiles

@@ -75,11 +75,15 @@ class Scene:
         for path, text in self.texts():
             *lines, last = text.split("\n")
             lines = [line.removesuffix("\r") for line in lines]
-            yield from ((path, number, line) for number, line in enumerate([*lines, *([last] if last else [])], 1))
+            yield from (
+                (path, number, line) for number, line in enumerate([*lines, *([last] if last else [])], 1)
+            )
 
     def _editable(self) -> tuple[str, str] | None:
         """A text file, a README before others, and a line that is in it only once."""
-        for path in sorted(self.known, key=lambda path: ("readme" not in path.lower(), path.count("/"), path)):
+        for path in sorted(
+            self.known, key=lambda path: ("readme" not in path.lower(), path.count("/"), path)
+        ):
             if len(self.known[path]) > _LARGEST:
                 continue
             try:

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.syntax import Syntax
 from rich.text import Text
 
-from everstore.cli.output import one_line, print_rich, print_table, shown_size, write
+from everstore.cli.output import one_line, print_rich, print_table, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class CallTimes(msgspec.Struct, frozen=True):
-    """One verb's calls: how many, and the time in nanoseconds that half of them, and 99 of 100, stayed within."""
+    """One verb's calls: how many, and the nanoseconds that half of them, and 99 of 100, stayed within."""
 
     verb: str
     count: int
@@ -60,7 +60,9 @@ class Timings(Middleware):
 
     def _around(self, interface: type[T], part: T) -> T:
         verbs = verbs_of(interface, role="", backend="")
-        return assemble(interface, part, {verb.name: self.wrap(verb, getattr(part, verb.name)) for verb in verbs})
+        return assemble(
+            interface, part, {verb.name: self.wrap(verb, getattr(part, verb.name)) for verb in verbs}
+        )
 
     def table(self) -> list[CallTimes]:
         """Every verb that was called, the most frequent first."""

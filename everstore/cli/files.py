@@ -1,0 +1,239 @@
+"""Commands on files: the verbs of the session file system, under the names that a shell gives them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.text import Text
+from rich.tree import Tree
+
+from everstore.cli.local import content_from, read_source
+from everstore.cli.options import JsonOption, OverwriteOption, PathArgument, SessionOption
+from everstore.cli.output import (
+    one_line,
+    print_facts,
+    print_json,
+    print_rich,
+    print_table,
+    shown_size,
+    shown_time,
+    write,
+    write_bytes,
+)
+from everstore.cli.running import in_session
+from everstore.content import content_bytes
+from everstore.errors import PathIsDirectoryError, PathNotFoundError, ReadOnlyFileError
+from everstore.models import FileInfo, SessionFile, to_dict
+
+if TYPE_CHECKING:
+    from everstore.session import BoundFiles, BoundSession
+
+__all__ = ["cat", "cp", "ls", "mkdir", "mv", "print_entry", "put", "rm", "stat", "tree"]
+
+SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="A path in the session.")]
+DestinationArgument = Annotated[str, typer.Argument(metavar="DESTINATION", help="Where it is to be.")]
+
+
+def ls(path: PathArgument = "/", session: SessionOption = None, *, as_json: JsonOption = False) -> None:
+    """List a directory, sorted by path."""
+    entries = in_session(session, lambda work: _entries(work.files, path))
+    if as_json:
+        print_json([to_dict(entry) for entry in entries])
+        return
+    rows = [
+        (
+            "" if entry.is_directory else shown_size(entry.size_bytes),
+            shown_time(entry.updated_at),
+            "read-only" if entry.is_readonly else "",
+            _name(entry),
+        )
+        for entry in entries
+    ]
+    print_table(("size", "updated", "mode", "name"), rows, right=("size",))
+
+
+async def _entries(files: BoundFiles, path: str) -> list[FileInfo]:
+    children = await files.list_directory(path)
+    if children:
+        return children
+    found = await _existing(files, path)
+    return [] if found.is_directory else [found]
+
+
+async def _existing(files: BoundFiles, path: str) -> FileInfo:
+    found = await files.stat_file(path)
+    if found is None:
+        raise PathNotFoundError.at(path, "no such file or directory")
+    return found
+
+
+def _name(entry: FileInfo) -> str:
+    return f"{entry.name}/" if entry.is_directory and entry.path != "/" else entry.name
+
+
+def tree(
+    path: PathArgument = "/",
+    session: SessionOption = None,
+    *,
+    depth: Annotated[int | None, typer.Option("--depth", "-L", min=1, help="Go down so many levels.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show everything below a directory."""
+    entries = in_session(session, lambda work: _below(work.files, path, depth))
+    if as_json:
+        print_json([to_dict(entry) for entry in entries[1:]])
+        return
+    root = Tree(one_line(entries[0].path), guide_style="dim")
+    branches = {entries[0].path: root}
+    for entry in entries[1:]:
+        parent = entry.path.rpartition("/")[0] or "/"
+        branches[entry.path] = branches[parent].add(Text(one_line(_name(entry))))
+    print_rich(root)
+    directories = sum(entry.is_directory for entry in entries[1:])
+    write(f"{directories:,} directories, {len(entries) - 1 - directories:,} files\n")
+
+
+async def _below(files: BoundFiles, path: str, depth: int | None) -> list[FileInfo]:
+    """The entry itself and all below it, sorted by path; parents come before their children."""
+    entries = [await _existing(files, path)]
+    level = entries
+    while level and depth != 0:
+        level = [
+            child for entry in level if entry.is_directory for child in await files.list_directory(entry.path)
+        ]
+        entries = entries + level
+        depth = None if depth is None else depth - 1
+    return sorted(entries, key=lambda entry: entry.path)
+
+
+def cat(path: PathArgument, session: SessionOption = None, *, as_json: JsonOption = False) -> None:
+    """Write a file's bytes to standard output, exactly as they were put."""
+    found = in_session(session, lambda work: work.files.read_file(path))
+    if found is None:
+        raise PathNotFoundError.at(path, "no such file")
+    if found.content is None:
+        raise PathIsDirectoryError.at(path, "is a directory")
+    if as_json:
+        print_json(to_dict(found))
+    else:
+        write_bytes(content_bytes(found.content, found.encoding))
+
+
+def put(
+    source: Annotated[str, typer.Argument(metavar="FILE", help="A local file; - is standard input.")],
+    path: PathArgument,
+    session: SessionOption = None,
+    *,
+    encoding: Annotated[
+        Literal["text", "base64"] | None,
+        typer.Option(help="How to keep it; when not given, as text if it is UTF-8 and as base64 if not."),
+    ] = None,
+    if_revision: Annotated[str | None, typer.Option(help="Only if the file has this revision.")] = None,
+    if_absent: Annotated[bool, typer.Option("--if-absent", help="Only if nothing is there.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Create or replace a file, with its missing parents."""
+    content, kept_as = content_from(read_source(source), encoding)
+    print_entry(
+        in_session(
+            session,
+            lambda work: work.files.write_file(
+                path, content, kept_as, if_revision=if_revision, if_absent=if_absent
+            ),
+        ),
+        as_json=as_json,
+    )
+
+
+def print_entry(entry: SessionFile | FileInfo, *, as_json: bool) -> None:
+    """What a command left at a path, in one line; its content is not repeated."""
+    info = entry.info() if isinstance(entry, SessionFile) else entry
+    if as_json:
+        print_json(to_dict(info))
+        return
+    kind = "directory" if info.is_directory else shown_size(info.size_bytes)
+    write(f"{one_line(info.path)}  {kind}  revision {info.revision}\n")
+
+
+def rm(
+    path: PathArgument,
+    session: SessionOption = None,
+    *,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="A directory with all in it.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove a file or a directory."""
+    in_session(session, lambda work: _remove(work.files, path, recursive=recursive))
+    if as_json:
+        print_json({"path": path, "removed": True})
+
+
+async def _remove(files: BoundFiles, path: str, *, recursive: bool) -> None:
+    if await files.delete_file(path, recursive):
+        return
+    found = await _existing(files, path)
+    if found.is_readonly:
+        raise ReadOnlyFileError.at(path, "file is read-only")
+    if found.path == "/":
+        raise PathIsDirectoryError.at(path, "the root cannot be removed; 'everstore session rm' removes all")
+    if not recursive:
+        raise PathIsDirectoryError.at(path, "directory is not empty; --recursive removes all in it")
+    raise ReadOnlyFileError.at(path, "directory holds a read-only file")
+
+
+def mkdir(path: PathArgument, session: SessionOption = None, *, as_json: JsonOption = False) -> None:
+    """Create a directory and its missing parents; one that is there stays as it is."""
+    print_entry(in_session(session, lambda work: work.files.create_directory(path)), as_json=as_json)
+
+
+def mv(
+    source: SourceArgument,
+    destination: DestinationArgument,
+    session: SessionOption = None,
+    *,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Move a file or a directory with all in it."""
+
+    async def move(work: BoundSession) -> FileInfo:
+        return await work.files.move_file(source, destination, overwrite=overwrite)
+
+    print_entry(in_session(session, move), as_json=as_json)
+
+
+def cp(
+    source: SourceArgument,
+    destination: DestinationArgument,
+    session: SessionOption = None,
+    *,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy a file or a directory with all in it."""
+
+    async def copy(work: BoundSession) -> FileInfo:
+        return await work.files.copy_file(source, destination, overwrite=overwrite)
+
+    print_entry(in_session(session, copy), as_json=as_json)
+
+
+def stat(path: PathArgument, session: SessionOption = None, *, as_json: JsonOption = False) -> None:
+    """Show what is at a path, without its content."""
+    found = in_session(session, lambda work: _existing(work.files, path))
+    if as_json:
+        print_json(to_dict(found))
+    else:
+        print_facts(
+            {
+                "path": found.path,
+                "kind": "directory" if found.is_directory else "file",
+                "size": f"{found.size_bytes:,} bytes",
+                "read-only": "yes" if found.is_readonly else "no",
+                "revision": found.revision,
+                "created": shown_time(found.created_at),
+                "updated": shown_time(found.updated_at),
+                "id": str(found.id),
+            }
+        )

@@ -1,0 +1,144 @@
+"""Commands that look into files, and the one that edits them."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from everstore.cli.files import print_entry
+from everstore.cli.local import read_text
+from everstore.cli.options import JsonOption, PathArgument, SessionOption
+from everstore.cli.output import as_shown, one_line, print_json, print_rich, write
+from everstore.cli.running import ABSENT, in_session
+from everstore.errors import InvalidArgumentError
+from everstore.models import to_dict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from everstore.models import GrepMatch, SessionFile
+    from everstore.session import BoundSession
+
+__all__ = ["edit", "glob", "grep"]
+
+PatternArgument = Annotated[str, typer.Argument(help="What a line must contain: literal text, unless -E.")]
+WhereArgument = Annotated[
+    str | None, typer.Argument(help="Only paths that contain this or, with *, ? or [, match this glob.")
+]
+RegexOption = Annotated[bool, typer.Option("--regex", "-E", help="A regular expression in RE2 syntax.")]
+CapitalsOption = Annotated[bool, typer.Option("--ignore-case", "-i", help="Capitals do not matter.")]
+BeforeOption = Annotated[int, typer.Option("--before", "-B", min=0, help="So many lines before a match.")]
+AfterOption = Annotated[int, typer.Option("--after", "-A", min=0, help="So many lines after a match.")]
+ContextOption = Annotated[int, typer.Option("--context", "-C", min=0, help="So many lines around a match.")]
+LimitOption = Annotated[int | None, typer.Option("--limit", "-m", min=0, help="So many matches in all.")]
+
+
+def grep(
+    pattern: PatternArgument,
+    path_pattern: WhereArgument = None,
+    session: SessionOption = None,
+    *,
+    regex: RegexOption = False,
+    ignore_case: CapitalsOption = False,
+    before: BeforeOption = 0,
+    after: AfterOption = 0,
+    context: ContextOption = 0,
+    limit: LimitOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Find lines in text files; status 1 when there is none."""
+    before, after = before or context, after or context
+
+    async def search(work: BoundSession) -> list[GrepMatch]:
+        return await work.files.grep_files(
+            pattern, path_pattern,
+            regex=regex, ignore_case=ignore_case, before=before, after=after, limit=limit,
+        )  # fmt: skip
+
+    matches = in_session(session, search)
+    if as_json:
+        print_json([to_dict(match) for match in matches])
+    elif matches:
+        print_rich(Text("\n").join(_shown(matches, with_context=before + after > 0)))
+    return 0 if matches else ABSENT
+
+
+def _shown(matches: list[GrepMatch], *, with_context: bool) -> Iterator[Text]:
+    """Lines as grep prints them: ``path:3:text``, context with ``-`` for ``:``, ``--`` in a gap."""
+    first = True
+    for path, found in groupby(matches, key=lambda match: match.path):
+        previous = -1
+        for number, (is_match, line) in sorted(_numbered(found).items()):
+            if with_context and not first and number != previous + 1:
+                yield Text("--", "dim")
+            mark = ":" if is_match else "-"
+            yield Text.assemble(
+                (one_line(path), "magenta"),
+                (mark, "dim"),
+                (str(number), "green"),
+                (mark, "dim"),
+                as_shown(line),
+            )
+            first, previous = False, number
+
+
+def _numbered(matches: Iterable[GrepMatch]) -> dict[int, tuple[bool, str]]:
+    """The lines of one file's matches and their contexts by number, each once, with whether it matched."""
+    lines: dict[int, tuple[bool, str]] = {}
+    for match in matches:
+        for number, line in enumerate(match.before, match.line_number - len(match.before)):
+            lines.setdefault(number, (False, line))
+        lines[match.line_number] = (True, match.line)
+        for number, line in enumerate(match.after, match.line_number + 1):
+            lines.setdefault(number, (False, line))
+    return lines
+
+
+def glob(
+    pattern: Annotated[str, typer.Argument(help="*, ? and [] stay within a segment, ** crosses them.")],
+    session: SessionOption = None,
+    *,
+    as_json: JsonOption = False,
+) -> int:
+    """Find files by name; status 1 when there is none."""
+    found = in_session(session, lambda work: work.files.glob_files(pattern))
+    if as_json:
+        print_json([to_dict(info) for info in found])
+    else:
+        write("".join(f"{one_line(info.path)}\n" for info in found))
+    return 0 if found else ABSENT
+
+
+def edit(
+    path: PathArgument,
+    session: SessionOption = None,
+    *,
+    old: Annotated[str | None, typer.Option(help="The text to replace.")] = None,
+    new: Annotated[str | None, typer.Option(help="What to put there.")] = None,
+    old_file: Annotated[
+        str | None, typer.Option(help="A local file with the text to replace; - is stdin.")
+    ] = None,
+    new_file: Annotated[
+        str | None, typer.Option(help="A local file with what to put there; - is stdin.")
+    ] = None,
+    replace_all: Annotated[bool, typer.Option("--all", help="Replace it wherever it is.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Replace a text that is in a file exactly once, or everywhere with --all; parallel edits all survive."""
+    if old_file == new_file == "-":
+        raise InvalidArgumentError("standard input can be --old-file or --new-file, but not both")
+    before, after = _either("old", old, old_file), _either("new", new, new_file)
+
+    async def replace(work: BoundSession) -> SessionFile:
+        return await work.files.edit_file(path, before, after, replace_all=replace_all)
+
+    print_entry(in_session(session, replace), as_json=as_json)
+
+
+def _either(name: str, text: str | None, file: str | None) -> str:
+    if (text is None) == (file is None):
+        raise InvalidArgumentError(f"give either --{name} TEXT or --{name}-file FILE")
+    return text if text is not None else read_text(str(file))

@@ -1,0 +1,86 @@
+"""Commands on secrets: ``everstore secret``. A secret is never an argument, for others can see those."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from everstore.cli.local import read_text
+from everstore.cli.options import JsonOption, SessionOption, TtlOption
+from everstore.cli.output import MASK, note, print_json, print_table, shown_time, write_value
+from everstore.cli.running import AbsentError, in_session
+from everstore.models import to_dict
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="Secrets: text by name, encrypted wherever it outlives the process.", no_args_is_help=True
+)
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The secret's name.")]
+
+
+def _absent(name: str) -> AbsentError:
+    return AbsentError(f"no secret: {name!r}", name=name)
+
+
+@app.command("get")
+def get(
+    name: NameArgument,
+    session: SessionOption = None,
+    *,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Print the secret itself.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell whether a secret is there and opens, and print it with --reveal; status 1 when there is none."""
+    secret = in_session(session, lambda work: work.storage.get_secret(name))
+    if secret is None:
+        raise _absent(name)
+    shown = secret if reveal else MASK
+    if as_json:
+        print_json({"name": name, "revealed": reveal, "value": shown})
+        return
+    write_value(shown)
+    if not reveal:
+        note("note: the secret is there, and masked; --reveal prints it")
+
+
+@app.command("set")
+def set_(
+    name: NameArgument,
+    session: SessionOption = None,
+    *,
+    ttl: TtlOption = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Keep a line end at the end of the input.")] = False,
+) -> None:
+    """Set a secret, read from standard input or asked for unseen; never give it as an argument."""
+    secret = _typed(name) if sys.stdin.isatty() else read_text("-")
+    if not exact:
+        secret = secret.removesuffix("\n").removesuffix("\r")
+    in_session(session, lambda work: work.storage.set_secret(name, secret, ttl=ttl))
+
+
+def _typed(name: str) -> str:
+    return str(typer.prompt(f"Secret {name!r}", hide_input=True, confirmation_prompt=True, err=True))
+
+
+@app.command("rm")
+def rm(name: NameArgument, session: SessionOption = None, *, as_json: JsonOption = False) -> None:
+    """Remove a secret; status 1 when there is none."""
+    if not in_session(session, lambda work: work.storage.delete_secret(name)):
+        raise _absent(name)
+    if as_json:
+        print_json({"name": name, "removed": True})
+
+
+@app.command("ls")
+def ls(session: SessionOption = None, *, as_json: JsonOption = False) -> None:
+    """List names and times, never the secrets."""
+    infos = in_session(session, lambda work: work.storage.list_secrets())
+    if as_json:
+        print_json([to_dict(info) for info in infos])
+        return
+    rows = [(info.name, shown_time(info.updated_at), shown_time(info.expires_at)) for info in infos]
+    print_table(("name", "updated", "expires"), rows)

@@ -1,0 +1,100 @@
+"""Commands on values: ``everstore kv``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from everstore.cli.local import read_text
+from everstore.cli.options import JsonOption, SessionOption, TtlOption
+from everstore.cli.output import print_json, print_table, shown_time, write, write_value
+from everstore.cli.running import AbsentError, in_session
+from everstore.models import to_dict
+
+if TYPE_CHECKING:
+    from everstore.models import KeyInfo
+    from everstore.session import BoundStorage
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Values: text by key.", no_args_is_help=True)
+
+KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="The value's key.")]
+
+
+def _absent(key: str) -> AbsentError:
+    return AbsentError(f"no value: {key!r}", key=key)
+
+
+@app.command("get")
+def get(key: KeyArgument, session: SessionOption = None, *, as_json: JsonOption = False) -> None:
+    """Print a value, exactly as it was set; status 1 when there is none."""
+    info, value = in_session(session, lambda work: _read(work.storage, key))
+    if value is None or info is None:
+        raise _absent(key)
+    if as_json:
+        print_json({**to_dict(info), "value": value})
+    else:
+        write_value(value)
+
+
+async def _read(storage: BoundStorage, key: str) -> tuple[KeyInfo | None, str | None]:
+    # The revision first: with it, a set --if-revision never overwrites a value that was not seen.
+    return await storage.stat_value(key), await storage.get_value(key)
+
+
+@app.command("set")
+def set_(
+    key: KeyArgument,
+    value: Annotated[str, typer.Argument(help="The text to keep; - reads standard input.")],
+    session: SessionOption = None,
+    *,
+    ttl: TtlOption = None,
+    if_revision: Annotated[str | None, typer.Option(help="Only if the value has this revision.")] = None,
+    if_absent: Annotated[bool, typer.Option("--if-absent", help="Only if there is none.")] = False,
+) -> None:
+    """Set a value; without --ttl it stays until it is removed."""
+    text = read_text("-") if value == "-" else value
+    in_session(
+        session,
+        lambda work: work.storage.set_value(key, text, ttl=ttl, if_revision=if_revision, if_absent=if_absent),
+    )
+
+
+@app.command("incr")
+def incr(
+    key: KeyArgument,
+    session: SessionOption = None,
+    *,
+    by: Annotated[int, typer.Option(help="How much to add; may be negative.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Add to a whole number and print the sum; absent counts as 0."""
+    total = in_session(session, lambda work: work.storage.increment_value(key, by))
+    if as_json:
+        print_json({"key": key, "value": total})
+    else:
+        write(f"{total}\n")
+
+
+@app.command("rm")
+def rm(key: KeyArgument, session: SessionOption = None, *, as_json: JsonOption = False) -> None:
+    """Remove a value; status 1 when there is none."""
+    if not in_session(session, lambda work: work.storage.delete_value(key)):
+        raise _absent(key)
+    if as_json:
+        print_json({"key": key, "removed": True})
+
+
+@app.command("ls")
+def ls(session: SessionOption = None, *, as_json: JsonOption = False) -> None:
+    """List the keys, without their values."""
+    infos = in_session(session, lambda work: work.storage.list_keys())
+    if as_json:
+        print_json([to_dict(info) for info in infos])
+        return
+    rows = [
+        (info.key, info.revision, shown_time(info.updated_at), shown_time(info.expires_at)) for info in infos
+    ]
+    print_table(("key", "revision", "updated", "expires"), rows)
