@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.context import PluginContext
-from everstore.errors import BackendError, EverstoreError, SettingsError
+from everstore.errors import BackendError, EverstoreError, PluginError, SettingsError
 from everstore.interfaces import (
     SessionFileSystem,
     SessionFileSystemFactory,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Configuration", "build", "configure"]
 
 T = TypeVar("T", SessionFileSystem, SessionStorageStore, SessionStore)
+K = TypeVar("K")
 
 
 class Configuration:
@@ -59,8 +60,16 @@ class Configuration:
         }
         names = dict.fromkeys([*self.settings.middleware, *self.roles.values()])
         self.plugins: dict[str, Plugin] = {name: self.installed.load(name) for name in names}
+        self._require_middleware()
         self.plugin_settings: dict[str, PluginSettings | None] = dict.fromkeys(names)
         self._load_plugin_settings(keywords)
+
+    def _require_middleware(self) -> None:
+        for name in self.settings.middleware:
+            if not self.plugins[name].has_middleware:
+                raise PluginError(
+                    f"plugin {name!r} has no middleware; take it out of EVERSTORE_MIDDLEWARE", plugin=name
+                )
 
     def _load_plugin_settings(self, keywords: Mapping[str, Any]) -> None:
         plugin_models = {name: plugin.settings_model() for name, plugin in self.plugins.items()}
@@ -84,8 +93,11 @@ async def build(configuration: Configuration, provided: Sequence[object]) -> Sto
     opening = _Opening(configuration, provided)
     try:
         return await opening.store()
-    except BaseException:
-        await opening.resources.aclose()
+    except BaseException as error:
+        try:
+            await opening.resources.aclose()
+        except Exception as closing:  # noqa: BLE001 - why it could not be opened matters more
+            error.add_note(f"Then closing what was already open failed: {type(closing).__name__}")
         raise
 
 
@@ -113,7 +125,8 @@ class _Opening:
         storage = await self._backend("storage", SessionStorageStore)
         sessions = await self._backend("sessions", SessionStore)
         for name, plugin in self._configuration.plugins.items():
-            self._layers += await _told(name, plugin.middleware(self._contexts[name]))
+            layers = await _told(name, plugin.middleware(self._contexts[name]))
+            self._layers += [_checked(plugin, "middleware", Middleware, layer) for layer in layers]
         store = Store(
             self._face(
                 "file_system", SessionFileSystem, file_system, lambda inner: FileSystemGuard(inner, limits)
@@ -128,16 +141,13 @@ class _Opening:
 
     async def _backend(self, role: str, interface: type[T]) -> T:
         name = self._configuration.roles[role]
-        context = self._contexts[name]
-        made = await _told(name, self._configuration.plugins[name].make(role, context))
+        plugin, context = self._configuration.plugins[name], self._contexts[name]
+        made = await _told(name, plugin.make(role, context))
         if isinstance(made, SessionFileSystemFactory):
             made = await _told(name, made.create_session_file_system(context))
-        if not isinstance(made, interface):
-            raise SettingsError(
-                f"plugin {name!r} gave a {type(made).__name__} where a {interface.__name__} is wanted"
-            )
-        self.resources.push_async_callback(made.close)
-        return made
+        backend = _checked(plugin, role, interface, made)
+        self.resources.push_async_callback(backend.close)
+        return backend
 
     def _face(self, role: str, interface: type[T], backend: T, guard: Callable[[T], T]) -> T:
         """The backend as the host sees it: logged, guarded, with every middleware around it."""
@@ -155,8 +165,15 @@ class _Opening:
     async def _close(self) -> None:
         if not self._log.closed:
             self._log.closed = True
-            await self.resources.aclose()
-            self._tell("everstore.close")
+            try:
+                await self.resources.aclose()
+            except EverstoreError:
+                raise
+            except Exception as error:
+                message = f"the store could not be closed cleanly: {type(error).__name__}"
+                raise BackendError(message) from error
+            finally:
+                self._tell("everstore.close")
 
     def _tell(self, event: str) -> None:
         if self._events.wants("info"):
@@ -168,6 +185,12 @@ def _wrapped(interface: type[T], backend: T, verbs: list[Verb], layers: list[Mid
     calls: dict[str, Call] = {verb.name: getattr(backend, verb.name) for verb in verbs}
     wrapped = {verb.name: wrap_all(verb, calls[verb.name], layers) for verb in verbs}
     return backend if wrapped == calls else assemble(interface, backend, wrapped)
+
+
+def _checked(plugin: Plugin, what: str, kind: type[K], made: object) -> K:
+    if not isinstance(made, kind):
+        raise plugin.broken(f"its {what} is of type {type(made).__name__}, not {kind.__name__}")
+    return made
 
 
 async def _told(plugin: str, work: Any) -> Any:

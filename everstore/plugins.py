@@ -206,8 +206,10 @@ def _problems_of(module: object) -> Iterator[str]:
             if name in hooks:
                 yield f"{name} is not marked with @hookimpl"
         elif name not in hooks:
-            close = difflib.get_close_matches(name, hooks, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else "everstore.hookspecs has them all"
+            # All begin with the prefix, which would make any two of them alike.
+            bare = {hook.removeprefix(f"{PROJECT}_"): hook for hook in hooks}
+            close = difflib.get_close_matches(name.removeprefix(f"{PROJECT}_"), bare, n=1)
+            hint = f"did you mean {bare[close[0]]!r}?" if close else "everstore.hookspecs has them all"
             yield f"{name!r} is no hook; {hint}"
         else:
             wrong = [

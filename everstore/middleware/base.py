@@ -8,6 +8,8 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
+from everstore.errors import PluginError
+
 __all__ = ["Call", "Middleware", "Verb", "assemble", "verbs_of", "wrap_all"]
 
 Call = Callable[..., Coroutine[Any, Any, Any]]
@@ -55,9 +57,20 @@ def verbs_of(interface: type, role: str, backend: str) -> list[Verb]:
 
 
 def wrap_all(verb: Verb, call: Call, layers: Iterable[Middleware]) -> Call:
-    """``call`` with all layers around it, the first one outermost."""
+    """``call`` with all layers around it, the first one outermost.
+
+    ``PluginError`` when a layer fails to wrap it, or gives nothing that can be called.
+    """
     for layer in reversed(list(layers)):
-        call = layer.wrap(verb, call)
+        name, module = type(layer).__qualname__, type(layer).__module__
+        try:
+            call = layer.wrap(verb, call)
+        except Exception as error:
+            reason = f"middleware {name} of {module} failed to wrap {verb.name}: {type(error).__name__}"
+            raise PluginError(reason, plugin=module) from error
+        if not callable(call):
+            reason = f"middleware {name} of {module} returned nothing to call from wrap() of {verb.name}"
+            raise PluginError(reason, plugin=module)
     return call
 
 

@@ -125,9 +125,11 @@ async def test_a_distribution_found_twice_is_one(ledger, ledger_folder, monkeypa
         ),
         (
             "@hookimpl(wrapper=True)\ndef everstore_settings(): ...\n",
-            "PluginValidationError: Plugin 'wrong' for hook 'everstore_settings' hookimpl definition: "
-            "everstore_settings() Declared as wrapper=True or hookwrapper=True but function is not a "
-            "generator function",
+            (
+                "PluginValidationError: Plugin 'wrong' for hook 'everstore_settings' hookimpl definition: "
+                "everstore_settings() Declared as wrapper=True or hookwrapper=True but function is not a "
+                "generator function"
+            ),
         ),
         ("", "it implements no hook of everstore"),
     ],
@@ -205,7 +207,7 @@ def test_the_report_tells_of_settings_with_a_wrong_prefix(install):
 async def test_a_settings_hook_that_gives_no_settings_is_told(install, body, complaint):
     install("odd", f"from everstore import hookimpl\n@hookimpl\ndef everstore_settings(): {body}\n")
     with pytest.raises(PluginError) as caught:
-        await opened(middleware="odd")
+        await opened(storage="odd")
     assert str(caught.value) == f"plugin 'odd' (odd-dist 1.0) is broken: {complaint}"
 
 

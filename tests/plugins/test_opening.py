@@ -162,7 +162,7 @@ LAYERED = (
 
     @hookimpl
     async def everstore_middleware(context):
-        return [Layer(context.plugin + " 1", context.get(list)), Layer(context.plugin + " 2", context.get(list))]
+        return [Layer(f"{context.plugin} {number}", context.get(list)) for number in (1, 2)]
 """
 )
 
@@ -181,9 +181,9 @@ async def test_layers_are_in_the_order_of_the_setting_and_then_of_the_roles(inst
 @pytest.mark.parametrize(
     ("chosen", "complaint"),
     [
-        ("middleware", "everstore_middleware gave an int where a Middleware is wanted"),
-        ("storage", "everstore_storage_store gave an int where a SessionStorageStore is wanted"),
-        ("file_system", "everstore_file_system_factory gave an int where a SessionFileSystem is wanted"),
+        ("middleware", "its middleware is of type int, not Middleware"),
+        ("storage", "its storage is of type int, not SessionStorageStore"),
+        ("file_system", "its file_system is of type int, not SessionFileSystem"),
     ],
 )
 async def test_what_is_no_such_thing_is_refused(install, chosen, complaint):
@@ -202,22 +202,30 @@ async def test_what_is_no_such_thing_is_refused(install, chosen, complaint):
     with pytest.raises(PluginError) as caught:
         async with everstore.open_store(**{chosen: "odd"}):
             pass
-    assert str(caught.value) == f"plugin 'odd' is broken: {complaint}"
+    assert str(caught.value) == f"plugin 'odd' (odd-dist 1.0) is broken: {complaint}"
 
 
-async def test_a_middleware_that_fails_to_wrap_is_told(install):
-    install("odd", PLUGIN + """
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        ("raise ValueError('no')", "failed to wrap read_file: ValueError"),
+        ("pass", "returned nothing to call from wrap() of read_file"),
+    ],
+)
+async def test_a_middleware_that_cannot_wrap_is_told(install, body, complaint):
+    install("odd", PLUGIN + f"""
     class Odd(Middleware):
         def wrap(self, verb, call):
-            raise ValueError("no")
+            {body}
 
     @hookimpl
     def everstore_middleware():
         return Odd()
     """)  # fmt: skip
-    with pytest.raises(PluginError, match=r"^a middleware \(Odd\) failed to wrap read_file: ValueError: no$"):
+    with pytest.raises(PluginError) as caught:
         async with everstore.open_store(middleware="odd"):
             pass
+    assert str(caught.value) == f"middleware Odd of odd_module {complaint}"
 
 
 async def test_a_plugin_named_for_its_middleware_must_have_one():
