@@ -6,8 +6,15 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from everstore.content import append_content, replace_text, require_text
-from everstore.errors import PathIsDirectoryError, PathNotFoundError, ReadOnlyFileError, RevisionConflictError
+from everstore.errors import (
+    ParentNotDirectoryError,
+    PathIsDirectoryError,
+    PathNotFoundError,
+    ReadOnlyFileError,
+    RevisionConflictError,
+)
 from everstore.interfaces.capabilities import Capabilities
+from everstore.paths import parents_of
 from everstore.search import Query, compile_glob, lines_of
 
 if TYPE_CHECKING:
@@ -238,12 +245,21 @@ class SessionFileSystem(ABC):
     async def _editable(self, session_id: UUID, path: str) -> SessionFile:
         found = await self.read_file(session_id, path)
         if found is None:
+            await self._refuse_below_file(session_id, path)
             raise PathNotFoundError.at(path, "no such file")
         if found.content is None:
             raise PathIsDirectoryError.at(path, "a directory cannot be edited")
         if found.is_readonly:
             raise ReadOnlyFileError.at(path, "file is read-only")
         return found
+
+    async def _refuse_below_file(self, session_id: UUID, path: str) -> None:
+        for parent in parents_of(path):
+            found = await self.stat_file(session_id, parent)
+            if found is None:
+                break
+            if not found.is_directory:
+                raise ParentNotDirectoryError.at(path, f"{parent!r} is a file, so nothing can be below it")
 
 
 class SessionFileSystemFactory(ABC):
