@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from everstore.conformance.trace import Trace
 from everstore.errors import EverstoreError
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from everstore.conformance.subject import Subject
     from everstore.interfaces import Capabilities
+    from everstore.models import SessionFile
     from everstore.session import BoundFiles, BoundSession, BoundStorage
     from everstore.store import Store
 
@@ -25,7 +26,7 @@ __all__ = ["Case", "Caught", "Mismatch", "gather", "refused", "snapshot"]
 T = TypeVar("T")
 
 
-class Mismatch(AssertionError):
+class Mismatch(AssertionError):  # noqa: N818 - an assertion, not an error of everstore's
     """An assertion that knows what was expected and what came instead."""
 
     def __init__(self, expected: str, got: str) -> None:
@@ -91,7 +92,7 @@ class Case:
         self._stack = AsyncExitStack()
         self.store: Store
 
-    async def __aenter__(self) -> Case:
+    async def __aenter__(self) -> Self:
         self.store = await self.open()
         return self
 
@@ -135,6 +136,24 @@ class Case:
     def session(self) -> BoundSession:
         """Another fresh session."""
         return self.store.session(self.new_id())
+
+    async def read(self, path: str) -> SessionFile:
+        """What is at the path, which must be there."""
+        found = await self.files.read_file(path)
+        assert found is not None, f"{path!r} is missing"
+        return found
+
+    async def paths(self, session: BoundSession | None = None) -> list[str]:
+        """Every path that listings of a session (the check's own) lead to; directories end with ``/``."""
+        files = session.files if session else self.files
+        found: list[str] = []
+        directories = ["/"]
+        while directories:
+            for info in await files.list_directory(directories.pop()):
+                found.append(info.path + "/" * info.is_directory)
+                if info.is_directory:
+                    directories.append(info.path)
+        return sorted(found)
 
     async def snapshot(self, session_id: UUID | None = None) -> dict[str, object]:
         """Everything in a session (the check's own), by place, with revisions and times."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal, TypeVar
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
 import msgspec
 
@@ -23,23 +23,34 @@ LEVELS: tuple[Level, ...] = ("core", "standard", "durable")
 _REGISTRY: dict[str, Check] = {}
 
 
-class Check(msgspec.Struct, frozen=True):
+class Facts(TypedDict, total=False):
+    """What ``check`` and ``table`` may be told besides; see ``Check``."""
+
+    level: Level
+    since: str
+    tags: tuple[Tag, ...]
+    needs: tuple[str, ...]
+    unless: tuple[str, ...]
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One promise, and the coroutine function that proves it.
 
     ``sentences`` are those of the contract it proves, ``likely`` is the mistake that most often makes
-    it fail, ``needs`` the capabilities that must be declared for it to run, ``unless`` those that must
-    not be. ``arguments`` follow the case when the function is called.
+    it fail, ``since`` the version of the contract that brought it. It runs where all capabilities in
+    ``needs`` are declared and none in ``unless`` is. ``arguments`` follow the case when the function is
+    called.
     """
 
     id: str
     promise: str
     sentences: tuple[str, ...]
-    level: Level
-    since: str
     likely: str
-    tags: frozenset[Tag]
-    needs: frozenset[str]
-    unless: frozenset[str]
+    level: Level = "core"
+    since: str = "1.0"
+    tags: tuple[Tag, ...] = ()
+    needs: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
     function: CheckFunction
     arguments: tuple[Any, ...] = ()
 
@@ -48,53 +59,38 @@ class Check(msgspec.Struct, frozen=True):
         """The first word of the id."""
         return self.id.partition(".")[0]
 
-    def applies_to(self, declared: frozenset[str]) -> bool:
+    def applies_to(self, declared: Collection[str]) -> bool:
         """Whether it runs on a backend that declares these capabilities."""
-        return self.needs <= declared and not self.unless & declared
+        return all(name in declared for name in self.needs) and not any(
+            name in declared for name in self.unless
+        )
 
 
-def check(  # noqa: PLR0913 - what is known of a check
-    check_id: str,
-    *sentences: str,
-    likely: str,
-    level: Level = "core",
-    since: str = "1.0",
-    tags: tuple[Tag, ...] = (),
-    needs: tuple[str, ...] = (),
-    unless: tuple[str, ...] = (),
-) -> Callable[[F], F]:
+def check(check_id: str, *sentences: str, likely: str, **facts: Unpack[Facts]) -> Callable[[F], F]:
     """Register a coroutine function that takes a ``Case``; its docstring's first line is the promise."""
 
     def register(function: F) -> F:
         _add(
             Check(
-                check_id,
-                _promise(function),
-                sentences,
-                level,
-                since,
-                likely,
-                frozenset(tags),
-                frozenset(needs),
-                frozenset(unless),
-                function,
-            )  # fmt: skip
+                id=check_id,
+                promise=_promise(function),
+                sentences=sentences,
+                likely=likely,
+                function=function,
+                **facts,
+            )
         )
         return function
 
     return register
 
 
-def table(  # noqa: PLR0913 - what is known of a check
+def table(
     check_id: str,
     *sentences: str,
     rows: Mapping[str, tuple[Any, ...]],
     likely: str | Mapping[str, str],
-    level: Level = "core",
-    since: str = "1.0",
-    tags: tuple[Tag, ...] = (),
-    needs: tuple[str, ...] = (),
-    unless: tuple[str, ...] = (),
+    **facts: Unpack[Facts],
 ) -> Callable[[F], F]:
     """Register one check a row: ``{row}`` in the id is its name, its tuple follows the case.
 
@@ -105,18 +101,14 @@ def table(  # noqa: PLR0913 - what is known of a check
         for row, arguments in rows.items():
             _add(
                 Check(
-                    check_id.format(row=row),
-                    _promise(function).format(row=row.replace("_", " ")),
-                    sentences,
-                    level,
-                    since,
-                    likely if isinstance(likely, str) else likely[row],
-                    frozenset(tags),
-                    frozenset(needs),
-                    frozenset(unless),
-                    function,
-                    arguments,
-                )  # fmt: skip
+                    id=check_id.format(row=row),
+                    promise=_promise(function).format(row=row.replace("_", " ")),
+                    sentences=sentences,
+                    likely=likely if isinstance(likely, str) else likely[row],
+                    function=function,
+                    arguments=arguments,
+                    **facts,
+                )
             )
         return function
 

@@ -89,7 +89,7 @@ def _failure(error: Exception) -> Failure:
     return Failure("error", trace, "no error", f"{type(error).__name__}: {error}", "")
 
 
-def run(  # noqa: PLR0913 - what a run is made of
+def run(
     subject: Subject,
     checks: Iterable[Check],
     *,

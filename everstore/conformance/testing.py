@@ -71,7 +71,7 @@ def pytest_suite(
             for each in levels_up_to(level):
                 count = sum(check.level == each for check in applying)
                 assert count >= MINIMUM[each], (
-                    f"level {each!r} takes {MINIMUM[each]} checks, and what the backend declares allows {count}"
+                    f"level {each!r} takes {MINIMUM[each]} checks; what the backend declares allows {count}"
                 )
 
     return Conformance

@@ -1,0 +1,252 @@
+"""Copying and moving files and trees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from everstore.conformance.case import refused
+from everstore.conformance.registry import check, table
+from everstore.errors import InvalidPathError, PathExistsError, PathIsDirectoryError, PathNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from everstore.conformance.case import Case
+    from everstore.session import BoundFiles
+
+    Transfer = Callable[..., Awaitable[Any]]
+
+
+def _copy(files: BoundFiles, source: str, destination: str, **options: bool) -> Awaitable[Any]:
+    return files.copy_file(source, destination, **options)
+
+
+def _move(files: BoundFiles, source: str, destination: str, **options: bool) -> Awaitable[Any]:
+    return files.move_file(source, destination, **options)
+
+
+_BOTH: dict[str, tuple[Transfer]] = {"copy": (_copy,), "move": (_move,)}
+
+
+async def _some_files(case: Case) -> None:
+    await case.files.write_file("d/a", "one\r\n")
+    await case.files.write_file("d/sub/b", "AP8=", "base64")
+    await case.files.create_directory("d/empty")
+    await case.files.write_file("dd/a", "a neighbour")
+
+
+@table(
+    "transfers.file.{row}",
+    "4.5.3",
+    rows=_BOTH,
+    likely="content, encoding or size is lost on the way",
+)
+async def transfer_file(case: Case, transfer: Transfer) -> None:
+    """A file arrives whole, with the parents it needs, and the answer is what is there: {row}."""
+    await _some_files(case)
+    for source, content, encoding in (("d/a", "one\r\n", "text"), ("d/sub/b", "AP8=", "base64")):
+        info = await transfer(case.files, source, f"new/deep{source}")
+        arrived = await case.read(f"new/deep{source}")
+        assert info == arrived.info()
+        assert (arrived.content, arrived.encoding) == (content, encoding)
+
+
+@table(
+    "transfers.tree.{row}",
+    "4.5.3",
+    rows={
+        "copy": (_copy, ["/d/", "/d/a", "/d/empty/", "/d/sub/", "/d/sub/b"]),
+        "move": (_move, []),
+    },
+    likely="only direct children, or no empty directories, are taken along",
+)
+async def transfer_tree(case: Case, transfer: Transfer, left: list[str]) -> None:
+    """A tree arrives whole, empty directories too, and its neighbours stay: {row}."""
+    await _some_files(case)
+    info = await transfer(case.files, "d", "x/y")
+    assert info == (await case.read("x/y")).info()
+    arrived = ["/x/", "/x/y/", "/x/y/a", "/x/y/empty/", "/x/y/sub/", "/x/y/sub/b"]
+    assert await case.paths() == [*left, "/dd/", "/dd/a", *arrived]
+    assert ((await case.read("x/y/sub/b")).content, (await case.read("x/y/a")).content) == ("AP8=", "one\r\n")
+
+
+@table(
+    "transfers.to_longer_name.{row}",
+    "4.5.3",
+    "4.5.5",
+    rows=_BOTH,
+    likely="/d2 is taken for a place inside /d",
+)
+async def transfer_to_longer_name(case: Case, transfer: Transfer) -> None:
+    """A tree goes to a name that its own begins with: {row}."""
+    await _some_files(case)
+    await transfer(case.files, "d", "d2")
+    assert (await case.read("d2/a")).content == "one\r\n"
+    await transfer(case.files, "dd", "dd.old/x")
+    assert (await case.read("dd.old/x/a")).content == "a neighbour"
+
+
+@table("transfers.missing.{row}", "4.5.4", rows=_BOTH, likely="a missing source is an empty one")
+async def transfer_missing(case: Case, transfer: Transfer) -> None:
+    """A missing source is PathNotFoundError, also in a session that was never used: {row}."""
+    with refused(PathNotFoundError):
+        await transfer(case.files, "missing", "x")
+    await _some_files(case)
+    async with case.untouched():
+        for source in ("missing", "d/missing", "d/a2"):
+            with refused(PathNotFoundError):
+                await transfer(case.files, source, "x")
+
+
+@table("transfers.into_itself.{row}", "4.5.5", rows=_BOTH, likely="the tree grows into itself, or disappears")
+async def transfer_into_itself(case: Case, transfer: Transfer) -> None:
+    """Onto or into itself is InvalidPathError, and nothing changes: {row}."""
+    await _some_files(case)
+    async with case.untouched():
+        for source, destination in (("d", "d"), ("d/a", "d/a"), ("d", "d/sub/x"), ("d", "d/new"), ("/", "x")):
+            with refused(InvalidPathError):
+                await transfer(case.files, source, destination, overwrite=True)
+
+
+@table(
+    "transfers.refuses_to_replace.{row}", "4.5.6", rows=_BOTH, likely="an existing file is replaced silently"
+)
+async def transfer_refuses(case: Case, transfer: Transfer) -> None:
+    """A file that is there is not replaced without overwrite: {row}."""
+    await _some_files(case)
+    async with case.untouched():
+        with refused(PathExistsError):
+            await transfer(case.files, "d/a", "dd/a")
+        with refused(PathExistsError):
+            await transfer(case.files, "d", "dd/a")
+
+
+@table(
+    "transfers.overwrites.{row}",
+    "4.5.6",
+    "4.1.2",
+    rows=_BOTH,
+    likely="overwrite keeps something of the old file",
+)
+async def transfer_overwrites(case: Case, transfer: Transfer) -> None:
+    """With overwrite a file replaces a file: {row}."""
+    await _some_files(case)
+    old = await case.read("dd/a")
+    await transfer(case.files, "d/sub/b", "dd/a", overwrite=True)
+    new = await case.read("dd/a")
+    assert (new.content, new.encoding, new.size_bytes) == ("AP8=", "base64", 2)
+    assert new.id != old.id
+    assert new.revision != old.revision
+    assert [info.path for info in await case.files.list_directory("dd")] == ["/dd/a"]
+
+
+@table(
+    "transfers.directory_stays.{row}",
+    "4.5.6",
+    rows=_BOTH,
+    likely="trees are merged, or a directory is replaced",
+)
+async def transfer_keeps_directory(case: Case, transfer: Transfer) -> None:
+    """A directory is never replaced, not even an empty one, and replaces nothing: {row}."""
+    await _some_files(case)
+    await case.files.create_directory("empty")
+    async with case.untouched():
+        for source, destination in (("d", "dd"), ("dd", "empty"), ("d", "dd/a"), ("empty", "dd")):
+            with refused(PathExistsError):
+                await transfer(case.files, source, destination, overwrite=True)
+        for destination in ("empty", "dd", "/"):
+            with refused(PathIsDirectoryError):
+                await transfer(case.files, "d/a", destination, overwrite=True)
+
+
+@check("transfers.copy.own_id", "4.5.8", "3.2.5", likely="records are copied with their ids")
+async def copy_own_id(case: Case) -> None:
+    """A copy has its own id, at every level of a tree, and the source stays as it was."""
+    await _some_files(case)
+    before = await case.snapshot()
+    await case.files.copy_file("d", "e")
+    after = await case.snapshot()
+    assert {place: after[place] for place in before} == before
+    entries = [await case.read(path) for path in await case.paths()]
+    assert len({entry.id for entry in entries}) == len(entries)
+
+
+@check("transfers.copy.independent", "4.5.8", likely="a copy shares the content of its source")
+async def copy_independent(case: Case) -> None:
+    """A change to a copy does not reach the source, nor the other way round."""
+    await case.files.write_file("a", "one")
+    await case.files.copy_file("a", "b")
+    await case.files.append_file("b", " more")
+    await case.files.edit_file("a", "one", "two")
+    assert ((await case.read("a")).content, (await case.read("b")).content) == ("two", "one more")
+    await case.files.delete_file("a")
+    assert (await case.read("b")).content == "one more"
+
+
+@check("transfers.move.keeps_id", "4.5.7", likely="a move copies and deletes")
+async def move_keeps_id(case: Case) -> None:
+    """What is moved keeps id and created_at, at every level of a tree; its revision moves."""
+    await _some_files(case)
+    places = ["d", "d/a", "d/sub", "d/sub/b", "d/empty"]
+    before = [await case.read(path) for path in places]
+    await case.files.move_file("d", "e/f")
+    after = [await case.read(f"e/f{path[1:]}") for path in places]
+    assert [(entry.id, entry.created_at) for entry in after] == [
+        (entry.id, entry.created_at) for entry in before
+    ]
+    assert after[1].revision != before[1].revision
+    assert [entry.path for entry in after] == ["/e/f", "/e/f/a", "/e/f/sub", "/e/f/sub/b", "/e/f/empty"]
+
+
+@check("transfers.move.source_is_gone", "4.5.3", likely="the source stays in some index")
+async def move_source_gone(case: Case) -> None:
+    """After a move the source is missing from every verb, and can be written anew."""
+    await _some_files(case)
+    await case.files.move_file("d", "e")
+    assert [await case.files.read_file(path) for path in ("d", "d/a", "d/sub/b")] == [None] * 3
+    assert await case.files.list_directory("d") == []
+    assert [match.path for match in await case.files.grep_files("one")] == ["/e/a"]
+    assert [info.path for info in await case.files.glob_files("a")] == ["/dd/a", "/e/a"]
+    created = await case.files.write_file("d/a", "new", if_absent=True)
+    assert created.id != (await case.read("e/a")).id
+
+
+@check("transfers.move.there_and_back", "4.5.7", likely="a path that was moved away counts as taken")
+async def move_there_and_back(case: Case) -> None:
+    """A tree that is moved away and back is as it was, but for its revisions."""
+    await _some_files(case)
+    before = await case.paths()
+    await case.files.move_file("d", "x")
+    await case.files.move_file("x", "d")
+    assert await case.paths() == before
+    assert (await case.read("d/sub/b")).content == "AP8="
+
+
+@check(
+    "transfers.move.up_and_down",
+    "4.5.3",
+    likely="a move into a parent, or out of it, is taken for one into itself",
+)
+async def move_up_and_down(case: Case) -> None:
+    """A tree moves to a level above, and a file below a sibling directory."""
+    await _some_files(case)
+    await case.files.move_file("d/sub", "sub")
+    await case.files.move_file("sub/b", "d/empty/b")
+    assert await case.paths() == ["/d/", "/d/a", "/d/empty/", "/d/empty/b", "/dd/", "/dd/a", "/sub/"]
+
+
+@check(
+    "transfers.move.chain",
+    "4.5.9",
+    "3.4.1",
+    likely="a name is checked against entries that moved away meanwhile",
+)
+async def move_chain(case: Case) -> None:
+    """Names change places by way of a third one."""
+    await case.files.write_file("a", "was a")
+    await case.files.write_file("b/x", "was b")
+    await case.files.move_file("a", "c")
+    await case.files.move_file("b", "a")
+    await case.files.move_file("c", "b")
+    assert await case.paths() == ["/a/", "/a/x", "/b"]
+    assert (await case.read("b")).content == "was a"

@@ -1,0 +1,296 @@
+"""The tree: it stays one, whatever is asked of it; listing, looking and deleting."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from everstore.conformance.case import refused
+from everstore.conformance.registry import check, table
+from everstore.errors import (
+    EditError,
+    ParentNotDirectoryError,
+    PathExistsError,
+    PathIsDirectoryError,
+    PathNotFoundError,
+    ReadOnlyFileError,
+    RevisionConflictError,
+)
+from everstore.models import InitialFile
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from everstore.conformance.case import Case
+    from everstore.session import BoundFiles
+
+    Action = Callable[[BoundFiles], Awaitable[Any]]
+
+
+@table(
+    "tree.below_file.{row}",
+    "3.4.1",
+    "3.4.5",
+    rows={
+        "write": (lambda files: files.write_file("d/file/x", "y"),),
+        "write_deep": (lambda files: files.write_file("d/file/x/y/z", "y"),),
+        "write_if_absent": (lambda files: files.write_file("d/file/x", "y", if_absent=True),),
+        "create_directory": (lambda files: files.create_directory("d/file/x"),),
+        "create_directory_deep": (lambda files: files.create_directory("d/file/x/y"),),
+        "seed": (lambda files: files.seed_initial_file(InitialFile("d/file/x", "y")),),
+        "append": (lambda files: files.append_file("d/file/x", "y"),),
+        "edit": (lambda files: files.edit_file("d/file/x", "y", "z"),),
+        "copy": (lambda files: files.copy_file("other", "d/file/x"),),
+        "move": (lambda files: files.move_file("other", "d/file/x"),),
+        "copy_tree": (lambda files: files.copy_file("e", "d/file/x"),),
+        "move_tree": (lambda files: files.move_file("e", "d/file/x/y"),),
+    },
+    likely="only the path itself is looked up, not what it leads through",
+)
+async def below_file(case: Case, action: Action) -> None:
+    """Nothing can be put below a file: {row}."""
+    await case.files.write_file("d/file", "a file")
+    await case.files.write_file("other", "another")
+    await case.files.write_file("e/f", "in a tree")
+    async with case.untouched():
+        with refused(ParentNotDirectoryError):
+            await action(case.files)
+
+
+@table(
+    "tree.on_directory.{row}",
+    "3.4.2",
+    "7.4.2",
+    rows={
+        "write": (lambda files: files.write_file("d", "y"),),
+        "write_on_empty": (lambda files: files.write_file("empty", "y"),),
+        "write_on_root": (lambda files: files.write_file("/", "y"),),
+        "write_if_absent": (lambda files: files.write_file("d", "y", if_absent=True),),
+        "seed": (lambda files: files.seed_initial_file(InitialFile("d", "y")),),
+        "append": (lambda files: files.append_file("d", "y"),),
+        "edit": (lambda files: files.edit_file("d", "y", "z"),),
+        "copy_file": (lambda files: files.copy_file("other", "d", overwrite=True),),
+        "move_file": (lambda files: files.move_file("other", "empty", overwrite=True),),
+    },
+    likely="a directory is replaced by a file, which leaves its children without a parent",
+)
+async def on_directory(case: Case, action: Action) -> None:
+    """A directory is no file to write on: {row}."""
+    await case.files.write_file("d/file", "a file")
+    await case.files.write_file("other", "another")
+    await case.files.create_directory("empty")
+    async with case.untouched():
+        with refused(PathIsDirectoryError):
+            await action(case.files)
+
+
+@table(
+    "tree.refused_leaves_no_parents.{row}",
+    "3.4.5",
+    rows={
+        "conflict": (RevisionConflictError, lambda files: files.write_file("new/a", "y", if_revision="1")),
+        "edit_missing": (PathNotFoundError, lambda files: files.edit_file("new/a", "y", "z")),
+        "copy_missing": (PathNotFoundError, lambda files: files.copy_file("missing", "new/a")),
+        "move_missing": (PathNotFoundError, lambda files: files.move_file("missing", "new/a")),
+        "move_read_only": (ReadOnlyFileError, lambda files: files.move_file("kept", "new/a")),
+    },
+    likely="parents are created before the call can be refused",
+)
+async def no_parents_left(case: Case, error: type[Exception], action: Action) -> None:
+    """A refused call leaves no parents behind: {row}."""
+    await case.files.seed_initial_file(InitialFile("kept", "x", is_readonly=True))
+    with refused(error):
+        await action(case.files)
+    assert await case.paths() == ["/kept"]
+
+
+@table(
+    "tree.order_of_refusals.{row}",
+    "3.11.1",
+    rows={
+        "file_in_path_before_condition": (
+            ParentNotDirectoryError,
+            lambda files: files.write_file("kept/x", "y", if_revision="1"),
+        ),
+        "directory_before_condition": (
+            PathIsDirectoryError,
+            lambda files: files.write_file("d", "y", if_revision="1"),
+        ),
+        "read_only_before_condition": (
+            ReadOnlyFileError,
+            lambda files: files.write_file("kept", "y", if_revision="1"),
+        ),
+        "read_only_before_absent": (
+            ReadOnlyFileError,
+            lambda files: files.write_file("kept", "y", if_absent=True),
+        ),
+        "read_only_before_no_match": (
+            ReadOnlyFileError,
+            lambda files: files.edit_file("kept", "missing", "z"),
+        ),
+        "directory_before_no_match": (
+            PathIsDirectoryError,
+            lambda files: files.edit_file("d", "missing", "z"),
+        ),
+        "missing_before_no_match": (PathNotFoundError, lambda files: files.edit_file("none", "missing", "z")),
+        "no_match": (EditError, lambda files: files.edit_file("d/a", "missing", "z")),
+    },
+    likely="refusals are checked in another order, so callers are told another reason",
+)
+async def order_of_refusals(case: Case, error: type[Exception], action: Action) -> None:
+    """Where several refusals hold, the first of the order is told: {row}."""
+    await case.files.seed_initial_file(InitialFile("kept", "x", is_readonly=True))
+    await case.files.write_file("d/a", "x")
+    async with case.untouched():
+        with refused(error):
+            await action(case.files)
+
+
+@table(
+    "tree.python_errors.{row}",
+    "3.4.4",
+    rows={
+        "not_a_directory": (NotADirectoryError, lambda files: files.write_file("d/a/b", "y")),
+        "is_a_directory": (IsADirectoryError, lambda files: files.write_file("d", "y")),
+        "file_exists": (FileExistsError, lambda files: files.create_directory("d/a")),
+        "file_not_found": (FileNotFoundError, lambda files: files.move_file("none", "z")),
+        "permission": (PermissionError, lambda files: files.write_file("kept", "y")),
+    },
+    likely="errors are built by hand in place of everstore's own classes",
+)
+async def python_errors(case: Case, error: type[Exception], action: Action) -> None:
+    """Errors of the tree are Python's own of that meaning too: {row}."""
+    await case.files.seed_initial_file(InitialFile("kept", "x", is_readonly=True))
+    await case.files.write_file("d/a", "x")
+    with refused(error):
+        await action(case.files)
+
+
+@check("tree.directory.on_file", "3.4.3", likely="the directory replaces the file, or stands beside it")
+async def directory_on_file(case: Case) -> None:
+    """Creating a directory on a file is PathExistsError, and the file stays."""
+    await case.files.write_file("d/a", "x")
+    async with case.untouched():
+        with refused(PathExistsError):
+            await case.files.create_directory("d/a")
+
+
+@check("tree.directory.create", "3.5.1", likely="only the last directory is entered")
+async def create_directory(case: Case) -> None:
+    """create_directory makes the directory and its parents, and answers with its entry."""
+    info = await case.files.create_directory("a/b/c")
+    assert (info.path, info.is_directory, info.session_id) == ("/a/b/c", True, case.id)
+    assert await case.paths() == ["/a/", "/a/b/", "/a/b/c/"]
+    assert info == (await case.read("a/b/c")).info()
+
+
+@check("tree.directory.idempotent", "3.5.2", likely="creating a directory again replaces it, or is refused")
+async def directory_idempotent(case: Case) -> None:
+    """Creating a directory that exists returns it as it is, children and all."""
+    first = await case.files.create_directory("a/b")
+    await case.files.write_file("a/b/c", "x")
+    async with case.untouched():
+        again = await case.files.create_directory("a/b")
+    assert (again.id, again.created_at) == (first.id, first.created_at)
+
+
+@check("tree.directory.root", "3.5.2", "3.7.2", likely="the root is created like any directory")
+async def directory_root(case: Case) -> None:
+    """Creating the root answers with the root, and creates nothing."""
+    info = await case.files.create_directory("/")
+    assert (info.path, info.is_directory) == ("/", True)
+    assert await case.files.list_directory("/") == []
+
+
+@check("tree.list.direct_children", "3.6.1", likely="a listing takes everything that starts with the path")
+async def list_direct_children(case: Case) -> None:
+    """A listing has the direct children, files and directories, and no others."""
+    for path in ("d/a", "d/sub/b", "d/sub/deep/c", "da", "d2/x", "e"):
+        await case.files.write_file(path, "x")
+    listed = await case.files.list_directory("d")
+    assert [(info.path, info.is_directory) for info in listed] == [("/d/a", False), ("/d/sub", True)]
+    root = await case.files.list_directory()
+    assert [info.path for info in root] == ["/d", "/d2", "/da", "/e"]
+
+
+@check("tree.list.sorted", "3.6.2", likely="names are sorted by locale, by case folding or by UTF-16")
+async def list_sorted(case: Case) -> None:
+    """A listing is sorted by path by code point."""
+    names = [
+        "b",
+        "a",
+        "B",
+        "Z",
+        "a b",
+        "a-b",
+        "a.b",
+        "a0",
+        "é",
+        "e\u0301",
+        "\uffff",
+        "\U0001f600",
+        "~",
+        "_",
+        "10",
+        "9",
+    ]
+    for name in names:
+        await case.files.write_file(f"d/{name}", "x")
+    assert [info.name for info in await case.files.list_directory("d")] == sorted(names)
+
+
+@check("tree.list.all_of_many", "3.6.1", likely="a listing answers with one page of the storage's")
+async def list_many(case: Case) -> None:
+    """A listing of 1,100 children has them all."""
+    names = [f"f{number:04}" for number in range(1100)]
+    for start in range(0, len(names), 100):
+        await asyncio.gather(*(case.files.write_file(f"d/{name}", "") for name in names[start : start + 100]))
+    assert [info.name for info in await case.files.list_directory("d")] == names
+
+
+@table(
+    "tree.list.{row}",
+    "3.6.3",
+    rows={
+        "missing": ("missing",),
+        "missing_prefix_of_another": ("direct",),
+        "file": ("a",),
+        "below_a_file": ("a/b",),
+        "empty_directory": ("empty",),
+    },
+    likely="what is no directory is listed by prefix, or raises",
+)
+async def list_nothing(case: Case, path: str) -> None:
+    """There is nothing to list, so the answer is an empty list: {row}."""
+    await case.files.write_file("a", "x")
+    await case.files.write_file("directory/x", "x")
+    await case.files.create_directory("empty")
+    assert await case.files.list_directory(path) == []
+
+
+@check(
+    "tree.list.shows_what_reading_shows", "3.6.4", "3.7.1", likely="a listing is kept apart from the entries"
+)
+async def list_matches_read(case: Case) -> None:
+    """A listing, stat_file and read_file agree on every entry, also after changes."""
+    await case.files.write_file("d/a", "one")
+    await case.files.create_directory("d/sub")
+    await case.files.seed_initial_file(InitialFile("d/kept", "x", is_readonly=True))
+    assert len(await case.files.list_directory("d")) == 3
+    await case.files.write_file("d/a", "longer than one")
+    for info in await case.files.list_directory("d"):
+        stat = await case.files.stat_file(info.path)
+        read = await case.read(info.path)
+        assert info == read.info()
+        assert stat == read.stat()
+
+
+@check("tree.stat.root", "3.7.2", likely="the root of an unused session is missing")
+async def stat_root(case: Case) -> None:
+    """The root always exists, also in a session that was never used, and after everything is deleted."""
+    for _ in range(2):
+        root = await case.files.stat_file("/")
+        assert root is not None
+        assert (root.path, root.is_directory) == ("/", True)
+        await case.files.write_file("d/a", "x")
+        await case.files.delete_file("d", recursive=True)
