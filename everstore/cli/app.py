@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from everstore.cli import files, searching, secret, sessions, values
+from everstore.cli import files, keys, searching, secret, sessions, values
 from everstore.cli.check import check
 from everstore.cli.diagnosis import backends, settings
 from everstore.cli.output import one_line, write
@@ -64,13 +64,14 @@ _GROUPS: dict[str, typer.Typer] = {
     "session": sessions.app,
     "kv": values.app,
     "secret": secret.app,
+    "keys": keys.app,
 }
 
 for _panel, _commands in _COMMANDS.items():
     for _command in _commands:
         app.command(rich_help_panel=_panel)(_command)
 for _name, _group in _GROUPS.items():
-    app.add_typer(_group, name=_name, rich_help_panel="Sessions, values, secrets")
+    app.add_typer(_group, name=_name, rich_help_panel="Sessions, values, secrets, keys")
 
 
 def run(args: list[str]) -> int:

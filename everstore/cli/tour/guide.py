@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from everstore.cli.tour.scene import Scene
 from everstore.compat import override
 from everstore.errors import EverstoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
 
 __all__ = ["Outcome", "Step", "WrongAnswerError", "difference", "lines_of", "summary"]
 
@@ -46,13 +48,13 @@ class Step(msgspec.Struct, frozen=True):
 
     title: str
     act: Callable[..., Coroutine[Any, Any, object]]
-    expect: Callable[[Any], object]
+    expect: Callable[[Scene], object]
     tolerate: tuple[type[EverstoreError], ...] = ()
 
-    async def run(self, scene: object) -> Outcome:
+    async def run(self, scene: Scene) -> Outcome:
         """Do it; ``WrongAnswerError`` when the answer is not the expected one."""
         expected = self.expect(scene)
-        arguments = {name: getattr(scene, name) for name in inspect.signature(self.act).parameters}
+        arguments = scene.arguments(self.act)
         refusal = ""
         started = perf_counter_ns()
         try:

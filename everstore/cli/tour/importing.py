@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["LocalTree", "import_file"]
 
 _AT_ONCE = 16
+_SHARE = 16  # of all bytes, what one file may take: a few giants leave room for the rest
 
 
 async def import_file(files: BoundFiles, path: str, content: str, encoding: Encoding) -> SessionFile:
@@ -36,7 +37,8 @@ class LocalTree:
     """The files of a directory that ``.gitignore`` does not exclude, at most so many and so large.
 
     ``skipped`` counts what was left out, by reason: links, what is no regular file or cannot be
-    read, what everstore refuses, and what would exceed ``max_bytes``.
+    read, what everstore refuses, and what would exceed a maximum; ``count`` and ``size_bytes`` are of
+    what was imported.
     """
 
     def __init__(self, directory: Path, max_files: int, max_bytes: int) -> None:
@@ -48,7 +50,7 @@ class LocalTree:
         self.size_bytes = 0
         self.max_files = max_files
         self._max_bytes = max_bytes
-        self._taken = 0
+        self.count = 0
 
     def _paths(self) -> Iterator[Path]:
         """Every entry below the directory, in the order of the disk, links not followed."""
@@ -74,13 +76,13 @@ class LocalTree:
             data = self._read(path)
             if data is None:
                 continue
-            if self._taken >= self.max_files:
+            if self.count >= self.max_files:
                 self.skipped["more than --max-files"] += 1
                 return
             if self.size_bytes + len(data) > self._max_bytes:
                 self.skipped["over --max-bytes"] += 1
                 continue
-            self._taken += 1
+            self.count += 1
             self.size_bytes += len(data)
             yield path.relative_to(self.directory).as_posix(), data
 
@@ -95,8 +97,8 @@ class LocalTree:
             if not stat.S_ISREG(found.st_mode):
                 self.skipped["special file"] += 1
                 return None
-            if self.size_bytes + found.st_size > self._max_bytes:
-                self.skipped["over --max-bytes"] += 1
+            if found.st_size > self._max_bytes // _SHARE:
+                self.skipped[f"larger than 1/{_SHARE} of --max-bytes"] += 1
                 return None
             return path.read_bytes()
         except OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import secrets
 from collections import Counter
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING
 from everstore.models import InitialFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from everstore.session import BoundSession
+    from everstore.store import Store
 
-__all__ = ["Scene"]
+__all__ = ["Scene", "numbered_lines"]
 
 _WORD = re.compile(r"[A-Za-z]{4,20}")
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}\Z")
@@ -30,8 +32,10 @@ class Scene:
     that is in it once; ``word`` and ``pattern`` are searched for, ``token`` is the secret.
     """
 
-    def __init__(self, work: BoundSession, known: dict[str, bytes]) -> None:
+    def __init__(self, store: Store, work: BoundSession, known: dict[str, bytes]) -> None:
         """The books as they are after the import."""
+        self.store = store
+        self.session_id = work.id
         self.files = work.files
         self.storage = work.storage
         self.known = known
@@ -47,6 +51,10 @@ class Scene:
         self.suffix = self._frequent_suffix()
         self.pattern = "^(agent|class|from|import|include|use) [A-Za-z0-9_]+"
         self.token = secrets.token_hex(16)
+
+    def arguments(self, act: Callable[..., object]) -> dict[str, object]:
+        """What a step's function wants, by the names of its parameters."""
+        return {name: getattr(self, name) for name in inspect.signature(act).parameters}
 
     @property
     def glob(self) -> str:
@@ -70,14 +78,12 @@ class Scene:
             except UnicodeDecodeError:
                 continue
 
-    def lines(self) -> Iterator[tuple[str, int, str]]:
-        r"""Path, number and text of every line there must be: ``\n`` ends it, with one ``\r`` before it."""
+    def matching(self, pattern: str) -> Iterator[tuple[str, int, str]]:
+        """Path, number and text of every line there must be in which the expression is found."""
+        search = re.compile(pattern, re.ASCII | re.MULTILINE).search
         for path, text in self.texts():
-            *lines, last = text.split("\n")
-            lines = [line.removesuffix("\r") for line in lines]
-            yield from (
-                (path, number, line) for number, line in enumerate([*lines, *([last] if last else [])], 1)
-            )
+            if search(text):  # most texts need not be taken apart
+                yield from ((path, number, line) for number, line in numbered_lines(text) if search(line))
 
     def _editable(self) -> tuple[str, str] | None:
         """A text file, a README before others, and a line that is in it only once."""
@@ -102,6 +108,13 @@ class Scene:
     def _frequent_suffix(self) -> str:
         suffixes = Counter(found[0] for path in self.known if (found := _SUFFIX.search(path)))
         return max(suffixes, key=lambda suffix: (suffixes[suffix], suffix), default=".md")
+
+
+def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
+    r"""The lines of a text with their numbers, from 1: ``\n`` ends a line, with one ``\r`` before it."""
+    *lines, last = text.split("\n")
+    lines = [line.removesuffix("\r") for line in lines]
+    return enumerate([*lines, last] if last else lines, start=1)
 
 
 def _free_directory(known: dict[str, bytes]) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from everstore.cli.tour.timing import CallTimes
 
-__all__ = ["print_answer", "print_calls", "print_skipped", "print_step", "progress_of_import"]
+__all__ = ["Screen", "progress_of_import"]
 
 
 @contextmanager
@@ -31,31 +31,44 @@ def progress_of_import(most: int) -> Iterator[Callable[[str], None]]:
         yield lambda name: progress.update(task, advance=1, name=escape(one_line(name)[-40:]))
 
 
-def print_step(number: int, title: str, lines: Sequence[str]) -> None:
-    """A step's title and the Python that does it."""
-    print_rich(Text(f"\n{number:2}  {title}", style="bold"))
-    for line in lines:
-        code = Syntax("", "python", background_color="default").highlight(one_line(line))
-        code.rstrip()
-        print_rich(Text("    ") + code)
+class Screen:
+    """Prints on stdout; nothing at all when ``quiet``."""
 
+    def __init__(self, *, quiet: bool) -> None:
+        """``quiet`` when a program reads stdout."""
+        self._quiet = quiet
+        self._steps = 0
 
-def print_answer(answer: str, duration_ns: int) -> None:
-    """What a step answered."""
-    print_rich(Text.assemble("    = ", one_line(answer), (f"  ({_duration(duration_ns)})", "dim")))
+    def step(self, title: str, code: Sequence[str]) -> None:
+        """A step's title and the Python that does it."""
+        self._steps += 1
+        if self._quiet:
+            return
+        print_rich(Text(f"\n{self._steps:2}  {title}", style="bold"))
+        for line in code:
+            highlighted = Syntax("", "python", background_color="default").highlight(one_line(line))
+            highlighted.rstrip()
+            print_rich(Text("    ") + highlighted)
 
+    def answer(self, answer: str, duration_ns: int) -> None:
+        """What a step answered, and after how long."""
+        if not self._quiet:
+            print_rich(Text.assemble("    = ", one_line(answer), (f"  ({_duration(duration_ns)})", "dim")))
 
-def print_skipped(skipped: Mapping[str, int]) -> None:
-    """What the import left out, by reason."""
-    for reason, count in sorted(skipped.items()):
-        write(f"    left out: {count:,} ({one_line(reason)})\n")
+    def skipped(self, skipped: Mapping[str, int]) -> None:
+        """What the import left out, by reason."""
+        if not self._quiet:
+            for reason, count in sorted(skipped.items()):
+                write(f"    left out: {count:,} ({one_line(reason)})\n")
 
-
-def print_calls(calls: Sequence[CallTimes]) -> None:
-    """The calls of the tour and how long they took."""
-    write("\n")
-    rows = [(row.verb, f"{row.count:,}", _duration(row.p50_ns), _duration(row.p99_ns)) for row in calls]
-    print_table(("call", "count", "p50", "p99"), rows, right=("count", "p50", "p99"))
+    def end(self, calls: Sequence[CallTimes], *words: str) -> None:
+        """The calls of the tour and how long they took, and the last words."""
+        if self._quiet:
+            return
+        rows = [(row.verb, f"{row.count:,}", _duration(row.p50_ns), _duration(row.p99_ns)) for row in calls]
+        write("\n")
+        print_table(("call", "count", "p50", "p99"), rows, right=("count", "p50", "p99"))
+        write("\n" + "".join(f"{line}\n" for line in words))
 
 
 def _duration(nanoseconds: int) -> str:

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from everstore.cli.tour.guide import Step
+from everstore.cli.tour.scene import numbered_lines
 from everstore.content import content_bytes
 from everstore.errors import (
     InvalidPathError,
@@ -22,11 +23,14 @@ from everstore.errors import (
 )
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from everstore.cli.tour.scene import Scene
     from everstore.models import InitialFile, SessionFile
     from everstore.session import BoundFiles, BoundStorage
+    from everstore.store import Store
 
-__all__ = ["STEPS"]
+__all__ = ["REMOVAL", "STEPS"]
 
 _MOST_MATCHES = 1000
 _AGENTS = 20
@@ -88,7 +92,7 @@ async def _read_lines(files: BoundFiles, path: str) -> object:
 
 
 def _three_lines(scene: Scene) -> object:
-    return [(number, line) for path, number, line in scene.lines() if path == scene.path and 2 <= number <= 4]
+    return list(numbered_lines(scene.text(scene.path)))[1:4]
 
 
 async def _edit(files: BoundFiles, path: str, line: str) -> object:
@@ -134,7 +138,7 @@ async def _grep(files: BoundFiles, word: str) -> object:
 
 
 def _lines_with_word(scene: Scene) -> object:
-    return list(islice((found for found in scene.lines() if scene.word in found[2]), _MOST_MATCHES))
+    return list(islice(scene.matching(re.escape(scene.word)), _MOST_MATCHES))
 
 
 async def _grep_regex(files: BoundFiles, pattern: str) -> object:
@@ -143,8 +147,7 @@ async def _grep_regex(files: BoundFiles, pattern: str) -> object:
 
 
 def _lines_like_pattern(scene: Scene) -> object:
-    pattern = re.compile(scene.pattern)
-    return list(islice((found for found in scene.lines() if pattern.search(found[2])), _MOST_MATCHES))
+    return list(islice(scene.matching(scene.pattern), _MOST_MATCHES))
 
 
 async def _glob(files: BoundFiles, glob: str) -> object:
@@ -156,8 +159,8 @@ def _paths_with_suffix(scene: Scene) -> object:
 
 
 async def _values(storage: BoundStorage) -> object:
-    await storage.set_value("model", "claude")
-    return await storage.get_value("model"), await storage.get_value("absent")
+    await storage.set_value("branch", "main")
+    return await storage.get_value("branch"), await storage.get_value("absent")
 
 
 async def _count_in_parallel(storage: BoundStorage) -> object:
@@ -205,6 +208,12 @@ def _deleted(scene: Scene) -> object:
     return False, True
 
 
+async def _remove(store: Store, session_id: UUID) -> object:
+    await store.delete_session(session_id)
+    work = store.session(session_id)
+    return await store.sessions.get_session(session_id), await work.files.glob_files("**")
+
+
 STEPS = (
     Step("Write a plan", _write, _written),
     Step("Look around", _look_around, _top_names),
@@ -218,7 +227,7 @@ STEPS = (
     Step("Search for a word", _grep, _lines_with_word),
     Step("Search with a regular expression", _grep_regex, _lines_like_pattern),
     Step("Find files by name", _glob, _paths_with_suffix),
-    Step("Keep a value", _values, lambda _: ("claude", None)),
+    Step("Keep a value", _values, lambda _: ("main", None)),
     Step("Fifty increments at once, and all count", _count_in_parallel, lambda _: list(range(1, 51))),
     Step("Keep a secret", _secret, lambda _: (["api-token"], True, []), tolerate=(SecretsKeyMissingError,)),
     Step("A read-only seed stays as it is", _seed, _read_only),
@@ -228,3 +237,6 @@ STEPS = (
     Step("Everything is as it must be", _read_everything, _digests),
 )
 """The tour, in order."""
+
+REMOVAL = Step("Remove the session, and nothing is left", _remove, lambda _: (None, []))
+"""The last step, unless the session is to be kept."""
