@@ -10,6 +10,7 @@ One explicit method a verb. None is a coroutine itself: each checks, and returns
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
@@ -84,21 +85,34 @@ def _check_count(name: str, value: int | None, least: int) -> None:
         raise InvalidArgumentError(f"{name} is a whole number of at least {least}, not {value!r:.50}")
 
 
+class _Room:
+    """The bytes that one place may hold: the lower of the configured limit and the backend's own."""
+
+    def __init__(self, what: str, limit: int | None, capability: int | None) -> None:
+        self._what = what
+        self._limit = sys.maxsize if limit is None else limit
+        self._capability = sys.maxsize if capability is None else capability
+        self.bytes = min(self._limit, self._capability)
+
+    def refusal(self, size: int) -> QuotaExceededError:
+        """What is told to who wants more."""
+        if size > self._limit:
+            return QuotaExceededError.over(f"{self._what}_bytes", size, self._limit)
+        return QuotaExceededError.beyond(f"max_{self._what}_bytes", size, self._capability)
+
+
 class FileSystemGuard(SessionFileSystem):
     """What stands before a file system."""
 
     def __init__(self, backend: SessionFileSystem, limits: Limits) -> None:
         """Guard a backend, or whatever is wrapped around it."""
         self._next = backend
-        self._file_bytes = limits.file_bytes
-        self._most = backend.capabilities.max_file_bytes
+        self._room = _Room("file", limits.file_bytes, backend.capabilities.max_file_bytes)
 
     def _check_content(self, content: str, encoding: Encoding) -> None:
         size = content_size(content, encoding)
-        if self._file_bytes is not None and size > self._file_bytes:
-            raise QuotaExceededError.over("file_bytes", size, self._file_bytes)
-        if self._most is not None and size > self._most:
-            raise QuotaExceededError.beyond("max_file_bytes", size, self._most)
+        if size > self._room.bytes:
+            raise self._room.refusal(size)
 
     @override
     def read_file(self, session_id: UUID, path: str) -> Answer[SessionFile | None]:
@@ -277,26 +291,23 @@ class StorageGuard(SessionStorageStore):
     def __init__(self, backend: SessionStorageStore, limits: Limits) -> None:
         """Guard a backend, or whatever is wrapped around it."""
         self._next = backend
-        self._key_bytes = limits.key_bytes
-        self._value_bytes = limits.value_bytes
+        self._key_bytes = min(limits.key_bytes, MAX_KEY_BYTES)
         self.capabilities = backend.capabilities
-        self._most = backend.capabilities.max_value_bytes
+        self._room = _Room("value", limits.value_bytes, backend.capabilities.max_value_bytes)
 
     def _check_key(self, key: str, what: str = "key") -> None:
         if not isinstance(key, str) or not key or "\0" in key:
             raise InvalidKeyError(f"a {what} is text that is not empty and holds no NUL")
         size = len(key) if key.isascii() else _key_size(key, what)
-        if size > MAX_KEY_BYTES:
-            raise InvalidKeyError(f"a {what} has at most {MAX_KEY_BYTES} bytes in UTF-8, not {size}")
         if size > self._key_bytes:
+            if size > MAX_KEY_BYTES:
+                raise InvalidKeyError(f"a {what} has at most {MAX_KEY_BYTES} bytes in UTF-8, not {size}")
             raise QuotaExceededError.over("key_bytes", size, self._key_bytes)
 
     def _check_value(self, value: str, what: str) -> None:
         size = text_size(value, what)
-        if self._value_bytes is not None and size > self._value_bytes:
-            raise QuotaExceededError.over("value_bytes", size, self._value_bytes)
-        if self._most is not None and size > self._most:
-            raise QuotaExceededError.beyond("max_value_bytes", size, self._most)
+        if size > self._room.bytes:
+            raise self._room.refusal(size)
 
     def _check_ttl(self, ttl: float | None) -> None:
         if ttl is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from time import time_ns
 
 __all__ = ["Clock"]
 
@@ -16,7 +16,7 @@ class Clock:
 
     def stamp(self) -> int:
         """Nanoseconds since 1970, greater than any stamp before."""
-        now = time.time_ns()
+        now = time_ns()
         if now <= self._last:
             now = self._last + 1
         self._last = now

@@ -47,17 +47,22 @@ class _Space:
 
     def get(self, session_id: UUID, key: str) -> _Entry | None:
         entries = self._sessions.get(session_id.int)
-        entry = entries.get(key) if entries else None
-        return entry if entry and not entry.is_over else None
+        entry = None if entries is None else entries.get(key)
+        if entry is None or (entry.expires_ns is not None and entry.is_over):
+            return None
+        return entry
 
-    def put(self, session_id: UUID, key: str, entry: _Entry) -> None:
+    def put(self, session_id: UUID, key: str, text: str, now: int, expires_ns: int | None = None) -> None:
+        """Put a text in place; the time of creation of one that is there survives."""
         number = session_id.int
         entries = self._sessions.get(number)
         if entries is None:
             entries = self._sessions[number] = {}
-        entries[key] = entry
-        if entry.expires_ns is not None:
-            heapq.heappush(self._expiring.setdefault(number, []), (entry.expires_ns, key))
+        old = entries.get(key)
+        created_ns = now if old is None or (old.expires_ns is not None and old.is_over) else old.created_ns
+        entries[key] = _Entry(text, now, created_ns, now, expires_ns)
+        if expires_ns is not None and (old is None or old.expires_ns != expires_ns):
+            heapq.heappush(self._expiring.setdefault(number, []), (expires_ns, key))
         if self._expiring:
             self._sweep(number, entries)
 
@@ -86,6 +91,16 @@ class _Space:
         return had
 
 
+def _expiry(now: int, ttl: float) -> int:
+    return now + int(ttl * 1e9)
+
+
+def _check_condition(old: _Entry | None, if_revision: str | None, key: str) -> None:
+    current = None if old is None else format(old.version, "x")
+    if current != if_revision:
+        raise RevisionConflictError.found(key, if_revision, current)
+
+
 class InMemorySessionStorageStore(SessionStorageStore):
     """Values and secrets in memory. Secrets stay in clear there: nothing outlives the process."""
 
@@ -95,13 +110,6 @@ class InMemorySessionStorageStore(SessionStorageStore):
         self._secrets = _Space()
         self._lock = threading.Lock()
         self._stamp = Clock().stamp
-
-    def _put(
-        self, space: _Space, session_id: UUID, key: str, old: _Entry | None, text: str, ttl: float | None
-    ) -> None:
-        now = self._stamp()
-        expires_ns = None if ttl is None else now + int(ttl * 1e9)
-        space.put(session_id, key, _Entry(text, now, old.created_ns if old else now, now, expires_ns))
 
     @override
     async def set_value(
@@ -114,13 +122,14 @@ class InMemorySessionStorageStore(SessionStorageStore):
         if_revision: str | None = None,
         if_absent: bool = False,
     ) -> None:
-        with self._lock:
-            old = self._values.get(session_id, key)
+        self._lock.acquire()  # half the cost of a with statement
+        try:
             if if_absent or if_revision is not None:
-                current = None if old is None else format(old.version, "x")
-                if current != if_revision:
-                    raise RevisionConflictError.found(key, if_revision, current)
-            self._put(self._values, session_id, key, old, value, ttl)
+                _check_condition(self._values.get(session_id, key), if_revision, key)
+            now = self._stamp()
+            self._values.put(session_id, key, value, now, None if ttl is None else _expiry(now, ttl))
+        finally:
+            self._lock.release()
 
     @override
     async def get_value(self, session_id: UUID, key: str) -> str | None:
@@ -152,15 +161,14 @@ class InMemorySessionStorageStore(SessionStorageStore):
         with self._lock:
             old = self._values.get(session_id, key)
             total = add_to_counter(old.text if old else None, amount)
-            now = self._stamp()
-            created_ns, expires_ns = (old.created_ns, old.expires_ns) if old else (now, None)
-            self._values.put(session_id, key, _Entry(str(total), now, created_ns, now, expires_ns))
+            self._values.put(session_id, key, str(total), self._stamp(), old.expires_ns if old else None)
             return total
 
     @override
     async def set_secret(self, session_id: UUID, name: str, value: str, *, ttl: float | None = None) -> None:
         with self._lock:
-            self._put(self._secrets, session_id, name, self._secrets.get(session_id, name), value, ttl)
+            now = self._stamp()
+            self._secrets.put(session_id, name, value, now, None if ttl is None else _expiry(now, ttl))
 
     @override
     async def get_secret(self, session_id: UUID, name: str) -> str | None:
