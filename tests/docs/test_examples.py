@@ -1,0 +1,95 @@
+"""Every example in the documentation is executed, as its reader would.
+
+``python`` and ``sh`` blocks run in the document's own folder, each as a program of its own; ``toml`` and
+``python`` blocks whose first line is a comment with a file's name are written there under that name; a
+``text`` block is what the block before it prints. ``console`` blocks are shown only.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from sybil import Example, Sybil
+from sybil.parsers.markdown import CodeBlockParser
+
+import everstore
+from everstore.settings import PREFIX, EverstoreSettings, setting_names
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [
+    *ROOT.glob("*.md"),
+    *ROOT.glob("docs/**/*.md"),
+    *ROOT.glob("plugins/*/*.md"),
+    *ROOT.glob("tests/sample_plugin/*.md"),
+]
+FILE_NAME = re.compile(r"# (\S+\.(?:py|toml))\n")
+README = (ROOT / "README.md").read_text()
+
+
+def written(example: Example) -> bool:
+    """Whether the block is a file's content, which then is in its place."""
+    name = FILE_NAME.match(example.parsed)
+    if name:
+        path = Path(name[1])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(example.parsed)
+    return name is not None
+
+
+def run(example: Example, *command: str) -> None:
+    done = subprocess.run(
+        [*command, example.parsed], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    example.namespace["printed"] = done.stdout
+
+
+def python(example: Example) -> None:
+    if not written(example):
+        run(example, "python", "-W", "error", "-c")
+
+
+def sh(example: Example) -> None:
+    run(example, "bash", "-euo", "pipefail", "-c")
+
+
+def toml(example: Example) -> None:
+    tomllib.loads(example.parsed)
+    written(example)
+
+
+def text(example: Example) -> None:
+    assert example.namespace["printed"] == example.parsed
+
+
+SYBIL = Sybil([CodeBlockParser(each.__name__, each) for each in (python, sh, toml, text)])
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_examples_of_a_document_do_what_it_says(path, folder):
+    for example in SYBIL.parse(path).examples():
+        example.evaluate()
+
+
+def test_the_tour_in_the_packages_docstring_runs(folder):
+    docstring = inspect.getdoc(everstore)
+    example = re.search(r"::\n\n((?:    .*\n|\n)+)", docstring)[1]
+    body = "".join(f"    {line}\n" for line in dedent(example).splitlines() if "import everstore" not in line)
+    program = f"import asyncio, everstore\nasync def main():\n{body}\nasyncio.run(main())\n"
+    subprocess.run(["python", "-W", "error", "-c", program], check=True, timeout=60)
+
+
+def test_readme_names_every_setting_and_its_default():
+    rows = dict(re.findall(r"^\| `(EVERSTORE_\w+)` \| (.*?) ?\|", README, re.MULTILINE))
+    assert list(rows) == list(setting_names(EverstoreSettings, PREFIX))
+
+
+def test_readmes_test_command_is_what_continuous_integration_runs():
+    _, command = re.findall(r"^```console\n(python3 -m venv .*)\n```$", README, re.MULTILINE)
+    assert f"\n{command} " in (ROOT / ".ci" / "run").read_text()
