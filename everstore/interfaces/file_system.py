@@ -137,13 +137,21 @@ class SessionFileSystem(ABC):
 
         ``None``, and nothing written, when it is missing, a directory or different.
         """
-        found = await self.read_file(session_id, path)
-        if found is None or (found.content, found.encoding) != (expected_content, expected_encoding):
-            return None
-        try:
-            return await self.write_file(session_id, path, content, encoding, if_revision=found.revision)
-        except (RevisionConflictError, PathIsDirectoryError):
-            return None
+        while True:
+            found = await self.read_file(session_id, path)
+            if found is None or (found.content, found.encoding) != (expected_content, expected_encoding):
+                return None
+            if found.is_readonly:
+                raise ReadOnlyFileError.at(path, "file is read-only")
+            try:
+                return await self.write_file(session_id, path, content, encoding, if_revision=found.revision)
+            except (
+                ParentNotDirectoryError,
+                PathIsDirectoryError,
+                ReadOnlyFileError,
+                RevisionConflictError,
+            ):
+                continue  # it changed meanwhile, perhaps to what is expected
 
     async def edit_file(
         self, session_id: UUID, path: str, old: str, new: str, *, replace_all: bool = False

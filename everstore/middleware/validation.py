@@ -9,7 +9,6 @@ One explicit method a verb. None is a coroutine itself: each checks, and returns
 
 from __future__ import annotations
 
-import math
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["FileSystemGuard", "SessionStoreGuard", "StorageGuard"]
 
 MAX_KEY_BYTES = 1024
+MAX_TTL = 100 * 366 * 86_400  # seconds: the nanosecond it ends at fits into 64 bits
 
 
 def check_session_id(session_id: UUID) -> None:
@@ -80,8 +80,8 @@ def _check_flag(name: str, value: object) -> None:
         raise InvalidArgumentError(f"{name} is True or False, not {value!r:.50}")
 
 
-def _check_count(name: str, value: int | None, least: int) -> None:
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
+def _check_count(name: str, value: int, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise InvalidArgumentError(f"{name} is a whole number of at least {least}, not {value!r:.50}")
 
 
@@ -243,7 +243,8 @@ class FileSystemGuard(SessionFileSystem):
     ) -> Answer[FileLines | None]:
         check_session_id(session_id)
         _check_count("start", start, 1)
-        _check_count("limit", limit, 0)
+        if limit is not None:
+            _check_count("limit", limit, 0)
         return self._next.read_lines(session_id, normalize_path(path), start, limit)
 
     @override
@@ -262,7 +263,8 @@ class FileSystemGuard(SessionFileSystem):
         check_session_id(session_id)
         _check_count("before", before, 0)
         _check_count("after", after, 0)
-        _check_count("limit", limit, 0)
+        if limit is not None:
+            _check_count("limit", limit, 0)
         return self._next.grep_files(
             session_id,
             pattern,
@@ -312,8 +314,10 @@ class StorageGuard(SessionStorageStore):
     def _check_ttl(self, ttl: float | None) -> None:
         if ttl is None:
             return
-        if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not 0 < ttl < math.inf:
-            raise InvalidArgumentError(f"ttl is a number of seconds above 0, not {ttl!r:.50}")
+        if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not 0 < ttl <= MAX_TTL:
+            raise InvalidArgumentError(
+                f"ttl is a number of seconds above 0, at most {MAX_TTL} (100 years), not {ttl!r:.50}"
+            )
         if not self.capabilities.time_to_live:
             raise UnsupportedError("this backend does not offer time to live; leave ttl out")
 
