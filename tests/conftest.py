@@ -171,6 +171,15 @@ CALLS = [
 ]
 
 
+ABOUT_ALL_SESSIONS = {"list_sessions", "scan_secrets"}
+
+
+@pytest.fixture(params=[case for case in CALLS if case.id not in ABOUT_ALL_SESSIONS])
+def session_call(request: pytest.FixtureRequest) -> Call:
+    """Each verb that is about one session in turn."""
+    return request.param
+
+
 @pytest.fixture(params=CALLS)
 def call(request: pytest.FixtureRequest) -> Call:
     """Each verb of the three interfaces in turn."""

@@ -49,7 +49,9 @@ def matches_by_the_book(text, is_hit, before=0, after=0, limit=None):
 
 
 def file_of(text: str, path: str = "/f") -> SessionFile:
-    return SessionFile(1, 1, 1, new_session_id(), path, 1, len(text.encode()), is_readonly=False, content=text)
+    return SessionFile(
+        1, 1, 1, new_session_id(), path, 1, len(text.encode()), is_readonly=False, content=text
+    )
 
 
 def search(text: str, pattern: str, **options) -> list[GrepMatch]:
