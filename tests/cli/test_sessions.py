@@ -1,0 +1,135 @@
+"""session, and how the others are told which one."""
+
+from __future__ import annotations
+
+import pytest
+
+from everstore import parse_session_id
+
+
+@pytest.fixture(autouse=True)
+def _kept(kept):
+    pass
+
+
+def test_session_new_prints_the_id_alone(cli):
+    answer = cli("session", "new", "a title")
+    assert (answer.status, answer.err) == (0, "")
+    assert str(parse_session_id(answer.out.removesuffix("\n"))) + "\n" == answer.out
+
+
+def test_session_ls_is_newest_first(cli):
+    ids = [cli("session", "new", f"number {n}", "--json").json["id"] for n in range(3)]
+    listed = cli("session", "ls", "--json").json
+    assert [session["id"] for session in listed] == ids[::-1]
+    assert [session["title"] for session in listed] == ["number 2", "number 1", "number 0"]
+    lines = cli("session", "ls", "--limit", "2").out.splitlines()
+    assert [line.split()[0] for line in lines] == ["ID", ids[2], ids[1]]
+
+
+def test_session_ls_goes_through_all_pages(cli):
+    for _ in range(105):
+        cli("session", "new")
+    assert len(cli("session", "ls", "--json").json) == 100
+    assert len(cli("session", "ls", "--limit", "1000", "--json").json) == 105
+
+
+def test_session_show_tells_the_record_and_what_is_kept(cli, a_key):
+    session = cli("session", "new", "a title").out.strip()
+    cli("put", "-", "a/b.txt", "-s", session, stdin=b"12345")
+    cli("put", "-", "c.txt", "-s", session, stdin=b"678")
+    cli("kv", "set", "key", "1", "-s", session)
+    cli("secret", "set", "token", "-s", session, stdin=b"1")
+    document = cli("session", "show", session, "--json").json
+    assert (document["title"], document["files"], document["bytes"]) == ("a title", 2, 8)
+    assert (document["values"], document["secrets"]) == (1, 1)
+    assert "2 (8 B)" in cli("session", "show", session).out
+
+
+def test_session_rename(cli):
+    session = cli("session", "new").out.strip()
+    assert cli("session", "rename", session, "better") == (0, b"", "")
+    assert cli("session", "show", session, "--json").json["title"] == "better"
+    assert cli("session", "rename", session, "best", "--json").json["title"] == "best"
+
+
+def test_session_rm_removes_all_of_it(cli):
+    session = cli("session", "new").out.strip()
+    cli("put", "-", "x", "-s", session, stdin=b"1")
+    cli("kv", "set", "key", "1", "-s", session)
+    assert cli("session", "rm", session) == (0, b"", "")
+    assert cli("tree", "-s", session, "--json").json == []
+    assert cli("kv", "ls", "-s", session, "--json").json == []
+    assert cli("session", "rm", session).status == 1
+
+
+def test_session_rm_of_a_session_without_a_record(cli):
+    session = "01890000-0000-7000-8000-000000000001"
+    cli("put", "-", "x", "-s", session, stdin=b"1")
+    assert cli("session", "rm", session, "--json").json == {"id": session, "removed": True}
+
+
+@pytest.mark.parametrize("command", [["show"], ["rename"], ["rm"]])
+def test_an_unknown_session_is_absent(cli, command):
+    arguments = ["title"] if command == ["rename"] else []
+    answer = cli("session", *command, "01890000-0000-7000-8000-000000000001", *arguments)
+    assert answer.status == 1
+    assert answer.err.startswith("everstore: error: session_not_found: ")
+
+
+@pytest.mark.parametrize(
+    "spelling", ["018900000000-7000-8000-000000000001", "abc", "", "session_0189"], ids=str
+)
+def test_a_wrong_id_is_told_in_one_line(cli, spelling):
+    for command in (["ls", "-s", spelling], ["session", "show", spelling], ["session", "rm", spelling]):
+        answer = cli(*command)
+        assert answer.status == 2
+        assert answer.err.startswith("everstore: error: invalid_session_id: ")
+        assert answer.err.count("\n") == 1
+
+
+def test_both_spellings_name_the_same_session(cli, monkeypatch):
+    cli("put", "-", "x", "-s", "01890000-0000-7000-8000-000000000001", stdin=b"1")
+    assert cli("cat", "x", "--session", "session_01890000000070008000000000000001").bytes == b"1"
+    monkeypatch.setenv("EVERSTORE_SESSION", "session_01890000000070008000000000000001")
+    assert cli("cat", "x").bytes == b"1"
+
+
+def test_the_option_wins_over_the_environment(cli, monkeypatch):
+    first, second = (cli("session", "new").out.strip() for _ in range(2))
+    cli("put", "-", "x", "-s", second, stdin=b"second")
+    monkeypatch.setenv("EVERSTORE_SESSION", first)
+    assert cli("cat", "x", "-s", second).bytes == b"second"
+    assert cli("cat", "x").status == 1
+
+
+def test_the_session_may_stand_in_a_settings_file(cli, in_empty_folder):
+    session = cli("session", "new").out.strip()
+    (in_empty_folder / "everstore.toml").write_text(f'session = "{session}"\n')
+    assert cli("put", "-", "x", "--json", stdin=b"").json["session_id"] == session
+
+
+def test_no_session_is_told_what_to_do(cli):
+    answer = cli("ls")
+    assert answer.status == 2
+    assert answer.err == (
+        "everstore: error: invalid_argument: which session? give --session ID or set EVERSTORE_SESSION; "
+        "'everstore session new' makes one\n"
+    )
+
+
+def test_a_wrong_session_in_the_environment_is_an_error_of_settings(cli, monkeypatch):
+    monkeypatch.setenv("EVERSTORE_SESSION", "postgres")
+    answer = cli("settings")
+    assert answer.status == 2
+    assert answer.err.startswith("everstore: error: settings: EVERSTORE_SESSION: ")
+
+
+def test_memory_says_that_it_is_empty_at_every_start(cli, monkeypatch):
+    monkeypatch.setenv("EVERSTORE_BACKEND", "memory")
+    answer = cli("session", "new")
+    assert answer.status == 0
+    assert answer.err == (
+        "everstore: note: backend memory is empty at the start of every command; "
+        "EVERSTORE_BACKEND names another\n"
+    )
