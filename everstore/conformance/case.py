@@ -7,6 +7,7 @@ import random
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from everstore.conformance.storage_scan import files_holding
 from everstore.conformance.trace import Trace
 from everstore.errors import EverstoreError
 from everstore.models import new_session_id
@@ -127,6 +128,10 @@ class Case:
     def storage(self) -> BoundStorage:
         """The values and secrets of the check's own session."""
         return self.store.session(self.id).storage
+
+    def places_with(self, text: str) -> list[str]:
+        """The names of the storage's own files that hold the text in any plausible form."""
+        return files_holding(text, self.subject.places())
 
     def new_id(self, session_id: UUID | None = None) -> UUID:
         """A fresh session id, or the one given; what is written under it goes when the check ends."""

@@ -25,6 +25,7 @@ MINIMUM: dict[Level, int] = {"core": 1, "standard": 1, "durable": 1}
 """How many checks of each level must have run and passed: fewer prove nothing."""
 
 _SECONDS = 120  # for one check: what takes longer hangs
+_SHOWN = 6  # calls shown of a failure
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -73,16 +74,16 @@ def execute(subject: Subject, check: Check, seed: int) -> Case:
     try:
         asyncio.run(attempt())
     except TimeoutError as error:
-        error.__dict__["trace"] = case.trace.calls
+        error.__dict__["did"] = case.trace.latest(_SHOWN)
         raise AssertionError(f"the check did not finish within {_SECONDS} seconds") from error
     except Exception as error:
-        error.__dict__["trace"] = case.trace.calls
+        error.__dict__["did"] = case.trace.latest(_SHOWN)
         raise
     return case
 
 
 def _failure(error: Exception) -> Failure:
-    trace = tuple(error.__dict__.get("trace", ())[-6:])
+    trace = error.__dict__.get("did", ())
     if isinstance(error, AssertionError):
         expected, got, where = explain(error)
         return Failure("assertion", trace, expected, got, where)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import importlib
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from everstore.middleware.encryption import generate_key
 from everstore.store import open_store
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ def _completed(settings: dict[str, Any]) -> dict[str, Any]:
     # A durable backend takes no secret without a key. One of our own, new each time, touches no
     # configured one: whatever a run writes goes with its sessions. Refusals are what many checks
     # are about, so nothing is logged.
-    key = base64.b64encode(os.urandom(32)).decode()
-    return {"secrets_keys": f"conformance:{key}", "log_level": "off", **settings}
+    return {"secrets_keys": generate_key("conformance"), "log_level": "off", **settings}
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -34,11 +34,13 @@ class Subject(msgspec.Struct, frozen=True):
     ``settings`` are keywords of ``open_store`` that JSON can carry; what they leave open comes from the
     environment, which child processes share. ``opener`` names the function that opens it with
     them. Two stores opened from one subject see the same storage, if the backend has anything that
-    outlives a store.
+    outlives a store. Files and directories that hold the storage are looked through for secrets: those
+    that the settings name, and ``files``.
     """
 
     settings: dict[str, Any]
     opener: str = "everstore:open_store"
+    files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "settings", _completed(self.settings))
@@ -61,6 +63,11 @@ class Subject(msgspec.Struct, frozen=True):
         )
         return opener
 
+    def places(self) -> list[Path]:
+        """The files and directories of this machine that are known to hold the storage."""
+        named = [value for value in self.settings.values() if isinstance(value, str)]
+        return [path for path in map(Path, (*named, *self.files)) if _exists(path)]
+
     def to_json(self) -> str:
         """What another process makes the same subject of. It holds whatever the settings hold."""
         return msgspec.json.encode(self).decode()
@@ -69,3 +76,10 @@ class Subject(msgspec.Struct, frozen=True):
     def from_json(cls, text: str) -> Subject:
         """The subject of ``to_json``."""
         return msgspec.json.decode(text, type=cls)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a setting that is no path
+        return False

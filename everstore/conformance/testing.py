@@ -91,7 +91,7 @@ def _annotate(error: Exception, check: Check, backend: str, seed: int) -> None:
     error.add_note(
         f"{check.id}: {check.promise} (contract {', '.join('§' + each for each in check.sentences)})"
     )
-    for call in error.__dict__.get("trace", ())[-6:]:
+    for call in error.__dict__.get("did", ()):
         error.add_note(f"  did: {call}")
     error.add_note(f"  likely: {check.likely}")
     error.add_note(f"  replay: everstore conformance {backend} --seed {seed} -k {check.id}")

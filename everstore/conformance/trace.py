@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,26 +17,32 @@ __all__ = ["Trace", "shown"]
 
 T = TypeVar("T")
 _LONGEST = 80
-_KEPT = 200
+_KEPT = 50
 
 
 def shown(value: object, longest: int = _LONGEST) -> str:
     """A value as one short line."""
+    if isinstance(value, str) and len(value) > longest:
+        return f"{value[: longest // 2]!r}... ({len(value)} characters)"
+    if isinstance(value, list) and len(value) > 3:
+        return f"[{shown(value[0], longest)}, ... {len(value)} items]"
     text = repr(value)
-    return (
-        text
-        if len(text) <= longest
-        else f"{text[: longest // 2]}...{text[-longest // 4 :]} ({len(text)} characters)"
-    )
+    if len(text) <= longest:
+        return text
+    return f"{text[: longest // 2]}...{text[-longest // 4 :]}"
 
 
 class Trace:
-    """The calls of one case, the latest ``_KEPT`` of them."""
+    """The latest calls of one case. Answers are immutable, so they are put into words only when asked for."""
 
     def __init__(self) -> None:
         """Empty, and recording."""
-        self.calls: list[str] = []
+        self._calls: deque[tuple[str, tuple[object, ...], dict[str, object], object]] = deque(maxlen=_KEPT)
         self._paused = 0
+
+    def latest(self, count: int) -> tuple[str, ...]:
+        """The last ``count`` calls, the last one last, each in one line."""
+        return tuple(_in_words(*call) for call in list(self._calls)[-count:])
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -57,31 +64,34 @@ class Trace:
         )
 
     def _recorded(self, interface: type[T], part: T) -> T:
-        calls = {
-            verb.name: self._record(verb, getattr(part, verb.name)) for verb in verbs_of(interface, "", "")
-        }
-        return assemble(interface, part, calls)
+        verbs = verbs_of(interface, "", "")
+        return assemble(
+            interface, part, {verb.name: self._record(verb, getattr(part, verb.name)) for verb in verbs}
+        )
 
     def _record(self, verb: Verb, call: Call) -> Call:
         async def recorded(*args: Any, **kwargs: Any) -> Any:
             try:
                 answer = await call(*args, **kwargs)
             except BaseException as error:
-                self._add(verb, args, kwargs, f"raised {type(error).__name__}")
+                self._add(verb, args, kwargs, error)
                 raise
-            self._add(verb, args, kwargs, shown(answer))
+            self._add(verb, args, kwargs, answer)
             return answer
 
         return recorded
 
-    def _add(self, verb: Verb, args: tuple[object, ...], kwargs: dict[str, object], outcome: str) -> None:
-        if self._paused:
-            return
-        # The session id comes first everywhere; its end tells sessions of one check apart.
-        parts = [
-            f"…{str(value)[-4:]}" if i == 0 and hasattr(value, "hex") else shown(value)
-            for i, value in enumerate(args)
-        ]
-        parts += [f"{name}={shown(value)}" for name, value in kwargs.items() if value not in (None, False)]
-        self.calls.append(f"{verb.name}({', '.join(parts)}) -> {outcome}")
-        del self.calls[:-_KEPT]
+    def _add(self, verb: Verb, args: tuple[object, ...], kwargs: dict[str, object], outcome: object) -> None:
+        if not self._paused:
+            self._calls.append((verb.name, args, kwargs, outcome))
+
+
+def _in_words(verb: str, args: tuple[object, ...], kwargs: dict[str, object], outcome: object) -> str:
+    # The session id comes first everywhere; its end tells the sessions of a check apart.
+    session = [f"…{str(args[0])[-4:]}"] if args and hasattr(args[0], "hex") else []
+    parts = session + [shown(value) for value in args[len(session) :] if value is not None]
+    parts += [
+        f"{name}={shown(value)}" for name, value in kwargs.items() if value is not None and value is not False
+    ]
+    answer = f"raised {type(outcome).__name__}" if isinstance(outcome, BaseException) else shown(outcome)
+    return f"{verb}({', '.join(parts)}) -> {answer}"

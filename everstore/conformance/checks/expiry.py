@@ -1,0 +1,164 @@
+"""Time to live of values and secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+from everstore.conformance.case import refused
+from everstore.conformance.registry import check, table
+from everstore.errors import InvalidArgumentError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from everstore.conformance.case import Case
+    from everstore.session import BoundStorage
+
+_NEEDS = ("time_to_live",)
+_SHORT = 0.02  # seconds; waited for three times over, so that a coarse clock has passed it too
+
+
+async def _expire(case: Case) -> None:
+    """A value and a secret, both called ``gone``, whose time is over."""
+    await case.storage.set_value("kept", "x")
+    await case.storage.set_secret("kept", "x")
+    await case.storage.set_value("gone", "7", ttl=_SHORT)
+    await case.storage.set_secret("gone", "7", ttl=_SHORT)
+    await asyncio.sleep(3 * _SHORT)
+
+
+async def _names(storage: BoundStorage) -> list[str]:
+    return [info.key for info in await storage.list_keys()] + [
+        info.name for info in await storage.list_secrets()
+    ]
+
+
+@table(
+    "values.expired.{row}",
+    "6.5.1",
+    rows={
+        "get_value": (lambda storage: storage.get_value("gone"), None),
+        "stat_value": (lambda storage: storage.stat_value("gone"), None),
+        "list": (_names, ["kept", "kept"]),
+        "delete_value": (lambda storage: storage.delete_value("gone"), False),
+        "increment_value": (lambda storage: storage.increment_value("gone"), 1),
+        "set_if_absent": (lambda storage: storage.set_value("gone", "new", if_absent=True), None),
+        "get_secret": (lambda storage: storage.get_secret("gone"), None),
+        "delete_secret": (lambda storage: storage.delete_secret("gone"), False),
+    },
+    likely="this verb leaves expiry to a sweep that comes later",
+    needs=_NEEDS,
+)
+async def expired(case: Case, call: Callable[[BoundStorage], Awaitable[object]], expected: object) -> None:
+    """Past its time to live a value or secret is absent at once: {row}."""
+    await _expire(case)
+    answer = await call(case.storage)
+    assert answer == expected
+
+
+@check(
+    "values.expired.created_again",
+    "6.5.1",
+    "6.1.6",
+    likely="an expired record is updated in place",
+    needs=_NEEDS,
+)
+async def created_again(case: Case) -> None:
+    """A key that is set after its time is a new one."""
+    await case.storage.set_value("k", "x", ttl=_SHORT)
+    first = await case.storage.stat_value("k")
+    await asyncio.sleep(3 * _SHORT)
+    await case.storage.set_value("k", "y")
+    second = await case.storage.stat_value("k")
+    assert first is None or (second is not None and second.created_at > first.created_at)
+    assert second is not None
+    assert second.expires_at is None
+
+
+@check(
+    "values.expired.session", "6.5.1", "1.5.1", likely="what is over still counts as something", needs=_NEEDS
+)
+async def session_of_expired(case: Case) -> None:
+    """A session in which everything is over has nothing to delete."""
+    session = case.session()
+    await session.storage.set_value("k", "x", ttl=_SHORT)
+    await session.storage.set_secret("s", "x", ttl=_SHORT)
+    await asyncio.sleep(3 * _SHORT)
+    assert await case.store.storage.purge_session(session.id) is False
+
+
+@check("values.expiry.stays_until_then", "6.5.1", likely="ttl is taken in another unit", needs=_NEEDS)
+async def stays_until_then(case: Case) -> None:
+    """Within its time to live a value or secret is there, and says when it goes."""
+    before = time.time()
+    await case.storage.set_value("k", "x", ttl=3600)
+    await case.storage.set_secret("s", "y", ttl=0.5 * 86_400)
+    assert (await case.storage.get_value("k"), await case.storage.get_secret("s")) == ("x", "y")
+    [key], [secret] = await case.storage.list_keys(), await case.storage.list_secrets()
+    assert key.expires_at is not None
+    assert secret.expires_at is not None
+    assert abs(key.expires_at.timestamp() - before - 3600) < 600
+    assert abs(secret.expires_at.timestamp() - before - 43_200) < 600
+
+
+@check("values.expiry.cleared", "6.5.2", likely="an update keeps the old time to live", needs=_NEEDS)
+async def cleared(case: Case) -> None:
+    """Setting again without a time to live clears it."""
+    await case.storage.set_value("k", "x", ttl=4 * _SHORT)
+    await case.storage.set_secret("s", "x", ttl=4 * _SHORT)
+    await case.storage.set_value("k", "y")
+    await case.storage.set_secret("s", "y")
+    await asyncio.sleep(6 * _SHORT)
+    assert (await case.storage.get_value("k"), await case.storage.get_secret("s")) == ("y", "y")
+    [key], [secret] = await case.storage.list_keys(), await case.storage.list_secrets()
+    assert (key.expires_at, secret.expires_at) == (None, None)
+
+
+@check("values.expiry.kept_by_increment", "6.5.3", likely="an increment is a set", needs=_NEEDS)
+async def kept_by_increment(case: Case) -> None:
+    """An increment keeps the time to live."""
+    await case.storage.set_value("k", "1", ttl=3600)
+    before = await case.storage.stat_value("k")
+    await case.storage.increment_value("k")
+    after = await case.storage.stat_value("k")
+    assert before is not None
+    assert after is not None
+    assert after.expires_at == before.expires_at
+
+
+@table(
+    "values.refused_ttl.{row}",
+    "6.5.1",
+    rows={
+        "zero": (0,),
+        "negative": (-1,),
+        "not_a_number": (math.nan,),
+        "infinite": (math.inf,),
+        "text": ("1",),
+        "true": (True,),
+    },
+    likely="a time to live is not validated",
+    needs=_NEEDS,
+)
+async def refused_ttl(case: Case, ttl: Any) -> None:
+    """What is no number of seconds above 0 is InvalidArgumentError, and nothing is set: {row}."""
+    await case.storage.set_value("k", "x")
+    async with case.untouched():
+        with refused(InvalidArgumentError):
+            await case.storage.set_value("k", "y", ttl=ttl)
+        with refused(InvalidArgumentError):
+            await case.storage.set_secret("k", "y", ttl=ttl)
+
+
+@check("capabilities.time_to_live.undeclared", "7.5.2", likely="ttl is ignored silently", unless=_NEEDS)
+async def undeclared(case: Case) -> None:
+    """Where no time to live is declared, ttl is UnsupportedError, and nothing is set."""
+    await case.storage.set_value("k", "x")
+    async with case.untouched():
+        with refused(UnsupportedError):
+            await case.storage.set_value("k", "y", ttl=60)
+        with refused(UnsupportedError):
+            await case.storage.set_secret("k", "y", ttl=60)

@@ -1,0 +1,318 @@
+"""Secrets: kept like values, shown nowhere but in get_secret's answer."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import structlog
+
+from everstore.conformance.case import refused
+from everstore.conformance.registry import check, table
+from everstore.conformance.storage_scan import traces_of
+from everstore.errors import EverstoreError, SecretDecryptionError, SecretsKeyMissingError
+from everstore.middleware.encryption import generate_key
+from everstore.models import to_dict
+
+if TYPE_CHECKING:
+    from everstore.conformance.case import Case
+    from everstore.models import StoredSecret
+
+_MARK = "s3cret-Marker-7f21"
+
+
+async def _stored(case: Case) -> dict[str, StoredSecret]:
+    """What the storage keeps of the check's own secrets, by name."""
+    found: dict[str, StoredSecret] = {}
+    page = await case.store.storage.scan_secrets(limit=1000)
+    while page:
+        found.update({one.name: one for one in page if one.session_id == case.id})
+        page = await case.store.storage.scan_secrets(after=(page[-1].session_id, page[-1].name), limit=1000)
+    return found
+
+
+@table(
+    "secrets.round_trip.{row}",
+    "6.2.1",
+    rows={
+        "plain": ("hunter2",),
+        "empty": ("",),
+        "multiline": ("-----BEGIN KEY-----\r\nab\n\n",),
+        "nul": ("a\0b\0",),
+        "astral": ("\U0001f600 e\u0301",),
+        "spaces_around": ("  a  ",),
+        "looks_sealed": ("es1.a.b.c",),
+        "64k_and_one": ("x" * 65_537,),
+    },
+    likely="the secret is stripped, normalised or cut on its way through encryption",
+)
+async def round_trip(case: Case, secret: str) -> None:
+    """A secret is kept byte for byte: {row}."""
+    await case.storage.set_secret("s", secret)
+    assert await case.storage.get_secret("s") == secret
+    assert [info.name for info in await case.storage.list_secrets()] == ["s"]
+
+
+@check("secrets.absent", "6.2.1", likely="an absent secret is an error, or the empty one")
+async def absent(case: Case) -> None:
+    """An absent secret is None, and cannot be deleted."""
+    await case.storage.set_secret("other", "x")
+    assert await case.storage.get_secret("s") is None
+    assert await case.storage.delete_secret("s") is False
+
+
+@check("secrets.overwrite", "6.2.1", "6.1.6", likely="an update deletes and creates, or keeps the old secret")
+async def overwrite(case: Case) -> None:
+    """Setting a secret again replaces it, keeps created_at and moves updated_at and the revision."""
+    await case.storage.set_secret("s", "a much longer secret")
+    [first] = await case.storage.list_secrets()
+    await asyncio.sleep(0.005)
+    await case.storage.set_secret("s", "short")
+    [second] = await case.storage.list_secrets()
+    assert await case.storage.get_secret("s") == "short"
+    assert second.created_at == first.created_at
+    assert second.updated_at > first.updated_at
+    assert second.revision != first.revision
+
+
+@check("secrets.delete", "6.2.1", likely="secrets are deleted by prefix or pattern")
+async def delete(case: Case) -> None:
+    """delete_secret removes exactly that secret, and is True once."""
+    names = ["a", "aa", "a/b", "A", "a%", "a*"]
+    for name in names:
+        await case.storage.set_secret(name, name)
+    for name in list(names):
+        assert await case.storage.delete_secret(name) is True
+        assert await case.storage.delete_secret(name) is False
+        names.remove(name)
+        assert [info.name for info in await case.storage.list_secrets()] == sorted(names)
+
+
+@check("secrets.list.sorted", "6.2.2", likely="names are sorted by locale, by case folding or by UTF-16")
+async def list_sorted(case: Case) -> None:
+    """list_secrets has every name, sorted by code point."""
+    names = ["b", "a", "B", "a b", "é", "\uffff", "\U0001f600", "10", "9"]
+    for name in names:
+        await case.storage.set_secret(name, "x")
+    assert [info.name for info in await case.storage.list_secrets()] == sorted(names)
+
+
+@check("secrets.namespaces", "6.2.3", likely="values and secrets share one table, or one cache")
+async def namespaces(case: Case) -> None:
+    """A value and a secret of one name know nothing of each other."""
+    await case.storage.set_value("k", "value")
+    assert await case.storage.get_secret("k") is None
+    await case.storage.set_secret("k", "secret")
+    await case.storage.set_secret("only", "secret")
+    assert (await case.storage.get_value("k"), await case.storage.get_value("only")) == ("value", None)
+    assert [info.key for info in await case.storage.list_keys()] == ["k"]
+    assert await case.storage.delete_value("k") is True
+    assert await case.storage.get_secret("k") == "secret"
+    await case.storage.set_value("k", "again")
+    assert await case.storage.delete_secret("k") is True
+    assert await case.storage.get_value("k") == "again"
+
+
+@check("secrets.hidden.in_listings", "6.3.1", "6.2.2", likely="the record holds the secret's text")
+async def hidden_in_listings(case: Case) -> None:
+    """No listing shows a secret: not its repr, its fields, its JSON, its pickle."""
+    await case.storage.set_secret("s", _MARK)
+    records: list[Any] = [*await case.storage.list_secrets(), *await case.storage.list_keys()]
+    records += await case.files.list_directory()
+    records += await case.files.grep_files(_MARK)
+    shown = [f"{record!r} {to_dict(record)!r} {msgspec.json.encode(record)!r}" for record in records]
+    shown += [repr(pickle.dumps(record)) for record in records]
+    assert len(records) == 1
+    assert [text for text in shown if _MARK in text] == []
+
+
+@check("secrets.hidden.in_repr", "6.3.1", likely="an object around the storage shows what it holds")
+async def hidden_in_repr(case: Case) -> None:
+    """No repr of the store or of its parts shows a secret."""
+    await case.storage.set_secret("s", _MARK)
+    await case.storage.get_secret("s")
+    async with case.subject.open() as store:
+        await store.storage.set_secret(case.id, "t", _MARK)
+        parts = (
+            store,
+            store.storage,
+            store.sessions,
+            store.file_system,
+            store.session(case.id),
+            store.storage.get_secret,
+        )
+        assert [part for part in map(repr, parts) if _MARK in part] == []
+
+
+@check("secrets.hidden.in_errors", "6.3.1", "7.2.3", likely="an error carries the arguments of the call")
+async def hidden_in_errors(case: Case) -> None:
+    """No error of a refused call shows the secret that was passed, and neither do its cause and facts."""
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
+        (("", _MARK), {}),
+        (("n" * 2000, _MARK), {}),
+        (("s", _MARK + "\ud800"), {}),
+        (("s", _MARK), {"ttl": -1}),
+    ]
+    shown = []
+    for args, options in calls:
+        with refused(EverstoreError) as caught:
+            await case.storage.set_secret(*args, **options)
+        lines = traceback.TracebackException.from_exception(caught.error).format_exception_only()
+        shown.append(
+            f"{caught.error!r} {caught.error} {caught.error.facts} {caught.error.__cause__!r} {''.join(lines)}"
+        )
+    assert [text for text in shown if _MARK in text] == []
+
+
+@check("secrets.hidden.in_logs", "6.3.1", "8.1.2", likely="a log line shows arguments or answers")
+async def hidden_in_logs(case: Case) -> None:
+    """No log event at any level shows a secret, a value or content."""
+    was_configured = structlog.is_configured()
+    try:
+        with structlog.testing.capture_logs() as events:
+            await case.storage.set_secret("s", _MARK)
+            await case.storage.get_secret("s")
+            await case.storage.set_value("k", _MARK)
+            await case.storage.get_value("k")
+            await case.files.write_file("a", _MARK)
+            await case.files.edit_file("a", _MARK, _MARK + _MARK)
+            with refused(EverstoreError):
+                await case.files.edit_file("a", _MARK, _MARK)
+            await case.files.read_file("a")
+    finally:
+        if not was_configured:
+            structlog.reset_defaults()
+    assert len(events) >= 8
+    assert [event for event in events if _MARK in repr(event)] == []
+
+
+@check("secrets.at_rest.ciphertext", "6.4.1", "6.3.2", likely="secrets bypass encryption", needs=("durable",))
+async def at_rest_ciphertext(case: Case) -> None:
+    """What a durable backend is handed is ciphertext, another one for the same secret in another place."""
+    for name in ("s", "t"):
+        await case.storage.set_secret(name, _MARK)
+    stored = await _stored(case)
+    assert sorted(stored) == ["s", "t"]
+    assert [one.name for one in stored.values() if traces_of(_MARK, one.ciphertext.encode())] == []
+    assert stored["s"].ciphertext != stored["t"].ciphertext
+
+
+@check(
+    "secrets.at_rest.bytes",
+    "6.3.2",
+    likely="a journal, an index or a cache file keeps the plain text",
+    needs=("durable",),
+)
+async def at_rest_bytes(case: Case) -> None:
+    """No file of the storage holds a secret, in UTF-8, UTF-16, base64 or hexadecimal."""
+    await case.storage.set_secret("s", _MARK)
+    await case.storage.set_secret("t", "first")
+    await case.storage.set_secret("t", _MARK)
+    await case.storage.get_secret("s")
+    await case.storage.delete_secret("t")
+    open_places = case.places_with(_MARK)
+    await case.reopen()
+    assert (open_places, case.places_with(_MARK)) == ([], [])
+
+
+@check("secrets.at_rest.moved", "6.4.2", likely="a ciphertext is bound to no place", needs=("durable",))
+async def moved(case: Case) -> None:
+    """A ciphertext that is put under another name, or into another session, does not open there."""
+    other = case.session()
+    await case.storage.set_secret("s", _MARK)
+    await case.storage.set_secret("t", "another")
+    await other.storage.set_secret("s", "a third")
+    stored = await _stored(case)
+    swap = case.store.storage.swap_secret
+    assert await swap(case.id, "t", stored["t"].ciphertext, stored["s"].ciphertext) is True
+    with refused(SecretDecryptionError):
+        await case.storage.get_secret("t")
+    assert await case.storage.get_secret("s") == _MARK
+    assert await other.storage.get_secret("s") == "a third"
+
+
+@check(
+    "secrets.at_rest.tampered", "6.4.2", likely="a broken ciphertext is an absent secret", needs=("durable",)
+)
+async def tampered(case: Case) -> None:
+    """A ciphertext that was changed anywhere is SecretDecryptionError, never None."""
+    for turn in range(6):
+        await case.storage.set_secret("s", _MARK)
+        sealed = (await _stored(case))["s"].ciphertext
+        at = len(sealed) * turn // 6
+        changed = sealed[:at] + ("A" if sealed[at] != "A" else "B") + sealed[at + 1 :]
+        assert await case.store.storage.swap_secret(case.id, "s", sealed, changed) is True
+        with refused(SecretDecryptionError):
+            await case.storage.get_secret("s")
+
+
+@check(
+    "secrets.at_rest.wrong_key",
+    "6.4.2",
+    likely="a secret that does not open is an absent one",
+    needs=("durable",),
+)
+async def wrong_key(case: Case) -> None:
+    """With another key a secret is SecretDecryptionError, and still there under its own."""
+    await case.storage.set_secret("s", _MARK)
+    await case.store.close()
+    stranger = await case.open(secrets_keys=generate_key("conformance"))
+    with refused(SecretDecryptionError):
+        await stranger.storage.get_secret(case.id, "s")
+    assert [info.name for info in await stranger.storage.list_secrets(case.id)] == ["s"]
+    await stranger.close()
+    await case.reopen()
+    assert await case.storage.get_secret("s") == _MARK
+
+
+@check(
+    "secrets.at_rest.no_key", "6.4.3", likely="without a key secrets are stored in clear", needs=("durable",)
+)
+async def no_key(case: Case) -> None:
+    """Without a key a secret is refused, and the error says how to make one."""
+    await case.store.close()
+    keyless = await case.open(secrets_keys=None)
+    with refused(SecretsKeyMissingError) as caught:
+        await keyless.storage.set_secret(case.id, "s", _MARK)
+    assert "everstore keys generate" in str(caught.error)
+    assert await keyless.storage.list_secrets(case.id) == []
+
+
+@check(
+    "secrets.at_rest.scan", "6.4.1", likely="the scan is not paged, or misses sessions", needs=("durable",)
+)
+async def scan(case: Case) -> None:
+    """scan_secrets pages through every stored secret once, ordered by session id, then name."""
+    others = [case.session() for _ in range(3)]
+    for session in (case.store.session(case.id), *others):
+        for name in ("b", "a", "é"):
+            await session.storage.set_secret(name, "x")
+    mine = sorted({case.id, *(session.id for session in others)})
+    found, page = [], await case.store.storage.scan_secrets(limit=4)
+    while page:
+        assert len(page) <= 4
+        found += [(one.session_id, one.name) for one in page if one.session_id in mine]
+        page = await case.store.storage.scan_secrets(after=(page[-1].session_id, page[-1].name), limit=4)
+    assert found == [(session_id, name) for session_id in mine for name in ("a", "b", "é")]
+
+
+@check("secrets.at_rest.swap", "6.4.1", likely="a swap replaces whatever is there", needs=("durable",))
+async def swap(case: Case) -> None:
+    """swap_secret replaces only what is expected, and keeps the times."""
+    await case.storage.set_secret("s", "x")
+    sealed = (await _stored(case))["s"].ciphertext
+    [before] = await case.storage.list_secrets()
+    async with case.untouched():
+        assert await case.store.storage.swap_secret(case.id, "s", f"{sealed}x", "y") is False
+        assert await case.store.storage.swap_secret(case.id, "missing", sealed, "y") is False
+    await case.storage.set_secret("t", "y")
+    assert await case.store.storage.swap_secret(case.id, "s", sealed, sealed) is True
+    after = (await case.storage.list_secrets())[0]
+    assert (after.created_at, after.updated_at, after.expires_at) == (
+        before.created_at,
+        before.updated_at,
+        None,
+    )
