@@ -1,4 +1,4 @@
-"""The one way to the database: a pool of connections, and errors told in everstore's words."""
+"""The one way to the database: statements in, rows out, and errors told in everstore's words."""
 
 from __future__ import annotations
 
@@ -6,84 +6,92 @@ import ssl
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 from everstore.errors import BackendUnavailableError, SettingsError
 
 from everstore_postgres import faults, migrations
+from everstore_postgres.pool import Link, Pool, PoolExhaustedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from everstore_postgres.settings import PostgresSettings
 
-__all__ = ["Database", "connect_options", "open_database"]
+__all__ = ["Database", "open_database"]
+
+_BUSY = "postgres: no connection was free within EVERSTORE_POSTGRES_POOL_TIMEOUT"
 
 
 class Database:
-    """An open pool. Every method is one round trip, in a transaction of its own."""
+    """An open database. Each statement is one round trip, and a transaction of its own."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], settings: PostgresSettings) -> None:
+    def __init__(self, pool: Pool, schema: str) -> None:
         """Made by ``open_database``."""
         self._pool = pool
-        self._pool_timeout = settings.pool_timeout
-        self._schema = settings.schema_name
+        self._schema = schema
 
     def sql(self, text: str) -> str:
         """A statement with the schema's name filled in."""
         return text.replace("{schema}", self._schema)
 
+    async def change(self, statement: str, *args: object) -> Any:
+        """The first row that a statement answers with; ``None`` when there is none. Never sent twice."""
+        try:
+            return await self._pool.call("fetchrow", statement, *args)
+        except PoolExhaustedError as error:
+            raise BackendUnavailableError(_BUSY) from error
+        except faults.DRIVER_ERRORS as error:
+            raise faults.at_work(error) from error
+
     async def row(self, statement: str, *args: object) -> Any:
-        """The statement's only row; ``None`` when it has none. Never sent twice."""
-        async with self.connection() as connection:
-            return await connection.fetchrow(statement, *args)
+        """As ``change``, of a statement that only reads: sent again when a connection proves dead."""
+        try:
+            return await self._pool.call("fetchrow", statement, *args)
+        except faults.CONNECTION_LOST:
+            return await self.change(statement, *args)
+        except PoolExhaustedError as error:
+            raise BackendUnavailableError(_BUSY) from error
+        except faults.DRIVER_ERRORS as error:
+            raise faults.at_work(error) from error
 
     async def rows(self, statement: str, *args: object) -> list[Any]:
-        """The rows of a statement that only reads."""
-        return await self._read("fetch", statement, args)
-
-    async def found(self, statement: str, *args: object) -> Any:
-        """The first row of a statement that only reads; ``None`` when there is none."""
-        return await self._read("fetchrow", statement, args)
-
-    async def _read(self, method: str, statement: str, args: tuple[object, ...]) -> Any:
-        """Read, and once more when a connection turns out to be dead."""
-        try:
-            async with self.connection() as connection:
-                return await getattr(connection, method)(statement, *args)
-        except BackendUnavailableError as error:
-            if not isinstance(error.__cause__, faults.CONNECTION_LOST):
-                raise
-        async with self.connection() as connection:
-            return await getattr(connection, method)(statement, *args)
+        """All rows of a statement that only reads: sent again when a connection proves dead."""
+        for last in (False, True):
+            try:
+                rows: list[Any] = await self._pool.call("fetch", statement, *args)
+            except PoolExhaustedError as error:
+                raise BackendUnavailableError(_BUSY) from error
+            except faults.DRIVER_ERRORS as error:
+                if last or not isinstance(error, faults.CONNECTION_LOST):
+                    raise faults.at_work(error) from error
+            else:
+                return rows
+        raise AssertionError  # the second time around, it returns or raises
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Any]:
-        """A connection for one call; what it throws inside is told in everstore's words."""
+    async def link(self) -> AsyncIterator[Link]:
+        """A connection for several statements; what it throws inside is told in everstore's words."""
         try:
-            connection = await self._pool.acquire(timeout=self._pool_timeout)
-        except TimeoutError as error:
-            message = "postgres: no connection was free within EVERSTORE_POSTGRES_POOL_TIMEOUT"
-            raise BackendUnavailableError(message) from error
+            async with self._pool.link() as link:
+                yield link
+        except PoolExhaustedError as error:
+            raise BackendUnavailableError(_BUSY) from error
         except faults.DRIVER_ERRORS as error:
             raise faults.at_work(error) from error
-        try:
-            yield connection
-        except faults.DRIVER_ERRORS as error:
-            raise faults.at_work(error) from error
-        finally:
-            await self._pool.release(connection)
 
 
-def connect_options(settings: PostgresSettings) -> dict[str, Any]:
+def _options(settings: PostgresSettings) -> dict[str, Any]:
     """What asyncpg is told for every connection."""
     options: dict[str, Any] = {
         "dsn": settings.url.get_secret_value(),
         "timeout": settings.connect_timeout,
-        "command_timeout": settings.statement_timeout,
         "statement_cache_size": 256 if settings.statement_cache else 0,
         "max_cached_statement_lifetime": 0,
         "server_settings": {"application_name": "everstore"},
     }
+    if settings.statement_cache:
+        # The statements name rows by whole keys: a plan fits every session, and planning again costs more
+        # than running. Behind a proxy that pools by transaction this would be session state.
+        options["server_settings"]["plan_cache_mode"] = "force_generic_plan"
     if settings.tls is not None:
         options["ssl"] = _tls(settings.tls, settings.tls_ca_file)
     return options
@@ -95,30 +103,32 @@ def _tls(mode: str, ca_file: str | None) -> Any:
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except OSError as error:
-        raise SettingsError(f"EVERSTORE_POSTGRES_TLS_CA_FILE: {ca_file!r} cannot be read as certificates") from error
+        raise SettingsError(f"EVERSTORE_POSTGRES_TLS_CA_FILE: {ca_file!r} holds no certificates to trust") from error
     context.check_hostname = mode == "verify-full"
     return context
 
 
-async def _no_reset(_connection: object) -> None:
-    """Nothing to undo when a connection comes back: no call leaves anything in its session."""
+def _pool(settings: PostgresSettings) -> Pool:
+    return Pool(
+        _options(settings),
+        min_size=settings.pool_min_size,
+        max_size=settings.pool_max_size,
+        wait_seconds=settings.pool_timeout,
+        call_seconds=settings.statement_timeout,
+    )
 
 
 @asynccontextmanager
 async def open_database(settings: PostgresSettings) -> AsyncIterator[Database]:
     """The database with its schema up to date; typed errors that name the setting when it cannot be."""
-    options = connect_options(settings)
+    pool = _pool(settings)
     try:
-        await migrations.at_opening(settings, options)
-        pool = await asyncpg.create_pool(
-            min_size=min(settings.pool_min_size, settings.pool_max_size),
-            max_size=settings.pool_max_size,
-            reset=_no_reset,
-            **options,
-        )
-    except (*faults.DRIVER_ERRORS, ValueError) as error:
-        raise faults.at_opening(error) from error
-    try:
-        yield Database(pool, settings)
+        try:
+            await pool.fill()
+            async with pool.link() as link:
+                await migrations.at_opening(link.connection, settings)
+        except (*faults.DRIVER_ERRORS, ValueError) as error:
+            raise faults.at_opening(error) from error
+        yield Database(pool, settings.schema_name)
     finally:
         await pool.close()

@@ -67,7 +67,7 @@ class PostgresFileSystem(SessionFileSystem):
     async def read_file(self, session_id: UUID, path: str) -> SessionFile | None:
         if path == "/":
             return root_of(session_id)
-        row = await self._database.found(self._read, session_id, depth_of(path), place_of(path))
+        row = await self._database.row(self._read, session_id, depth_of(path), place_of(path))
         if row is None:
             return None
         version, created_ns, updated_ns, serial, size, is_readonly, kind, data = row
@@ -81,7 +81,7 @@ class PostgresFileSystem(SessionFileSystem):
     async def stat_file(self, session_id: UUID, path: str) -> FileStat | None:
         if path == "/":
             return root_of(session_id).stat()
-        row = await self._database.found(self._stat, session_id, depth_of(path), place_of(path))
+        row = await self._database.row(self._stat, session_id, depth_of(path), place_of(path))
         if row is None:
             return None
         version, created_ns, updated_ns, serial, size, is_readonly, kind = row
@@ -172,7 +172,7 @@ class PostgresFileSystem(SessionFileSystem):
         other: tuple[bytes | None, bytes | None] = (None, None),
     ) -> Any:
         limits = self._limits
-        return await self._database.row(
+        return await self._database.change(
             self._put, verb, session_id, path, depth_of(path), place_of(path), _kind(content, encoding),
             content_bytes(content, encoding), condition, option, *other,
             limits.file_bytes, limits.session_files, limits.session_bytes,
@@ -182,7 +182,7 @@ class PostgresFileSystem(SessionFileSystem):
     async def create_directory(self, session_id: UUID, path: str) -> FileInfo:
         if path == "/":
             return root_of(session_id).info()
-        row = await self._database.row(self._create, session_id, path, depth_of(path), place_of(path))
+        row = await self._database.change(self._create, session_id, path, depth_of(path), place_of(path))
         if row["outcome"] == "exists":
             raise PathExistsError.at(path, "a file is already there")
         if row["outcome"] != "done":
@@ -202,7 +202,7 @@ class PostgresFileSystem(SessionFileSystem):
     async def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
         if path == "/":
             return False
-        row = await self._database.row(
+        row = await self._database.change(
             self._delete, session_id, path, depth_of(path), place_of(path), recursive
         )
         return bool(row[0])
@@ -222,7 +222,7 @@ class PostgresFileSystem(SessionFileSystem):
     async def _moved(
         self, session_id: UUID, source: str, destination: str, overwrite: bool, *, is_move: bool
     ) -> FileInfo:
-        row = await self._database.row(
+        row = await self._database.change(
             self._transfer, session_id, source, depth_of(source), destination, depth_of(destination),
             overwrite, is_move, self._limits.session_files, self._limits.session_bytes,
         )  # fmt: skip
@@ -257,7 +257,7 @@ class PostgresFileSystem(SessionFileSystem):
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:
-        return bool((await self._database.row(self._purge, session_id))[0])
+        return bool((await self._database.change(self._purge, session_id))[0])
 
 
 def _stored(

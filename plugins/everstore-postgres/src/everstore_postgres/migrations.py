@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 from everstore.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -19,33 +18,19 @@ _STEPS = (("tables.sql", "functions.sql"),)
 LATEST = len(_STEPS)
 
 
-async def at_opening(settings: PostgresSettings, options: dict[str, Any]) -> None:
+async def at_opening(connection: Any, settings: PostgresSettings) -> None:
     """See that the schema is the one this plugin knows; ``SettingsError`` when it cannot be."""
-    connection = await asyncpg.connect(**options)
-    try:
-        await _check_server(connection)
-        found = await _version(connection, settings.schema_name)
-        if found == LATEST:
-            return
-        if found < LATEST and not settings.auto_migrate:
-            state = f"is of version {found}, not {LATEST}" if found else "is not installed"
-            raise SettingsError(
-                f"EVERSTORE_POSTGRES_SCHEMA_NAME: the schema {settings.schema_name!r} {state}; run "
-                f"'everstore migrate', or set EVERSTORE_POSTGRES_AUTO_MIGRATE=true"
-            )
-        await _migrate(connection, settings)
-    finally:
-        await connection.close()
-
-
-async def migrate(settings: PostgresSettings, options: dict[str, Any]) -> tuple[int, int]:
-    """Bring the schema up to date; the versions before and after."""
-    connection = await asyncpg.connect(**options)
-    try:
-        await _check_server(connection)
-        return await _migrate(connection, settings), LATEST
-    finally:
-        await connection.close()
+    await _check_server(connection)
+    found = await _version(connection, settings.schema_name)
+    if found == LATEST:
+        return
+    if found < LATEST and not settings.auto_migrate:
+        state = f"is of version {found}, not {LATEST}" if found else "is not installed"
+        raise SettingsError(
+            f"EVERSTORE_POSTGRES_SCHEMA_NAME: the schema {settings.schema_name!r} {state}; run "
+            f"'everstore migrate', or set EVERSTORE_POSTGRES_AUTO_MIGRATE=true"
+        )
+    await migrate(connection, settings)
 
 
 async def _check_server(connection: Any) -> None:
@@ -72,7 +57,7 @@ async def _version(connection: Any, schema: str) -> int:
     return int(await connection.fetchval(f"SELECT coalesce(max(version), 0) FROM {schema}.migrations"))  # noqa: S608 - the settings allow a plain name only
 
 
-async def _migrate(connection: Any, settings: PostgresSettings) -> int:
+async def migrate(connection: Any, settings: PostgresSettings) -> int:
     """Apply what is missing, while no other process does; the version before."""
     schema = settings.schema_name
     async with connection.transaction():

@@ -43,16 +43,16 @@ class PostgresSessionStore(SessionStore):
 
     @override
     async def add_session(self, session: Session) -> None:
-        await self._database.row(self._add, session.id, session.title, session.created_ns, session.updated_ns)
+        await self._database.change(self._add, session.id, session.title, session.created_ns, session.updated_ns)
 
     @override
     async def get_session(self, session_id: UUID) -> Session | None:
-        row = await self._database.found(self._get, session_id)
+        row = await self._database.row(self._get, session_id)
         return None if row is None else _session(row)
 
     @override
     async def update_session_title(self, session_id: UUID, title: str) -> Session:
-        row = await self._database.row(self._retitle, session_id, title)
+        row = await self._database.change(self._retitle, session_id, title)
         if row is None:
             raise SessionNotFoundError(f"session {session_id} has no record", session_id=session_id)
         return _session(row)
@@ -67,7 +67,7 @@ class PostgresSessionStore(SessionStore):
 
     @override
     async def delete_session(self, session_id: UUID) -> bool:
-        return await self._database.row(self._delete, session_id) is not None
+        return await self._database.change(self._delete, session_id) is not None
 
 
 def _session(row: Any) -> Session:

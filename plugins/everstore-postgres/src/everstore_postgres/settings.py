@@ -26,8 +26,8 @@ class PostgresSettings(PluginSettings):
     """Into how many tables the sessions are spread; counts when the schema is installed."""
     search_index: bool = False
     """Whether texts are indexed by their trigrams (extension pg_trgm): searching reads only what may match."""
-    pool_min_size: Annotated[int, Field(ge=0)] = 1
-    """Connections opened at once, and kept."""
+    pool_min_size: Annotated[int, Field(ge=1)] = 1
+    """Connections opened at the beginning, and kept."""
     pool_max_size: Annotated[int, Field(ge=1)] = 10
     """The most connections of this store."""
     pool_timeout: Annotated[float, Field(gt=0)] = 30.0

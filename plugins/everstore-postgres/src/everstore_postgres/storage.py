@@ -89,13 +89,13 @@ class PostgresStorageStore(SessionStorageStore):
 
     @override
     async def stat_value(self, session_id: UUID, key: str) -> KeyInfo | None:
-        row = await self._database.found(self._stat, False, session_id, key)
+        row = await self._database.row(self._stat, False, session_id, key)
         return None if row is None else KeyInfo(*row)
 
     @override
     async def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> int:
         step = max(-_MANY_DIGITS, min(amount, _MANY_DIGITS))
-        row = await self._database.row(self._increment, session_id, key, str(step))
+        row = await self._database.change(self._increment, session_id, key, str(step))
         if row[0] != "done":
             raise InvalidContentError(_REFUSALS[row[0]])
         total: int = row[1]
@@ -119,7 +119,7 @@ class PostgresStorageStore(SessionStorageStore):
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:
-        return bool((await self._database.row(self._purge, session_id))[0])
+        return bool((await self._database.change(self._purge, session_id))[0])
 
     @override
     async def scan_secrets(
@@ -133,7 +133,7 @@ class PostgresStorageStore(SessionStorageStore):
 
     @override
     async def swap_secret(self, session_id: UUID, name: str, expected: str, replacement: str) -> bool:
-        row = await self._database.row(
+        row = await self._database.change(
             self._swap, True, session_id, name, expected.encode(), replacement.encode()
         )
         return row is not None
@@ -143,14 +143,14 @@ class PostgresStorageStore(SessionStorageStore):
     ) -> int | None:
         """Set an entry; the version in the way (0 nothing) when the condition does not hold."""
         ttl_ns = None if ttl is None else int(min(ttl * 1e9, _LARGEST))
-        row = await self._database.row(self._set, is_secret, session_id, key, text.encode(), ttl_ns, condition)
+        row = await self._database.change(self._set, is_secret, session_id, key, text.encode(), ttl_ns, condition)
         current: int | None = row[0]
         return current
 
     async def _read(self, is_secret: bool, session_id: UUID, key: str) -> str | None:
-        row: Any = await self._database.found(self._get, is_secret, session_id, key)
+        row: Any = await self._database.row(self._get, is_secret, session_id, key)
         return None if row is None else row[0].decode()
 
     async def _remove(self, is_secret: bool, session_id: UUID, key: str) -> bool:
-        row: Any = await self._database.row(self._delete, is_secret, session_id, key)
+        row: Any = await self._database.change(self._delete, is_secret, session_id, key)
         return row is not None and bool(row[0])

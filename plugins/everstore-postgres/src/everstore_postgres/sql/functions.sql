@@ -1,19 +1,22 @@
 -- The verbs that change something, one function each: one round trip, one atomic step.
 --
--- A function that changes a session's files first takes the session's own lock, until its transaction
--- ends. Every statement after it sees what the ones before left (READ COMMITTED, volatile functions), so
--- the rules of the tree are checked on what is, and nothing can deadlock: there is one lock to wait
--- for. Readers take none. Sessions do not wait for each other.
+-- Every session has a lock, held until the transaction ends. Whoever takes files away (delete, move,
+-- purge) or counts them exactly (a limit is set; copy) takes it alone; whoever only adds or replaces
+-- shares it, and then locks the rows of its one path, from the root down. So what a function has found
+-- there stays: nothing vanishes beneath it, and two writers meet in a row or in the unique index, where
+-- one waits and looks again. All wait in the same order, so nothing can deadlock. Each statement
+-- sees what was committed before it began (READ COMMITTED, volatile functions). Readers take no lock,
+-- and sessions do not wait for each other.
+--
+-- The statements find rows by whole keys or ranges of them, whatever the session: they are planned once a
+-- connection, for any partition (planning again each time would take most of a call), and always
+-- with the index, also while the statistics of a young table would have it scanned.
 --
 -- What is refused is told by the outcome, not raised: outcomes.py makes the typed error of it. When the
 -- outcome is not 'done', nothing was written.
 
 CREATE FUNCTION {schema}.now_ns() RETURNS bigint LANGUAGE sql VOLATILE AS $$
     SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000
-$$;
-
-CREATE FUNCTION {schema}.lock_files(of_session uuid) RETURNS void LANGUAGE sql VOLATILE AS $$
-    SELECT pg_advisory_xact_lock(uuid_hash_extended(of_session, 1))
 $$;
 
 -- A path's place in the index; places.py says the same.
@@ -74,10 +77,11 @@ BEGIN
 END
 $$;
 
--- Make the directories of a path between two depths, which are missing.
+-- Make the directories of a path between two depths, which are missing, or were a moment ago. The answer
+-- is the file that another writer has put in the way meanwhile; then nothing was made.
 CREATE FUNCTION {schema}.make_directories(
     of_session uuid, path text, first_depth integer, last_depth integer
-) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     stamp bigint;
     now bigint := {schema}.now_ns();
@@ -89,24 +93,33 @@ BEGIN
         INSERT INTO {schema}.files
             (session_id, depth, place, long_path, kind, is_readonly, size, version, serial, created_ns, updated_ns)
         VALUES (of_session, level, {schema}.place_of(directory), {schema}.long_path_of(directory),
-            'd', false, 0, stamp, stamp, now, now);
+            'd', false, 0, stamp, stamp, now, now)
+        ON CONFLICT (session_id, depth, place) DO NOTHING;
+        IF NOT FOUND THEN
+            PERFORM FROM {schema}.files f
+            WHERE f.session_id = of_session AND f.depth = level AND f.place = {schema}.place_of(directory)
+                AND f.kind = 'd';
+            IF NOT FOUND THEN
+                RETURN directory;
+            END IF;
+        END IF;
     END LOOP;
+    RETURN NULL;
 END
 $$;
 
 CREATE FUNCTION {schema}.count_usage(
     of_session uuid, more_files bigint, more_bytes bigint, more_readonly bigint
 ) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    free integer;
 BEGIN
-    IF more_files = 0 AND more_bytes = 0 AND more_readonly = 0 THEN
-        RETURN;
-    END IF;
-    UPDATE {schema}.usage u
-    SET files = u.files + more_files, bytes = u.bytes + more_bytes, readonly = u.readonly + more_readonly
-    WHERE u.session_id = of_session;
-    IF NOT FOUND THEN
-        INSERT INTO {schema}.usage VALUES (of_session, more_files, more_bytes, more_readonly);
-    END IF;
+    SELECT u.slot INTO free FROM {schema}.usage u
+    WHERE u.session_id = of_session LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
+    INSERT INTO {schema}.usage AS u
+    VALUES (of_session, coalesce(free, pg_backend_pid()), more_files, more_bytes, more_readonly)
+    ON CONFLICT (session_id, slot) DO UPDATE
+    SET files = u.files + more_files, bytes = u.bytes + more_bytes, readonly = u.readonly + more_readonly;
 END
 $$;
 
@@ -118,10 +131,8 @@ CREATE FUNCTION {schema}.exceeded(
 DECLARE
     has record;
 BEGIN
-    IF max_files IS NULL AND max_bytes IS NULL THEN
-        RETURN;
-    END IF;
-    SELECT u.files, u.bytes INTO has FROM {schema}.usage u WHERE u.session_id = of_session;
+    SELECT sum(u.files) AS files, sum(u.bytes) AS bytes INTO has FROM {schema}.usage u
+    WHERE u.session_id = of_session;
     wanted := coalesce(has.files, 0) + more_files;
     IF more_files > 0 AND wanted > max_files THEN
         name := 'session_files';
@@ -148,149 +159,203 @@ CREATE FUNCTION {schema}.put_file(
     OUT outcome text, OUT fact text, OUT amount bigint,
     OUT version bigint, OUT serial bigint, OUT created_ns bigint, OUT updated_ns bigint, OUT size integer,
     OUT content bytea
-) LANGUAGE plpgsql VOLATILE AS $$
+) LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_variable
 DECLARE
+    locked text;
+    limited boolean := max_files IS NOT NULL OR max_bytes IS NOT NULL;
     old record;
+    made record;
     is_there boolean;
     ground record;
     over record;
+    more_bytes bigint;
+    more_readonly integer;
+BEGIN
+    IF limited THEN
+        locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
+    ELSE
+        locked := pg_advisory_xact_lock_shared(uuid_hash_extended(of_session, 1));
+    END IF;
+    LOOP
+        SELECT f.version, f.serial, f.created_ns, f.updated_ns, f.size, f.kind, f.is_readonly INTO old
+        FROM {schema}.files f
+        WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place
+        FOR NO KEY UPDATE;
+        is_there := FOUND;
+
+        IF verb = 'swap' AND NOT coalesce(old.kind = other_kind AND old.size = length(other_data) AND (
+            SELECT f.content = other_data FROM {schema}.files f
+            WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place
+        ), false) THEN
+            outcome := 'different';
+            RETURN;
+        END IF;
+
+        IF NOT is_there THEN
+            ground := {schema}.ground_of(of_session, path, at_depth);
+            IF ground.file IS NOT NULL THEN
+                outcome := 'through file';
+                fact := ground.file;
+                RETURN;
+            END IF;
+            IF verb = 'edit' THEN
+                outcome := 'missing';
+                RETURN;
+            END IF;
+        ELSIF old.kind = 'd' THEN
+            outcome := 'directory';
+            RETURN;
+        ELSIF old.is_readonly AND verb <> 'seed' THEN
+            outcome := 'read-only';
+            RETURN;
+        END IF;
+        IF if_version <> coalesce(old.version, 0) THEN
+            outcome := 'conflict';
+            version := old.version;
+            RETURN;
+        END IF;
+
+        IF is_there AND verb IN ('edit', 'append') THEN
+            SELECT f.content INTO content FROM {schema}.files f
+            WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
+            made := CASE verb
+                WHEN 'edit' THEN {schema}.edited(content, old.kind, data, other_data, option)
+                ELSE {schema}.appended(content, old.kind, data, new_kind)
+            END;
+            content := NULL;
+            IF made.outcome IS NOT NULL THEN
+                outcome := made.outcome;
+                amount := made.matches;
+                fact := CASE old.kind WHEN 'b' THEN 'base64' ELSE 'text' END;
+                RETURN;
+            END IF;
+            data := made.content;
+            new_kind := made.kind;
+        END IF;
+
+        size := length(data);
+        IF size > max_file THEN
+            outcome := 'over';
+            fact := 'file_bytes';
+            amount := size;
+            RETURN;
+        END IF;
+        more_bytes := size - coalesce(old.size, 0);
+        more_readonly := (verb = 'seed' AND option)::integer - coalesce(old.is_readonly, false)::integer;
+        IF limited THEN
+            over := {schema}.exceeded(of_session, (NOT is_there)::integer, more_bytes, max_files, max_bytes);
+            IF over.name IS NOT NULL THEN
+                outcome := 'over';
+                fact := over.name;
+                amount := over.wanted;
+                RETURN;
+            END IF;
+        END IF;
+
+        version := nextval('{schema}.versions');
+        updated_ns := {schema}.now_ns();
+        IF is_there THEN
+            serial := old.serial;
+            created_ns := old.created_ns;
+            updated_ns := greatest(updated_ns, old.updated_ns + 1000);
+            -- Turns into an update of the row that is locked; a plain update would open every partition.
+            INSERT INTO {schema}.files
+                (session_id, depth, place, long_path, kind, is_readonly, size, version, serial, created_ns,
+                 updated_ns, content)
+            VALUES (of_session, at_depth, at_place, {schema}.long_path_of(path), new_kind,
+                verb = 'seed' AND option, size, version, serial, created_ns, updated_ns, data)
+            ON CONFLICT (session_id, depth, place) DO UPDATE
+            SET kind = excluded.kind, is_readonly = excluded.is_readonly, size = excluded.size,
+                version = excluded.version, updated_ns = excluded.updated_ns, content = excluded.content;
+        ELSE
+            serial := version;
+            created_ns := updated_ns;
+            IF ground.existing < at_depth - 1 THEN
+                fact := {schema}.make_directories(of_session, path, ground.existing + 1, at_depth - 1);
+                IF fact IS NOT NULL THEN
+                    outcome := 'through file';
+                    RETURN;
+                END IF;
+            END IF;
+            INSERT INTO {schema}.files
+                (session_id, depth, place, long_path, kind, is_readonly, size, version, serial, created_ns,
+                 updated_ns, content)
+            VALUES (of_session, at_depth, at_place, {schema}.long_path_of(path), new_kind,
+                verb = 'seed' AND option, size, version, serial, created_ns, updated_ns, data)
+            ON CONFLICT (session_id, depth, place) DO NOTHING;
+            CONTINUE WHEN NOT FOUND;  -- another writer was faster: look at what it has put there
+        END IF;
+        outcome := 'done';
+        IF verb IN ('edit', 'append') THEN
+            content := data;
+        END IF;
+        IF NOT is_there OR more_bytes <> 0 OR more_readonly <> 0 THEN
+            PERFORM {schema}.count_usage(of_session, (NOT is_there)::integer, more_bytes, more_readonly);
+        END IF;
+        RETURN;
+    END LOOP;
+END
+$$;
+
+-- A content with a part of it replaced, or why not.
+CREATE FUNCTION {schema}.edited(
+    old_content bytea, old_kind "char", part bytea, replacement bytea, everywhere boolean,
+    OUT outcome text, OUT matches bigint, OUT content bytea, OUT kind "char"
+) LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
     old_text text COLLATE "C";
     old_part text COLLATE "C";
-    new_size bigint;
 BEGIN
-    PERFORM {schema}.lock_files(of_session);
-    SELECT f.version, f.serial, f.created_ns, f.updated_ns, f.size, f.kind, f.is_readonly INTO old
-    FROM {schema}.files f
-    WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
-    is_there := FOUND;
+    IF old_kind <> 't' THEN
+        -- No function replaces a part of a bytea, and no text holds a NUL: the client does that.
+        outcome := CASE old_kind WHEN 'b' THEN 'encoding' ELSE 'NUL' END;
+        RETURN;
+    END IF;
+    old_text := convert_from(old_content, 'UTF8');
+    old_part := convert_from(part, 'UTF8');
+    matches := (length(old_content) - octet_length(replace(old_text, old_part, ''))) / length(part);
+    IF matches = 1 AND strpos(substr(old_text, strpos(old_text, old_part) + 1), old_part) > 0 THEN
+        matches := 2;  -- and the two overlap
+    END IF;
+    IF matches = 0 OR (matches > 1 AND NOT everywhere) THEN
+        outcome := 'not one match';
+        RETURN;
+    END IF;
+    content := convert_to(replace(old_text, old_part, convert_from(replacement, 'UTF8')), 'UTF8');
+    kind := old_kind;
+END
+$$;
 
-    IF verb = 'swap' AND NOT coalesce(old.kind = other_kind AND old.size = length(other_data) AND (
-        SELECT f.content = other_data FROM {schema}.files f
-        WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place
-    ), false) THEN
-        outcome := 'different';
+-- A content with another one behind it, or why not.
+CREATE FUNCTION {schema}.appended(
+    old_content bytea, old_kind "char", more bytea, more_kind "char",
+    OUT outcome text, OUT matches bigint, OUT content bytea, OUT kind "char"
+) LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF (old_kind = 'b') <> (more_kind = 'b') THEN
+        outcome := 'encoding';
         RETURN;
     END IF;
-
-    IF NOT is_there THEN
-        ground := {schema}.ground_of(of_session, path, at_depth);
-        IF ground.file IS NOT NULL THEN
-            outcome := 'through file';
-            fact := ground.file;
-            RETURN;
-        END IF;
-        IF verb = 'edit' THEN
-            outcome := 'missing';
-            RETURN;
-        END IF;
-    ELSIF old.kind = 'd' THEN
-        outcome := 'directory';
-        RETURN;
-    ELSIF old.is_readonly AND verb <> 'seed' THEN
-        outcome := 'read-only';
-        RETURN;
-    END IF;
-    IF if_version <> coalesce(old.version, 0) THEN
-        outcome := 'conflict';
-        version := old.version;
-        RETURN;
-    END IF;
-
-    IF is_there AND verb IN ('edit', 'append') THEN
-        SELECT f.content INTO content FROM {schema}.files f
-        WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
-        IF (old.kind = 'b') <> (new_kind = 'b') THEN
-            outcome := 'encoding';
-            fact := CASE old.kind WHEN 'b' THEN 'base64' ELSE 'text' END;
-            content := NULL;
-            RETURN;
-        END IF;
-    END IF;
-    IF verb = 'edit' THEN
-        IF old.kind = 'z' THEN  -- no function replaces parts of a bytea: the client does
-            outcome := 'NUL';
-            content := NULL;
-            RETURN;
-        END IF;
-        old_text := convert_from(content, 'UTF8');
-        old_part := convert_from(data, 'UTF8');
-        amount := (length(content) - octet_length(replace(old_text, old_part, ''))) / length(data);
-        IF amount = 1 AND strpos(substr(old_text, strpos(old_text, old_part) + 1), old_part) > 0 THEN
-            amount := 2;  -- the two overlap
-        END IF;
-        IF amount = 0 OR (amount > 1 AND NOT option) THEN
-            outcome := 'not one match';
-            content := NULL;
-            RETURN;
-        END IF;
-        data := convert_to(replace(old_text, old_part, convert_from(other_data, 'UTF8')), 'UTF8');
-        content := data;
-    ELSIF verb = 'append' THEN
-        IF is_there THEN
-            data := content || data;
-            new_kind := greatest(old.kind, new_kind);
-        END IF;
-        content := data;
-    END IF;
-
-    new_size := length(data);
-    IF new_size > max_file THEN
-        outcome := 'over';
-        fact := 'file_bytes';
-        amount := new_size;
-        content := NULL;
-        RETURN;
-    END IF;
-    over := {schema}.exceeded(
-        of_session, (NOT is_there)::integer, new_size - coalesce(old.size, 0), max_files, max_bytes);
-    IF over.name IS NOT NULL THEN
-        outcome := 'over';
-        fact := over.name;
-        amount := over.wanted;
-        content := NULL;
-        RETURN;
-    END IF;
-
-    outcome := 'done';
-    size := new_size;
-    version := nextval('{schema}.versions');
-    updated_ns := {schema}.now_ns();
-    IF is_there THEN
-        serial := old.serial;
-        created_ns := old.created_ns;
-        updated_ns := greatest(updated_ns, old.updated_ns + 1000);
-        UPDATE {schema}.files f
-        SET version = version, updated_ns = updated_ns, size = new_size, kind = new_kind, content = data,
-            is_readonly = (verb = 'seed' AND option)
-        WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
-    ELSE
-        serial := version;
-        created_ns := updated_ns;
-        PERFORM {schema}.make_directories(of_session, path, ground.existing + 1, at_depth - 1);
-        INSERT INTO {schema}.files
-            (session_id, depth, place, long_path, kind, is_readonly, size, version, serial, created_ns,
-             updated_ns, content)
-        VALUES (of_session, at_depth, at_place, {schema}.long_path_of(path), new_kind,
-            verb = 'seed' AND option, new_size, version, serial, created_ns, updated_ns, data);
-    END IF;
-    PERFORM {schema}.count_usage(
-        of_session, (NOT is_there)::integer, new_size - coalesce(old.size, 0),
-        (verb = 'seed' AND option)::integer - coalesce(old.is_readonly, false)::integer);
+    content := old_content || more;
+    kind := greatest(old_kind, more_kind);
 END
 $$;
 
 CREATE FUNCTION {schema}.create_directory(
     of_session uuid, path text, at_depth integer, at_place text,
     OUT outcome text, OUT fact text, OUT version bigint, OUT serial bigint, OUT created_ns bigint, OUT updated_ns bigint
-) LANGUAGE plpgsql VOLATILE AS $$
+) LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
+    locked text;
     old record;
     ground record;
 BEGIN
-    PERFORM {schema}.lock_files(of_session);
-    FOR attempt IN 1 .. 2 LOOP
+    locked := pg_advisory_xact_lock_shared(uuid_hash_extended(of_session, 1));
+    LOOP
         SELECT f.version, f.serial, f.created_ns, f.updated_ns, f.kind INTO old FROM {schema}.files f
         WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
         IF FOUND THEN
@@ -302,20 +367,22 @@ BEGIN
             RETURN;
         END IF;
         ground := {schema}.ground_of(of_session, path, at_depth);
-        IF ground.file IS NOT NULL THEN
+        fact := coalesce(
+            ground.file, {schema}.make_directories(of_session, path, ground.existing + 1, at_depth));
+        IF fact <> path THEN
             outcome := 'through file';
-            fact := ground.file;
             RETURN;
         END IF;
-        PERFORM {schema}.make_directories(of_session, path, ground.existing + 1, at_depth);
     END LOOP;
 END
 $$;
 
 CREATE FUNCTION {schema}.delete_file(
     of_session uuid, path text, at_depth integer, at_place text, recursive boolean
-) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+) RETURNS boolean LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
+    locked text;
     old record;
     span record;
     gone record;
@@ -323,7 +390,7 @@ DECLARE
     files bigint := 0;
     bytes bigint := 0;
 BEGIN
-    PERFORM {schema}.lock_files(of_session);
+    locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
     SELECT f.kind, f.size, f.is_readonly INTO old FROM {schema}.files f
     WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
     IF NOT FOUND OR old.is_readonly THEN
@@ -376,7 +443,7 @@ DECLARE
     level integer := at_depth;
     found_path text;
 BEGIN
-    IF NOT EXISTS (SELECT FROM {schema}.usage u WHERE u.session_id = of_session AND u.readonly > 0) THEN
+    IF (SELECT coalesce(sum(u.readonly), 0) FROM {schema}.usage u WHERE u.session_id = of_session) = 0 THEN
         RETURN NULL;
     END IF;
     LOOP
@@ -403,9 +470,11 @@ CREATE FUNCTION {schema}.transfer(
     OUT outcome text, OUT fact text, OUT amount bigint,
     OUT version bigint, OUT serial bigint, OUT created_ns bigint, OUT updated_ns bigint,
     OUT size integer, OUT kind "char"
-) LANGUAGE plpgsql VOLATILE AS $$
+) LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
+    locked text;
     source_place text := {schema}.place_of(source);
     destination_place text := {schema}.place_of(destination);
     node record;
@@ -423,7 +492,7 @@ DECLARE
     more_bytes bigint;
     now bigint;
 BEGIN
-    PERFORM {schema}.lock_files(of_session);
+    locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
     SELECT f.kind, f.size, f.is_readonly INTO node FROM {schema}.files f
     WHERE f.session_id = of_session AND f.depth = source_depth AND f.place = source_place;
     IF NOT FOUND THEN
@@ -540,11 +609,13 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION {schema}.purge_files(of_session uuid) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+CREATE FUNCTION {schema}.purge_files(of_session uuid) RETURNS boolean LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
+    locked text;
     had boolean;
 BEGIN
-    PERFORM {schema}.lock_files(of_session);
+    locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
     DELETE FROM {schema}.files f WHERE f.session_id = of_session;
     had := FOUND;
     DELETE FROM {schema}.usage u WHERE u.session_id = of_session;
@@ -556,7 +627,8 @@ $$;
 -- the version in the way, 0 when nothing is there, null when it was set.
 CREATE FUNCTION {schema}.set_entry(
     secret boolean, of_session uuid, at_key text, data bytea, ttl_ns bigint, if_version bigint
-) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+) RETURNS bigint LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     now bigint;
     until bigint;
@@ -608,7 +680,8 @@ $$;
 -- Add to a counter. The outcome is 'done', 'no integer' or 'too large'; then it stays as it was.
 CREATE FUNCTION {schema}.increment(
     of_session uuid, at_key text, step numeric, OUT outcome text, OUT total bigint
-) LANGUAGE plpgsql VOLATILE AS $$
+) LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     now bigint;
     old record;
@@ -651,11 +724,13 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION {schema}.purge_entries(of_session uuid) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+CREATE FUNCTION {schema}.purge_entries(of_session uuid) RETURNS boolean LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
+    locked text;
     had boolean;
 BEGIN
-    PERFORM pg_advisory_xact_lock(uuid_hash_extended(of_session, 2));  -- two purges would lock rows in any order
+    locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 2));  -- two purges would lock rows in any order
     WITH gone AS (
         DELETE FROM {schema}.entries e WHERE e.is_secret IN (false, true) AND e.session_id = of_session
         RETURNING e.expires_ns

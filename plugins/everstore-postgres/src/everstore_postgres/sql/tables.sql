@@ -37,12 +37,15 @@ COMMENT ON COLUMN {schema}.files.place IS
     'The path; of a path over 600 characters, which no index entry holds, its beginning and its hash';
 COMMENT ON COLUMN {schema}.files.long_path IS 'The path, where place is not';
 
--- What a session has, kept by every change: limits are exact and cost one look.
+-- What a session has, kept by every change: limits are exact and cost one look. It is the sum of the
+-- session's rows: a writer that finds one held by another writer takes another, instead of waiting.
 CREATE TABLE {schema}.usage (
-    session_id uuid PRIMARY KEY,
+    session_id uuid NOT NULL,
+    slot integer NOT NULL,
     files bigint NOT NULL,
     bytes bigint NOT NULL,
-    readonly bigint NOT NULL
+    readonly bigint NOT NULL,
+    PRIMARY KEY (session_id, slot)
 ) PARTITION BY HASH (session_id);
 
 -- Values and secrets. A secret's value is ciphertext: its text never gets here.

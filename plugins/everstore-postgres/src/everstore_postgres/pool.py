@@ -1,0 +1,240 @@
+"""Connections, shared by the calls of one store.
+
+asyncpg's own pool adds more than half of a local round trip to every call: a proxy object, two timers,
+and a reset query that this plugin does not need, for no call leaves anything in its connection's
+session. This one keeps the same promises at the price of a list: at most so many connections, first
+come, first served, dead ones are replaced, and a connection whose call was cancelled is proven
+sound before it is used again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+__all__ = ["Link", "Pool", "PoolExhaustedError"]
+
+_IDLE_SECONDS = 300.0  # a connection unused for so long is closed, down to the pool's least size
+_PROOF_SECONDS = 2.0  # how long a connection may take to be sound again after a cancelled call
+
+
+class PoolExhaustedError(Exception):
+    """No connection was free in time."""
+
+
+class Link:
+    """A connection, and how statements are sent over it.
+
+    Without ``keeps_statements``, nothing is expected to be in the session on the server: each
+    statement goes with its text, in the same round trip, so that a proxy may send it anywhere.
+    """
+
+    __slots__ = ("_keeps_statements", "_statements", "connection", "used_at")
+
+    def __init__(self, connection: Any, *, keeps_statements: bool) -> None:
+        """Around an open connection."""
+        self.connection = connection
+        self.used_at = 0.0
+        self._keeps_statements = keeps_statements
+        self._statements: dict[str, Any] = {}
+
+    async def fetch(self, statement: str, *args: object) -> Any:
+        """All rows of a statement."""
+        if self._keeps_statements:
+            return await self.connection.fetch(statement, *args)
+        return await (await self._unnamed(statement)).fetch(*args)
+
+    async def fetchrow(self, statement: str, *args: object) -> Any:
+        """The first row of a statement; ``None`` when it has none."""
+        if self._keeps_statements:
+            return await self.connection.fetchrow(statement, *args)
+        return await (await self._unnamed(statement)).fetchrow(*args)
+
+    async def _unnamed(self, statement: str) -> Any:
+        """What the driver knows of a statement (its types, asked for once), without a name on the server."""
+        prepared = self._statements.get(statement)
+        if prepared is None:
+            prepared = self._statements[statement] = await self.connection.prepare(statement, name="")
+        return prepared
+
+
+class Pool:
+    """Connections to one database, made when they are needed. For one event loop."""
+
+    def __init__(
+        self,
+        options: dict[str, Any],
+        *,
+        min_size: int,
+        max_size: int,
+        wait_seconds: float,
+        call_seconds: float,
+    ) -> None:
+        """``options`` are asyncpg's. Nothing is opened yet."""
+        self._options = options
+        self._keeps_statements = options.get("statement_cache_size") != 0
+        self._min_size = min(min_size, max_size)
+        self._max_size = max_size
+        self._wait_seconds = wait_seconds
+        self._call_seconds = call_seconds
+        self._size = 0  # connections that are open, being opened, or promised to a waiting call
+        self._idle: deque[Link] = deque()  # the longest unused on the left
+        self._waiting: deque[asyncio.Future[Link | None]] = deque()
+        self._all_back = asyncio.Event()
+        self._closed = False
+
+    async def fill(self) -> None:
+        """Open as many connections as the pool always has; raises what the driver raises."""
+        while self._size < self._min_size:
+            self._size += 1
+            self._give_back(await self._open())
+
+    async def call(self, method: str, statement: str, *args: object) -> Any:
+        """One statement on a free connection, within the time that a call may take."""
+        link = self._idle.pop() if self._idle else None
+        if link is None or link.connection.is_closed():
+            link = await self._take(link)
+        try:
+            async with asyncio.timeout(self._call_seconds):
+                answer = await getattr(link, method)(statement, *args)
+        except BaseException as error:
+            await self._recover(link, error)
+            raise
+        self._give_back(link)
+        return answer
+
+    @asynccontextmanager
+    async def link(self) -> AsyncIterator[Link]:
+        """A connection for several statements, all of them within the time that a call may take."""
+        link = await self._take(None)
+        try:
+            async with asyncio.timeout(self._call_seconds):
+                yield link
+        except BaseException as error:
+            await self._recover(link, error)
+            raise
+        self._give_back(link)
+
+    async def _take(self, dead: Link | None) -> Link:
+        """A free connection, which may have to be waited for or opened; ``dead`` is one taken in vain."""
+        while True:
+            if dead is not None:
+                self._size -= 1
+                dead = None
+            if self._closed:
+                raise asyncpg.InterfaceError("the pool is closed")
+            if self._idle:
+                link = self._idle.pop()
+                if not link.connection.is_closed():
+                    return link
+                dead = link
+            elif self._size < self._max_size:
+                self._size += 1
+                return await self._open()
+            else:
+                return await self._wait() or await self._open()
+
+    async def _wait(self) -> Link | None:
+        """The next connection that is free, or ``None``: then one may be opened in its place."""
+        turn: asyncio.Future[Link | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                return await turn
+        except BaseException as error:
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self._pass_on(turn.result())  # it came at the last moment
+            if isinstance(error, TimeoutError):
+                raise PoolExhaustedError from error
+            raise
+
+    async def _open(self) -> Link:
+        """A new connection, in a place already counted."""
+        try:
+            connection = await asyncpg.connect(**self._options)
+        except BaseException:
+            self._pass_on(None)
+            raise
+        return Link(connection, keeps_statements=self._keeps_statements)
+
+    def _give_back(self, link: Link) -> None:
+        if link.connection.is_closed():
+            self._pass_on(None)
+            return
+        link.used_at = time.monotonic()
+        self._pass_on(link)
+        if self._idle and self._idle[0].used_at < link.used_at - _IDLE_SECONDS and self._size > self._min_size:
+            self._idle.popleft().connection.terminate()
+            self._size -= 1
+
+    def _pass_on(self, link: Link | None) -> None:
+        """Hand a connection, or the place of one, to whoever waits longest."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(link)
+                return
+        if link is not None and not self._closed:
+            self._idle.append(link)
+            return
+        if link is not None:
+            link.connection.terminate()
+        self._size -= 1
+        if not self._size:
+            self._all_back.set()
+
+    async def _recover(self, link: Link, error: BaseException) -> None:
+        """Take back a connection whose call failed: sound, or not at all.
+
+        What the server refused has left no trace. A cancelled call may still be under way there: the
+        driver has asked for it to be stopped, and lets the next statement wait for that.
+        """
+        connection = link.connection
+        if not connection.is_closed() and not isinstance(error, asyncpg.PostgresError):
+            proof = asyncio.ensure_future(_prove(connection))
+            try:
+                await asyncio.shield(proof)
+            except asyncio.CancelledError:  # again: then there is no time for a proof
+                connection.terminate()
+                await asyncio.wait([proof])
+        if not connection.is_closed() and connection.is_in_transaction():
+            connection.terminate()
+        self._give_back(link)
+
+    async def close(self) -> None:
+        """Close every connection, those in use when their calls are done."""
+        self._closed = True
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_exception(asyncpg.InterfaceError("the pool is closed"))
+        while self._idle:
+            await _hang_up(self._idle.pop().connection)
+            self._size -= 1
+        if self._size:
+            await self._all_back.wait()
+
+
+async def _prove(connection: Any) -> None:
+    """See that a connection answers; else it is terminated."""
+    try:
+        async with asyncio.timeout(_PROOF_SECONDS):
+            await connection.execute("SELECT")
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+        connection.terminate()
+
+
+async def _hang_up(connection: Any) -> None:
+    """Say goodbye, if the server still listens."""
+    try:
+        await connection.close(timeout=_PROOF_SECONDS)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        connection.terminate()
