@@ -1,0 +1,389 @@
+"""Files of the reference model: a dictionary of entries by path."""
+
+from __future__ import annotations
+
+import base64
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from everstore.conformance.model.plain import (
+    bytes_of,
+    canonical,
+    glob_selects,
+    lines_of,
+    matching_lines,
+    parents_of,
+    path_selector,
+)
+from everstore.errors import (
+    EditError,
+    InvalidArgumentError,
+    InvalidContentError,
+    InvalidPathError,
+    ParentNotDirectoryError,
+    PathExistsError,
+    PathIsDirectoryError,
+    PathNotFoundError,
+    QuotaExceededError,
+    ReadOnlyFileError,
+    RevisionConflictError,
+)
+from everstore.models import Encoding, FileLines, GrepMatch, InitialFile, NumberedLine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from uuid import UUID
+
+__all__ = ["Entry", "FileModel", "ModelLimits", "require_condition", "require_one_condition"]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A file, or a directory (``content=None``)."""
+
+    path: str
+    identity: str
+    revision: str
+    content: str | None = None
+    encoding: Encoding = "text"
+    is_readonly: bool = False
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether this is a directory."""
+        return self.content is None
+
+    @property
+    def size_bytes(self) -> int:
+        """The number of real bytes."""
+        return 0 if self.content is None else len(bytes_of(self.content, self.encoding))
+
+
+class ModelLimits(msgspec.Struct, frozen=True):
+    """The limits in force (§7.4.1); ``None`` is none."""
+
+    file_bytes: int | None = None
+    session_files: int | None = None
+    session_bytes: int | None = None
+
+
+class FileModel:
+    """Files: for every session the entries by path. The root is not among them."""
+
+    def __init__(self, marks: Iterator[str], limits: ModelLimits) -> None:
+        """Empty; new marks come from ``marks``."""
+        self._marks = marks
+        self._limits = limits
+        self._trees: dict[UUID, dict[str, Entry]] = defaultdict(dict)
+
+    def tree(self, session_id: UUID) -> dict[str, Entry]:
+        """Everything in a session by path, the root too. Changing it changes nothing."""
+        return {"/": Entry("/", f"root of {session_id}", "never written"), **self._trees[session_id]}
+
+    # -- looking ------------------------------------------------------------------------------------
+
+    def read_file(self, session_id: UUID, path: str) -> Entry | None:
+        """The entry, or ``None``."""
+        return self.tree(session_id).get(canonical(path))
+
+    stat_file = read_file
+
+    def list_directory(self, session_id: UUID, path: str = "/") -> list[Entry]:
+        """The entries whose parent this is, sorted."""
+        directory = canonical(path)
+        return [entry for entry in self._sorted(session_id) if parents_of(entry.path)[-1] == directory]
+
+    def read_lines(
+        self, session_id: UUID, path: str, start: int = 1, limit: int | None = None
+    ) -> FileLines | None:
+        """The lines asked for; the revision is a mark."""
+        _require_counts(start, least=1)
+        _require_counts(limit)
+        entry = self.read_file(session_id, path)
+        if entry is None or entry.content is None:
+            return None
+        lines = [NumberedLine(n, text) for n, text in enumerate(lines_of(_text(entry)), 1)][start - 1 :]
+        shown = tuple(lines if limit is None else lines[:limit])
+        return FileLines(entry.path, shown, has_more=len(shown) < len(lines), revision=entry.revision)
+
+    def grep_files(
+        self,
+        session_id: UUID,
+        pattern: str,
+        path_pattern: str | None = None,
+        *,
+        regex: bool = False,
+        ignore_case: bool = False,
+        before: int = 0,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> list[GrepMatch]:
+        """Every match in every text file, in order, and then the first ``limit`` of them."""
+        _require_counts(before, after, limit)
+        is_hit = matching_lines(pattern, regex=regex, ignore_case=ignore_case)
+        selects = path_selector(path_pattern)
+        found = []
+        for entry in self._sorted(session_id):
+            if entry.content is not None and entry.encoding == "text" and selects(entry.path):
+                lines = tuple(lines_of(entry.content))
+                found += [
+                    GrepMatch(
+                        entry.path, i + 1, line, lines[max(0, i - before) : i], lines[i + 1 : i + 1 + after]
+                    )
+                    for i, line in enumerate(lines)
+                    if is_hit(line)
+                ]
+        return found if limit is None else found[:limit]
+
+    def glob_files(self, session_id: UUID, pattern: str) -> list[Entry]:
+        """The files, and no directory, that the glob selects, sorted."""
+        return [
+            entry
+            for entry in self._sorted(session_id)
+            if not entry.is_directory and glob_selects(pattern, entry.path)
+        ]
+
+    # -- changing -----------------------------------------------------------------------------------
+
+    def write_file(
+        self,
+        session_id: UUID,
+        path: str,
+        content: str,
+        encoding: Encoding = "text",
+        *,
+        if_revision: str | None = None,
+        if_absent: bool = False,
+    ) -> Entry:
+        """The entry as it then is."""
+        path = _below_root(path)
+        self._require_content(content, encoding)
+        require_one_condition(if_revision, if_absent=if_absent)
+        tree = self.tree(session_id)
+        old = _writable(tree, path)
+        require_condition(old.revision if old else None, if_revision, if_absent=if_absent)
+        return self._keep(session_id, self._with(tree, path, content, encoding), path)
+
+    def write_file_if_content_matches(
+        self,
+        session_id: UUID,
+        path: str,
+        expected_content: str,
+        expected_encoding: Encoding,
+        content: str,
+        encoding: Encoding,
+    ) -> Entry | None:
+        """The entry as it then is; ``None``, and nothing written, when it holds something else."""
+        bytes_of(expected_content, expected_encoding)
+        self._require_content(content, encoding)
+        found = self.read_file(session_id, path)
+        if found is None or (found.content, found.encoding) != (expected_content, expected_encoding):
+            return None
+        return self.write_file(session_id, path, content, encoding)
+
+    def seed_initial_file(self, session_id: UUID, file: InitialFile) -> Entry:
+        """The entry as it then is; a read-only file is no obstacle."""
+        path = _below_root(file.path)
+        self._require_content(file.content, file.encoding)
+        tree = self.tree(session_id)
+        _require_file_place(tree, path)
+        after = self._with(tree, path, file.content, file.encoding)
+        after[path] = msgspec.structs.replace(after[path], is_readonly=file.is_readonly)
+        return self._keep(session_id, after, path)
+
+    def edit_file(
+        self, session_id: UUID, path: str, old: str, new: str, *, replace_all: bool = False
+    ) -> Entry:
+        """The entry as it then is."""
+        path = _below_root(path)
+        if not bytes_of(old):
+            raise InvalidContentError("nothing to replace")
+        bytes_of(new)
+        tree = self.tree(session_id)
+        found = _writable(tree, path)
+        if found is None:
+            raise PathNotFoundError(path)
+        text = _text(found)
+        matches = sum(text.startswith(old, at) for at in range(len(text)))
+        if matches == 0 or (matches > 1 and not replace_all):
+            raise EditError(path)
+        return self._keep(session_id, self._with(tree, path, text.replace(old, new), "text"), path)
+
+    def append_file(self, session_id: UUID, path: str, content: str, encoding: Encoding = "text") -> Entry:
+        """The entry as it then is."""
+        path = _below_root(path)
+        self._require_content(content, encoding)
+        tree = self.tree(session_id)
+        old = _writable(tree, path)
+        if old is None or old.content is None:
+            return self._keep(session_id, self._with(tree, path, content, encoding), path)
+        if old.encoding != encoding:
+            raise InvalidContentError(path)
+        joined = bytes_of(old.content, encoding) + bytes_of(content, encoding)
+        whole = joined.decode() if encoding == "text" else base64.b64encode(joined).decode()
+        return self._keep(session_id, self._with(tree, path, whole, encoding), path)
+
+    def create_directory(self, session_id: UUID, path: str) -> Entry:
+        """The directory, new or not."""
+        path = canonical(path)
+        tree = self.tree(session_id)
+        _require_no_file_above(tree, path)
+        if path in tree and not tree[path].is_directory:
+            raise PathExistsError(path)
+        return self._keep(session_id, self._with_directories(tree, [*parents_of(path), path]), path)
+
+    def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the interface's signature
+        """Whether something was removed."""
+        path = canonical(path)
+        tree = self.tree(session_id)
+        doomed = _subtree(tree, path)
+        if path == "/" or not doomed or any(entry.is_readonly for entry in doomed):
+            return False
+        if len(doomed) > 1 and not recursive:
+            return False
+        for entry in doomed:
+            del tree[entry.path]
+        self._keep(session_id, tree, "/")
+        return True
+
+    def copy_file(self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False) -> Entry:
+        """What is then at the destination."""
+        return self._transfer(session_id, source, destination, overwrite=overwrite, move=False)
+
+    def move_file(self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False) -> Entry:
+        """What is then at the destination."""
+        return self._transfer(session_id, source, destination, overwrite=overwrite, move=True)
+
+    def purge_session(self, session_id: UUID) -> bool:
+        """Whether there was anything."""
+        return bool(self._trees.pop(session_id, None))
+
+    def _transfer(
+        self, session_id: UUID, source: str, destination: str, *, overwrite: bool, move: bool
+    ) -> Entry:
+        source, destination = canonical(source), canonical(destination)
+        if source in {"/", destination} or destination.startswith(source + "/"):
+            raise InvalidPathError(destination)
+        tree = self.tree(session_id)
+        taken = _subtree(tree, source)
+        if destination == "/":
+            raise PathIsDirectoryError(destination)
+        if not taken:
+            raise PathNotFoundError(source)
+        _require_no_file_above(tree, destination)
+        target = tree.get(destination)
+        of_file = not taken[0].is_directory
+        if of_file and target and target.is_directory:
+            raise PathIsDirectoryError(destination)
+        if move and any(entry.is_readonly for entry in taken):
+            raise ReadOnlyFileError(source)
+        if target and of_file and overwrite and target.is_readonly:
+            raise ReadOnlyFileError(destination)
+        if target and not (of_file and overwrite):
+            raise PathExistsError(destination)
+        after = self._with_directories(tree, parents_of(destination))
+        for entry in taken:
+            path = destination + entry.path.removeprefix(source)
+            identity = entry.identity if move else next(self._marks)
+            after[path] = Entry(path, identity, next(self._marks), entry.content, entry.encoding)
+            if move:
+                del after[entry.path]
+        return self._keep(session_id, after, destination)
+
+    # -- how a tree changes -------------------------------------------------------------------------
+
+    def _with_directories(self, tree: dict[str, Entry], paths: list[str]) -> dict[str, Entry]:
+        missing = [path for path in paths if path not in tree]
+        return tree | {path: Entry(path, next(self._marks), next(self._marks)) for path in missing}
+
+    def _with(self, tree: dict[str, Entry], path: str, content: str, encoding: Encoding) -> dict[str, Entry]:
+        identity = tree[path].identity if path in tree else next(self._marks)
+        file = Entry(path, identity, next(self._marks), content, encoding)
+        return {**self._with_directories(tree, parents_of(path)), path: file}
+
+    def _keep(self, session_id: UUID, tree: dict[str, Entry], path: str) -> Entry:
+        """Make ``tree`` the session's, unless that breaks a limit; what is then at the path."""
+        before = self._trees[session_id].values()
+        most = self._limits.file_bytes
+        if most is not None and tree[path].size_bytes > most:
+            raise QuotaExceededError(path)
+        for allowed, was, will_be in (
+            (self._limits.session_files, _files(before), _files(tree.values())),
+            (self._limits.session_bytes, _size(before), _size(tree.values())),
+        ):
+            if allowed is not None and will_be > max(was, allowed):
+                raise QuotaExceededError(path)
+        self._trees[session_id] = {place: entry for place, entry in tree.items() if place != "/"}
+        return tree[path]
+
+    def _require_content(self, content: str, encoding: Encoding) -> None:
+        size = len(bytes_of(content, encoding))
+        if self._limits.file_bytes is not None and size > self._limits.file_bytes:
+            raise QuotaExceededError(str(size))
+
+    def _sorted(self, session_id: UUID) -> list[Entry]:
+        return [entry for _, entry in sorted(self._trees[session_id].items())]
+
+
+def _below_root(path: str) -> str:
+    path = canonical(path)
+    if path == "/":
+        raise PathIsDirectoryError(path)
+    return path
+
+
+def _subtree(tree: dict[str, Entry], path: str) -> list[Entry]:
+    """The entry at the path and all below it, parents first; empty when nothing is there."""
+    return [entry for at, entry in sorted(tree.items()) if at == path or path in parents_of(at)]
+
+
+def _require_no_file_above(tree: dict[str, Entry], path: str) -> None:
+    if any(parent in tree and not tree[parent].is_directory for parent in parents_of(path)):
+        raise ParentNotDirectoryError(path)
+
+
+def _require_file_place(tree: dict[str, Entry], path: str) -> None:
+    _require_no_file_above(tree, path)
+    if path in tree and tree[path].is_directory:
+        raise PathIsDirectoryError(path)
+
+
+def _writable(tree: dict[str, Entry], path: str) -> Entry | None:
+    """The file that a write would replace, if any."""
+    _require_file_place(tree, path)
+    old = tree.get(path)
+    if old and old.is_readonly:
+        raise ReadOnlyFileError(path)
+    return old
+
+
+def require_one_condition(if_revision: str | None, *, if_absent: bool) -> None:
+    """Refuse two conditions that cannot both hold."""
+    if if_revision is not None and if_absent:
+        raise InvalidArgumentError("one condition at a time")
+
+
+def require_condition(current: str | None, if_revision: str | None, *, if_absent: bool) -> None:
+    """Refuse unless the current revision (``None``: nothing there) is as the caller demands."""
+    if (if_absent and current is not None) or (if_revision is not None and current != if_revision):
+        raise RevisionConflictError("not as expected", current_revision=current)
+
+
+def _require_counts(*counts: int | None, least: int = 0) -> None:
+    if any(count is not None and count < least for count in counts):
+        raise InvalidArgumentError("a number below the least")
+
+
+def _text(entry: Entry) -> str:
+    if entry.content is None or entry.encoding != "text":
+        raise InvalidContentError(entry.path)
+    return entry.content
+
+
+def _files(entries: Iterable[Entry]) -> int:
+    return sum(not entry.is_directory for entry in entries)
+
+
+def _size(entries: Iterable[Entry]) -> int:
+    return sum(entry.size_bytes for entry in entries)

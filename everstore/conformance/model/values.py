@@ -1,0 +1,221 @@
+"""Values, secrets and session records of the reference model."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import msgspec
+
+from everstore.conformance.model.files import require_condition, require_one_condition
+from everstore.errors import (
+    InvalidArgumentError,
+    InvalidContentError,
+    InvalidKeyError,
+    SessionNotFoundError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from everstore.models import Session
+
+__all__ = ["Record", "RecordModel", "Value", "ValueModel"]
+
+
+class Value(msgspec.Struct, frozen=True):
+    """A value or a secret under its key; ``expires`` is when it is over, by the model's clock."""
+
+    key: str
+    text: str
+    identity: str
+    revision: str
+    expires: float | None = None
+
+
+class Record(msgspec.Struct, frozen=True):
+    """A session's record; ``revision`` stands for its ``updated_at``."""
+
+    id: UUID
+    title: str | None
+    created_ns: int
+    revision: str
+
+
+class _Namespace:
+    """Texts by key for every session: what values and secrets have in common."""
+
+    def __init__(self, now: Callable[[], float], marks: Iterator[str]) -> None:
+        self._now = now
+        self._marks = marks
+        self._values: dict[UUID, dict[str, Value]] = defaultdict(dict)
+
+    def all(self, session_id: UUID) -> list[Value]:
+        return [
+            value
+            for _, value in sorted(self._values[session_id].items())
+            if value.expires is None or self._now() < value.expires
+        ]
+
+    def get(self, session_id: UUID, key: str) -> Value | None:
+        if not key or "\0" in key or _size(key, InvalidKeyError) > 1024:
+            raise InvalidKeyError(key)
+        return {value.key: value for value in self.all(session_id)}.get(key)
+
+    def set(self, session_id: UUID, key: str, text: str, expires: float | None) -> None:
+        old = self.get(session_id, key)
+        identity = old.identity if old else next(self._marks)
+        self._values[session_id][key] = Value(key, text, identity, next(self._marks), expires)
+
+    def delete(self, session_id: UUID, key: str) -> bool:
+        found = self.get(session_id, key)
+        self._values[session_id].pop(key, None)
+        return found is not None
+
+    def purge(self, session_id: UUID) -> bool:
+        had = bool(self.all(session_id))
+        del self._values[session_id]
+        return had
+
+
+class ValueModel:
+    """Values and secrets. A record of either is a ``Value``, whose text only ``get_...`` shows."""
+
+    def __init__(self, now: Callable[[], float], marks: Iterator[str]) -> None:
+        """Empty; ``now`` tells the time, new marks come from ``marks``."""
+        self._now = now
+        self._values = _Namespace(now, marks)
+        self._secrets = _Namespace(now, marks)
+
+    def set_value(
+        self,
+        session_id: UUID,
+        key: str,
+        value: str,
+        *,
+        ttl: float | None = None,
+        if_revision: str | None = None,
+        if_absent: bool = False,
+    ) -> None:
+        """Nothing."""
+        old = self._values.get(session_id, key)
+        _size(value, InvalidContentError)
+        expires = self._end(ttl)
+        require_one_condition(if_revision, if_absent=if_absent)
+        require_condition(old.revision if old else None, if_revision, if_absent=if_absent)
+        self._values.set(session_id, key, value, expires)
+
+    def get_value(self, session_id: UUID, key: str) -> str | None:
+        """The text, or ``None``."""
+        found = self._values.get(session_id, key)
+        return found.text if found else None
+
+    def stat_value(self, session_id: UUID, key: str) -> Value | None:
+        """The value, or ``None``."""
+        return self._values.get(session_id, key)
+
+    def delete_value(self, session_id: UUID, key: str) -> bool:
+        """Whether there was one."""
+        return self._values.delete(session_id, key)
+
+    def list_keys(self, session_id: UUID) -> list[Value]:
+        """Every value, sorted by key."""
+        return self._values.all(session_id)
+
+    def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> int:
+        """The sum."""
+        old = self._values.get(session_id, key)
+        if old and not re.fullmatch("-?[0-9]+", old.text):
+            raise InvalidContentError(key)
+        total = int(old.text if old else "0") + amount
+        if not -(2**63) <= total < 2**63:
+            raise InvalidContentError(key)
+        self._values.set(session_id, key, str(total), old.expires if old else None)
+        return total
+
+    def set_secret(self, session_id: UUID, name: str, value: str, *, ttl: float | None = None) -> None:
+        """Nothing."""
+        self._secrets.get(session_id, name)
+        _size(value, InvalidContentError)
+        self._secrets.set(session_id, name, value, self._end(ttl))
+
+    def get_secret(self, session_id: UUID, name: str) -> str | None:
+        """The text, or ``None``."""
+        found = self._secrets.get(session_id, name)
+        return found.text if found else None
+
+    def delete_secret(self, session_id: UUID, name: str) -> bool:
+        """Whether there was one."""
+        return self._secrets.delete(session_id, name)
+
+    def list_secrets(self, session_id: UUID) -> list[Value]:
+        """Every secret, sorted by name."""
+        return self._secrets.all(session_id)
+
+    def purge_session(self, session_id: UUID) -> bool:
+        """Whether there was anything."""
+        gone = [self._values.purge(session_id), self._secrets.purge(session_id)]
+        return any(gone)
+
+    def _end(self, ttl: float | None) -> float | None:
+        if ttl is not None and not 0 < ttl < math.inf:
+            raise InvalidArgumentError("a time to live is above 0")
+        return None if ttl is None else self._now() + ttl
+
+
+class RecordModel:
+    """The records of sessions."""
+
+    def __init__(self, marks: Iterator[str]) -> None:
+        """Empty; new marks come from ``marks``."""
+        self._marks = marks
+        self._records: dict[UUID, Record] = {}
+
+    def add_session(self, session: Session) -> None:
+        """Nothing."""
+        if session.title is not None:
+            _title(session.title)
+        self._records[session.id] = Record(session.id, session.title, session.created_ns, next(self._marks))
+
+    def get_session(self, session_id: UUID) -> Record | None:
+        """The record, or ``None``."""
+        return self._records.get(session_id)
+
+    def update_session_title(self, session_id: UUID, title: str) -> Record:
+        """The record as it then is."""
+        _title(title)
+        if session_id not in self._records:
+            raise SessionNotFoundError(str(session_id))
+        old = self._records[session_id]
+        self._records[session_id] = Record(session_id, title, old.created_ns, next(self._marks))
+        return self._records[session_id]
+
+    def list_sessions(self, *, limit: int = 100, after: Session | None = None) -> list[Record]:
+        """A page, newest first."""
+        if limit < 1:
+            raise InvalidArgumentError("a page of nothing")
+        newest = sorted(self._records.values(), key=_age, reverse=True)
+        return [record for record in newest if after is None or _age(record) < _age(after)][:limit]
+
+    def delete_session(self, session_id: UUID) -> bool:
+        """Whether there was one."""
+        return self._records.pop(session_id, None) is not None
+
+
+def _age(record: Record | Session) -> tuple[int, int]:
+    return record.created_ns, record.id.int
+
+
+def _title(title: str) -> None:
+    if _size(title, InvalidContentError) and "\0" in title:
+        raise InvalidContentError("NUL in a title")
+
+
+def _size(text: str, error: type[InvalidContentError]) -> int:
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        raise error("a lone surrogate") from None
