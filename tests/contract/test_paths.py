@@ -122,7 +122,26 @@ async def test_what_is_no_path_is_refused_by_every_verb_and_nothing_is_written(v
 
 # §2.4
 async def test_paths_are_compared_byte_for_byte(work):
-    names = ["a", "A", "ä", "Ä", "ss", "ß", "ﬁ", "fi", "a ", " a", "a.", "a%", "a_", "a'", 'a"', "a\\", "%61", "a;b"]
+    names = [
+        "a",
+        "A",
+        "ä",
+        "Ä",
+        "ss",
+        "ß",
+        "ﬁ",
+        "fi",
+        "a ",
+        " a",
+        "a.",
+        "a%",
+        "a_",
+        "a'",
+        'a"',
+        "a\\",
+        "%61",
+        "a;b",
+    ]
     names += [unicodedata.normalize(form, "é") for form in ("NFC", "NFD")]
     names += ["\u212b", "\u00c5", "A\u030a", "\u0130", "i", "I", "\u0131"]
     assert len(set(names)) == len(names)
