@@ -31,6 +31,7 @@ CONNECTION_LOST = (
 Table = "Sequence[tuple[tuple[type[BaseException], ...], type[EverstoreError], str]]"
 
 _WORK: Table = (
+    ((asyncpg.DataError,), BackendError, "an argument does not fit into its column"),
     ((TimeoutError, asyncpg.QueryCanceledError), BackendUnavailableError,
      "took longer than EVERSTORE_POSTGRES_STATEMENT_TIMEOUT, and was cancelled"),
     ((asyncpg.TooManyConnectionsError,), BackendUnavailableError,

@@ -513,9 +513,7 @@ BEGIN
         outcome := 'directory';
         RETURN;
     END IF;
-    IF node.kind = 'd' THEN
-        span := {schema}.span_of(source);
-    END IF;
+    span := {schema}.span_of(source);
     IF is_move THEN
         fact := CASE
             WHEN node.is_readonly THEN source
