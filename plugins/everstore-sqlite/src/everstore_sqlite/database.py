@@ -6,16 +6,17 @@ import asyncio
 import sqlite3
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from everstore.errors import EverstoreError, SettingsError
+from everstore_sqlite import index
 from everstore_sqlite.failures import code_of, translated
 from everstore_sqlite.readers import Direct, Readers
 from everstore_sqlite.schema import migrate
 from everstore_sqlite.writer import Writer, patiently
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from everstore_sqlite.settings import SqliteSettings
@@ -25,6 +26,7 @@ __all__ = ["Database"]
 T = TypeVar("T")
 
 _OLDEST_SQLITE = (3, 35, 0)  # the first with RETURNING
+_CHECKPOINT_PAGES = 4000  # of the log, of whose index one block covers about as many
 _WAL_BYTES = 64 << 20  # what the log file shrinks to after a long reader made it grow
 
 
@@ -44,11 +46,14 @@ class Database:
         direct = Direct(_reading(path, settings, timeout=0)) if settings.direct_reads else None
         connect = partial(_reading, path, settings, timeout=settings.busy_timeout)
         self._readers = Readers(connect, settings.readers, direct)
-        self._writer = Writer(connection, settings.busy_timeout, settings.max_bytes)
+        self.has_index = settings.search_index is True
+        chore = index.tend if self.has_index else None
+        self._writer = Writer(connection, settings.busy_timeout, settings.max_bytes, chore)
         self._writer.start()
         self.look = self._readers.look
         self.read = self._readers.read
         self.search = self._readers.search
+        self.write = self._writer.submit
 
     @classmethod
     @asynccontextmanager
@@ -59,14 +64,6 @@ class Database:
             yield database
         finally:
             await asyncio.to_thread(database.close)
-
-    async def write(self, work: Callable[..., T], *arguments: Any) -> T:
-        """What ``work(transaction, *arguments)`` answers, once it is committed.
-
-        It may be run more than once, so it has no effect but on the database.
-        """
-        answer: T = await self._writer.submit(work, *arguments)
-        return answer
 
     def close(self) -> None:
         """Finish what waits and close all connections, the writer's last; blocks until then."""
@@ -82,13 +79,14 @@ def _checked_path(path: Path) -> str:
     if path.is_dir():
         raise SettingsError(f"EVERSTORE_SQLITE_PATH is the folder {str(path)!r}; name a file in it")
     if not path.parent.is_dir():
-        raise SettingsError(f"EVERSTORE_SQLITE_PATH: there is no folder {str(path.parent)!r}; create it first")
+        raise SettingsError(f"EVERSTORE_SQLITE_PATH: there is no folder {str(path.parent)!r}; make it first")
     return str(path)
 
 
 def _connect(path: str, settings: SqliteSettings, *, timeout: float) -> sqlite3.Connection:
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
-        raise SettingsError(f"EVERSTORE_BACKEND=sqlite needs SQLite 3.35, and this Python has {sqlite3.sqlite_version}")
+        found = sqlite3.sqlite_version
+        raise SettingsError(f"EVERSTORE_BACKEND=sqlite needs SQLite 3.35 or newer; this Python has {found}")
     try:
         connection = sqlite3.connect(
             path, timeout=timeout, isolation_level=None, check_same_thread=False, cached_statements=256
@@ -110,12 +108,17 @@ def _prepare(connection: sqlite3.Connection, settings: SqliteSettings) -> None:
     migrate(connection)
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
-        raise SettingsError("EVERSTORE_SQLITE_PATH must be on a local disk: no write-ahead log is possible there")
+        raise SettingsError("EVERSTORE_SQLITE_PATH: no write-ahead log is possible there; name a local disk")
     connection.execute(f"PRAGMA synchronous = {settings.synchronous}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
     if settings.max_bytes is not None:
         (page_size,) = connection.execute("PRAGMA page_size").fetchone()
         connection.execute(f"PRAGMA max_page_count = {settings.max_bytes // page_size}")
+    if settings.search_index is True:
+        index.create(connection)
+    elif settings.search_index == "remove":
+        index.remove(connection)
     # A file that cannot be written to is to be told now, and not at the first write.
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("ROLLBACK")
@@ -123,7 +126,7 @@ def _prepare(connection: sqlite3.Connection, settings: SqliteSettings) -> None:
 
 _OPENING = {
     sqlite3.SQLITE_NOTADB: "names a file that is no SQLite database; choose another",
-    sqlite3.SQLITE_CANTOPEN: "names a file that cannot be opened or created; check the rights to it and its folder",
+    sqlite3.SQLITE_CANTOPEN: "names a file that cannot be opened; check the rights to it and its folder",
     sqlite3.SQLITE_READONLY: "names a file that cannot be written to; check the rights to it and its folder",
     sqlite3.SQLITE_PERM: "names a file that cannot be opened; check the rights to it",
 }

@@ -25,16 +25,19 @@ _FAILURES: dict[int, tuple[type[BackendError], str]] = {
         "no space is left for the database at EVERSTORE_SQLITE_PATH; free some and try again",
     ),
     sqlite3.SQLITE_NOMEM: (BackendUnavailableError, "SQLite ran out of memory; try again"),
-    sqlite3.SQLITE_PROTOCOL: (BackendUnavailableError, "too many processes opened the database at once; try again"),
+    sqlite3.SQLITE_PROTOCOL: (
+        BackendUnavailableError,
+        "too many processes opened the file at once; try again",
+    ),
     sqlite3.SQLITE_INTERRUPT: (BackendUnavailableError, "the call was interrupted; try again"),
     sqlite3.SQLITE_IOERR: (
         BackendUnavailableError,
         "the disk of EVERSTORE_SQLITE_PATH failed or is full; see the cause, then try again",
     ),
-    sqlite3.SQLITE_CANTOPEN: (BackendError, "the database at EVERSTORE_SQLITE_PATH cannot be opened any more"),
+    sqlite3.SQLITE_CANTOPEN: (BackendError, "the file at EVERSTORE_SQLITE_PATH cannot be opened any more"),
     sqlite3.SQLITE_READONLY: (BackendError, "the database at EVERSTORE_SQLITE_PATH cannot be written to"),
     sqlite3.SQLITE_PERM: (BackendError, "the rights to the database at EVERSTORE_SQLITE_PATH are missing"),
-    sqlite3.SQLITE_CORRUPT: (BackendError, "the database at EVERSTORE_SQLITE_PATH is damaged; restore a backup"),
+    sqlite3.SQLITE_CORRUPT: (BackendError, "the file at EVERSTORE_SQLITE_PATH is damaged; restore a backup"),
     sqlite3.SQLITE_NOTADB: (BackendError, "the file at EVERSTORE_SQLITE_PATH is no SQLite database any more"),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from everstore import SessionFileSystemFactory, hookimpl
+from everstore.compat import override
 from everstore_sqlite.database import Database
 from everstore_sqlite.files import SqliteFileSystem
 from everstore_sqlite.sessions import SqliteSessionStore
@@ -26,6 +27,7 @@ async def _database(context: PluginContext) -> Database:
 class SqliteFileSystemFactory(SessionFileSystemFactory):
     """Makes the file system of a store's database."""
 
+    @override
     async def create_session_file_system(self, context: PluginContext) -> SessionFileSystem:
         return SqliteFileSystem(await _database(context), context.limits)
 

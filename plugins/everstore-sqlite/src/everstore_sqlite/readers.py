@@ -13,6 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from everstore.compat import override
 from everstore_sqlite.failures import is_busy, translated
 from everstore_sqlite.workers import Worker, deliver
 
@@ -53,7 +54,8 @@ class Reader(Worker):
         self._connection: sqlite3.Connection | None = None
         self._is_started = False
 
-    def submit(self, work: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
+    @override
+    def submit(self, work: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
         if not self._is_started:
             with self._lock:
                 if not (self._is_started or self._is_closed):
@@ -61,11 +63,13 @@ class Reader(Worker):
                     self.start()
         return super().submit(work, *arguments)
 
+    @override
     def close(self) -> None:
         if self._is_started:
             super().close()
         self._is_closed = True
 
+    @override
     def _serve(self, batch: list[Call]) -> None:
         outcomes: list[Outcome] = []
         until = time.perf_counter() + _LONGEST_WAIT
@@ -87,6 +91,7 @@ class Reader(Worker):
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets it
             return call, None, translated(error)
 
+    @override
     def _release(self) -> None:
         if self._connection is not None:
             self._connection.close()
@@ -100,8 +105,8 @@ class Direct:
         self._connection = connection
         self._lock = threading.Lock()  # two event loops, on two threads, may use one store
 
-    def look(self, work: Callable[..., T], arguments: tuple[Any, ...]) -> T | TooLarge:
-        """What ``work(connection, SMALL, *arguments)`` finds; ``TOO_LARGE`` when it is for a thread to find."""
+    def look(self, work: Callable[..., T | TooLarge], arguments: tuple[Any, ...]) -> T | TooLarge:
+        """What ``work(connection, SMALL, *arguments)`` finds; ``TOO_LARGE`` when a thread has to."""
         if not self._lock.acquire(blocking=False):
             return TOO_LARGE
         try:
@@ -122,14 +127,16 @@ class Direct:
 class Readers:
     """All that reads: one thread for short calls, which go many to a hop, and some for searches."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], searchers: int, direct: Direct | None) -> None:
+    def __init__(
+        self, connect: Callable[[], sqlite3.Connection], searchers: int, direct: Direct | None
+    ) -> None:
         """Threads start, and connect, when they are first needed."""
         self._short = Reader(connect)
         self._long = [Reader(connect) for _ in range(searchers)]
         self._direct = direct
 
-    async def look(self, work: Callable[..., T], *arguments: Any) -> T:
-        """What ``work(connection, most, *arguments)`` finds; it answers ``TOO_LARGE`` above ``most`` bytes."""
+    async def look(self, work: Callable[..., T | TooLarge], *arguments: Any) -> T:
+        """What ``work(connection, most, *arguments)`` finds; ``TOO_LARGE`` stands for more than ``most``."""
         if self._direct is not None:
             found = self._direct.look(work, arguments)
             if not isinstance(found, TooLarge):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from everstore.content import content_of
 from everstore.models import FileInfo, FileStat, SessionFile, root_of
@@ -15,7 +15,18 @@ if TYPE_CHECKING:
 
     from everstore.models import Encoding
 
-__all__ = ["BELOW", "ENTRY", "KEY", "below", "encoding_of", "list_directory", "read_file", "split", "stat_file"]
+__all__ = [
+    "BELOW",
+    "ENTRY",
+    "KEY",
+    "below",
+    "encoding_of",
+    "infos",
+    "list_directory",
+    "read_file",
+    "split",
+    "stat_file",
+]
 
 ENTRY = "version, created, updated, serial, size, is_readonly, is_directory"
 """The columns of an entry that are neither its place nor its content."""
@@ -50,7 +61,9 @@ def encoding_of(is_text: int) -> Encoding:
     return "text" if is_text else "base64"
 
 
-def read_file(connection: sqlite3.Connection, most: int, session_id: UUID, path: str) -> SessionFile | TooLarge | None:
+def read_file(
+    connection: sqlite3.Connection, most: int, session_id: UUID, path: str
+) -> SessionFile | TooLarge | None:
     """The entry with its content, if that has at most ``most`` bytes."""
     if path == "/":
         return root_of(session_id)
@@ -91,11 +104,11 @@ def list_directory(connection: sqlite3.Connection, session_id: UUID, path: str) 
     return infos(session_id, connection.execute(_LIST, (session_id.bytes, parent)), parent + "/")
 
 
-def infos(session_id: UUID, rows: Iterable[tuple], above: str = "") -> list[FileInfo]:
+def infos(session_id: UUID, rows: Iterable[tuple[Any, ...]], above: str = "") -> list[FileInfo]:
     """Rows of a name (or path) and ``ENTRY`` as records."""
     return [
         FileInfo(
-            version, created, updated, session_id, above + name, serial, size, bool(is_readonly), bool(is_directory)
+            version, created, updated, session_id, above + name, serial, size, bool(readonly), bool(directory)
         )
-        for name, version, created, updated, serial, size, is_readonly, is_directory in rows
+        for name, version, created, updated, serial, size, readonly, directory in rows
     ]

@@ -30,7 +30,13 @@ __all__ = ["APPLICATION_ID", "LATEST", "MIGRATIONS", "migrate"]
 APPLICATION_ID = 0x45565354  # "EVST", in the header of the file
 
 _VERSION_1 = (
-    "CREATE TABLE counters (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL, slot INTEGER NOT NULL)",
+    """
+    CREATE TABLE counters (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        version INTEGER NOT NULL,
+        slot INTEGER NOT NULL
+    )
+    """,
     "INSERT INTO counters VALUES (1, 0, 0)",
     """
     CREATE TABLE trees (
@@ -87,8 +93,6 @@ _VERSION_2 = (
     # What is past its time is found without looking at what is not.
     "CREATE INDEX pairs_by_expiry ON pairs (expires) WHERE expires IS NOT NULL",
     "CREATE INDEX secrets_by_expiry ON secrets (expires) WHERE expires IS NOT NULL",
-    # The texts that the search index does not cover: not yet, or never (see search_index).
-    "CREATE TABLE unindexed (serial INTEGER PRIMARY KEY, is_final INTEGER NOT NULL)",
 )
 
 MIGRATIONS = (_VERSION_1, _VERSION_2)
@@ -124,7 +128,7 @@ def _version(connection: sqlite3.Connection) -> int:
     if application != APPLICATION_ID:
         (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if application or version or objects:
-            raise SettingsError("EVERSTORE_SQLITE_PATH names a database of another program; choose another file")
+            raise SettingsError("EVERSTORE_SQLITE_PATH names another program's database; choose another file")
     if version > LATEST:
         raise SettingsError(
             f"EVERSTORE_SQLITE_PATH names a database of schema version {version}, and this everstore-sqlite"

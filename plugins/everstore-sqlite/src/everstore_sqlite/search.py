@@ -10,6 +10,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from everstore_sqlite import index
 from everstore_sqlite.rows import ENTRY, infos
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ _INFOS = f"SELECT parent || '/' || name, {ENTRY} FROM entries WHERE session = ? 
 _Candidate = tuple[str, int, int]  # path, serial, size
 
 
-def glob(connection: sqlite3.Connection, unwanted: Event, session_id: UUID, selects: Callable[[str], bool]) -> list[FileInfo]:
+def glob(
+    connection: sqlite3.Connection, unwanted: Event, session_id: UUID, selects: Callable[[str], bool]
+) -> list[FileInfo]:
     """``glob_files``."""
     found = []
     for row in connection.execute(_INFOS, (session_id.bytes,)):
@@ -43,12 +46,16 @@ def glob(connection: sqlite3.Connection, unwanted: Event, session_id: UUID, sele
     return infos(session_id, sorted(found))
 
 
-def grep(connection: sqlite3.Connection, unwanted: Event, session_id: UUID, query: Query) -> list[GrepMatch]:
-    """``grep_files``."""
+def grep(
+    connection: sqlite3.Connection, unwanted: Event, session_id: UUID, query: Query, *, indexed: bool
+) -> list[GrepMatch]:
+    """``grep_files``; with ``indexed``, the search index says which files to read, where it can."""
     with _snapshot(connection):
-        files: list[_Candidate] = connection.execute(_FILES, (session_id.bytes,)).fetchall()
-        candidates = sorted(file for file in files if query.selects(file[0]))
-        for path, data in _texts(connection, candidates, query.literal):
+        files = index.candidates(connection, session_id, query.literal) if indexed else None
+        if files is None:
+            files = connection.execute(_FILES, (session_id.bytes,)).fetchall()
+        chosen = sorted(file for file in files if query.selects(file[0]))
+        for path, data in _texts(connection, chosen, query.literal):
             if query.add_now(path, data.decode()) or unwanted.is_set():
                 break
     return query.matches

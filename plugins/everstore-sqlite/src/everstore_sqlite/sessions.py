@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from everstore import Capabilities, Session, SessionStore
+from everstore.compat import override
 from everstore.errors import SessionNotFoundError
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ __all__ = ["SqliteSessionStore"]
 
 _PUT = """
     INSERT INTO sessions (id, title, created, updated) VALUES (?, ?, ?, ?)
-    ON CONFLICT (id) DO UPDATE SET title = excluded.title, created = excluded.created, updated = excluded.updated
+    ON CONFLICT (id) DO UPDATE
+        SET title = excluded.title, created = excluded.created, updated = excluded.updated
 """
 _GET = "SELECT title, created, updated FROM sessions WHERE id = ?"
 _PAGE = "SELECT id, title, created, updated FROM sessions {} ORDER BY created DESC, id DESC LIMIT ?"
@@ -36,18 +38,23 @@ class SqliteSessionStore(SessionStore):
         """A view on ``database``, which somebody else closes."""
         self._database = database
 
+    @override
     async def add_session(self, session: Session) -> None:
         await self._database.write(_put, session)
 
+    @override
     async def get_session(self, session_id: UUID) -> Session | None:
         return await self._database.look(_look, session_id)
 
+    @override
     async def update_session_title(self, session_id: UUID, title: str) -> Session:
         return await self._database.write(_retitle, session_id, title)
 
+    @override
     async def list_sessions(self, *, limit: int = 100, after: Session | None = None) -> list[Session]:
         return await self._database.read(_list, limit, after)
 
+    @override
     async def delete_session(self, session_id: UUID) -> bool:
         return await self._database.write(_delete, session_id)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from everstore.settings import PluginSettings
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
+
+from everstore.settings import PluginSettings
 
 __all__ = ["SqliteSettings"]
 
@@ -20,7 +21,7 @@ class SqliteSettings(PluginSettings):
     path: Path = Path("everstore.db")
     """The database file, created when missing; its folder must exist. Relative to the working directory."""
     synchronous: Literal["full", "normal"] = "full"
-    """``full``: a call that returned survives a power cut. ``normal``: it survives the process, not the power."""
+    """``full``: what was acknowledged survives a power cut. ``normal``: it survives the process only."""
     busy_timeout: Annotated[float, Field(ge=0, le=3600)] = 30.0
     """Seconds to wait for another process that is writing, before ``BackendUnavailableError``."""
     search_index: bool | Literal["remove"] = False

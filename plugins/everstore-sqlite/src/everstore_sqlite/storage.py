@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
+
 from everstore import Capabilities, KeyInfo, SecretInfo, SessionStorageStore
+from everstore.compat import override
 from everstore.content import add_to_counter
 from everstore.errors import RevisionConflictError
 from everstore.models import StoredSecret
-from everstore_sqlite.readers import TOO_LARGE, TooLarge
+from everstore_sqlite.readers import EVERYTHING, TOO_LARGE, TooLarge
 
 if TYPE_CHECKING:
     import sqlite3
@@ -44,11 +46,13 @@ class _Space:
         place = f"{table} WHERE session = ? AND key = ?"
         self.value = f"SELECT iif(length(value) <= ?, value, NULL) FROM {place} AND {_ALIVE}"
         self.head = f"SELECT version, created, updated, expires FROM {place} AND {_ALIVE}"
-        self.heads = (
-            f"SELECT version, created, updated, key, expires FROM {table} WHERE session = ? AND {_ALIVE} ORDER BY key"
-        )
+        self.heads = f"""
+            SELECT version, created, updated, key, expires FROM {table}
+            WHERE session = ? AND {_ALIVE} ORDER BY key
+        """
         self.put = f"""
-            INSERT INTO {table} (session, key, version, created, updated, expires, value) VALUES (?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO {table} (session, key, version, created, updated, expires, value)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (session, key) DO UPDATE SET version = excluded.version, created = excluded.created,
                 updated = excluded.updated, expires = excluded.expires, value = excluded.value
         """
@@ -77,6 +81,7 @@ class SqliteStorageStore(SessionStorageStore):
         """A view on ``database``, which somebody else closes."""
         self._database = database
 
+    @override
     async def set_value(
         self,
         session_id: UUID,
@@ -90,41 +95,53 @@ class SqliteStorageStore(SessionStorageStore):
         condition = (if_revision,) if if_absent or if_revision is not None else ()
         await self._database.write(_set, _VALUES, session_id, key, value, ttl, *condition)
 
+    @override
     async def get_value(self, session_id: UUID, key: str) -> str | None:
         return await self._database.look(_get, _VALUES, session_id, key)
 
+    @override
     async def delete_value(self, session_id: UUID, key: str) -> bool:
         return await self._database.write(_delete, _VALUES, session_id, key)
 
+    @override
     async def list_keys(self, session_id: UUID) -> list[KeyInfo]:
         return await self._database.read(_list, _VALUES, KeyInfo, session_id)
 
+    @override
     async def stat_value(self, session_id: UUID, key: str) -> KeyInfo | None:
         return await self._database.look(_stat, session_id, key)
 
+    @override
     async def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> int:
         return await self._database.write(_increment, session_id, key, amount)
 
+    @override
     async def set_secret(self, session_id: UUID, name: str, value: str, *, ttl: float | None = None) -> None:
         await self._database.write(_set, _SECRETS, session_id, name, value, ttl)
 
+    @override
     async def get_secret(self, session_id: UUID, name: str) -> str | None:
         return await self._database.look(_get, _SECRETS, session_id, name)
 
+    @override
     async def delete_secret(self, session_id: UUID, name: str) -> bool:
         return await self._database.write(_delete, _SECRETS, session_id, name)
 
+    @override
     async def list_secrets(self, session_id: UUID) -> list[SecretInfo]:
         return await self._database.read(_list, _SECRETS, SecretInfo, session_id)
 
+    @override
     async def purge_session(self, session_id: UUID) -> bool:
         return await self._database.write(_purge, session_id)
 
+    @override
     async def scan_secrets(
         self, *, after: tuple[UUID, str] | None = None, limit: int = 100
     ) -> list[StoredSecret]:
         return await self._database.read(_scan, after, limit)
 
+    @override
     async def swap_secret(self, session_id: UUID, name: str, expected: str, replacement: str) -> bool:
         return await self._database.write(_swap, session_id, name, expected, replacement)
 
@@ -147,7 +164,9 @@ def _head(connection: sqlite3.Connection, space: _Space, session_id: UUID, key: 
 def _stat(connection: sqlite3.Connection, most: int, session_id: UUID, key: str) -> KeyInfo | None:
     del most
     head = _head(connection, _VALUES, session_id, key)
-    return head and KeyInfo(head.version, head.created, head.updated, key, head.expires)
+    if head is None:
+        return None
+    return KeyInfo(head.version, head.created, head.updated, key, head.expires)
 
 
 def _list(connection: sqlite3.Connection, space: _Space, kind: type[Any], session_id: UUID) -> list[Any]:
@@ -197,8 +216,8 @@ def _increment(transaction: Transaction, session_id: UUID, key: str, amount: int
     now = time.time_ns()
     created, expires = now, None
     if old is not None:
-        (data,) = connection.execute("SELECT value FROM pairs WHERE session = ? AND key = ?", (session_id.bytes, key)).fetchone()
-        text, created, expires, now = data.decode(), old.created, old.expires, max(now, old.updated + 1000)
+        row = connection.execute(_VALUES.value, (EVERYTHING, session_id.bytes, key, 0)).fetchone()
+        text, created, expires, now = row[0].decode(), old.created, old.expires, max(now, old.updated + 1000)
     total = add_to_counter(text, amount)
     _put(transaction, _VALUES, session_id, key, created, now, expires, str(total))
     return total

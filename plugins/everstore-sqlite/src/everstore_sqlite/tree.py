@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 import msgspec
+
 from everstore.content import append_content, content_bytes, content_of, replace_text, require_text
 from everstore.errors import (
     ParentNotDirectoryError,
@@ -29,17 +30,27 @@ if TYPE_CHECKING:
 
 __all__ = ["Tree"]
 
-_SLOT_BITS = 32  # of a serial: how many entries a session may ever have had
-
 _GET = f"SELECT {ENTRY} FROM entries WHERE {KEY}"  # noqa: S608 - all SQL here is made of constants
 _INSERT = f"INSERT INTO entries (session, parent, name, {ENTRY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _REPLACE = f"UPDATE entries SET version = ?, updated = ?, size = ?, is_readonly = ? WHERE {KEY}"  # noqa: S608
 _CONTENT = "SELECT is_text, data FROM contents WHERE serial = ?"
 _PUT_CONTENT = "INSERT INTO contents (serial, is_text, data) VALUES (?, ?, ?)"
 _SET_CONTENT = "UPDATE contents SET is_text = ?, data = ? WHERE serial = ?"
-_TREE = "SELECT slot, last, files, bytes FROM trees WHERE session = ?"
-_COUNT = "UPDATE trees SET last = last + ?, files = files + ?, bytes = bytes + ? WHERE session = ?"
-_ALLOT = f"{_COUNT} RETURNING slot, last"
+_COPY_CONTENT = "INSERT INTO contents SELECT ?, is_text, data FROM contents WHERE serial = ?"
+_MOVE = f"UPDATE entries SET parent = ?, name = ?, version = ?, updated = ? WHERE {KEY}"  # noqa: S608
+_MOVE_BELOW = f"""
+    UPDATE entries SET parent = ? || substr(parent, ?), version = ?, updated = max(?, updated + 1000)
+    WHERE {BELOW}
+"""  # noqa: S608
+_SUM_BELOW = f"""
+    SELECT count(*), count(*) - sum(is_directory), sum(size), sum(is_readonly) FROM entries WHERE {BELOW}
+"""  # noqa: S608
+_DELETE_BELOW = f"DELETE FROM entries WHERE {BELOW}"  # noqa: S608
+_DELETE_CONTENTS_BELOW = f"""
+    DELETE FROM contents WHERE serial IN (SELECT serial FROM entries WHERE {BELOW} AND NOT is_directory)
+"""  # noqa: S608
+_READONLY_BELOW = f"SELECT min(parent || '/' || name) FROM entries WHERE {BELOW} AND is_readonly"  # noqa: S608
+_DELETE = f"DELETE FROM entries WHERE {KEY}"  # noqa: S608
 _SUBTREE = f"SELECT parent, name, {ENTRY} FROM entries WHERE {BELOW} ORDER BY parent, name"  # noqa: S608
 
 
@@ -65,6 +76,7 @@ class Tree:
         self._id = session_id
         self._key = session_id.bytes
         self._limits = limits
+        self._missing: list[str] = []  # above the path to be made, nearest the root last
 
     # -- the verbs ---------------------------------------------------------------------------------
 
@@ -125,7 +137,8 @@ class Tree:
         entry = self._get(path)
         if entry is None:
             self._require_parents(path)
-            entry = self._make_directories([*parents_of(path), path])
+            self._make_parents()
+            entry = self._make_directory(path)
         if not entry.is_directory:
             raise PathExistsError.at(path, "a file is already there")
         return self._info(path, entry)
@@ -149,7 +162,7 @@ class Tree:
         self._check_limits(len(files) - replaced[0], sum(file.size for file in files) - replaced[1])
         if target is not None:
             self._remove(destination, target)
-        self._make_parents(destination)
+        self._make_parents()
         copies = [self._copied(destination + path[len(source) :], member) for path, member in members]
         self._count(0, len(files), sum(file.size for file in files))
         return self._info(destination, copies[0])
@@ -159,30 +172,21 @@ class Tree:
         entry, target = self._ends(source, destination, overwrite=overwrite, move=True)
         if target is not None:
             self._remove(destination, target)
-        self._make_parents(destination)
+        self._make_parents()
         moved = msgspec.structs.replace(
             entry, version=self._transaction.version(), updated=_after(entry.updated), is_readonly=0
         )
         parent, name = split(destination)
-        self._execute(
-            f"UPDATE entries SET parent = ?, name = ?, version = ?, updated = ? WHERE {KEY}",  # noqa: S608
-            (parent, name, moved.version, moved.updated, self._key, *split(source)),
-        )
+        self._execute(_MOVE, (parent, name, moved.version, moved.updated, self._key, *split(source)))
         if entry.is_directory:
-            self._execute(
-                f"UPDATE entries SET parent = ? || substr(parent, ?), version = ?, updated = max(?, updated + 1000)"  # noqa: S608
-                f" WHERE {BELOW}",
-                (destination, len(source) + 1, moved.version, moved.updated, *below(self._id, source)),
-            )
+            place = (destination, len(source) + 1)
+            self._execute(_MOVE_BELOW, (*place, moved.version, moved.updated, *below(self._id, source)))
         return self._info(destination, moved)
 
     def purge(self) -> bool:
         """``purge_session``."""
-        row = self._execute("DELETE FROM trees WHERE session = ? RETURNING slot", (self._key,)).fetchone()
-        if row is None:
-            return False
-        first = row[0] << _SLOT_BITS
-        self._execute("DELETE FROM contents WHERE serial BETWEEN ? AND ?", (first, first | (1 << _SLOT_BITS) - 1))
+        serials = self._transaction.usages.remove(self._key)
+        self._execute("DELETE FROM contents WHERE serial >= ? AND serial < ?", (serials.start, serials.stop))
         return self._execute("DELETE FROM entries WHERE session = ?", (self._key,)).rowcount > 0
 
     # -- looking ------------------------------------------------------------------------------------
@@ -220,14 +224,16 @@ class Tree:
         return entry
 
     def _require_parents(self, path: str) -> None:
-        """Refuse a path that leads through a file."""
-        for parent in reversed(parents_of(path)):
-            entry = self._get(parent)
-            if entry is None:
-                continue
-            if not entry.is_directory:
-                raise ParentNotDirectoryError.at(path, f"{parent!r} is a file, so nothing can be below it")
-            return  # what is above a directory is one too
+        """Refuse a path that leads through a file, and note which directories above it are missing."""
+        parents = parents_of(path)
+        while parents:
+            entry = self._get(parents[-1])
+            if entry is not None and entry.is_directory:
+                return  # and so is all that is above it
+            if entry is not None:
+                reason = f"{parents[-1]!r} is a file, so nothing can be below it"
+                raise ParentNotDirectoryError.at(path, reason)
+            self._missing.append(parents.pop())
 
     def _members(self, path: str, entry: _Entry) -> list[tuple[str, _Entry]]:
         """An entry and everything below it, each with its path, the entry itself first."""
@@ -260,8 +266,7 @@ class Tree:
     def _require_no_readonly(self, path: str, entry: _Entry) -> None:
         found: str | None = path if entry.is_readonly else None
         if entry.is_directory:
-            query = f"SELECT min(parent || '/' || name) FROM entries WHERE {BELOW} AND is_readonly"  # noqa: S608
-            (found,) = self._execute(query, below(self._id, path)).fetchone()
+            (found,) = self._execute(_READONLY_BELOW, below(self._id, path)).fetchone()
         if found is not None:
             raise ReadOnlyFileError.at(found, "file is read-only")
 
@@ -277,8 +282,7 @@ class Tree:
         parent, name = split(path)
         is_text = encoding == "text"
         if old is None:
-            if parent:
-                self._make_parents(path)
+            self._make_parents()
             serial = self._count(1, 1, size)
             version = self._transaction.version()
             created = updated = time.time_ns()
@@ -297,21 +301,16 @@ class Tree:
             version, created, updated, self._id, path, serial, size, is_readonly, content, encoding
         )
 
-    def _make_parents(self, path: str) -> None:
-        """Create the directories above a path that are missing."""
-        parents = parents_of(path)
-        if parents and self._get(parents[-1]) is None:
-            self._make_directories(parents)
+    def _make_parents(self) -> None:
+        """Create the directories that are missing above the path of this call."""
+        while self._missing:
+            self._make_directory(self._missing.pop())
 
-    def _make_directories(self, paths: list[str]) -> _Entry:
-        """Create those directories that are missing, nearest the root first; the last one's entry."""
-        for path in paths:
-            entry = self._get(path)
-            if entry is None:
-                now = time.time_ns()
-                entry = _Entry(self._transaction.version(), now, now, self._count(1, 0, 0), 0, 0, 1)
-                self._insert(path, entry)
-        return entry  # type: ignore[return-value]  # paths is never empty
+    def _make_directory(self, path: str) -> _Entry:
+        now = time.time_ns()
+        entry = _Entry(self._transaction.version(), now, now, self._count(1, 0, 0), 0, 0, 1)
+        self._insert(path, entry)
+        return entry
 
     def _insert(self, path: str, entry: _Entry) -> None:
         self._execute(_INSERT, (self._key, *split(path), *msgspec.structs.astuple(entry)))
@@ -322,42 +321,32 @@ class Tree:
         copy = _Entry(self._transaction.version(), now, now, serial, entry.size, 0, entry.is_directory)
         self._insert(path, copy)
         if not entry.is_directory:
-            self._execute(
-                "INSERT INTO contents SELECT ?, is_text, data FROM contents WHERE serial = ?", (serial, entry.serial)
-            )
+            self._execute(_COPY_CONTENT, (serial, entry.serial))
         return copy
 
     def _empty(self, path: str, *, recursive: bool) -> bool:
         """Remove what is below a directory, if that may be; whether there is nothing (left)."""
         range_ = below(self._id, path)
-        query = f"SELECT count(*), count(*) - sum(is_directory), sum(size), sum(is_readonly) FROM entries WHERE {BELOW}"  # noqa: S608
-        entries, files, size, readonly = self._execute(query, range_).fetchone()
+        entries, files, size, readonly = self._execute(_SUM_BELOW, range_).fetchone()
         if not entries:
             return True
         if not recursive or readonly:
             return False
-        serials = f"SELECT serial FROM entries WHERE {BELOW} AND NOT is_directory"  # noqa: S608
-        self._execute(f"DELETE FROM contents WHERE serial IN ({serials})", range_)  # noqa: S608
-        self._execute(f"DELETE FROM entries WHERE {BELOW}", range_)  # noqa: S608
+        self._execute(_DELETE_CONTENTS_BELOW, range_)
+        self._execute(_DELETE_BELOW, range_)
         self._count(0, -files, -size)
         return True
 
     def _remove(self, path: str, entry: _Entry) -> None:
         """Remove a file or an empty directory."""
-        self._execute(f"DELETE FROM entries WHERE {KEY}", (self._key, *split(path)))  # noqa: S608
+        self._execute(_DELETE, (self._key, *split(path)))
         if not entry.is_directory:
             self._execute("DELETE FROM contents WHERE serial = ?", (entry.serial,))
             self._count(0, -1, -entry.size)
 
     def _count(self, entries: int, files: int, size: int) -> int:
         """Count what was added to the tree (or taken, below 0); the serial of the last of new entries."""
-        row = self._execute(_ALLOT, (entries, files, size, self._key)).fetchone()
-        if row is None:
-            (slot,) = self._execute("UPDATE counters SET slot = slot + 1 RETURNING slot").fetchone()
-            self._execute("INSERT INTO trees VALUES (?, ?, ?, ?, ?)", (self._key, slot, entries, files, size))
-            row = (slot, entries)
-        slot, last = row
-        return int(slot << _SLOT_BITS | last)
+        return self._transaction.usages.count(self._key, entries, files, size)
 
     def _check_limits(self, more_files: int, more_bytes: int, file_bytes: int = 0) -> None:
         limits = self._limits
@@ -365,7 +354,8 @@ class Tree:
             raise QuotaExceededError.over("file_bytes", file_bytes, limits.file_bytes)
         if limits.session_files is None and limits.session_bytes is None:
             return
-        _, _, files, size = self._execute(_TREE, (self._key,)).fetchone() or (0, 0, 0, 0)
+        usage = self._transaction.usages.get(self._key)
+        files, size = (usage.files, usage.bytes) if usage else (0, 0)
         for name, allowed, wanted, more in (
             ("session_files", limits.session_files, files + more_files, more_files),
             ("session_bytes", limits.session_bytes, size + more_bytes, more_bytes),

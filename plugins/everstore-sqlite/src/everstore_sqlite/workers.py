@@ -84,7 +84,7 @@ class Worker:
         """Start the thread."""
         self._thread.start()
 
-    def submit(self, work: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
+    def submit(self, work: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
         """Queue a call; the future is to be awaited on the running loop.
 
         Cancelling it before the call began undoes the call; after that the call happens, and its
@@ -106,15 +106,19 @@ class Worker:
 
     def _main(self) -> None:
         try:
-            while (first := self._queue.get()) is not None:
-                batch, is_last = self._waiting([first])
+            while (first := self._next()) is not None:
+                batch, is_last = self._with_waiting([first])
                 self._serve(batch)
                 if is_last:
                     break
         finally:
             self._release()
 
-    def _waiting(self, batch: list[Call]) -> tuple[list[Call], bool]:
+    def _next(self) -> Call | None:
+        """The next call, however long it takes to come; ``None`` at the end of the queue."""
+        return self._queue.get()
+
+    def _with_waiting(self, batch: list[Call]) -> tuple[list[Call], bool]:
         """The batch with all calls that wait by now, and whether the end of the queue was met."""
         for _ in range(min(self._queue.qsize(), _MOST_AT_ONCE - len(batch))):
             call = self._queue.get()  # never waits: nobody else takes from this queue

@@ -1,9 +1,10 @@
 """The one writer: group commit.
 
-Calls that wait at the same time share one transaction, one COMMIT and so one fsync. Each runs on a
-savepoint of its own, so that one that fails takes nothing of the others with it; none is answered
-before the COMMIT. When a transaction is lost as a whole (the disk is full, say), its calls are
-made again one by one, so that only those fail that cannot succeed.
+Calls that wait at the same time share one transaction, one COMMIT and so one fsync; none is answered
+before it. Still each fails or succeeds on its own. A call that fails before it changed anything, as
+every refusal does, is simply left out. Should one fail after, the transaction is rolled back and made
+again with a savepoint around each call; should the transaction itself be lost (the disk is full,
+say), each call gets one of its own, so that only those fail that cannot succeed.
 """
 
 from __future__ import annotations
@@ -11,9 +12,13 @@ from __future__ import annotations
 import random
 import sqlite3
 import time
+from contextlib import suppress
+from queue import Empty
 from typing import TYPE_CHECKING
 
+from everstore.compat import override
 from everstore_sqlite.failures import is_busy, translated
+from everstore_sqlite.usage import Usages
 from everstore_sqlite.workers import Worker, deliver
 
 if TYPE_CHECKING:
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Transaction", "Writer", "patiently"]
 
 _LONGEST_PAUSE = 0.01  # seconds between two attempts to get the lock
+_LONGEST_NAP = 1.0  # seconds between two looks at whether there are chores
 
 
 def patiently(step: Callable[[], object], timeout: float) -> None:
@@ -54,7 +60,7 @@ class Transaction:
     whoever gave it out.
     """
 
-    __slots__ = ("_first", "_version", "connection", "execute")
+    __slots__ = ("_first", "_version", "connection", "execute", "usages")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Begun already: nobody else writes."""
@@ -62,68 +68,123 @@ class Transaction:
         self.execute = connection.execute
         (self._version,) = self.execute("SELECT version FROM counters").fetchone()
         self._first = self._version
+        self.usages = Usages(connection)
+
+    @property
+    def changes(self) -> int:
+        """How much was changed so far; the same number twice means that nothing was in between."""
+        changes: int = self.connection.total_changes
+        return changes + self.usages.changes
 
     def version(self) -> int:
         """The next version."""
         self._version += 1
         return self._version
 
-    def finish(self) -> None:
+    def commit(self) -> None:
         """Keep the versions given out from ever being given out again, and commit."""
+        self.usages.write()
         if self._version != self._first:
             self.execute("UPDATE counters SET version = ?", (self._version,))
         self.execute("COMMIT")
 
 
+class _TornError(Exception):
+    """A call failed half done, next to others in its transaction."""
+
+
 class Writer(Worker):
     """The thread that writes."""
 
-    def __init__(self, connection: sqlite3.Connection, busy_timeout: float, max_bytes: int | None) -> None:
-        """``connection`` is the writer's own from now on, with a busy time-out of 0: it waits here."""
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        busy_timeout: float,
+        max_bytes: int | None,
+        chore: Callable[[sqlite3.Connection], bool] | None = None,
+    ) -> None:
+        """``connection`` is the writer's own from now on, with a busy time-out of 0: it waits here.
+
+        ``chore`` does a little within a transaction while no call waits, and tells whether there
+        is more to do.
+        """
         super().__init__("everstore-sqlite-writer")
+        self._chore = chore
         self._connection = connection
         self._busy_timeout = busy_timeout
         self._max_bytes = max_bytes
 
+    @override
     def _serve(self, batch: list[Call]) -> None:
-        deliver(self._outcomes([call for call in batch if not call.future.cancelled()]))
+        calls = [call for call in batch if not call.future.cancelled()]
+        if calls:
+            deliver(self._outcomes(calls))
+
+    @override
+    def _next(self) -> Call | None:
+        if self._chore is None:
+            return super()._next()
+        while True:
+            while not self.waiting and self._use_pause(self._chore):
+                pass
+            with suppress(Empty):
+                # Not for ever: somebody else may leave work for pauses, too.
+                return self._queue.get(timeout=_LONGEST_NAP)
+
+    def _use_pause(self, chore: Callable[[sqlite3.Connection], bool]) -> bool:
+        """Do a little; whether there is more to do."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")  # or not: whoever else writes goes first
+            more = chore(self._connection)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error:  # the next pause has another go
+            self._roll_back()
+            return False
+        return more
 
     def _outcomes(self, calls: list[Call]) -> list[Outcome]:
-        """Make the calls in one transaction; in one each, if that one cannot be committed."""
-        try:
-            return self._together(calls)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the callers get it
-            self._roll_back()
-            if len(calls) == 1:
-                return [(calls[0], None, self._told(error))]
-            if is_busy(error):  # waited for in vain; each call by itself would wait as long
-                return [(call, None, self._told(error)) for call in calls]
+        """Each call's outcome, once all is committed."""
+        for step in (self._plainly, self._on_savepoint):
+            try:
+                return self._together(calls, step)
+            except _TornError:
+                self._roll_back()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the callers get it
+                self._roll_back()
+                if len(calls) == 1 or is_busy(error):  # by itself, each would wait for the lock as long
+                    return [(call, None, self._told(error)) for call in calls]
+                break
         return [outcome for call in calls for outcome in self._outcomes([call])]
 
-    def _together(self, calls: list[Call]) -> list[Outcome]:
-        if not calls:
-            return []
+    def _together(self, calls: list[Call], step: Callable[[Transaction, Call], Outcome]) -> list[Outcome]:
         patiently(lambda: self._connection.execute("BEGIN IMMEDIATE"), self._busy_timeout)
         transaction = Transaction(self._connection)
-        if len(calls) == 1:
-            outcomes: list[Outcome] = [(calls[0], calls[0].run(transaction), None)]
-        else:
-            outcomes = [self._on_savepoint(transaction, call) for call in calls]
-        transaction.finish()
+        outcomes = [step(transaction, call) for call in calls]
+        transaction.commit()
         return outcomes
 
+    def _plainly(self, transaction: Transaction, call: Call) -> Outcome:
+        before = transaction.changes
+        try:
+            return call, call.run(transaction), None
+        except Exception as error:
+            if transaction.changes != before or not self._connection.in_transaction:
+                raise _TornError from error
+            return call, None, self._told(error)
+
     def _on_savepoint(self, transaction: Transaction, call: Call) -> Outcome:
-        execute = transaction.execute
-        execute("SAVEPOINT call")
+        transaction.execute("SAVEPOINT call")
         try:
             answer = call.run(transaction)
+            transaction.usages.write()
         except Exception as error:
             if not self._connection.in_transaction:  # SQLite rolled back everything
                 raise
-            execute("ROLLBACK TO call")
-            execute("RELEASE call")
+            transaction.execute("ROLLBACK TO call")
+            transaction.execute("RELEASE call")
+            transaction.usages.forget()
             return call, None, self._told(error)
-        execute("RELEASE call")
+        transaction.execute("RELEASE call")
         return call, answer, None
 
     def _told(self, error: Exception) -> EverstoreError:
@@ -133,5 +194,6 @@ class Writer(Worker):
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
+    @override
     def _release(self) -> None:
         self._connection.close()

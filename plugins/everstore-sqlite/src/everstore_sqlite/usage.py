@@ -1,0 +1,90 @@
+"""What each session's tree holds: entries ever made, files and bytes, and the session's slot.
+
+Within a transaction the row of a session is read once and written once, however many of the group's
+calls change it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    import sqlite3
+
+__all__ = ["SLOT_BITS", "Usage", "Usages"]
+
+SLOT_BITS = 32
+"""The lower bits of a serial: how many entries a session may ever have had."""
+
+
+class Usage(msgspec.Struct, gc=False):
+    """A row of ``trees``: the session's slot, the last serial in it, its files and their bytes."""
+
+    slot: int
+    last: int
+    files: int
+    bytes: int
+
+
+class Usages:
+    """The rows of ``trees`` that a transaction looked at."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Nothing looked at yet."""
+        self._connection = connection
+        self._known: dict[bytes, Usage] = {}
+        self._changed: set[bytes] = set()
+        self.changes = 0
+        """How often anything was changed here; what fails after a change has to be undone."""
+
+    def get(self, session: bytes) -> Usage | None:
+        """A session's row; ``None`` while it never had an entry."""
+        usage = self._known.get(session)
+        if usage is None:
+            row = self._connection.execute(
+                "SELECT slot, last, files, bytes FROM trees WHERE session = ?", (session,)
+            ).fetchone()
+            if row is not None:
+                usage = self._known[session] = Usage(*row)
+        return usage
+
+    def count(self, session: bytes, entries: int, files: int, size: int) -> int:
+        """Count what was added to a tree (or taken, below 0); the serial of the last of its entries."""
+        usage = self.get(session)
+        if usage is None:
+            (slot,) = self._connection.execute(
+                "UPDATE counters SET slot = slot + 1 RETURNING slot"
+            ).fetchone()
+            usage = self._known[session] = Usage(slot, 0, 0, 0)
+        usage.last += entries
+        usage.files += files
+        usage.bytes += size
+        self._changed.add(session)
+        self.changes += 1
+        return usage.slot << SLOT_BITS | usage.last
+
+    def remove(self, session: bytes) -> range:
+        """Remove a session's row; the serials that its entries may have had."""
+        usage = self.get(session)
+        if usage is None:
+            return range(0)
+        self._connection.execute("DELETE FROM trees WHERE session = ?", (session,))
+        self._known.pop(session)
+        self._changed.discard(session)
+        self.changes += 1
+        first = usage.slot << SLOT_BITS
+        return range(first, first + usage.last + 1)
+
+    def write(self) -> None:
+        """Write the rows that changed."""
+        if self._changed:
+            rows = [(session, *msgspec.structs.astuple(self._known[session])) for session in self._changed]
+            self._connection.executemany("REPLACE INTO trees VALUES (?, ?, ?, ?, ?)", rows)
+            self._changed.clear()
+
+    def forget(self) -> None:
+        """Drop what was not written: the call that it was for is undone."""
+        self._known.clear()
+        self._changed.clear()
