@@ -38,11 +38,18 @@ class Trace:
     def __init__(self) -> None:
         """Empty, and recording."""
         self._calls: deque[tuple[str, tuple[object, ...], dict[str, object], object]] = deque(maxlen=_KEPT)
+        self._told: list[str] | None = None
         self._paused = 0
 
     def latest(self, count: int) -> tuple[str, ...]:
         """The last ``count`` calls, the last one last, each in one line."""
+        if self._told is not None:
+            return tuple(self._told[-count:])
         return tuple(_in_words(*call) for call in list(self._calls)[-count:])
+
+    def tell(self, lines: list[str]) -> None:
+        """Show these lines in place of the calls, of which a check may make thousands that say nothing."""
+        self._told = lines
 
     @contextmanager
     def paused(self) -> Iterator[None]:
