@@ -126,10 +126,7 @@ class Plugins:
         self._loaded: dict[str, Plugin] = {}
         self._entry_points: dict[str, list[EntryPoint]] = {}
         for point in entry_points(group=PROJECT):
-            same = self._entry_points.setdefault(point.name, [])
-            # One distribution can be found twice, on two entries of sys.path.
-            if (point.value, _owner(point)) not in {(other.value, _owner(other)) for other in same}:
-                same.append(point)
+            self._entry_points.setdefault(point.name, []).append(point)
 
     @property
     def names(self) -> list[str]:

@@ -184,9 +184,9 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def _section(model: type[BaseSettings], table: dict[str, Any]) -> dict[str, Any]:
     """A file's part about this model: the table itself for the core, ``[name]`` for a plugin."""
     name = _table_name(model)
-    section = table.get(name, {}) if name else table
-    if not isinstance(section, dict):
-        raise SettingsError(f"{name!r} in a settings file is a table, [{name}], not a value")
+    section = table.get(name) if name else table
+    if not isinstance(section, dict):  # check_names tells of a value where a table belongs
+        return {}
     return {key: value for key, value in section.items() if key in model.model_fields}
 
 

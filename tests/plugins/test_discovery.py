@@ -159,6 +159,11 @@ async def test_a_plugin_may_be_an_object_in_a_module(install):
     assert (await opened(storage="object"))["storage"] == "object"
 
 
+def test_a_plugin_is_loaded_once():
+    plugins = Plugins()
+    assert plugins.load("memory") is plugins.load("memory")
+
+
 def test_the_report_lists_every_plugin_with_its_roles_or_its_problem(ledger, install):
     install("broken", BROKEN)
     install("one", STORAGE, name="twin")

@@ -128,6 +128,23 @@ async def test_a_backend_that_cannot_close_is_a_typed_error_and_the_others_are_c
     assert audit.ledger == ["opened", "closed"]
 
 
+async def test_a_backend_may_fail_to_close_in_its_own_words(install):
+    install("stuck", PLUGIN + """
+    from everstore.errors import BackendUnavailableError
+
+    class Stuck(InMemorySessionStorageStore):
+        async def close(self):
+            raise BackendUnavailableError("the server is gone; nothing was lost")
+
+    @hookimpl
+    def everstore_storage_store():
+        return Stuck()
+    """)  # fmt: skip
+    with pytest.raises(BackendError, match=r"^the server is gone; nothing was lost$"):
+        async with everstore.open_store(storage="stuck"):
+            pass
+
+
 async def test_middleware_is_around_every_verb(ledger, audit, call, session_id):
     async with everstore.open_store(audit, middleware="ledger") as store:
         with suppress(EverstoreError):  # the session is empty; the call is made all the same

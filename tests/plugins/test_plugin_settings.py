@@ -85,6 +85,49 @@ async def test_a_misspelt_keyword_is_a_mistake(ledger):
     )
 
 
+async def test_a_required_one_that_nothing_sets_is_told_by_name(install, in_empty_folder):
+    install("acme", """
+    from everstore import hookimpl
+    from everstore.settings import PluginSettings
+    from pydantic import BaseModel, SecretStr
+    from pydantic_settings import SettingsConfigDict
+
+    class Pool(BaseModel):
+        size: int = 4
+        user: str
+
+    class AcmeSettings(PluginSettings):
+        model_config = SettingsConfigDict(env_prefix="EVERSTORE_ACME_")
+        url: SecretStr
+        pool: Pool
+
+    @hookimpl
+    def everstore_settings():
+        return AcmeSettings
+    """)  # fmt: skip
+    assert await refusal(backend="acme") == (
+        "EVERSTORE_ACME_URL is not set, and has no default; "
+        "EVERSTORE_ACME_POOL is not set, and has no default"
+    )
+    settings = {"backend": "acme", "acme_url": "x", "acme_pool__user": "me"}
+    assert await refusal(**settings, acme_pool__size="many") == (
+        "EVERSTORE_ACME_POOL__SIZE: Input should be a valid integer, "
+        "unable to parse string as an integer (from open_store())"
+    )
+    assert origins(**settings)["EVERSTORE_ACME_POOL__USER"] == ("me", "open_store()")
+    assert origins(**settings)["EVERSTORE_ACME_POOL__SIZE"] == ("4", "default")
+
+
+async def test_a_value_where_a_plugins_table_belongs_is_told(ledger, in_empty_folder):
+    (in_empty_folder / "everstore.toml").write_text("ledger = 3\n")
+    assert (await refusal(**ledger)).startswith("EVERSTORE_LEDGER in everstore.toml is no setting; ")
+
+
+async def test_a_file_that_cannot_be_read_is_told(ledger, in_empty_folder):
+    (in_empty_folder / "everstore.toml").write_text("[ledger\n")
+    assert (await refusal(**ledger)).startswith("everstore.toml cannot be read: ")
+
+
 async def test_a_wrong_value_is_told_by_name_and_source_and_not_shown(ledger, monkeypatch):
     message = await refusal(**ledger, ledger_seal=["a", SEAL])
     assert message.startswith("EVERSTORE_LEDGER_SEAL: ")
