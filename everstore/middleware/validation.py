@@ -57,8 +57,12 @@ MAX_TTL = 100 * 366 * 86_400  # seconds: the nanosecond it ends at fits into 64 
 def check_session_id(session_id: UUID) -> None:
     """``InvalidSessionIdError`` unless the id is a ``uuid.UUID``."""
     if not isinstance(session_id, UUID):
-        hint = "everstore.parse_session_id() makes one of text"
-        raise InvalidSessionIdError(f"a session id is a uuid.UUID, not {type(session_id).__name__}; {hint}")
+        raise _no_session_id(session_id)
+
+
+def _no_session_id(given: object) -> InvalidSessionIdError:
+    hint = "everstore.parse_session_id() makes one of text"
+    return InvalidSessionIdError(f"a session id is a uuid.UUID, not {type(given).__name__}; {hint}")
 
 
 def _check_condition(if_revision: str | None, if_absent: bool) -> None:  # noqa: FBT001 - two options handed on
@@ -68,7 +72,9 @@ def _check_condition(if_revision: str | None, if_absent: bool) -> None:  # noqa:
         raise InvalidArgumentError(f"if_revision is a revision (str), not {type(if_revision).__name__}")
 
 
-def _file_path(path: str) -> str:
+def _file_path(session_id: UUID, path: str) -> str:
+    if not isinstance(session_id, UUID):  # here too: the call would cost more than the check
+        raise _no_session_id(session_id)
     path = normalize_path(path)
     if path == "/":
         raise PathIsDirectoryError.at(path, "the root is a directory")
@@ -130,8 +136,7 @@ class FileSystemGuard(SessionFileSystem):
         if_revision: str | None = None,
         if_absent: bool = False,
     ) -> Answer[SessionFile]:
-        check_session_id(session_id)
-        path = _file_path(path)
+        path = _file_path(session_id, path)
         self._check_content(content, encoding)
         if if_revision is None and if_absent is False:
             return self._next.write_file(session_id, path, content, encoding)
@@ -183,7 +188,7 @@ class FileSystemGuard(SessionFileSystem):
         check_session_id(session_id)
         if not isinstance(file, InitialFile):
             raise InvalidContentError(f"a seed is an InitialFile, not {type(file).__name__}")
-        path = _file_path(file.path)
+        path = _file_path(session_id, file.path)
         self._check_content(file.content, file.encoding)
         _check_flag("is_readonly", file.is_readonly)
         canonical = InitialFile(path, file.content, file.encoding, file.is_readonly)
@@ -193,8 +198,7 @@ class FileSystemGuard(SessionFileSystem):
     def edit_file(
         self, session_id: UUID, path: str, old: str, new: str, *, replace_all: bool = False
     ) -> Answer[SessionFile]:
-        check_session_id(session_id)
-        path = _file_path(path)
+        path = _file_path(session_id, path)
         if not text_size(old, "old"):
             raise InvalidContentError("old is the text to replace, and cannot be empty")
         text_size(new, "new")
@@ -205,8 +209,7 @@ class FileSystemGuard(SessionFileSystem):
     def append_file(
         self, session_id: UUID, path: str, content: str, encoding: Encoding = "text"
     ) -> Answer[SessionFile]:
-        check_session_id(session_id)
-        path = _file_path(path)
+        path = _file_path(session_id, path)
         self._check_content(content, encoding)
         return self._next.append_file(session_id, path, content, encoding)
 
@@ -297,7 +300,9 @@ class StorageGuard(SessionStorageStore):
         self.capabilities = backend.capabilities
         self._room = _Room("value", limits.value_bytes, backend.capabilities.max_value_bytes)
 
-    def _check_key(self, key: str, what: str = "key") -> None:
+    def _check_key(self, session_id: UUID, key: str, what: str = "key") -> None:
+        if not isinstance(session_id, UUID):
+            raise _no_session_id(session_id)
         if not isinstance(key, str) or not key or "\0" in key:
             raise InvalidKeyError(f"a {what} is text that is not empty and holds no NUL")
         size = len(key) if key.isascii() else _key_size(key, what)
@@ -332,8 +337,7 @@ class StorageGuard(SessionStorageStore):
         if_revision: str | None = None,
         if_absent: bool = False,
     ) -> Answer[None]:
-        check_session_id(session_id)
-        self._check_key(key)
+        self._check_key(session_id, key)
         self._check_value(value, "value")
         if ttl is None and if_revision is None and if_absent is False:
             return self._next.set_value(session_id, key, value)
@@ -345,14 +349,12 @@ class StorageGuard(SessionStorageStore):
 
     @override
     def get_value(self, session_id: UUID, key: str) -> Answer[str | None]:
-        check_session_id(session_id)
-        self._check_key(key)
+        self._check_key(session_id, key)
         return self._next.get_value(session_id, key)
 
     @override
     def delete_value(self, session_id: UUID, key: str) -> Answer[bool]:
-        check_session_id(session_id)
-        self._check_key(key)
+        self._check_key(session_id, key)
         return self._next.delete_value(session_id, key)
 
     @override
@@ -362,14 +364,12 @@ class StorageGuard(SessionStorageStore):
 
     @override
     def stat_value(self, session_id: UUID, key: str) -> Answer[KeyInfo | None]:
-        check_session_id(session_id)
-        self._check_key(key)
+        self._check_key(session_id, key)
         return self._next.stat_value(session_id, key)
 
     @override
     def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> Answer[int]:
-        check_session_id(session_id)
-        self._check_key(key)
+        self._check_key(session_id, key)
         if not isinstance(amount, int) or isinstance(amount, bool):
             raise InvalidArgumentError(f"amount is a whole number, not {amount!r:.50}")
         return self._next.increment_value(session_id, key, amount)
@@ -378,22 +378,19 @@ class StorageGuard(SessionStorageStore):
     def set_secret(
         self, session_id: UUID, name: str, value: str, *, ttl: float | None = None
     ) -> Answer[None]:
-        check_session_id(session_id)
-        self._check_key(name, "secret's name")
+        self._check_key(session_id, name, "secret's name")
         self._check_value(value, "secret")
         self._check_ttl(ttl)
         return self._next.set_secret(session_id, name, value, ttl=ttl)
 
     @override
     def get_secret(self, session_id: UUID, name: str) -> Answer[str | None]:
-        check_session_id(session_id)
-        self._check_key(name, "secret's name")
+        self._check_key(session_id, name, "secret's name")
         return self._next.get_secret(session_id, name)
 
     @override
     def delete_secret(self, session_id: UUID, name: str) -> Answer[bool]:
-        check_session_id(session_id)
-        self._check_key(name, "secret's name")
+        self._check_key(session_id, name, "secret's name")
         return self._next.delete_secret(session_id, name)
 
     @override
@@ -415,8 +412,7 @@ class StorageGuard(SessionStorageStore):
 
     @override
     def swap_secret(self, session_id: UUID, name: str, expected: str, replacement: str) -> Answer[bool]:
-        check_session_id(session_id)
-        self._check_key(name, "secret's name")
+        self._check_key(session_id, name, "secret's name")
         return self._next.swap_secret(session_id, name, expected, replacement)
 
 

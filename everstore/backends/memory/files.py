@@ -394,7 +394,8 @@ class InMemorySessionFileStore(SessionFileSystem):
         *,
         is_readonly: bool = False,
     ) -> SessionFile:
-        size = stored_size(content, encoding)
+        ascii_text = encoding == "text" and content.isascii()
+        size = len(content) if ascii_text else stored_size(content, encoding)
         if self._limits is not None:
             self._check_limits(tree, old is None, size - (old.size_bytes if old else 0), size)
         if old is None:
