@@ -1,0 +1,331 @@
+"""Opening, closing, cancelling, and what is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import pickle
+import threading
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from everstore.conformance.case import gather, refused
+from everstore.conformance.registry import check, table
+from everstore.errors import (
+    EditError,
+    EverstoreError,
+    InvalidContentError,
+    QuotaExceededError,
+    ReadOnlyFileError,
+    RevisionConflictError,
+    SettingsError,
+    StoreClosedError,
+    UnknownBackendError,
+)
+from everstore.models import InitialFile, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from everstore.conformance.case import Case
+    from everstore.session import BoundSession
+    from everstore.store import Store
+
+    Calls = Callable[[Store, Any], list[Callable[[], Awaitable[Any]]]]
+
+_MARK = "c0ntent-Marker-91ab"
+
+
+@check("lifecycle.close_twice", "7.1.2", likely="closing releases a pool twice")
+async def close_twice(case: Case) -> None:
+    """Closing again, also at the same time, does nothing."""
+    await case.files.write_file("a", "x")
+    await asyncio.gather(case.store.close(), case.store.close())
+    await case.store.close()
+
+
+@table(
+    "lifecycle.after_close.{row}",
+    "7.1.3",
+    rows={
+        "file_system": (
+            lambda store, one: [
+                lambda: store.file_system.read_file(one, "a"),
+                lambda: store.file_system.write_file(one, "b", "y"),
+                lambda: store.file_system.list_directory(one),
+                lambda: store.file_system.stat_file(one, "a"),
+                lambda: store.file_system.delete_file(one, "a"),
+                lambda: store.file_system.create_directory(one, "d"),
+                lambda: store.file_system.seed_initial_file(one, InitialFile("b", "y")),
+                lambda: store.file_system.edit_file(one, "a", "x", "y"),
+                lambda: store.file_system.append_file(one, "a", "y"),
+                lambda: store.file_system.move_file(one, "a", "b"),
+                lambda: store.file_system.copy_file(one, "a", "b"),
+                lambda: store.file_system.grep_files(one, "x"),
+                lambda: store.file_system.glob_files(one, "*"),
+                lambda: store.file_system.read_lines(one, "a"),
+                lambda: store.file_system.purge_session(one),
+            ],
+        ),
+        "storage": (
+            lambda store, one: [
+                lambda: store.storage.set_value(one, "k", "y"),
+                lambda: store.storage.get_value(one, "k"),
+                lambda: store.storage.delete_value(one, "k"),
+                lambda: store.storage.list_keys(one),
+                lambda: store.storage.stat_value(one, "k"),
+                lambda: store.storage.increment_value(one, "n"),
+                lambda: store.storage.set_secret(one, "s", "y"),
+                lambda: store.storage.get_secret(one, "s"),
+                lambda: store.storage.delete_secret(one, "s"),
+                lambda: store.storage.list_secrets(one),
+                lambda: store.storage.purge_session(one),
+            ],
+        ),
+        "sessions": (
+            lambda store, one: [
+                lambda: store.sessions.add_session(Session(id=one)),
+                lambda: store.sessions.get_session(one),
+                lambda: store.sessions.update_session_title(one, "t"),
+                store.sessions.list_sessions,
+                lambda: store.sessions.delete_session(one),
+                lambda: store.create_session("t", session_id=one),
+                lambda: store.delete_session(one),
+            ],
+        ),
+    },
+    likely="a verb goes on working, or hangs on a closed pool",
+)
+async def after_close(case: Case, calls: Calls) -> None:
+    """Every verb of a closed store is StoreClosedError, and nothing happens: {row}."""
+    await case.files.write_file("a", "x")
+    await case.storage.set_value("k", "x")
+    before = await case.snapshot()
+    closed = case.store
+    await closed.close()
+    for call in calls(closed, case.id):
+        with refused(StoreClosedError):
+            await call()
+    await case.reopen()
+    if case.capabilities.durable:
+        assert await case.snapshot() == before
+
+
+@check(
+    "lifecycle.two_stores", "7.1.2", "7.1.4", likely="stores share a pool, a thread or a client by accident"
+)
+async def two_stores(case: Case) -> None:
+    """Closing one store leaves another one of the same process working."""
+    try:
+        second = await case.open()
+    except EverstoreError:
+        assert not case.capabilities.shared, "shared is declared, and a second client cannot be opened"
+        return
+    other = second.session(case.new_id())
+    await other.files.write_file("a", "x")
+    await case.files.write_file("a", "y")
+    await case.store.close()
+    assert (await other.files.append_file("a", "z")).content == "xz"
+    await second.close()
+    with refused(StoreClosedError):
+        await other.files.read_file("a")
+
+
+@check("lifecycle.nothing_left", "7.1.4", likely="a pool, a watcher or a temporary file outlives its store")
+async def nothing_left(case: Case) -> None:
+    """Opening, using and closing a store leaves no task, thread or file descriptor."""
+    await case.store.close()
+
+    async def use() -> None:
+        async with case.subject.open() as store:
+            session = store.session(case.id)
+            await asyncio.gather(*(session.files.write_file(f"d/{n}", "x" * 1000) for n in range(20)))
+            await session.files.grep_files("x")
+            await session.storage.increment_value("n")
+            await store.delete_session(case.id)
+
+    await use()  # what is made once, at first use, may stay
+    before = _left_behind()
+    for _ in range(3):
+        await use()
+    await asyncio.sleep(0)
+    after = _left_behind()
+    assert after == before
+
+
+def _left_behind() -> dict[str, object]:
+    gc.collect()
+    tasks = sorted(task.get_name() for task in asyncio.all_tasks())
+    # The loop's own executor keeps its threads until the loop ends.
+    threads = sorted(
+        thread.name for thread in threading.enumerate() if not thread.name.startswith("asyncio_")
+    )
+    return {"tasks": tasks, "threads": threads, "descriptors": sum(map(_is_open, range(512)))}
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+@table(
+    "lifecycle.refused_setting.{row}",
+    "7.1.1",
+    rows={
+        "unknown_backend": ({"backend": "no-such-backend"}, UnknownBackendError, "no-such-backend"),
+        "unknown_setting": ({"no_such_setting": 1}, SettingsError, "no_such_setting"),
+        "wrong_value": ({"limits__file_bytes": "many"}, SettingsError, "EVERSTORE_LIMITS__FILE_BYTES"),
+    },
+    likely="settings are read when they are first needed",
+)
+async def refused_setting(case: Case, settings: dict[str, Any], error: type[Exception], named: str) -> None:
+    """A mistake in the settings fails at opening, with a message that names it: {row}."""
+    with refused(error) as caught:
+        await case.open(**settings)
+    assert named in str(caught.error)
+
+
+async def _prepare(session: BoundSession) -> None:
+    await session.files.write_file("a", "one\ntwo\n")
+    for number in range(5):
+        await session.files.write_file(f"d/{number}", "x")
+    await session.storage.set_value("n", "5")
+    await session.storage.set_secret("s", "old")
+
+
+@table(
+    "lifecycle.cancelled.{row}",
+    "3.10.2",
+    "7.3.1",
+    rows={
+        "write": (lambda one: one.files.write_file("new/f", "x" * 50_000),),
+        "overwrite": (lambda one: one.files.write_file("a", "y" * 50_000),),
+        "edit": (lambda one: one.files.edit_file("a", "two", "three"),),
+        "append": (lambda one: one.files.append_file("a", "three\n"),),
+        "delete_tree": (lambda one: one.files.delete_file("d", recursive=True),),
+        "move_tree": (lambda one: one.files.move_file("d", "e/f"),),
+        "copy_tree": (lambda one: one.files.copy_file("d", "e/f"),),
+        "set_value": (lambda one: one.storage.set_value("n", "6"),),
+        "increment": (lambda one: one.storage.increment_value("n"),),
+        "set_secret": (lambda one: one.storage.set_secret("s", "new"),),
+    },
+    likely="a cancelled call leaves half of its work, or a connection that nobody can use",
+    level="standard",
+    tags=("concurrency",),
+)
+async def cancelled(case: Case, call: Callable[[BoundSession], Awaitable[Any]]) -> None:
+    """A call that is cancelled has happened wholly or not at all, and the store works on: {row}."""
+    whole = case.session()
+    await _prepare(whole)
+    await call(whole)
+    untouched = case.session()
+    await _prepare(untouched)
+    outcomes = [_shape(await case.snapshot(one.id)) for one in (untouched, whole)]
+    for turns in (*range(12), 20, 40, 80):
+        session = case.session()
+        await _prepare(session)
+        task = asyncio.ensure_future(call(session))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if turns >= 20:
+            await asyncio.sleep(case.random.random() * 0.004)
+        task.cancel()
+        [ended] = await gather(task)
+        shape = _shape(await case.snapshot(session.id))
+        assert shape in outcomes, "half of a cancelled call is visible"
+        if not isinstance(ended, asyncio.CancelledError):
+            assert shape == outcomes[1]
+        await session.files.write_file("after", "x")
+        assert await session.storage.increment_value("count") == 1
+
+
+def _shape(snapshot: dict[str, Any]) -> dict[str, object]:
+    """What a snapshot holds, without what differs from one session to the next."""
+    return {place: getattr(kept, "content", kept) for place, (_, kept) in snapshot.items()}
+
+
+@check("lifecycle.errors.typed", "7.2.1", likely="errors are raised as bare exceptions")
+async def errors_typed(case: Case) -> None:
+    """Refusals are EverstoreErrors with a code and their facts, and cross a pickle with both."""
+    await case.files.seed_initial_file(InitialFile("kept", "x", is_readonly=True))
+    current = await case.files.write_file("a", "x")
+    caught = []
+    with refused(ReadOnlyFileError) as one:
+        await case.files.write_file("kept", "y")
+    caught.append(one.error)
+    with refused(RevisionConflictError) as one:
+        await case.files.write_file("a", "y", if_absent=True)
+    caught.append(one.error)
+    with refused(EditError) as one:
+        await case.files.edit_file("a", "none", "y")
+    caught.append(one.error)
+    assert [error.code for error in caught] == ["read_only_file", "revision_conflict", "edit_failed"]
+    assert (caught[0].path, caught[1].current_revision, caught[2].matches) == ("/kept", current.revision, 0)
+    assert all(isinstance(error, EverstoreError) for error in caught)
+    copies = [pickle.loads(pickle.dumps(error)) for error in caught]  # noqa: S301 - made on the same line
+    assert [(type(error), str(error), error.facts) for error in copies] == [
+        (type(error), str(error), error.facts) for error in caught
+    ]
+
+
+@check("lifecycle.errors.no_content", "7.2.3", likely="an error quotes what it could not keep")
+async def errors_without_content(case: Case) -> None:
+    """No error of a refused call shows content or a value, and neither do its facts and its cause."""
+    await case.files.seed_initial_file(InitialFile("kept", _MARK, is_readonly=True))
+    await case.files.write_file("a", _MARK)
+    await case.storage.set_value("k", _MARK)
+    calls: list[tuple[type[EverstoreError], Callable[[], Awaitable[Any]]]] = [
+        (ReadOnlyFileError, lambda: case.files.write_file("kept", _MARK + "!")),
+        (RevisionConflictError, lambda: case.files.write_file("a", _MARK, if_absent=True)),
+        (EditError, lambda: case.files.edit_file("a", _MARK + _MARK, _MARK)),
+        (InvalidContentError, lambda: case.files.write_file("a", _MARK + "%", "base64")),
+        (InvalidContentError, lambda: case.files.append_file("a", _MARK + "\ud800")),
+        (InvalidContentError, lambda: case.storage.increment_value("k")),
+        (RevisionConflictError, lambda: case.storage.set_value("k", _MARK, if_absent=True)),
+    ]
+    shown = [await _told(error, call) for error, call in calls]
+    await case.store.close()
+    case.store = await case.open(limits__file_bytes=10, limits__value_bytes=10)
+    shown.append(await _told(QuotaExceededError, lambda: case.files.write_file("b", _MARK)))
+    shown.append(await _told(QuotaExceededError, lambda: case.storage.set_value("b", _MARK)))
+    assert [text for text in shown if _MARK in text] == []
+
+
+async def _told(error: type[EverstoreError], call: Callable[[], Awaitable[Any]]) -> str:
+    """Everything that the error of a refused call shows."""
+    with refused(error) as caught:
+        await call()
+    return f"{caught.error} {caught.error!r} {caught.error.facts} {caught.error.__cause__!r}"
+
+
+@check("lifecycle.logging", "8.1.1", "8.2.1", "8.3.1", likely="a verb bypasses the layer that logs")
+async def logging(case: Case) -> None:
+    """Every call is one event, with verb, backend, session, place, duration and outcome."""
+    was_configured = structlog.is_configured()
+    try:
+        with structlog.testing.capture_logs() as events:
+            await case.files.write_file("a", "x")
+            await case.storage.get_value("k")
+            with refused(EditError):
+                await case.files.edit_file("a", "y", "z")
+    finally:
+        if not was_configured:
+            structlog.reset_defaults()
+    calls = [event for event in events if event["event"] == "everstore.call"]
+    told = [
+        (event["verb"], event.get("path"), event.get("key"), event["outcome"], event["log_level"])
+        for event in calls
+    ]
+    assert told == [
+        ("write_file", "a", None, "ok", "debug"),
+        ("get_value", None, "k", "ok", "debug"),
+        ("edit_file", "a", None, "refused", "warning"),
+    ]
+    assert {event["session_id"] for event in calls} == {str(case.id)}
+    assert all("duration_ms" in event and event["backend"] for event in calls)
+    assert (calls[0]["bytes"], calls[2]["error_code"]) == (1, "edit_failed")

@@ -1,0 +1,300 @@
+"""Limits of the configuration, and those that the backend declares: n - 1, n and n + 1."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from typing import TYPE_CHECKING, Any
+
+from everstore.conformance.case import gather, refused
+from everstore.conformance.registry import check, table
+from everstore.errors import PathNotFoundError, QuotaExceededError, ReadOnlyFileError, RevisionConflictError
+from everstore.models import InitialFile
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from everstore.conformance.case import Case
+    from everstore.session import BoundSession
+
+    Put = Callable[[BoundSession, int], Awaitable[Any]]
+
+
+async def _limited(case: Case, **limits: int) -> BoundSession:
+    """The check's own session, in a client that has these limits."""
+    await case.store.close()
+    case.store = await case.open(**{f"limits__{name}": value for name, value in limits.items()})
+    return case.store.session(case.id)
+
+
+def _base64(size: int) -> str:
+    return base64.b64encode(b"x" * size).decode()
+
+
+async def _edit_to(session: BoundSession, size: int) -> None:
+    await session.files.write_file("a", "ab")
+    await session.files.edit_file("a", "b", "x" * (size - 1))
+
+
+async def _append_to(session: BoundSession, size: int) -> None:
+    await session.files.write_file("a", "x" * (size - 5))
+    await session.files.append_file("a", "xxxxx")
+
+
+async def _append_base64_to(session: BoundSession, size: int) -> None:
+    await session.files.write_file("a", _base64(size - 5), "base64")
+    await session.files.append_file("a", _base64(5), "base64")
+
+
+async def _replace_to(session: BoundSession, size: int) -> None:
+    await session.files.write_file("a", "old")
+    await session.files.write_file_if_content_matches("a", "old", "text", "x" * size, "text")
+
+
+_WAYS: dict[str, tuple[Put]] = {
+    "write": (lambda one, size: one.files.write_file("a", "x" * size),),
+    "write_multibyte": (lambda one, size: one.files.write_file("a", "é" * (size // 2) + "x" * (size % 2)),),
+    "write_base64": (lambda one, size: one.files.write_file("a", _base64(size), "base64"),),
+    "seed": (lambda one, size: one.files.seed_initial_file(InitialFile("a", "x" * size)),),
+    "content_matches": (_replace_to,),
+    "edit": (_edit_to,),
+    "append": (_append_to,),
+    "append_base64": (_append_base64_to,),
+}
+
+
+@table(
+    "limits.file_bytes.{row}",
+    "7.4.1",
+    "7.4.2",
+    rows=_WAYS,
+    likely="the limit counts characters, or the argument in place of the result",
+)
+async def file_bytes(case: Case, put: Put) -> None:
+    """A file of the limit and of one byte less is kept whole, one byte more is refused: {row}."""
+    session = await _limited(case, file_bytes=100)
+    for size in (99, 100):
+        await put(session, size)
+        assert (await case.read("a")).size_bytes == size
+        await session.files.delete_file("a")
+    with refused(QuotaExceededError) as caught:
+        await put(session, 101)
+    assert (caught.error.limit, caught.error.allowed) == ("file_bytes", 100)
+    kept = await session.files.read_file("a")
+    assert kept is None or kept.size_bytes < 100
+
+
+async def _fill(session: BoundSession, count: int) -> None:
+    for number in range(count):
+        await session.files.write_file(f"d/{number}", "x")
+
+
+@table(
+    "limits.session_files.{row}",
+    "7.4.1",
+    "7.4.2",
+    rows={
+        "write": (lambda one, _: one.files.write_file("new/f", "x"),),
+        "write_if_absent": (lambda one, _: one.files.write_file("new/f", "x", if_absent=True),),
+        "seed": (lambda one, _: one.files.seed_initial_file(InitialFile("new/f", "x")),),
+        "append": (lambda one, _: one.files.append_file("new/f", "x"),),
+        "copy": (lambda one, _: one.files.copy_file("d/0", "new/f"),),
+    },
+    likely="this verb does not count, or counts too late",
+)
+async def session_files(case: Case, add: Put) -> None:
+    """As many files as the limit fit into a session, and not one more: {row}."""
+    session = await _limited(case, session_files=5)
+    await _fill(session, 4)
+    await add(session, 0)
+    await session.files.delete_file("new", recursive=True)
+    await _fill(session, 5)
+    async with case.untouched():
+        with refused(QuotaExceededError) as caught:
+            await add(session, 0)
+    assert (caught.error.limit, caught.error.allowed) == ("session_files", 5)
+
+
+@check("limits.session_files.what_counts", "7.4.1", likely="directories, overwrites or moves are counted")
+async def what_counts(case: Case) -> None:
+    """At the limit everything that adds no file still works: directories, overwrites, moves, deletes."""
+    session = await _limited(case, session_files=3)
+    await _fill(session, 3)
+    await session.files.create_directory("e/f/g")
+    await session.files.write_file("d/0", "again")
+    await session.files.append_file("d/0", "!")
+    await session.files.move_file("d/0", "e/0")
+    await session.files.copy_file("d/1", "e/0", overwrite=True)
+    await session.files.delete_file("d/2")
+    await session.files.write_file("one/more", "x")
+    with refused(QuotaExceededError):
+        await session.files.write_file("too/many", "x")
+
+
+@check(
+    "limits.session_files.tree", "7.4.1", "7.4.2", likely="a copied tree counts as one, or is copied in part"
+)
+async def copied_tree_counts(case: Case) -> None:
+    """Copying a tree counts each of its files, and is refused as a whole."""
+    session = await _limited(case, session_files=5)
+    await _fill(session, 3)
+    async with case.untouched():
+        with refused(QuotaExceededError):
+            await session.files.copy_file("d", "e")
+    await session.files.delete_file("d/0")
+    await session.files.copy_file("d", "e")
+    assert len(await session.files.glob_files("**")) == 4
+
+
+@table(
+    "limits.session_bytes.{row}",
+    "7.4.1",
+    "7.4.2",
+    rows={
+        "new_file": (lambda one, more: one.files.write_file("new/f", "x" * more),),
+        "overwrite": (lambda one, more: one.files.write_file("d/0", "x" * (1 + more)),),
+        "append": (lambda one, more: one.files.append_file("d/0", "x" * more),),
+        "edit": (lambda one, more: one.files.edit_file("d/0", "x", "x" * (1 + more)),),
+        "base64": (lambda one, more: one.files.write_file("new/f", _base64(more), "base64"),),
+        "copy": (lambda one, more: one.files.copy_file(f"sized/{more}", "new/f"),),
+    },
+    likely="the session's bytes are counted without what is replaced, or without this verb",
+)
+async def session_bytes(case: Case, add: Put) -> None:
+    """All files of a session have together at most as many bytes as the limit: {row}."""
+    session = await _limited(case, session_bytes=60)
+    await session.files.write_file("sized/20", "y" * 20)
+    await session.files.write_file("sized/19", "y" * 19)
+    await session.files.write_file("d/0", "x")
+    for more in (20, 19):
+        await add(session, more)
+        await session.files.delete_file("new", recursive=True)
+        await session.files.write_file("d/0", "x")
+    await session.files.write_file("sized/19", "y" * 20)
+    async with case.untouched():
+        with refused(QuotaExceededError) as caught:
+            await add(session, 20)
+    assert (caught.error.limit, caught.error.allowed) == ("session_bytes", 60)
+
+
+@check("limits.session_bytes.freed", "7.4.1", likely="what was deleted, shortened or moved still counts")
+async def freed(case: Case) -> None:
+    """What a delete, a shorter overwrite or a purge frees can be used again."""
+    session = await _limited(case, session_bytes=100)
+    for _ in range(3):
+        await session.files.write_file("d/a", "x" * 100)
+        await session.files.write_file("d/a", "x" * 10)
+        await session.files.write_file("d/b", "x" * 90)
+        await session.files.move_file("d", "e")
+        await session.files.delete_file("e/b")
+        await session.files.write_file("f", "x" * 90)
+        await session.files.delete_file("e", recursive=True)
+        await session.files.write_file("f", "x" * 100)
+        await case.store.file_system.purge_session(case.id)
+
+
+@check("limits.session.apart", "1.3.2", "7.4.1", likely="the limit is one for all sessions")
+async def sessions_apart(case: Case) -> None:
+    """A limit of a session counts that session only."""
+    session = await _limited(case, session_files=2, session_bytes=10)
+    other = case.session()
+    for one in (session, other):
+        await one.files.write_file("a", "x" * 5)
+        await one.files.write_file("b", "x" * 5)
+
+
+@table(
+    "limits.order.{row}",
+    "3.11.1",
+    rows={
+        "read_only_first": (ReadOnlyFileError, lambda one, _: one.files.append_file("kept", "x" * 50)),
+        "conflict_first": (
+            RevisionConflictError,
+            lambda one, _: one.files.write_file("a", "x" * 50, if_revision="0"),
+        ),
+        "missing_first": (PathNotFoundError, lambda one, _: one.files.copy_file("missing", "b")),
+    },
+    likely="the limit is looked at before the tree",
+)
+async def order(case: Case, error: type[Exception], call: Put) -> None:
+    """A limit of the session is the last thing that a verb refuses for: {row}."""
+    session = await _limited(case, session_bytes=10)
+    await session.files.write_file("a", "x" * 5)
+    await session.files.seed_initial_file(InitialFile("kept", "x" * 5, is_readonly=True))
+    async with case.untouched():
+        with refused(error):
+            await call(session, 0)
+
+
+@table(
+    "limits.value_bytes.{row}",
+    "7.4.1",
+    "7.4.2",
+    rows={
+        "value": (lambda one, size: one.storage.set_value("k", "x" * size),),
+        "value_multibyte": (
+            lambda one, size: one.storage.set_value("k", "é" * (size // 2) + "x" * (size % 2)),
+        ),
+        "secret": (lambda one, size: one.storage.set_secret("k", "x" * size),),
+    },
+    likely="the limit counts characters, or the ciphertext",
+)
+async def value_bytes(case: Case, put: Put) -> None:
+    """A value or secret of the limit and of one byte less is kept, one byte more is refused: {row}."""
+    session = await _limited(case, value_bytes=100)
+    for size in (99, 100):
+        await put(session, size)
+    async with case.untouched():
+        with refused(QuotaExceededError) as caught:
+            await put(session, 101)
+    assert (caught.error.limit, caught.error.allowed) == ("value_bytes", 100)
+
+
+@check("limits.key_bytes", "7.4.1", "7.4.2", likely="the limit of keys counts characters")
+async def key_bytes(case: Case) -> None:
+    """A key or a secret's name of the limit is kept, one byte more is refused."""
+    session = await _limited(case, key_bytes=20)
+    for name in ("k" * 20, "é" * 10):
+        await session.storage.set_value(name, "x")
+        await session.storage.set_secret(name, "x")
+    async with case.untouched():
+        for name in ("k" * 21, "é" * 10 + "k"):
+            with refused(QuotaExceededError) as caught:
+                await session.storage.set_value(name, "x")
+            with refused(QuotaExceededError):
+                await session.storage.set_secret(name, "x")
+            with refused(QuotaExceededError):
+                await session.storage.increment_value(name)
+    assert (caught.error.limit, caught.error.allowed) == ("key_bytes", 20)
+
+
+@check(
+    "limits.concurrent.files",
+    "7.4.3",
+    level="standard",
+    tags=("concurrency",),
+    likely="files are counted in one step and written in another",
+)
+async def concurrent_files(case: Case) -> None:
+    """Of 30 files written at once, exactly as many fit as the limit allows."""
+    session = await _limited(case, session_files=10)
+    answers = await gather(*(session.files.write_file(f"d{n % 4}/{n}", "x") for n in range(30)))
+    refusals = [answer for answer in answers if isinstance(answer, QuotaExceededError)]
+    assert len(refusals) == 20, [answer for answer in answers if isinstance(answer, BaseException)]
+    assert len(await session.files.glob_files("**")) == 10
+
+
+@check(
+    "limits.concurrent.bytes",
+    "7.4.3",
+    level="standard",
+    tags=("concurrency",),
+    likely="bytes are counted in one step and written in another",
+)
+async def concurrent_bytes(case: Case) -> None:
+    """Of 30 appends at once, exactly as many fit as the limit of the session allows."""
+    session = await _limited(case, session_bytes=100)
+    await asyncio.gather(*(session.files.write_file(f"{n}", "") for n in range(3)))
+    answers = await gather(*(session.files.append_file(f"{n % 3}", "x" * 7) for n in range(30)))
+    assert sum(isinstance(answer, QuotaExceededError) for answer in answers) == 30 - 14
+    assert sum(info.size_bytes for info in await session.files.list_directory()) == 98
