@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from everstore.errors import EverstoreError, SettingsError
+from everstore.errors import SettingsError
 from everstore_sqlite import index
 from everstore_sqlite.failures import code_of, translated
 from everstore_sqlite.readers import Direct, Readers
@@ -16,7 +16,7 @@ from everstore_sqlite.schema import migrate
 from everstore_sqlite.writer import Writer, patiently
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from everstore_sqlite.settings import SqliteSettings
@@ -31,22 +31,26 @@ _WAL_BYTES = 64 << 20  # what the log file shrinks to after a long reader made i
 
 
 class Database:
-    """What the three stores of one everstore share."""
+    """What the three stores of one everstore share: ways to read and to write.
+
+    ``write(work, *arguments)`` is a future of what ``work(transaction, *arguments)`` answers, once it
+    is committed; work may be done more than once, and so has no effect but on the database.
+    ``look``, ``read`` and ``search`` are those of ``Readers``.
+    """
 
     def __init__(self, settings: SqliteSettings) -> None:
         """Open the file; blocks. ``SettingsError`` when it cannot be used."""
-        self.settings = settings
+        self.has_index = settings.search_index is True
         path = _checked_path(settings.path)
-        connection = _connect(path, settings, timeout=0)
-        try:
+        with _explained(), ExitStack() as opened:
+            connection = opened.enter_context(closing(_connect(path, settings, timeout=0)))
             patiently(partial(_prepare, connection, settings), settings.busy_timeout)
-        except Exception as error:
-            connection.close()
-            raise _explained(error) from error
-        direct = Direct(_reading(path, settings, timeout=0)) if settings.direct_reads else None
+            direct = None
+            if settings.direct_reads:
+                direct = Direct(opened.enter_context(closing(_reading(path, settings, timeout=0))))
+            opened.pop_all()  # from here on, close() closes them
         connect = partial(_reading, path, settings, timeout=settings.busy_timeout)
         self._readers = Readers(connect, settings.readers, direct)
-        self.has_index = settings.search_index is True
         chore = index.tend if self.has_index else None
         self._writer = Writer(connection, settings.busy_timeout, settings.max_bytes, chore)
         self._writer.start()
@@ -58,12 +62,21 @@ class Database:
     @classmethod
     @asynccontextmanager
     async def opened(cls, settings: SqliteSettings) -> AsyncIterator[Database]:
-        """The database, closed on the way out; opening and closing leave the event loop free."""
-        database = await asyncio.to_thread(cls, settings)
+        """The database, closed on the way out; opening and closing leave the event loop free.
+
+        Whoever is cancelled meanwhile leaves nothing open.
+        """
+        opening = asyncio.ensure_future(asyncio.to_thread(cls, settings))
+        try:
+            database = await _to_the_end(opening)
+        except asyncio.CancelledError:
+            if opening.exception() is None:
+                await asyncio.to_thread(opening.result().close)
+            raise
         try:
             yield database
         finally:
-            await asyncio.to_thread(database.close)
+            await _to_the_end(asyncio.ensure_future(asyncio.to_thread(database.close)))
 
     def close(self) -> None:
         """Finish what waits and close all connections, the writer's last; blocks until then."""
@@ -87,13 +100,10 @@ def _connect(path: str, settings: SqliteSettings, *, timeout: float) -> sqlite3.
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         found = sqlite3.sqlite_version
         raise SettingsError(f"EVERSTORE_BACKEND=sqlite needs SQLite 3.35 or newer; this Python has {found}")
-    try:
-        connection = sqlite3.connect(
-            path, timeout=timeout, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
-        connection.execute(f"PRAGMA cache_size = -{settings.cache_bytes >> 10}")
-    except sqlite3.Error as error:
-        raise _explained(error) from error
+    connection = sqlite3.connect(
+        path, timeout=timeout, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    connection.execute(f"PRAGMA cache_size = -{settings.cache_bytes >> 10}")
     return connection
 
 
@@ -132,7 +142,20 @@ _OPENING = {
 }
 
 
-def _explained(error: Exception) -> EverstoreError:
-    """What is wrong with the setting, where SQLite's failure to open means that."""
-    reason = _OPENING.get(code_of(error))
-    return SettingsError(f"EVERSTORE_SQLITE_PATH {reason}") if reason else translated(error)
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Say what is wrong with the setting, where SQLite's failure to open means that."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        reason = _OPENING.get(code_of(error))
+        raise (SettingsError(f"EVERSTORE_SQLITE_PATH {reason}") if reason else translated(error)) from error
+
+
+async def _to_the_end(work: asyncio.Future[T]) -> T:
+    """What ``work`` gives; a cancellation goes on only when it is done, for a thread cannot be stopped."""
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        raise

@@ -164,10 +164,10 @@ class SqliteFileSystem(SessionFileSystem):
 
 def _in_tree(
     transaction: Transaction,
-    verb: Callable[..., object],
+    verb: Callable[..., T],
     session_id: UUID,
     limits: Limits,
     arguments: tuple[object, ...],
     options: dict[str, object],
-) -> object:
+) -> T:
     return verb(Tree(transaction, session_id, limits), *arguments, **options)

@@ -66,15 +66,14 @@ class Transaction:
         """Begun already: nobody else writes."""
         self.connection = connection
         self.execute = connection.execute
-        (self._version,) = self.execute("SELECT version FROM counters").fetchone()
-        self._first = self._version
+        self._first: int = self.execute("SELECT version FROM counters").fetchone()[0]
+        self._version: int = self._first
         self.usages = Usages(connection)
 
     @property
     def changes(self) -> int:
         """How much was changed so far; the same number twice means that nothing was in between."""
-        changes: int = self.connection.total_changes
-        return changes + self.usages.changes
+        return self.usages.changes + self.connection.total_changes
 
     def version(self) -> int:
         """The next version."""
