@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from everstore.errors import InvalidArgumentError, InvalidPatternError
+from everstore.literals import literal_of_glob, literal_of_regex, literal_of_text
 from everstore.models import FileLines, GrepMatch, NumberedLine
 
 if TYPE_CHECKING:
@@ -40,6 +41,13 @@ def compile_path_pattern(pattern: str | None) -> Callable[[str], bool]:
         return compile_glob(pattern)
     part = _without_workspace(_checked(pattern))
     return lambda path: part in path
+
+
+def _path_part(pattern: str | None) -> str | None:
+    if pattern is None:
+        return None
+    pattern = _without_workspace(pattern)
+    return literal_of_glob(pattern) if _SPECIAL.search(pattern) else pattern
 
 
 def compile_glob(pattern: str) -> Callable[[str], bool]:
@@ -206,8 +214,9 @@ class Query:
     """One search under way: which files it selects, and the matches found so far.
 
     Feed it the selected files in order of their paths, until ``add`` or ``run`` says that the limit
-    is reached. ``literal`` is what a matching text must contain exactly, for a backend that can
-    filter before it reads (``None`` when nothing is known).
+    is reached. For a backend that can filter before it reads: ``required`` is what every matching text
+    contains, ``path_part`` what every selected path does (``None`` when nothing is known), and with
+    ``literal`` containing it is also enough.
     """
 
     def __init__(
@@ -229,7 +238,10 @@ class Query:
         self.matches: list[GrepMatch] = []
         self.selects = compile_path_pattern(path_pattern)
         self._everything = path_pattern is None
+        self.path_part = _path_part(path_pattern)
         self.literal = None if regex or ignore_case else pattern
+        find = literal_of_regex if regex else literal_of_text
+        self.required = find(pattern, ignore_case=ignore_case)
         self._before, self._after = before, after
         self._limit = limit
         self._line: Any = None
@@ -249,14 +261,14 @@ class Query:
 
     async def run(self, files: Iterable[SessionFile]) -> list[GrepMatch]:
         """Search the files, leaving the event loop free at least every few milliseconds."""
-        literal = self.literal
+        required = self.required
         everything = self._everything
         until = time.perf_counter() + _SLICE_SECONDS
         for file in files:
             text = file.content
             if text is None or file.encoding != "text" or not (everything or self.selects(file.path)):
                 continue
-            worth_it = literal is None or len(text) > _STRETCH or literal in text
+            worth_it = required is None or len(text) > _STRETCH or required in text
             if worth_it and await self.add(file):
                 break
             if time.perf_counter() > until:
