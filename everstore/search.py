@@ -37,9 +37,9 @@ def compile_path_pattern(pattern: str | None) -> Callable[[str], bool]:
     """Which canonical paths a grep's ``path_pattern`` selects (§5.3): a substring, or a glob."""
     if pattern is None:
         return lambda _path: True
-    if _SPECIAL.search(pattern):
+    if _SPECIAL.search(_checked(pattern)):
         return compile_glob(pattern)
-    part = _without_workspace(_checked(pattern))
+    part = _without_workspace(pattern)
     return lambda path: part in path
 
 
