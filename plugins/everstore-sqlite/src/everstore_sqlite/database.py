@@ -16,7 +16,7 @@ from everstore_sqlite.schema import migrate
 from everstore_sqlite.writer import Writer, patiently
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from everstore_sqlite.settings import SqliteSettings
@@ -43,16 +43,15 @@ class Database:
         self.has_index = settings.search_index is True
         path = _checked_path(settings.path)
         with _explained(), ExitStack() as opened:
-            connection = opened.enter_context(closing(_connect(path, settings, timeout=0)))
-            patiently(partial(_prepare, connection, settings), settings.busy_timeout)
-            direct = None
+            writing = opened.enter_context(closing(_connect(path, settings, _prepare_writing)))
+            looking = None
             if settings.direct_reads:
-                direct = Direct(opened.enter_context(closing(_reading(path, settings, timeout=0))))
+                looking = opened.enter_context(closing(_connect(path, settings, _prepare_looking)))
             opened.pop_all()  # from here on, close() closes them
-        connect = partial(_reading, path, settings, timeout=settings.busy_timeout)
-        self._readers = Readers(connect, settings.readers, direct)
+        connect = partial(_connect, path, settings, _prepare_reading)
+        self._readers = Readers(connect, settings.readers, Direct(looking) if looking else None)
         chore = index.tend if self.has_index else None
-        self._writer = Writer(connection, settings.busy_timeout, settings.max_bytes, chore)
+        self._writer = Writer(writing, settings.busy_timeout, settings.max_bytes, chore)
         self._writer.start()
         self.look = self._readers.look
         self.read = self._readers.read
@@ -89,36 +88,46 @@ def _checked_path(path: Path) -> str:
     if str(path) == ":memory:":
         raise SettingsError("EVERSTORE_SQLITE_PATH is a file; EVERSTORE_BACKEND=memory keeps nothing on disk")
     path = path.expanduser().absolute()
-    if path.is_dir():
-        raise SettingsError(f"EVERSTORE_SQLITE_PATH is the folder {str(path)!r}; name a file in it")
-    if not path.parent.is_dir():
-        raise SettingsError(f"EVERSTORE_SQLITE_PATH: there is no folder {str(path.parent)!r}; make it first")
+    try:
+        if path.is_dir():
+            raise SettingsError(f"EVERSTORE_SQLITE_PATH is the folder {str(path)!r}; name a file in it")
+        if not path.parent.is_dir():
+            raise SettingsError(
+                f"EVERSTORE_SQLITE_PATH: there is no folder {str(path.parent)!r}; make it first"
+            )
+    except OSError as error:
+        raise SettingsError(f"EVERSTORE_SQLITE_PATH: {error.strerror}: {str(path)!r}") from error
     return str(path)
 
 
-def _connect(path: str, settings: SqliteSettings, *, timeout: float) -> sqlite3.Connection:
+def _connect(
+    path: str, settings: SqliteSettings, prepare: Callable[[sqlite3.Connection, SqliteSettings], None]
+) -> sqlite3.Connection:
+    """A connection that never waits for a lock, ``prepare`` done."""
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         found = sqlite3.sqlite_version
         raise SettingsError(f"EVERSTORE_BACKEND=sqlite needs SQLite 3.35 or newer; this Python has {found}")
     connection = sqlite3.connect(
-        path, timeout=timeout, isolation_level=None, check_same_thread=False, cached_statements=256
+        path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256
     )
-    connection.execute(f"PRAGMA cache_size = -{settings.cache_bytes >> 10}")
+    try:
+        patiently(partial(prepare, connection, settings), settings.busy_timeout)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
-def _reading(path: str, settings: SqliteSettings, *, timeout: float) -> sqlite3.Connection:
-    connection = _connect(path, settings, timeout=timeout)
-    connection.execute("PRAGMA query_only = 1")
-    return connection
+# What prepares a connection may be done again, when a lock was in the way.
 
 
-def _prepare(connection: sqlite3.Connection, settings: SqliteSettings) -> None:
-    """Make the file what it has to be; may be called again when a lock was in the way."""
+def _prepare_writing(connection: sqlite3.Connection, settings: SqliteSettings) -> None:
+    """Make the file what it has to be."""
     migrate(connection)
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise SettingsError("EVERSTORE_SQLITE_PATH: no write-ahead log is possible there; name a local disk")
+    connection.execute(f"PRAGMA cache_size = -{settings.cache_bytes >> 10}")
     connection.execute(f"PRAGMA synchronous = {settings.synchronous}")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
@@ -132,6 +141,16 @@ def _prepare(connection: sqlite3.Connection, settings: SqliteSettings) -> None:
     # A file that cannot be written to is to be told now, and not at the first write.
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("ROLLBACK")
+
+
+def _prepare_looking(connection: sqlite3.Connection, settings: SqliteSettings) -> None:
+    connection.execute(f"PRAGMA cache_size = -{settings.cache_bytes >> 10}")
+    connection.execute("PRAGMA query_only = 1")
+
+
+def _prepare_reading(connection: sqlite3.Connection, settings: SqliteSettings) -> None:
+    _prepare_looking(connection, settings)
+    connection.execute(f"PRAGMA busy_timeout = {round(settings.busy_timeout * 1000)}")
 
 
 _OPENING = {
