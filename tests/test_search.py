@@ -11,17 +11,51 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from everstore import GrepMatch, SessionFile, errors, new_session_id
-from everstore.search import Query, compile_glob, compile_path_pattern, lines_of
+from everstore.search import Query, lines_of
 
 # Few characters, so that matches are likely; among them all that could be taken for a line's end.
 CHARACTERS = "ab A\n\n\r\t-é\u2028\x0b\x0c\x00\x85"
 TEXTS = st.text(CHARACTERS, max_size=60)
-PIECES = (
-    *"ab-é.|?*+^$",
-    r"\A", r"\z", r"\b", r"\B", r"\n", r"\r", r"\s", r"\S", r"\w", r"\W", r"\pL", r"\x{2028}",
-    "(?m)", "(?-m)", "(?s)", "(?i)", "(?m:^)", "(?-m:^)", "(?-m:$)", "(?s:.)", "(a)", "(?:b|$)",
-    "[^a]", "[^b]*", "[[:space:]]", "[[:^alpha:]]", "x{0}", "a{2}", "(?:)", "\n", "\r", r"\C", r"\Qa.\E", r"\\z",
-)  # fmt: skip
+PIECES = [
+    *(
+        "a",
+        "b",
+        "-",
+        "é",
+        ".",
+        "|",
+        "?",
+        "*",
+        "+",
+        "^",
+        "$",
+        "\n",
+        "\r",
+        "x{0}",
+        "a{2}",
+        "(?:)",
+        "(a)",
+        "(?:b|$)",
+    ),
+    *(
+        r"\A",
+        r"\z",
+        r"\b",
+        r"\B",
+        r"\n",
+        r"\r",
+        r"\s",
+        r"\S",
+        r"\w",
+        r"\W",
+        r"\pL",
+        r"\x{2028}",
+        r"\C",
+        r"\\z",
+    ),
+    *("(?m)", "(?-m)", "(?s)", "(?i)", "(?m:^)", "(?-m:^)", "(?-m:$)", "(?s:.)", r"\Qa.\E"),
+    *("[^a]", "[^b]*", "[[:space:]]", "[[:^alpha:]]"),
+]
 REGEXES = st.lists(st.sampled_from(PIECES), max_size=5).map("".join)
 
 
@@ -119,3 +153,60 @@ def test_regex_matches_are_those_of_every_line_by_itself(text, pattern, ignore_c
     expected = matches_by_the_book(text, lambda line: by_line.search(line.encode()), before, after, limit)
     options = {"before": before, "after": after, "limit": limit, "ignore_case": ignore_case}
     assert search(text, pattern, regex=True, **options) == expected
+
+
+@given(TEXTS, st.integers(1, 8), st.none() | st.integers(0, 4))
+def test_numbered_lines_are_those_of_the_text(text, start, limit):
+    lines = [*enumerate(lines_by_the_book(text), 1)]
+    end = None if limit is None else start - 1 + limit
+    answer = lines_of("/f", text, start, limit, "r1")
+    assert [(line.number, line.text) for line in answer.lines] == lines[start - 1 : end]
+    assert answer.has_more == bool(lines[start - 1 :][len(answer.lines) :])
+    assert (answer.path, answer.revision) == ("/f", "r1")
+
+
+def test_a_line_far_behind_the_end_is_soon_found_missing():
+    assert lines_of("/f", "a\n", 10**15, None, "r1").lines == ()
+
+
+async def test_a_query_takes_no_more_once_it_is_full():
+    query = Query("a", limit=2)
+    assert await query.add(file_of("a\n", "/1")) is False
+    assert query.add_now("/2", "a\na\n") is True
+    assert query.is_full
+    assert await query.add(file_of("a\n", "/3")) is True
+    assert query.add_now("/4", "a\n") is True
+    assert [match.path for match in query.matches] == ["/1", "/2"]
+    assert [
+        match.path for match in await Query("a", limit=1).run([file_of("a", "/1"), file_of("a", "/2")])
+    ] == ["/1"]
+
+
+async def test_directories_and_bytes_are_passed_over():
+    directory = SessionFile(1, 1, 1, new_session_id(), "/d", 1, 0, is_readonly=False, content=None)
+    data = SessionFile(
+        1, 1, 1, new_session_id(), "/b", 1, 0, is_readonly=False, content="YQ==", encoding="base64"
+    )
+    query = Query("")
+    assert await query.run([directory, data]) == []
+    assert await query.add(directory) is False
+    assert await query.add(data) is False
+
+
+@pytest.mark.parametrize("stretch_and_line", [(8, 100), (8, 7), (3, 1000)], ids=str)
+async def test_a_line_longer_than_a_stretch_is_searched_whole(monkeypatch, stretch_and_line):
+    length, line = stretch_and_line
+    monkeypatch.setattr("everstore.search._STRETCH", length)
+    for at in range(0, line, 3):
+        text = "short\n" + "x" * at + "needle" + "x" * (line - at) + "\r\nshort\n"
+        expected = [GrepMatch("/f", 2, text.split("\n")[1].removesuffix("\r"), ("short",), ("short",))]
+        for options in ({}, {"regex": True}, {"ignore_case": True}):
+            query = Query("needle", before=1, after=1, **options)
+            assert await query.run([file_of(text)]) == expected
+    assert await Query("absent", regex=True).run([file_of("x" * line)]) == []
+
+
+def test_what_every_match_contains_is_told_to_backends_that_can_filter():
+    assert Query("a.b").literal == "a.b"
+    assert Query("a.b", regex=True).literal is None
+    assert Query("a.b", ignore_case=True).literal is None

@@ -1,0 +1,108 @@
+"""Errors: one tree, stable codes, facts that survive a process, and no content in any of them."""
+
+from __future__ import annotations
+
+import pickle
+import traceback
+
+import pytest
+
+from everstore import errors
+from everstore.errors import EverstoreError, code_of
+
+CLASSES = [
+    value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, EverstoreError)
+]
+CODES = {
+    "EverstoreError": "error",
+    "InvalidArgumentError": "invalid_argument",
+    "InvalidSessionIdError": "invalid_session_id",
+    "InvalidPathError": "invalid_path",
+    "InvalidContentError": "invalid_content",
+    "InvalidKeyError": "invalid_key",
+    "InvalidPatternError": "invalid_pattern",
+    "ReadOnlyFileError": "read_only_file",
+    "ParentNotDirectoryError": "parent_not_directory",
+    "PathIsDirectoryError": "path_is_directory",
+    "PathExistsError": "path_exists",
+    "PathNotFoundError": "path_not_found",
+    "EditError": "edit_failed",
+    "RevisionConflictError": "revision_conflict",
+    "SessionNotFoundError": "session_not_found",
+    "QuotaExceededError": "quota_exceeded",
+    "UnsupportedError": "unsupported",
+    "StoreClosedError": "store_closed",
+    "SecretsKeyMissingError": "secrets_key_missing",
+    "SecretDecryptionError": "secret_decryption_failed",
+    "BackendError": "backend_error",
+    "BackendUnavailableError": "backend_unavailable",
+    "SettingsError": "settings",
+    "UnknownBackendError": "unknown_backend",
+    "PluginError": "plugin",
+}
+PYTHONS_OWN = {
+    "InvalidArgumentError": ValueError,
+    "ReadOnlyFileError": PermissionError,
+    "ParentNotDirectoryError": NotADirectoryError,
+    "PathIsDirectoryError": IsADirectoryError,
+    "PathExistsError": FileExistsError,
+    "PathNotFoundError": FileNotFoundError,
+    "SessionNotFoundError": LookupError,
+    "SettingsError": ValueError,
+}
+
+
+def test_codes_are_stable_and_unique():
+    assert {kind.__name__: kind.code for kind in CLASSES} == CODES
+    assert len(set(CODES.values())) == len(CODES)
+    assert sorted(errors.__all__) == sorted(CODES)
+
+
+def test_each_is_python_s_own_error_of_that_meaning_too():
+    for name, own in PYTHONS_OWN.items():
+        assert issubclass(getattr(errors, name), own)
+    assert issubclass(errors.InvalidKeyError, errors.InvalidContentError)
+    assert issubclass(errors.BackendUnavailableError, errors.BackendError)
+    assert issubclass(errors.UnknownBackendError, errors.SettingsError)
+    assert not issubclass(errors.BackendError, OSError)
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_an_error_keeps_its_facts_in_another_process(kind):
+    error = kind("one line", path="/a", matches=3, current_revision=None)
+    for copy in (error, pickle.loads(pickle.dumps(error))):
+        assert type(copy) is kind
+        assert str(copy) == "one line"
+        assert copy.facts == {"path": "/a", "matches": 3, "current_revision": None}
+        assert (copy.path, copy.matches, copy.current_revision) == ("/a", 3, None)
+        assert (copy.code, code_of(copy)) == (kind.code, kind.code)
+    assert "one line" in "".join(traceback.format_exception(error))
+
+
+def test_an_error_about_a_path_ends_with_it():
+    error = errors.ReadOnlyFileError.at("/a b", "file is read-only")
+    assert (str(error), error.path) == ("file is read-only: '/a b'", "/a b")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "current", "message"),
+    [
+        (None, "5", "expected nothing there, found revision '5'"),
+        ("4", "5", "expected revision '4' there, found revision '5'"),
+        ("4", None, "expected revision '4' there, found nothing"),
+    ],
+)
+def test_a_conflict_tells_what_was_expected_and_what_was_found(wanted, current, message):
+    error = errors.RevisionConflictError.found("/a", wanted, current)
+    assert message in str(error)
+    assert (error.place, error.expected_revision, error.current_revision) == ("/a", wanted, current)
+
+
+def test_a_quota_names_the_setting_to_change():
+    error = errors.QuotaExceededError.over("file_bytes", 11, 10)
+    assert str(error) == "11 would exceed the limit of 10 (EVERSTORE_LIMITS__FILE_BYTES)"
+    assert (error.limit, error.allowed) == ("file_bytes", 10)
+
+
+def test_what_is_none_of_ours_goes_by_its_class():
+    assert code_of(ZeroDivisionError()) == "ZeroDivisionError"

@@ -1,0 +1,135 @@
+"""The records: what is derived from what is kept."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from everstore import GrepMatch, KeyInfo, SecretInfo, Session, SessionFile, new_session_id
+from everstore.models import root_of, to_dict
+
+NOW = 1_750_000_000_123_456_789
+SESSION = uuid.UUID("01890a5d-ac96-774b-bcce-b302099a8057")
+FILE = SessionFile(NOW + 5, NOW, NOW + 5, SESSION, "/a/b.txt", NOW, 4, is_readonly=True, content="text")
+
+
+def test_an_entry_shows_times_id_and_revision():
+    assert FILE.created_at == datetime(2025, 6, 15, 15, 6, 40, 123_456, tzinfo=UTC)
+    assert FILE.updated_at == FILE.created_at
+    assert FILE.revision == format(NOW + 5, "x")
+    assert FILE.name == "b.txt"
+    assert FILE.id.version == 7
+    assert FILE.id.variant == uuid.RFC_4122
+    assert FILE.id.int >> 80 == NOW // 1_000_000
+    assert FILE.is_directory is False
+
+
+@given(st.integers(0, 4_000_000_000_000_000_000))
+def test_times_are_exact_to_the_microsecond(nanoseconds):
+    session = Session(id=SESSION, created_ns=nanoseconds or 1)
+    since = session.created_at - datetime(1970, 1, 1, tzinfo=UTC)
+    assert since // timedelta(microseconds=1) == (nanoseconds or 1) // 1000
+
+
+def test_info_and_stat_are_the_entry_without_its_content():
+    for view in (FILE.info(), FILE.stat()):
+        assert (view.id, view.path, view.size_bytes) == (FILE.id, FILE.path, FILE.size_bytes)
+        assert (view.revision, view.is_readonly, view.is_directory) == (FILE.revision, True, False)
+        assert (view.created_at, view.updated_at) == (FILE.created_at, FILE.updated_at)
+        assert "text" not in repr(view).replace("b.txt", "")
+    root = root_of(SESSION)
+    assert (root.info().is_directory, root.stat().is_directory, root.is_directory) == (True, True, True)
+
+
+def test_two_entries_share_no_id():
+    ids = {
+        SessionFile(1, NOW, 1, session, "/a", serial, 0, is_readonly=False, content="").id
+        for session in (SESSION, new_session_id())
+        for serial in range(NOW, NOW + 1000)
+    }
+    assert len(ids) == 2000
+
+
+def test_the_root_is_as_old_as_its_session():
+    session_id = new_session_id()
+    root = root_of(session_id)
+    assert root.id.version == 7
+    assert abs(datetime.now(UTC) - root.created_at) < timedelta(minutes=1)
+    assert root_of(uuid.UUID(int=5)).created_at == datetime(1970, 1, 1, tzinfo=UTC)
+    assert root_of(session_id) == root
+    assert root_of(session_id).id != root_of(new_session_id()).id
+
+
+def test_records_never_change():
+    with pytest.raises(AttributeError):
+        FILE.content = "other"
+    with pytest.raises(AttributeError):
+        Session(id=SESSION).title = "other"
+
+
+def test_records_cross_processes():
+    for record in (FILE, FILE.info(), FILE.stat(), Session(id=SESSION, title="x"), KeyInfo(1, 2, 3, "k", 4)):
+        assert pickle.loads(pickle.dumps(record)) == record
+
+
+def test_a_session_is_made_with_an_id_and_times():
+    session = Session()
+    assert session.id.version == 7
+    assert session.created_at == session.updated_at
+    assert session.title is None
+    assert Session(created_ns=5, updated_ns=9).updated_ns == 9
+
+
+def test_a_new_title_moves_the_time_and_never_backwards():
+    session = Session(id=SESSION, created_ns=NOW)
+    later = session.retitled("x", NOW + 5_000)
+    assert (later.title, later.updated_ns, later.created_ns) == ("x", NOW + 5_000, NOW)
+    assert later.retitled("y", NOW - 5_000).updated_at > later.updated_at
+
+
+def test_expiry_is_told_when_there_is_one():
+    for kind in (KeyInfo, SecretInfo):
+        assert kind(1, 2, 3, "name").expires_at is None
+        assert kind(1, 2, 3, "name", NOW).expires_at == FILE.created_at
+
+
+def test_a_record_for_json_has_what_its_users_see():
+    assert to_dict(FILE) == {
+        "session_id": str(SESSION),
+        "path": "/a/b.txt",
+        "size_bytes": 4,
+        "is_readonly": True,
+        "content": "text",
+        "encoding": "text",
+        "id": str(FILE.id),
+        "name": "b.txt",
+        "is_directory": False,
+        "revision": FILE.revision,
+        "created_at": "2025-06-15T15:06:40.123456Z",
+        "updated_at": "2025-06-15T15:06:40.123456Z",
+    }
+    assert to_dict(KeyInfo(10, NOW, NOW, "k"))["expires_at"] is None
+    assert to_dict(SecretInfo(10, NOW, NOW, "k", NOW))["expires_at"] == "2025-06-15T15:06:40.123456Z"
+    match = {"path": "/a", "line_number": 1, "line": "x", "before": ["b"], "after": []}
+    assert json.loads(json.dumps(to_dict(GrepMatch("/a", 1, "x", ("b",))))) == match
+    assert to_dict(Session(id=SESSION, created_ns=NOW))["id"] == str(SESSION)
+
+
+def test_every_record_can_be_json():
+    for record in (
+        FILE,
+        FILE.info(),
+        root_of(SESSION),
+        Session(),
+        KeyInfo(1, 2, 3, "k", 4),
+        SecretInfo(1, 2, 3, "n"),
+    ):
+        assert isinstance(record, msgspec.Struct)
+        assert json.loads(json.dumps(to_dict(record)))

@@ -1,0 +1,149 @@
+"""The normaliser and the parser of session ids: properties that hold whatever is given."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from everstore import errors, parse_session_id
+from everstore.paths import normalize_path, parent_of, parents_of
+
+SEGMENTS = st.sampled_from(
+    [
+        *(
+            "",
+            ".",
+            "..",
+            "...",
+            "a",
+            "b c",
+            "workspace",
+            "Workspace",
+            "é",
+            "\\",
+            "~",
+            "*",
+            "%2e",
+            "\0",
+            "\x1f",
+            "\x7f",
+        ),
+        *("x" * 255, "x" * 256, "é" * 127, "é" * 128, "\ud800", "\u2028"),
+    ]
+)
+SPELLINGS = st.one_of(
+    st.text(max_size=20),
+    st.lists(SEGMENTS, max_size=8).map("/".join),
+    st.lists(SEGMENTS, max_size=40).map("/".join).map("/".__add__),
+)
+
+
+def is_refused(path: str) -> bool:
+    """§2.2 and §2.3, said once more and without haste."""
+    if any(ord(character) < 32 or 0xD800 <= ord(character) <= 0xDFFF for character in path):
+        return True
+    segments = [segment for segment in path.split("/") if segment not in {"", "."}]
+    if path[:1] == "/" and segments[:1] == ["workspace"]:
+        segments = segments[1:]
+    if segments[:1] == ["workspace"] or ".." in segments:
+        return True
+    canonical = "/" + "/".join(segments)
+    return len(canonical.encode()) > 4096 or any(len(segment.encode()) > 255 for segment in segments)
+
+
+@given(SPELLINGS)
+@example("/workspace/workspace")
+@example("/workspace/./workspace/x")
+@example("/./workspace")
+@example("workspace/..")
+def test_a_path_is_refused_or_canonical_for_good(path):
+    if is_refused(path):
+        with pytest.raises(errors.InvalidPathError) as caught:
+            normalize_path(path)
+        assert caught.value.path == path
+        return
+    canonical = normalize_path(path)
+    assert normalize_path(canonical) == canonical
+    assert canonical == "/" or (canonical[0] == "/" and canonical[-1] != "/")
+    assert not {"", ".", ".."} & set(canonical[1:].split("/")) or canonical == "/"
+    assert not (canonical + "/").startswith("/workspace/")
+    assert len(canonical.encode()) <= 4096
+
+
+@given(SPELLINGS, st.sampled_from(["/workspace/{}", "/workspace//{}", "/./workspace/./{}"]))
+def test_the_workspace_is_the_root(path, spelling):
+    try:
+        canonical = normalize_path(path.lstrip("/"))
+    except errors.InvalidPathError:
+        return
+    assert normalize_path(spelling.format(path)) == canonical
+
+
+@given(SPELLINGS, SPELLINGS)
+def test_two_paths_meet_only_where_their_segments_do(one, other):
+    def segments(path):
+        parts = [part for part in path.split("/") if part not in {"", "."}]
+        return parts[1:] if path.startswith("/") and parts[:1] == ["workspace"] else parts
+
+    if is_refused(one) or is_refused(other):
+        return
+    assert (normalize_path(one) == normalize_path(other)) == (segments(one) == segments(other))
+
+
+def test_the_memory_of_spellings_is_bounded_and_changes_no_answer():
+    for number in range(10_000):
+        assert normalize_path(f"a//{number}") == f"/a/{number}"
+    long = "y/" * 300
+    assert normalize_path(long) == normalize_path(long) == "/" + "/".join(["y"] * 300)
+    assert normalize_path("a//0") == "/a/0"
+
+
+def test_a_refused_path_is_shown_in_one_short_line():
+    for path in ("..\n" * 1000, "\0" * 10_000, "x" * 5000, object()):
+        with pytest.raises(errors.InvalidPathError) as caught:
+            normalize_path(path)
+        assert len(str(caught.value)) < 250
+        assert "\n" not in str(caught.value)
+        assert caught.value.reason in str(caught.value)
+
+
+def test_parents_lead_from_the_root_to_the_path():
+    assert parents_of("/") == []
+    assert parents_of("/a") == []
+    assert parents_of("/a/b/c") == ["/a", "/a/b"]
+    assert [parent_of(path) for path in ("/", "/a", "/a/b/c")] == ["/", "/", "/a/b"]
+
+
+@given(st.uuids())
+def test_a_session_id_is_read_from_either_text_form(session_id):
+    assert parse_session_id(str(session_id)) == session_id
+    assert parse_session_id(str(session_id).upper()) == session_id
+    assert parse_session_id(f"session_{session_id.hex}") == session_id
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "x", "session_", "0" * 32, "session_" + "0" * 31, "session_" + "0" * 33, "SESSION_" + "0" * 32),
+        *(
+            f"{{{uuid.UUID(int=1)}}}",
+            f"urn:uuid:{uuid.UUID(int=1)}",
+            f" {uuid.UUID(int=1)}",
+            f"{uuid.UUID(int=1)}\n",
+        ),
+        *(
+            "session_" + str(uuid.UUID(int=1)),
+            "session_" + "\u0663" * 32,
+            "g" * 8 + str(uuid.UUID(int=1))[8:],
+        ),
+        *(None, 1, uuid.UUID(int=1), b"0", "x" * 10_000),
+    ],
+    ids=lambda text: repr(text)[:50],
+)
+def test_anything_else_names_no_session(text):
+    with pytest.raises(errors.InvalidSessionIdError) as caught:
+        parse_session_id(text)
+    assert len(str(caught.value)) < 300
