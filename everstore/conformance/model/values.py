@@ -35,6 +35,11 @@ class Value(msgspec.Struct, frozen=True):
     revision: str
     expires: float | None = None
 
+    @property
+    def name(self) -> str:
+        """The key, as secrets call it."""
+        return self.key
+
 
 class Record(msgspec.Struct, frozen=True):
     """A session's record; ``revision`` stands for its ``updated_at``."""

@@ -1,0 +1,321 @@
+"""State machines: what examples do not think of, verb after verb beside the model."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from everstore.compat import override
+from everstore.conformance.machine import Machine, run_machine
+from everstore.conformance.matching import Step
+from everstore.conformance.model import ModelLimits
+from everstore.conformance.registry import check
+from everstore.models import InitialFile, Session
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from everstore.conformance.case import Case
+    from everstore.conformance.machine import Bench
+    from everstore.models import Encoding
+    from everstore.store import Store
+
+_NFC, _NFD = "/\u00e9", "/e\u0301"
+_SPELLINGS = ("a", "/workspace/a/b", "/a//b/", "./A")
+_REFUSED = ("/a/../A", "/workspace/workspace", "a\0", "/\ud800")
+_TEXTS = ("", "a", "b", "a\r\nb\n", "ab\nb", "\u00e9\u2028a", "a\0")
+_CONTENTS = [*((text, "text") for text in _TEXTS), ("YQ==", "base64"), ("", "base64"), ("YR==", "base64")]
+_GLOBS = (
+    "*",
+    "**",
+    "a",
+    "A*",
+    "/a/*",
+    "/a/**",
+    "**/b",
+    "?",
+    "/a?",
+    "[Aab]*",
+    "/[!a]",
+    "%",
+    "/workspace/a/*",
+    "_",
+)
+_VALUES = ("", "0", "-7", "12", "x", "1.5", str(2**63 - 1), "\u00e9")
+_KEYS = ("a", "A", "ab", "a%", "a_", _NFC, _NFD, "a/b", "a ", "0")
+
+_AT = st.integers(0, 3)
+_FLAG = st.booleans()
+_COUNT = st.sampled_from([0, 1, 2])
+_KEY = st.sampled_from([*_KEYS, "", "a\0"])
+_TEXT = st.sampled_from(_TEXTS)
+_VALUE = st.sampled_from(_VALUES)
+_CONTENT = st.sampled_from(_CONTENTS)
+_CONDITION = st.sampled_from([None, None, None, "current", "outdated", "never", "absent"])
+
+
+class FileMachine(Machine):
+    """Every verb of files, on a few paths that are easily taken for each other."""
+
+    paths: ClassVar[tuple[str, ...]] = (
+        "/a", "/A", "/ab", "/a/b", "/a/B", "/a/b/c", "/ab/b", "/a%", "/a_/b", _NFC, _NFD, "/a.",
+    )  # fmt: skip
+    path = st.sampled_from([*paths, *paths, *_SPELLINGS, *_REFUSED, "/"])
+
+    @override
+    async def look(self, store: Store, session_id: UUID) -> None:
+        await super().look(store, session_id)
+        await self.pair.look_at_files(store, session_id, self.some(self.paths))
+
+    @rule(at=_AT, path=path, content=_CONTENT, condition=_CONDITION)
+    def write_file(self, at: int, path: str, content: tuple[str, Encoding], condition: str | None) -> None:
+        """Write, perhaps under a condition."""
+        found = self.model.file_system.tree(self.session(at)).get(path)
+        options = self.condition(at, path, condition, found.revision if found else None)
+        self.call(at, "file_system", "write_file", path, *content, **options)
+
+    @rule(at=_AT, path=path, content=_CONTENT, read_only=_FLAG)
+    def seed_initial_file(
+        self, at: int, path: str, content: tuple[str, Encoding], *, read_only: bool
+    ) -> None:
+        """Seed, often read-only."""
+        file = InitialFile(path, *content, is_readonly=read_only)
+        self.call(at, "file_system", "seed_initial_file", file)
+
+    @rule(at=_AT, path=path, expected=_CONTENT, content=_CONTENT, right=_FLAG)
+    def write_file_if_content_matches(
+        self,
+        at: int,
+        path: str,
+        expected: tuple[str, Encoding],
+        content: tuple[str, Encoding],
+        *,
+        right: bool,
+    ) -> None:
+        """Write if what is there is what was drawn, or (``right``) really what is there."""
+        found = self.model.file_system.tree(self.session(at)).get(path)
+        if right and found is not None and found.content is not None:
+            expected = (found.content, found.encoding)
+        self.call(at, "file_system", "write_file_if_content_matches", path, *expected, *content)
+
+    @rule(at=_AT, path=path, old=_TEXT, new=_TEXT, replace_all=_FLAG)
+    def edit_file(self, at: int, path: str, old: str, new: str, *, replace_all: bool) -> None:
+        """Edit."""
+        self.call(at, "file_system", "edit_file", path, old, new, replace_all=replace_all)
+
+    @rule(at=_AT, path=path, content=_CONTENT)
+    def append_file(self, at: int, path: str, content: tuple[str, Encoding]) -> None:
+        """Append."""
+        self.call(at, "file_system", "append_file", path, *content)
+
+    @rule(at=_AT, path=path)
+    def create_directory(self, at: int, path: str) -> None:
+        """Create a directory."""
+        self.call(at, "file_system", "create_directory", path)
+
+    @rule(at=_AT, path=path, recursive=_FLAG)
+    def delete_file(self, at: int, path: str, *, recursive: bool) -> None:
+        """Delete."""
+        self.call(at, "file_system", "delete_file", path, recursive=recursive)
+
+    @rule(at=_AT, verb=st.sampled_from(["copy_file", "move_file"]), a=path, b=path, overwrite=_FLAG)
+    def transfer(self, at: int, verb: str, a: str, b: str, *, overwrite: bool) -> None:
+        """Copy or move."""
+        self.call(at, "file_system", verb, a, b, overwrite=overwrite)
+
+    @rule(at=_AT, path=path, start=st.sampled_from([1, 2, 9]), limit=st.none() | _COUNT)
+    def read_lines(self, at: int, path: str, start: int, limit: int | None) -> None:
+        """Read lines."""
+        self.call(at, "file_system", "read_lines", path, start, limit)
+
+    @rule(
+        at=_AT,
+        pattern=st.sampled_from(["", "a", "B", "b", "a|b", "^b", "a.", "\u00e9"]),
+        glob=st.none() | st.sampled_from(_GLOBS),
+        regex=_FLAG,
+        ignore_case=_FLAG,
+        around=_COUNT,
+        limit=st.none() | _COUNT,
+    )
+    def grep_files(
+        self,
+        at: int,
+        pattern: str,
+        glob: str | None,
+        *,
+        regex: bool,
+        ignore_case: bool,
+        around: int,
+        limit: int | None,
+    ) -> None:
+        """Search."""
+        options = {"regex": regex, "ignore_case": ignore_case, "before": around, "after": around // 2}
+        self.call(at, "file_system", "grep_files", pattern, glob, **options, limit=limit)
+
+    @rule(at=_AT, glob=st.sampled_from(_GLOBS))
+    def glob_files(self, at: int, glob: str) -> None:
+        """List by glob."""
+        self.call(at, "file_system", "glob_files", glob)
+
+
+class ValueMachine(Machine):
+    """Every verb of values and secrets, on a few keys that are easily taken for each other."""
+
+    @override
+    async def look(self, store: Store, session_id: UUID) -> None:
+        await super().look(store, session_id)
+        await self.pair.look_at_values(store, session_id, self.some(_KEYS))
+
+    @rule(at=_AT, key=_KEY, value=_VALUE, condition=_CONDITION)
+    def set_value(self, at: int, key: str, value: str, condition: str | None) -> None:
+        """Set, perhaps under a condition."""
+        found = [one for one in self.model.storage.list_keys(self.session(at)) if one.key == key]
+        options = self.condition(at, key, condition, found[0].revision if found else None)
+        self.call(at, "storage", "set_value", key, value, **options)
+
+    @rule(at=_AT, key=_KEY, amount=st.sampled_from([1, -1, 40, 2**62]))
+    def increment_value(self, at: int, key: str, amount: int) -> None:
+        """Increment."""
+        self.call(at, "storage", "increment_value", key, amount)
+
+    @rule(at=_AT, key=_KEY)
+    def delete_value(self, at: int, key: str) -> None:
+        """Delete a value."""
+        self.call(at, "storage", "delete_value", key)
+
+    @rule(at=_AT, name=_KEY, value=_VALUE)
+    def set_secret(self, at: int, name: str, value: str) -> None:
+        """Set a secret."""
+        self.call(at, "storage", "set_secret", name, value)
+
+    @rule(at=_AT, name=_KEY)
+    def delete_secret(self, at: int, name: str) -> None:
+        """Delete a secret."""
+        self.call(at, "storage", "delete_secret", name)
+
+    @precondition(lambda self: self.bench.case.capabilities.time_to_live)
+    @rule(at=_AT, verb=st.sampled_from(["set_value", "set_secret"]), key=_KEY, value=_VALUE, short=_FLAG)
+    def set_with_time_to_live(self, at: int, verb: str, key: str, value: str, *, short: bool) -> None:
+        """Set for a thousand seconds, which do not pass here, or for one moment, which does."""
+        step = Step("storage", verb, (self.session(at), key, value), {"ttl": 0.002 if short else 1000})
+        if short:
+            self.does(f"{self.line(at, step)}; await asyncio.sleep(0.01)", self.call_and_wait(at, step))
+        else:
+            self.step(at, step)
+
+    async def call_and_wait(self, at: int, step: Step) -> object:
+        """Make a call, and wait until what it set is over."""
+        answer = await self.pair.call(self.client(at), step)
+        await asyncio.sleep(0.01)
+        self.model.now += 0.01
+        return answer
+
+
+class RecordMachine(Machine):
+    """Every verb of session records. They are of the far future, so that they lead every list."""
+
+    sessions: ClassVar[int] = 2
+
+    def __init__(self, bench: Bench) -> None:
+        """Begin a run; its records are newer than those of any run before."""
+        super().__init__(bench)
+        self.born = 6 * 10**18 + bench.case.random.getrandbits(40) * 10**6 + bench.runs * 10**3
+
+    def ours(self, records: list[Session]) -> list[Session]:
+        """Those of a list that are of this run."""
+        return [record for record in records if record.created_ns > self.born - 10]
+
+    @override
+    async def look(self, store: Store, session_id: UUID) -> None:
+        await super().look(store, session_id)
+        await self.pair.call(store, Step("sessions", "get_session", (session_id,)))
+
+    @rule(at=_AT, age=_COUNT, title=st.sampled_from([None, "", "a", "\u00e9"]))
+    def add_session(self, at: int, age: int, title: str | None) -> None:
+        """Add or replace a record; several may be of one age."""
+        record = Session(self.session(at), title, self.born - age)
+        self.step(at, Step("sessions", "add_session", (record,)))
+
+    @rule(at=_AT, title=st.sampled_from(["", "a", "b\u2028", "a\0"]))
+    def update_session_title(self, at: int, title: str) -> None:
+        """Set a title."""
+        self.call(at, "sessions", "update_session_title", title)
+
+    @rule(at=_AT, limit=st.integers(1, 3), age=st.integers(-1, 2))
+    def list_sessions(self, at: int, limit: int, age: int) -> None:
+        """List a page, perhaps from within the run's records."""
+        after = Session(self.session(at), None, self.born - age)
+        self.step(at, Step("sessions", "list_sessions", (), {"limit": limit, "after": after}), self.ours)
+
+    @rule(at=_AT)
+    def delete_record(self, at: int) -> None:
+        """Delete a record."""
+        self.call(at, "sessions", "delete_session")
+
+
+class StoreMachine(FileMachine, ValueMachine, RecordMachine):
+    """Everything in two sessions at once, and what removes them."""
+
+    @rule(at=_AT)
+    def delete_session(self, at: int) -> None:
+        """Delete a session with all that is in it."""
+        self.call(at, "", "delete_session")
+
+    @rule(at=_AT, role=st.sampled_from(["file_system", "storage"]))
+    def purge_session(self, at: int, role: str) -> None:
+        """Remove all files, or all values and secrets, of a session."""
+        self.call(at, role, "purge_session")
+
+
+@check(
+    "machine.files",
+    "3.2.1", "3.4.1", "3.6.1", "3.8.7", "3.10.1", "3.11.1", "4.1.2", "4.5.7",
+    likely="two verbs disagree about a state that only a third one makes; the lines show how to get there",
+)  # fmt: skip
+async def files(case: Case) -> None:
+    """Whatever is done with files, in whatever order, is answered and seen as by the model."""
+    await run_machine(case, FileMachine, runs=60, steps=20)
+
+
+@check(
+    "machine.values",
+    "4.1.2", "4.6.1", "4.6.2", "6.1.1", "6.1.3", "6.2.1", "6.2.3", "6.5.1", "6.5.2", "6.5.3",
+    likely="two verbs disagree about a state that only a third one makes; the lines show how to get there",
+)  # fmt: skip
+async def values(case: Case) -> None:
+    """Whatever is done with values and secrets, in whatever order, is answered and seen as by the model."""
+    await run_machine(case, ValueMachine, runs=40, steps=20)
+
+
+@check(
+    "machine.records",
+    "1.4.1", "1.4.2", "1.4.3", "1.4.5", "1.4.6", "1.4.7",
+    likely="records are ordered, paged or replaced in another order than by age and id",
+)  # fmt: skip
+async def records(case: Case) -> None:
+    """Whatever is done with session records, in whatever order, is answered and seen as by the model."""
+    await run_machine(case, RecordMachine, runs=25, steps=15)
+
+
+@check(
+    "machine.store",
+    "1.2.1", "1.3.1", "1.3.2", "1.5.1", "1.5.3", "3.10.1",
+    likely="sessions, or files and values, share something that a verb of one of them changes",
+)  # fmt: skip
+async def store(case: Case) -> None:
+    """Two sessions with files, values, secrets and records are each as the model says."""
+    await run_machine(case, StoreMachine, runs=40, steps=25)
+
+
+@check(
+    "machine.limits",
+    "7.4.1", "7.4.2",
+    likely="files or bytes are counted up and down by deltas, and one verb counts wrongly",
+)  # fmt: skip
+async def limits(case: Case) -> None:
+    """Whatever is done, exactly what exceeds a limit is refused, and leaves no trace."""
+    limits = ModelLimits(file_bytes=9, session_files=3, session_bytes=12)
+    await run_machine(case, FileMachine, runs=40, steps=20, limits=limits)

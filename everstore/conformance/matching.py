@@ -1,0 +1,212 @@
+"""The model beside a backend: a call goes to both, and both must answer alike."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from everstore.conformance.case import Mismatch
+from everstore.conformance.model import Entry, Model, Record, Value
+from everstore.conformance.trace import shown
+from everstore.errors import EverstoreError, RevisionConflictError
+from everstore.models import FileInfo, FileLines, FileStat, KeyInfo, SecretInfo, Session, SessionFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from uuid import UUID
+
+    from everstore.store import Store
+
+__all__ = ["Matching", "Pair", "Step"]
+
+_FILE = ("path", "size_bytes", "is_readonly", "is_directory", "content", "encoding")
+_ENTRY = ("path", "size_bytes", "is_readonly", "is_directory")
+_RECORDS: dict[str, tuple[type, tuple[str, ...]]] = {
+    **dict.fromkeys(("read_file", "write_file", "write_file_if_content_matches"), (SessionFile, _FILE)),
+    **dict.fromkeys(("seed_initial_file", "edit_file", "append_file"), (SessionFile, _FILE)),
+    **dict.fromkeys(("create_directory", "copy_file", "move_file"), (FileInfo, _ENTRY)),
+    **dict.fromkeys(("list_directory", "glob_files"), (FileInfo, _ENTRY)),
+    "stat_file": (FileStat, _ENTRY),
+    "read_lines": (FileLines, ("path", "lines", "has_more")),
+    **dict.fromkeys(("stat_value", "list_keys"), (KeyInfo, ("key",))),
+    "list_secrets": (SecretInfo, ("name",)),
+    **dict.fromkeys(("get_session", "update_session_title"), (Session, ("id", "title", "created_ns"))),
+    "list_sessions": (Session, ("id", "title", "created_ns")),
+}
+"""The record that a verb answers with, and what of it is compared as it is; the rest are marks."""
+
+
+_OF_MODEL = (Entry, Value, Record)
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One call, as it can be made on a store and on the model. ``role`` is empty for the store's own verbs.
+
+    ``if_revision`` is a mark of the model.
+    """
+
+    role: str
+    verb: str
+    arguments: tuple[Any, ...] = ()
+    options: dict[str, Any] = {}
+
+    def on(self, store: Store | Model, **options: Any) -> Any:
+        """Make the call; ``options`` win over the step's own."""
+        part = getattr(store, self.role) if self.role else store
+        return getattr(part, self.verb)(*self.arguments, **{**self.options, **options})
+
+
+class Pair:
+    """A model, and the clients of one storage that it is compared with."""
+
+    def __init__(self, model: Model) -> None:
+        """Both know nothing yet."""
+        self.model = model
+        self._matchings: dict[object, Matching] = defaultdict(Matching)
+
+    async def call(self, store: Store, step: Step, only: Callable[[Any], Any] | None = None) -> object:
+        """Make a call on both; the backend's answer or error. ``Mismatch`` unless they are alike.
+
+        ``only`` makes of the backend's answer the part that is the model's business.
+        """
+        # Ids are unique within a session, revisions for a path or key of one.
+        matching = self._matchings["records" if step.role == "sessions" else step.arguments[0]]
+        options = {}
+        if "if_revision" in step.options:
+            options["if_revision"] = matching.revision(step.options["if_revision"])
+        expected: object
+        got: object
+        try:
+            expected = step.on(self.model)
+        except EverstoreError as error:
+            expected = error
+        try:
+            got = await step.on(store, **options)
+            got = only(got) if only else got
+        except EverstoreError as error:
+            got = error
+        matching.require_alike(step.verb, expected, got)
+        return got
+
+    async def look_at_files(self, store: Store, session_id: UUID, paths: Iterable[str]) -> None:
+        """Compare the whole tree, and what is at these paths, which may be nothing."""
+        tree = self.model.file_system.tree(session_id)
+        for path, entry in tree.items():
+            verb = "list_directory" if entry.is_directory else "read_file"
+            await self.call(store, Step("file_system", verb, (session_id, path)))
+        for path in paths:
+            await self.call(store, Step("file_system", "read_file", (session_id, path)))
+            await self.call(store, Step("file_system", "stat_file", (session_id, path)))
+
+    async def look_at_values(self, store: Store, session_id: UUID, keys: Iterable[str]) -> None:
+        """Compare all values and secrets, and what is under these keys, which may be nothing."""
+        storage = self.model.storage
+        await self.call(store, Step("storage", "list_keys", (session_id,)))
+        await self.call(store, Step("storage", "list_secrets", (session_id,)))
+        for value in storage.list_keys(session_id):
+            await self.call(store, Step("storage", "get_value", (session_id, value.key)))
+        for secret in storage.list_secrets(session_id):
+            await self.call(store, Step("storage", "get_secret", (session_id, secret.name)))
+        for key in keys:
+            for verb in ("get_value", "stat_value", "get_secret"):
+                await self.call(store, Step("storage", verb, (session_id, key)))
+
+
+class Matching:
+    """Which id, time or revision of the backend each mark of the model turned out to be.
+
+    One for each session. A mark stands for one of them only, different marks of one place stand for
+    different ones, and what is written later has no earlier ``updated_at``.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self._found: dict[tuple[str, str], object] = {}
+        self._marks: dict[tuple[str, str, object], str] = {}
+        self._updated: dict[str, int] = {}
+
+    def revision(self, mark: str) -> str:
+        """The backend's revision for a mark; one that never was, for a mark that it never showed."""
+        return cast("str", self._found.get(("revision", mark), "no such revision"))
+
+    def require_alike(self, verb: str, expected: object, got: object) -> None:
+        """``Mismatch`` unless the backend's answer is what the model's stands for."""
+        if isinstance(expected, EverstoreError) or isinstance(got, EverstoreError):
+            self._require_same_error(expected, got)
+            return
+        _require_equal(_plain(verb, expected), _plain(verb, got))
+        if isinstance(expected, list) and isinstance(got, list):
+            for one, other in zip(expected, got, strict=True):
+                self._bind(one, other)
+        else:
+            self._bind(expected, got)
+
+    def _require_same_error(self, expected: object, got: object) -> None:
+        if type(expected) is not type(got):
+            raise Mismatch(_outcome(expected), _outcome(got))
+        if isinstance(expected, RevisionConflictError) and isinstance(got, RevisionConflictError):
+            current = expected.current_revision
+            known = None if current is None else self.revision(current)
+            if got.current_revision != known:
+                raise Mismatch(
+                    f"RevisionConflictError with current_revision={known!r}", repr(got.current_revision)
+                )
+
+    def _bind(self, expected: object, got: Any) -> None:
+        """Learn the marks of two records that are alike, or find that they stand for something else."""
+        if isinstance(expected, Entry):
+            self._is("id", expected.identity, "session", got.id)
+            self._is("created_at", expected.identity, None, got.created_ns)
+            if not expected.is_directory:
+                self._is_revision(expected, f"file {expected.path}", got)
+        elif isinstance(expected, Value):
+            self._is("created_at", expected.identity, None, got.created_ns)
+            if (expected.expires is None) != (got.expires_at is None):
+                raise Mismatch(f"{expected.key!r} with expires={expected.expires}", str(got.expires_at))
+            kind = "value" if isinstance(got, KeyInfo) else "secret"
+            self._is_revision(expected, f"{kind} {expected.key}", got)
+        elif isinstance(expected, Record):
+            self._is("updated_at", expected.revision, None, got.updated_ns)
+        elif isinstance(expected, FileLines):
+            self._is("revision", expected.revision, f"file {expected.path}", got.revision)
+
+    def _is_revision(self, expected: Entry | Value, place: str, got: Any) -> None:
+        self._is("revision", expected.revision, place, got.revision)
+        self._is("updated_at", expected.revision, None, got.updated_ns)
+        last = self._updated.get(expected.identity, 0)
+        if got.updated_ns < last:
+            raise Mismatch(f"updated_at of {last} ns or later", f"{got.updated_ns} ns")
+        self._updated[expected.identity] = got.updated_ns
+
+    def _is(self, kind: str, mark: str, place: str | None, value: object) -> None:
+        found = self._found.setdefault((kind, mark), value)
+        if found != value:
+            raise Mismatch(f"{kind} {found} as before", f"{value}, though nothing wrote it")
+        if place is not None and self._marks.setdefault((kind, place, value), mark) != mark:
+            raise Mismatch(f"another {kind} than {value}", f"{value} again, for something else")
+
+
+def _plain(verb: str, answer: object) -> object:
+    """An answer without times, ids and revisions, the model's and the backend's in one form."""
+    if isinstance(answer, list):
+        return [_plain(verb, each) for each in answer]
+    if answer is None or verb not in _RECORDS:
+        return answer
+    record, fields = _RECORDS[verb]
+    name = record.__name__ if isinstance(answer, _OF_MODEL) else type(answer).__name__
+    return name, *(getattr(answer, field, "missing") for field in fields)
+
+
+def _require_equal(expected: object, got: object) -> None:
+    # 1 == True, and a bool where a number belongs is not the same answer.
+    if expected != got or type(expected) is not type(got):
+        raise Mismatch(repr(expected), repr(got))
+
+
+def _outcome(answer: object) -> str:
+    if isinstance(answer, EverstoreError):
+        # The model's errors have no words worth showing.
+        return type(answer).__name__
+    return shown(answer)
