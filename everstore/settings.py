@@ -8,6 +8,7 @@ this module loads pydantic, so only an opening store does.
 from __future__ import annotations
 
 import difflib
+import functools
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -174,11 +175,17 @@ def _files() -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return _parse_toml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path} cannot be read: {error}") from error
+
+
+@functools.lru_cache(maxsize=4)
+def _parse_toml(text: str) -> dict[str, Any]:
+    # One opening reads the files several times, and to parse a pyproject.toml takes milliseconds.
+    return tomllib.loads(text)
 
 
 def _section(model: type[BaseSettings], table: dict[str, Any]) -> dict[str, Any]:
