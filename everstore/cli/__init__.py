@@ -17,8 +17,9 @@ def main() -> None:
     try:
         from everstore.cli.app import run  # noqa: PLC0415 - needs the extra
     except ModuleNotFoundError as error:
-        if str(error.name).partition(".")[0] not in _EXTRA:
+        missing = str(error.name).partition(".")[0]
+        if missing not in _EXTRA:
             raise
-        sys.stderr.write(f"everstore: error: {error.name} is missing: pip install 'everstore[cli]'\n")
+        sys.stderr.write(f"everstore: error: {missing} is missing: pip install 'everstore[cli]'\n")
         raise SystemExit(2) from None
     raise SystemExit(run(sys.argv[1:]))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import sys
+from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.main import get_command
 
 from everstore.cli import files, keys, searching, secret, sessions, values
 from everstore.cli.check import check
@@ -32,7 +34,8 @@ app = typer.Typer(
     name="everstore",
     help="What an agent's sessions keep: files, values, secrets and records, in the backend you configured.",
     epilog=(
-        "Exit status: 0 done; 1 absent, or nothing matched; 2 wrong usage, input or settings; "
+        "Exit status: 0 done; 1 absent, nothing matched, or an answer that the tour found wrong; "
+        "2 wrong usage, input or settings; "
         "3 refused (read-only, exists already, changed meanwhile, over a limit); "
         "4 the backend failed or is unavailable."
     ),
@@ -74,6 +77,11 @@ for _name, _group in _GROUPS.items():
     app.add_typer(_group, name=_name, rich_help_panel="Sessions, values, secrets, keys")
 
 
+@cache
+def _parser() -> Callable[..., object]:
+    return get_command(app)  # what calling the app would make anew each time
+
+
 def run(args: list[str]) -> int:
     """Run one command; its exit status. Whatever goes wrong is one line on stderr."""
     for stream in (sys.stdout, sys.stderr):
@@ -82,7 +90,7 @@ def run(args: list[str]) -> int:
                 errors="backslashreplace"
             )  # a name that the terminal cannot show is no failure
     try:
-        status = app(args, prog_name="everstore", standalone_mode=False)
+        status = _parser()(args, prog_name="everstore", standalone_mode=False)
     except typer.Abort:
         return 130
     except typer.TyperException as error:

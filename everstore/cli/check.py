@@ -9,7 +9,7 @@ import msgspec
 
 from everstore.cli.options import JsonOption
 from everstore.cli.output import print_json, print_table
-from everstore.cli.running import FAILED, configured, opened
+from everstore.cli.running import FAILED, WrongAnswerError, configured, opened
 from everstore.errors import EverstoreError, SecretsKeyMissingError, code_of
 from everstore.models import new_session_id
 
@@ -30,12 +30,6 @@ class Finding(msgspec.Struct, frozen=True):
     probe: str
     outcome: str
     reason: str = ""
-
-
-class CheckFailedError(EverstoreError):
-    """The backend answered something else than it was given."""
-
-    code = "check_failed"
 
 
 def check(*, as_json: JsonOption = False) -> int:
@@ -76,7 +70,7 @@ async def _probed(
 def _expect(what: str, answer: Any, expected: Any) -> None:
     # The answers themselves stay out of the message: one of them is a secret.
     if answer != expected:
-        raise CheckFailedError(f"{what} is not what was kept")
+        raise WrongAnswerError(f"{what} is not what was kept")
 
 
 async def _file(store: Store, session_id: UUID) -> None:
@@ -121,7 +115,7 @@ async def _remove(store: Store, session_id: UUID) -> None:
     await store.delete_session(session_id)
     work = store.session(session_id)
     left = [
-        *await work.files.glob_files("**"),
+        *await work.files.list_directory("/"),
         *await work.storage.list_keys(),
         *await work.storage.list_secrets(),
     ]

@@ -40,6 +40,7 @@ __all__ = [
     "REFUSED",
     "WRONG_USE",
     "AbsentError",
+    "WrongAnswerError",
     "configured",
     "in_session",
     "in_store",
@@ -62,8 +63,15 @@ class AbsentError(EverstoreError, LookupError):
     code = "absent"
 
 
+class WrongAnswerError(EverstoreError):
+    """The backend answered something else than is known to be true."""
+
+    code = "wrong_answer"
+
+
 _STATUS: tuple[tuple[type[EverstoreError], int], ...] = (
     (AbsentError, ABSENT),
+    (WrongAnswerError, ABSENT),
     (PathNotFoundError, ABSENT),
     (SessionNotFoundError, ABSENT),
     (InvalidArgumentError, WRONG_USE),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 
@@ -23,8 +24,6 @@ def seeded(kept, session):
         await kept.files.seed_initial_file(
             parse_session_id(session), InitialFile("/docs/rules.md", "never\n", "text", is_readonly=True)
         )
-
-    import asyncio
 
     asyncio.run(seed())
 

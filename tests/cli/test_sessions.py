@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from everstore import parse_session_id
+from everstore import Session, parse_session_id
 
 
 @pytest.fixture(autouse=True)
@@ -27,9 +29,12 @@ def test_session_ls_is_newest_first(cli):
     assert [line.split()[0] for line in lines] == ["ID", ids[2], ids[1]]
 
 
-def test_session_ls_goes_through_all_pages(cli):
-    for _ in range(105):
-        cli("session", "new")
+def test_session_ls_goes_through_all_pages(cli, kept):
+    async def add() -> None:
+        for _ in range(105):
+            await kept.sessions.add_session(Session())
+
+    asyncio.run(add())
     assert len(cli("session", "ls", "--json").json) == 100
     assert len(cli("session", "ls", "--limit", "1000", "--json").json) == 105
 

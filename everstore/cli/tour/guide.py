@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from everstore.cli.running import WrongAnswerError
 from everstore.cli.tour.scene import Scene
 from everstore.compat import override
 from everstore.errors import EverstoreError
@@ -19,15 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-__all__ = ["Outcome", "Step", "WrongAnswerError", "difference", "lines_of", "summary"]
+__all__ = ["Outcome", "Step", "difference", "lines_of", "summary"]
 
 _LONGEST = 60  # characters of a value that stands in a shown line
-
-
-class WrongAnswerError(EverstoreError):
-    """The backend answered something else than what is known to be true."""
-
-    code = "wrong_answer"
 
 
 class Outcome(msgspec.Struct, frozen=True):

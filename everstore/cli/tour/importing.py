@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import rignore
 
 from everstore.cli.local import content_from
-from everstore.cli.tour.guide import WrongAnswerError
+from everstore.cli.running import WrongAnswerError
 from everstore.errors import InvalidArgumentError, QuotaExceededError
 from everstore.paths import normalize_path
 
@@ -121,6 +121,8 @@ class LocalTree:
                     stored = await import_file(files, name, content, encoding)
                 except (InvalidArgumentError, QuotaExceededError) as error:
                     self.skipped[f"refused: {getattr(error, 'reason', error.code)}"] += 1
+                    self.count -= 1
+                    self.size_bytes -= len(data)
                     continue
                 expected = (normalize_path(name), len(data), encoding)
                 if (stored.path, stored.size_bytes, stored.encoding) != expected:

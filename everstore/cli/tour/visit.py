@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from everstore.cli.output import MASK, shown_size
-from everstore.cli.tour.guide import WrongAnswerError, lines_of, summary
+from everstore.cli.running import WrongAnswerError
+from everstore.cli.tour.guide import lines_of, summary
 from everstore.cli.tour.importing import import_file
 from everstore.cli.tour.scene import Scene
 from everstore.cli.tour.screen import progress_of_import

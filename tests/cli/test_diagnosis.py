@@ -1,0 +1,203 @@
+"""backends, settings and check."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from everstore import SessionFileSystemFactory, new_session_id
+from everstore.backends.memory import InMemorySessionFileStore, InMemorySessionStorageStore
+from everstore.errors import BackendUnavailableError
+from everstore.middleware import Middleware
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(in_empty_folder):
+    pass
+
+
+def row_of(table: str, name: str) -> str:
+    [row] = [line for line in table.splitlines() if line.split()[:1] == [name]]
+    return row
+
+
+def test_backends_lists_what_is_installed_and_what_for(cli, kept, monkeypatch):
+    monkeypatch.setenv("EVERSTORE_STORAGE", "memory")
+    reports = {each["name"]: each for each in cli("backends", "--json").json}
+    assert reports["memory"]["roles"] == ["file_system", "storage", "sessions"]
+    assert reports["memory"]["configured_for"] == ["storage"]
+    assert reports["kept"]["configured_for"] == ["file_system", "sessions"]
+    assert reports["kept"]["distribution"] == "kept-under-test 1.0"
+    table = cli("backends").out
+    assert table.splitlines()[0].startswith("NAME")
+    assert "kept-under-test 1.0" in row_of(table, "kept")
+
+
+def test_backends_says_why_a_plugin_cannot_be_used(cli, install_plugin, tmp_path, monkeypatch):
+    source = tmp_path / "nothing.py"
+    source.write_text("")
+    install_plugin("hollow", source)
+    monkeypatch.setenv("EVERSTORE_DISABLED_PLUGINS", "memory")
+    monkeypatch.setenv("EVERSTORE_BACKEND", "hollow")
+    reports = {each["name"]: each for each in cli("backends", "--json").json}
+    assert "implements no hook" in reports["hollow"]["problem"]
+    assert "EVERSTORE_DISABLED_PLUGINS" in reports["memory"]["problem"]
+    answer = cli("backends")
+    assert answer.status == 0
+    assert "implements no hook" in row_of(answer.out, "hollow")
+
+
+def test_backends_notes_a_configured_one_that_is_not_installed(cli, monkeypatch):
+    monkeypatch.setenv("EVERSTORE_BACKEND", "memry")
+    answer = cli("backends")
+    assert answer.status == 0
+    assert "no backend 'memry'; did you mean 'memory'?" in answer.err
+
+
+def test_settings_tells_where_each_value_came_from(cli, monkeypatch, in_empty_folder):
+    (in_empty_folder / ".env").write_text("EVERSTORE_LOG_FORMAT=json\n")
+    (in_empty_folder / "everstore.toml").write_text('log_level = "error"\n[limits]\nfile_bytes = 1000\n')
+    monkeypatch.setenv("EVERSTORE_BACKEND", "memory")
+    origins = {each["name"]: each for each in cli("settings", "--json").json}
+    assert origins["EVERSTORE_BACKEND"]["source"] == "environment"
+    assert origins["EVERSTORE_LOG_FORMAT"] == {
+        "name": "EVERSTORE_LOG_FORMAT",
+        "value": "json",
+        "source": ".env",
+    }
+    assert origins["EVERSTORE_LOG_LEVEL"]["source"] == "everstore.toml"
+    assert origins["EVERSTORE_LIMITS__FILE_BYTES"]["value"] == "1000"
+    assert origins["EVERSTORE_STORAGE"]["source"] == "default"
+    row = row_of(cli("settings").out, "EVERSTORE_LOG_FORMAT")
+    assert row.split() == ["EVERSTORE_LOG_FORMAT", "json", ".env"]
+
+
+def test_settings_masks_keys(cli, a_key):
+    for arguments in (["settings"], ["settings", "--json"]):
+        answer = cli(*arguments)
+        assert "EVERSTORE_SECRETS_KEYS" in answer.out
+        assert "QUJD" not in answer.out
+
+
+def test_check_of_a_good_backend(cli):
+    findings = cli("check", "--json").json
+    assert {each["outcome"] for each in findings} == {"ok"}
+    assert [(each["role"], each["probe"]) for each in findings] == [
+        ("file_system", "a file"),
+        ("storage", "a value"),
+        ("storage", "a secret"),
+        ("sessions", "a record"),
+        ("sessions", "remove all of it"),
+    ]
+    answer = cli("check")
+    assert (answer.status, answer.err) == (0, "")
+    assert "a record" in answer.out
+
+
+@pytest.fixture
+def scratch(monkeypatch):
+    """The id of the session that check will work in."""
+    session_id = new_session_id()
+    monkeypatch.setattr("everstore.cli.check.new_session_id", lambda: session_id)
+    return session_id
+
+
+def left_of(kept, session_id) -> list[object]:
+    """All that the backend keeps of a session."""
+
+    async def look() -> list[object]:
+        return [
+            *await kept.files.list_directory(session_id, "/"),
+            *await kept.storage.list_keys(session_id),
+            *await kept.storage.list_secrets(session_id),
+            *await kept.sessions.list_sessions(),
+        ]
+
+    return asyncio.run(look())
+
+
+def test_check_leaves_nothing_behind(cli, kept, a_key, scratch):
+    assert cli("check").status == 0
+    assert left_of(kept, scratch) == []
+
+
+def test_check_without_a_key_says_that_secrets_are_not_possible_yet(cli, kept):
+    answer = cli("check", "--json")
+    assert answer.status == 0
+    [finding] = [each for each in answer.json if each["probe"] == "a secret"]
+    assert finding["outcome"] == "not possible"
+    assert "everstore keys generate" in finding["reason"]
+
+
+class Stuck(InMemorySessionStorageStore):
+    async def get_value(self, session_id, key):
+        return "41" if key == "check" else None
+
+
+class Failing(InMemorySessionFileStore):
+    async def edit_file(self, session_id, path, old, new, *, replace_all=False):
+        raise ConnectionResetError("the driver's words")
+
+
+@pytest.fixture
+def faulty(install_plugin, monkeypatch, kept):
+    class Factory(SessionFileSystemFactory):
+        async def create_session_file_system(self, context):
+            return Failing()
+
+    factory = Factory()
+    install_plugin(
+        "faulty",
+        everstore_file_system_factory=lambda: factory,
+        everstore_storage_store=lambda: Stuck(),
+        everstore_session_store=lambda: kept.sessions,
+    )
+    monkeypatch.setenv("EVERSTORE_BACKEND", "faulty")
+
+
+def test_check_of_a_faulty_backend_says_what_failed_and_cleans_up(cli, faulty, kept, scratch):
+    answer = cli("check", "--json")
+    assert answer.status == 4
+    outcomes = {each["probe"]: (each["outcome"], each["reason"]) for each in answer.json}
+    assert outcomes["a file"] == (
+        "failed",
+        "backend_error: faulty: edit_file failed with ConnectionResetError (ConnectionResetError)",
+    )
+    assert outcomes["a value"] == ("failed", "wrong_answer: the value read is not what was kept")
+    assert outcomes["a record"] == ("ok", "")
+    assert outcomes["remove all of it"] == ("ok", "")
+    assert left_of(kept, scratch) == []
+
+
+def test_check_of_a_backend_that_cannot_be_opened(cli, install_plugin, monkeypatch):
+    def refuse():
+        raise BackendUnavailableError("the server does not answer; check EVERSTORE_AWAY_URL")
+
+    install_plugin("away", everstore_storage_store=refuse)
+    monkeypatch.setenv("EVERSTORE_STORAGE", "away")
+    answer = cli("check")
+    assert answer == (
+        4,
+        b"",
+        "everstore: error: backend_unavailable: the server does not answer; check EVERSTORE_AWAY_URL\n",
+    )
+
+
+class StaysBehind(Middleware):
+    """A purge that says it did."""
+
+    def wrap(self, verb, call):
+        async def pretend(*args, **kwargs):
+            return True
+
+        return pretend if (verb.role, verb.name) == ("file_system", "purge_session") else call
+
+
+def test_check_notices_what_is_not_removed(cli, install_plugin, monkeypatch):
+    # The file is deleted by its own probe; a directory stays, which only a look at the tree shows.
+    install_plugin("stays", everstore_middleware=lambda: StaysBehind())
+    monkeypatch.setenv("EVERSTORE_MIDDLEWARE", "stays")
+    answer = cli("check", "--json")
+    assert answer.status == 4
+    assert answer.json[-1]["reason"] == "wrong_answer: the removed session is not what was kept"

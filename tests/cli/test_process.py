@@ -1,0 +1,111 @@
+"""The installed script, in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from select import select
+
+import pytest
+
+from everstore import new_session_id
+
+SCRIPT = str(Path(sys.executable).with_name("everstore"))
+SECRET = "correct horse battery staple"
+
+
+def test_the_script_runs_a_command(process):
+    done = process("backends", "--json")
+    assert done.returncode == 0
+    assert "memory" in [each["name"] for each in json.loads(done.stdout)]
+
+
+def test_a_wrong_command_is_one_line(process):
+    done = process("ls", "-s", "nonsense")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"everstore: error: invalid_session_id: ")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_memory_is_empty_in_the_next_process_and_says_so(process):
+    session = str(new_session_id())
+    assert process("put", "-", "x", "-s", session, stdin=b"1").returncode == 0
+    done = process("cat", "x", EVERSTORE_SESSION=session)
+    assert done.returncode == 1
+    assert [line.split(b":")[1] for line in done.stderr.splitlines()] == [b" note", b" error"]
+
+
+def test_a_name_that_the_terminal_cannot_show_is_escaped(process):
+    session = str(new_session_id())
+    done = process("mkdir", "\N{SNOWMAN}", "-s", session, PYTHONIOENCODING="ascii:strict")
+    assert done.returncode == 0
+    assert done.stdout.startswith(b"/\\u2603  directory")
+
+
+def test_nobody_reading_ends_it_quietly(in_empty_folder):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([SCRIPT, "settings"], stdout=writer, stderr=subprocess.PIPE, check=False, timeout=60)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("missing", ["typer", "rich", "rignore"])
+def test_a_missing_extra_is_one_line(missing, in_empty_folder):
+    code = f"import sys; sys.modules[{missing!r}] = None; from everstore.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.decode() == f"everstore: error: {missing} is missing: pip install 'everstore[cli]'\n"
+
+
+def test_importing_the_command_line_loads_nothing_heavy():
+    code = "import sys, everstore.cli; print({'typer', 'rich', 'rignore', 'pydantic', 'structlog'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60)
+    assert done.stdout == b"set()\n"
+
+
+def on_a_terminal(folder, *arguments: str, typed: tuple[str, ...] = (), **variables: str) -> tuple[int, str]:
+    """The exit status of a command on a terminal, and what that showed; ``typed`` at one prompt each."""
+    terminal, end = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", **variables}
+    shown, lines = b"", list(typed)
+    with subprocess.Popen(
+        [SCRIPT, *arguments], stdin=end, stdout=end, stderr=end, cwd=folder, env=environment, start_new_session=True
+    ) as child:
+        os.close(end)
+        with suppress(OSError):  # what Linux says when the other end is closed
+            while select([terminal], [], [], 60)[0] and (data := os.read(terminal, 4096)):
+                shown += data
+                if lines and shown.endswith(b": "):
+                    os.write(terminal, f"{lines.pop(0)}\n".encode())
+        child.kill()
+    os.close(terminal)
+    return child.returncode, shown.decode()
+
+
+def test_a_terminal_is_asked_for_a_secret_unseen(in_empty_folder):
+    session = str(new_session_id())
+    status, shown = on_a_terminal(
+        in_empty_folder, "secret", "set", "token", "-s", session, typed=(SECRET, SECRET)
+    )
+    assert status == 0
+    assert "Secret 'token': " in shown
+    assert SECRET not in shown
+
+
+def test_colours_are_for_terminals_that_want_them(in_empty_folder):
+    assert "\x1b[" in on_a_terminal(in_empty_folder, "settings")[1]
+    assert "\x1b[" not in on_a_terminal(in_empty_folder, "settings", NO_COLOR="1", TERM="dumb")[1]
+
+
+def test_shell_completion_knows_the_commands(process):
+    done = process(
+        _EVERSTORE_COMPLETE="complete_bash", COMP_WORDS="everstore se", COMP_CWORD="1"
+    )
+    assert done.returncode == 0
+    assert set(done.stdout.decode().split()) >= {"session", "secret", "settings"}
