@@ -24,10 +24,11 @@ _BUSY = "postgres: no connection was free within EVERSTORE_POSTGRES_POOL_TIMEOUT
 class Database:
     """An open database. Each statement is one round trip, and a transaction of its own."""
 
-    def __init__(self, pool: Pool, schema: str) -> None:
+    def __init__(self, pool: Pool, settings: PostgresSettings) -> None:
         """Made by ``open_database``."""
         self._pool = pool
-        self._schema = schema
+        self._schema = settings.schema_name
+        self.search_index = settings.search_index
 
     def sql(self, text: str) -> str:
         """A statement with the schema's name filled in."""
@@ -129,6 +130,6 @@ async def open_database(settings: PostgresSettings) -> AsyncIterator[Database]:
                 await migrations.at_opening(link.connection, settings)
         except (*faults.DRIVER_ERRORS, ValueError) as error:
             raise faults.at_opening(error) from error
-        yield Database(pool, settings.schema_name)
+        yield Database(pool, settings)
     finally:
         await pool.close()

@@ -9,10 +9,11 @@ from everstore.content import content_bytes, content_of
 from everstore.errors import PathExistsError
 from everstore.interfaces import Capabilities, SessionFileSystem, SessionFileSystemFactory
 from everstore.models import FileInfo, FileStat, SessionFile, root_of
+from everstore.search import Query
 
-from everstore_postgres import search
 from everstore_postgres.outcomes import refusal, version_of
 from everstore_postgres.places import depth_of, place_of, span_of
+from everstore_postgres.search import Searcher, infos
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -47,6 +48,7 @@ class PostgresFileSystem(SessionFileSystem):
         """Files in this database."""
         self._database = database
         self._limits = limits
+        self._searcher = Searcher(database)
         sql = database.sql
         self._read = sql(f"SELECT {_STAMPS}, content FROM {{schema}}.files WHERE {_AT}")
         self._stat = sql(f"SELECT {_STAMPS} FROM {{schema}}.files WHERE {_AT}")
@@ -196,7 +198,7 @@ class PostgresFileSystem(SessionFileSystem):
     async def list_directory(self, session_id: UUID, path: str = "/") -> list[FileInfo]:
         prefix, low, high = span_of(path)
         rows = await self._database.rows(self._list, session_id, depth_of(path) + 1, low, high, prefix)
-        return await search.infos(session_id, rows)
+        return await infos(session_id, rows)
 
     @override
     async def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
@@ -246,14 +248,14 @@ class PostgresFileSystem(SessionFileSystem):
         after: int = 0,
         limit: int | None = None,
     ) -> list[GrepMatch]:
-        query = search.Query(
+        query = Query(
             pattern, path_pattern, regex=regex, ignore_case=ignore_case, before=before, after=after, limit=limit
         )
-        return await search.grep(self._database, session_id, query, limit=limit)
+        return await self._searcher.grep(session_id, query, in_order=limit is not None)
 
     @override
     async def glob_files(self, session_id: UUID, pattern: str) -> list[FileInfo]:
-        return await search.glob(self._database, session_id, pattern)
+        return await self._searcher.glob(session_id, pattern)
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:

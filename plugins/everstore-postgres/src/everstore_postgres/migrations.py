@@ -21,16 +21,30 @@ LATEST = len(_STEPS)
 async def at_opening(connection: Any, settings: PostgresSettings) -> None:
     """See that the schema is the one this plugin knows; ``SettingsError`` when it cannot be."""
     await _check_server(connection)
-    found = await _version(connection, settings.schema_name)
-    if found == LATEST:
-        return
-    if found < LATEST and not settings.auto_migrate:
-        state = f"is of version {found}, not {LATEST}" if found else "is not installed"
+    missing = await _missing(connection, settings)
+    if missing and not settings.auto_migrate:
         raise SettingsError(
-            f"EVERSTORE_POSTGRES_SCHEMA_NAME: the schema {settings.schema_name!r} {state}; run "
+            f"EVERSTORE_POSTGRES_SCHEMA_NAME: the schema {settings.schema_name!r} lacks {missing}; run "
             f"'everstore migrate', or set EVERSTORE_POSTGRES_AUTO_MIGRATE=true"
         )
-    await migrate(connection, settings)
+    if missing:
+        await migrate(connection, settings)
+
+
+async def _missing(connection: Any, settings: PostgresSettings) -> str | None:
+    """What the schema has yet to get, in words."""
+    schema = settings.schema_name
+    found = await _version(connection, schema)
+    if found > LATEST:
+        raise SettingsError(
+            f"EVERSTORE_POSTGRES_SCHEMA_NAME: the schema {schema!r} is of version {found}, and this "
+            f"everstore-postgres knows none after {LATEST}; update everstore-postgres"
+        )
+    if found < LATEST:
+        return f"version {LATEST} (it has {found})" if found else "everything: it is not installed"
+    if settings.search_index and await connection.fetchval("SELECT to_regclass($1)", f"{schema}.files_texts") is None:
+        return "the search index (EVERSTORE_POSTGRES_SEARCH_INDEX)"
+    return None
 
 
 async def _check_server(connection: Any) -> None:
@@ -57,24 +71,27 @@ async def _version(connection: Any, schema: str) -> int:
     return int(await connection.fetchval(f"SELECT coalesce(max(version), 0) FROM {schema}.migrations"))  # noqa: S608 - the settings allow a plain name only
 
 
-async def migrate(connection: Any, settings: PostgresSettings) -> int:
-    """Apply what is missing, while no other process does; the version before."""
+async def migrate(connection: Any, settings: PostgresSettings) -> list[str]:
+    """Add what is missing, while no other process does; what was done, in words."""
     schema = settings.schema_name
+    done: list[str] = []
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"everstore {schema}")
+        # Somebody else may have been faster.
+        if await _missing(connection, settings) is None:
+            return done
         found = await _version(connection, schema)
-        if found > LATEST:
-            raise SettingsError(
-                f"EVERSTORE_POSTGRES_SCHEMA_NAME: the schema {schema!r} is of version {found}, and this everstore-postgres "
-                f"knows none after {LATEST}; update everstore-postgres"
-            )
         if found == 0:
             await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         for version, scripts in enumerate(_STEPS[found:], found + 1):
             for script in scripts:
                 await connection.execute(_read(script, settings))
             await connection.execute(f"INSERT INTO {schema}.migrations (version) VALUES ($1)", version)  # noqa: S608 - as above
-    return found
+            done.append(f"schema {schema!r} is now of version {version}")
+        if settings.search_index and await _missing(connection, settings) is not None:
+            await connection.execute(_read("search_index.sql", settings))
+            done.append(f"schema {schema!r} now has the search index")
+    return done
 
 
 def _read(script: str, settings: PostgresSettings) -> str:

@@ -58,6 +58,12 @@ class Link:
             return await self.connection.fetchrow(statement, *args)
         return await (await self._unnamed(statement)).fetchrow(*args)
 
+    async def cursor(self, statement: str, *args: object) -> Any:
+        """A cursor over the rows of a statement; for inside a transaction."""
+        if self._keeps_statements:
+            return await self.connection.cursor(statement, *args)
+        return await (await self._unnamed(statement)).cursor(*args)
+
     async def _unnamed(self, statement: str) -> Any:
         """What the driver knows of a statement (its types, asked for once), without a name on the server."""
         prepared = self._statements.get(statement)

@@ -1,43 +1,61 @@
-"""Searching where the data is: the server leaves out what cannot match, everstore's engine decides the rest."""
+"""Searching where the data is: the server leaves out what cannot match, everstore's engine decides the rest.
+
+What the server compares are bytes (``position`` in a bytea, ``strpos`` under the collation "C"), which no
+locale changes and no syntax misreads. A small answer is one round trip. A large one is read again
+through a cursor, so that it is one state of the session and never in memory as a whole.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any
 
+from everstore.literals import literal_of_glob
 from everstore.models import FileInfo
-from everstore.search import Query, compile_glob
+from everstore.search import compile_glob
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
     from uuid import UUID
 
     from everstore.models import GrepMatch
+    from everstore.search import Query
 
     from everstore_postgres.database import Database
+    from everstore_postgres.pool import Link
 
-__all__ = ["Query", "glob", "grep", "infos"]
+__all__ = ["Searcher", "infos"]
 
-_BATCH = 1000  # records made between two looks at the event loop
+_RECORDS = 1000  # made between two looks at the event loop
+_FILES_AT_ONCE = 200  # at most so many texts come with the first round trip,
+_BYTES_AT_ONCE = 8 << 20  # and together they are at most so large
+_BATCH_BYTES = 4 << 20  # of a large answer, about so much is in memory at a time
+_BYTES_ON_THE_LOOP = 1 << 16  # matched sooner than a thread is asked
+
+# A run of which pg_trgm makes a trigram at least. It folds case by the database's locale, which for two
+# letters may depend on what follows them (Lithuanian, Turkish).
+_INDEXABLE = re.compile(r"[A-HK-Za-z0-9]{3,}")
 
 _PATH = "coalesce(long_path, place)"
-_FILES = (
-    f"SELECT version, created_ns, updated_ns, serial, size, is_readonly, kind, {_PATH}"
-    " FROM {schema}.files WHERE session_id = $1 AND kind <> 'd'"
-)
-_TEXTS = (
-    f"SELECT {_PATH}, content FROM {{schema}}.files"
-    " WHERE session_id = $1 AND kind IN ('t', 'z') AND ($2::bytea IS NULL OR position($2 IN content) > 0)"
+_HERE = f"session_id = $1 AND ($2::text IS NULL OR strpos({_PATH}, $2) > 0)"
+_CANDIDATES = f"SELECT {_PATH} AS path, size, content FROM {{schema}}.files WHERE {_HERE}"  # noqa: S608 - constants
+_HOLDS = "($3::bytea IS NULL OR position($3 IN content) > 0)"
+_SCANNED = f"{_CANDIDATES} AND kind IN ('t', 'z') AND {_HOLDS}"
+# The index has the texts that pg_trgm can take in; the few others are looked at one by one.
+_INDEXED = (
+    f"{_CANDIDATES} AND kind = 't' AND size <= 1048576 AND ({{schema}}.text_of(content) COLLATE \"C\") LIKE $4"
+    f" AND {_HOLDS} UNION ALL {_CANDIDATES} AND (kind = 'z' OR kind = 't' AND size > 1048576) AND {_HOLDS}"
 )
 
 
 async def infos(session_id: UUID, rows: Sequence[Any]) -> list[FileInfo]:
-    """Records of the rows of a listing, sorted by path by code point, made without holding the event loop."""
+    """Records of a listing's rows, sorted by path by code point, made without holding the event loop."""
     found: list[FileInfo] = []
-    for start in range(0, len(rows), _BATCH):
+    for start in range(0, len(rows), _RECORDS):
         if start:
             await asyncio.sleep(0)
-        for row in rows[start : start + _BATCH]:
+        for row in rows[start : start + _RECORDS]:
             version, created_ns, updated_ns, serial, size, is_readonly, kind, path = row
             found.append(
                 FileInfo(
@@ -48,23 +66,92 @@ async def infos(session_id: UUID, rows: Sequence[Any]) -> list[FileInfo]:
     return found
 
 
-async def glob(database: Database, session_id: UUID, pattern: str) -> list[FileInfo]:
-    """The files whose path the glob selects, sorted by path."""
-    selects = compile_glob(pattern)
-    rows = await database.rows(database.sql(_FILES), session_id)
-    return await infos(session_id, [row for row in rows if selects(row[7])])
+def _at_first(texts: str) -> str:
+    """As many of the texts as fit into one round trip; of the first that does not, only its path."""
+    return (
+        f"SELECT path, CASE WHEN upto <= {_BYTES_AT_ONCE} THEN content END FROM ("  # noqa: S608 - constants
+        "SELECT path, content, sum(size) OVER (ROWS UNBOUNDED PRECEDING) AS upto FROM ("
+        f"{texts} LIMIT {_FILES_AT_ONCE + 1}) f) f"
+    )
 
 
-async def grep(database: Database, session_id: UUID, query: Query, *, limit: int | None) -> list[GrepMatch]:
-    """The matches of a search, sorted by path, then line."""
-    literal = None if query.literal is None else query.literal.encode()
-    rows = await database.rows(database.sql(_TEXTS), session_id, literal)
-    rows = sorted((row for row in rows if query.selects(row[0])), key=lambda row: row[0])
+class Searcher:
+    """The searches of one database."""
 
-    def match() -> None:
-        for path, content in rows:
-            if query.add_now(path, content.decode()):
-                break
+    def __init__(self, database: Database) -> None:
+        """With or without the search index, as the database has it."""
+        self._database = database
+        self._files = database.sql(
+            f"SELECT version, created_ns, updated_ns, serial, size, is_readonly, kind, {_PATH}"  # noqa: S608 - constants
+            f" FROM {{schema}}.files WHERE {_HERE} AND kind <> 'd'"
+        )
+        self._scanned = database.sql(_SCANNED)
+        self._indexed = database.sql(_INDEXED) if database.search_index else None
 
-    await asyncio.to_thread(match)
-    return query.matches
+    async def glob(self, session_id: UUID, pattern: str) -> list[FileInfo]:
+        """The files whose path the glob selects, sorted by path."""
+        selects = compile_glob(pattern)
+        part = literal_of_glob(pattern.removeprefix("/workspace"))
+        rows = await self._database.rows(self._files, session_id, part)
+        chosen: list[Any] = []
+        for start in range(0, len(rows), _RECORDS):
+            if start:
+                await asyncio.sleep(0)
+            chosen += [row for row in rows[start : start + _RECORDS] if selects(row[7])]
+        return await infos(session_id, chosen)
+
+    async def grep(self, session_id: UUID, query: Query, *, in_order: bool) -> list[GrepMatch]:
+        """The matches of a search, sorted by path, then line.
+
+        ``in_order`` has the server sort by path, for a search that stops at a limit.
+        """
+        texts, args = self._texts(session_id, query)
+        if in_order:
+            texts = f"SELECT * FROM ({texts}) f ORDER BY path"  # noqa: S608 - constants
+        rows = await self._database.rows(_at_first(texts), *args)
+        whole = next((count for count, row in enumerate(rows) if row[1] is None), len(rows))
+        if not await _match(query, rows[:whole]) and (whole < len(rows) or whole > _FILES_AT_ONCE):
+            query.matches.clear()
+            await self._grep_all(query, texts, args)
+        query.matches.sort(key=lambda match: match.path)
+        return query.matches
+
+    def _texts(self, session_id: UUID, query: Query) -> tuple[str, list[object]]:
+        """The statement that finds the texts to look at, and its arguments."""
+        required = query.required
+        args: list[object] = [session_id, query.path_part, None if required is None else required.encode()]
+        if self._indexed is not None and required is not None:
+            run = max(_INDEXABLE.findall(required), key=len, default=None)
+            if run is not None:
+                return self._indexed, [*args, f"%{run}%"]
+        return self._scanned, args
+
+    async def _grep_all(self, query: Query, texts: str, args: list[object]) -> None:
+        """Match all texts of a large answer, batch by batch."""
+        async with self._database.link() as link:
+            async for rows in _batches(link, texts, args):
+                if await _match(query, rows):
+                    break
+
+
+async def _batches(link: Link, statement: str, args: list[object]) -> AsyncIterator[list[Any]]:
+    """The rows of a statement (path, size, content), a few MiB at a time."""
+    count = 16
+    async with link.connection.transaction(readonly=True):
+        cursor = await link.cursor(statement, *args)
+        while rows := await cursor.fetch(count):
+            yield [(path, content) for path, _, content in rows]
+            average = sum(size for _, size, _ in rows) // len(rows)
+            count = max(1, min(1000, _BATCH_BYTES // (average + 1)))
+
+
+async def _match(query: Query, rows: Sequence[tuple[str, bytes]]) -> bool:
+    """Match some texts without holding the event loop; whether the limit is reached."""
+    chosen = [(path, content) for path, content in rows if query.selects(path)]
+
+    def match() -> bool:
+        return any(query.add_now(path, content.decode()) for path, content in chosen)
+
+    if sum(len(content) for _, content in chosen) <= _BYTES_ON_THE_LOOP:
+        return match()
+    return await asyncio.to_thread(match)

@@ -29,6 +29,14 @@ BEGIN
 END
 $$;
 
+-- A content as text, for the search index. It costs what it costs: the planner must know.
+CREATE FUNCTION {schema}.text_of(content bytea) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT COST 1000 AS $$
+BEGIN
+    RETURN convert_from(content, 'UTF8');
+END
+$$;
+
 CREATE FUNCTION {schema}.long_path_of(path text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN length(path) > 600 THEN path END
 $$;

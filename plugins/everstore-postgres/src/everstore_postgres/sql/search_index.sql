@@ -1,0 +1,7 @@
+-- What EVERSTORE_POSTGRES_SEARCH_INDEX=true adds: the trigrams of every text, after its session, so that
+-- a search looks at its own session's entries only. Texts that hold a NUL or are large are not in it.
+CREATE EXTENSION IF NOT EXISTS pg_trgm;
+CREATE EXTENSION IF NOT EXISTS btree_gin;
+CREATE INDEX IF NOT EXISTS files_texts ON {schema}.files
+    USING gin (session_id, ({schema}.text_of(content) COLLATE "C") gin_trgm_ops)
+    WHERE kind = 't' AND size <= 1048576;
