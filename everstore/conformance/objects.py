@@ -1,0 +1,121 @@
+"""What concurrent calls share, as plain sequential objects: a register, a counter, a set of names.
+
+Each is a function for ``explain_history``: the states that one operation can lead to. Arguments and
+answers are what JSON can carry.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from everstore.conformance.linearizability import Operation
+
+__all__ = ["counter", "names", "register"]
+
+_Held = tuple[str, str | None]  # a content and its revision, which is None while nobody has seen it
+
+
+def register(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
+    """One file, or one value, which may be absent.
+
+    ``read`` -> ``[content, revision]`` or ``None``. ``write`` of a content -> the revision.
+    ``write_if`` of ``[content, revision]`` (``None``: if absent) -> ``{"revision": ...}``, or
+    ``{"conflict": ...}`` with the current one. ``match`` of ``[expected, content]`` -> the revision or
+    ``None``. ``append`` of a text -> ``[content, revision]``. ``delete`` -> whether it was there.
+    """
+    return _REGISTER[operation.action](state, operation)
+
+
+# An unknown outcome has no answer, so what was written then has no revision that anybody knows. That it
+# did nothing at all need not be said.
+
+
+def _read(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
+    return [] if operation.is_unknown else _seen(state, operation.answer)
+
+
+def _write(_state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
+    return [(operation.argument, operation.answer)]
+
+
+def _write_if(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
+    content, wanted = operation.argument
+    answer = operation.answer or {"revision": None}
+    if "conflict" in answer:
+        return [] if answer["conflict"] == wanted else _with_revision(state, answer["conflict"])
+    return [(content, answer["revision"]) for _ in _with_revision(state, wanted)]
+
+
+def _match(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
+    expected, content = operation.argument
+    matches = state is not None and state[0] == expected
+    if operation.answer is None and not operation.is_unknown:
+        return [] if matches else [state]
+    return [(content, operation.answer)] if matches else []
+
+
+def _append(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
+    whole = (state[0] if state else "") + operation.argument
+    content, revision = operation.answer or (whole, None)
+    return [(whole, revision)] if content == whole else []
+
+
+def _delete(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
+    return [None] if operation.is_unknown or operation.answer is (state is not None) else []
+
+
+_REGISTER = {
+    "append": _append,
+    "delete": _delete,
+    "match": _match,
+    "read": _read,
+    "write": _write,
+    "write_if": _write_if,
+}
+
+
+def _seen(state: _Held | None, seen: Any) -> Iterable[_Held | None]:
+    """The state, if this is what a reader of it sees."""
+    if state is None or seen is None:
+        return [state] if state is seen is None else []
+    return _with_revision(state, seen[1]) if state[0] == seen[0] else []
+
+
+def _with_revision(state: _Held | None, revision: str | None) -> Iterable[_Held | None]:
+    """The state, if its revision can be this one; ``None`` is that of nothing."""
+    if state is None or revision is None:
+        return [state] if state is None and revision is None else []
+    return [(state[0], revision)] if state[1] in {None, revision} else []
+
+
+def counter(state: int | None, operation: Operation) -> Iterable[int | None]:
+    """A value that is counted: ``add`` of an amount -> the sum, ``read`` -> the number or ``None``."""
+    if operation.action == "read":
+        return [state] if operation.is_unknown or operation.answer == state else []
+    total = (state or 0) + operation.argument
+    return [total] if operation.is_unknown or operation.answer == total else []
+
+
+def names(state: frozenset[str] | None, operation: Operation) -> Iterable[frozenset[str]]:
+    """The names in a directory.
+
+    ``add`` of a name -> ``True`` if it was not there, ``False`` if it was. ``remove`` of a name -> whether
+    it was there. ``rename`` of ``[a, b]`` -> ``"done"``, ``"missing"`` (no ``a``) or ``"exists"`` (a ``b``).
+    ``list`` -> all names, sorted.
+    """
+    held = state or frozenset()
+    action, argument, answer = operation.action, operation.argument, operation.answer
+    if action == "list":
+        return [held] if operation.is_unknown or answer == sorted(held) else []
+    if action == "rename":
+        source, destination = argument
+        outcome = "missing" if source not in held else "exists" if destination in held else "done"
+        after = held - {source} | {destination} if outcome == "done" else held
+        return [after] if operation.is_unknown or answer == outcome else []
+    was_there = argument in held
+    after = held | {argument} if action == "add" else held - {argument}
+    expected = not was_there if action == "add" else was_there
+    return [after] if operation.is_unknown or answer is expected else []
