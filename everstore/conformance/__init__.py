@@ -42,7 +42,9 @@ pytest.register_assert_rewrite("everstore.conformance.case", "everstore.conforma
 
 from everstore.conformance.case import Case  # noqa: E402 - assertions are rewritten from here on
 from everstore.conformance.registry import LEVELS, Check, Level, all_checks, by_id, check, table  # noqa: E402
+from everstore.conformance.report import CONTRACT_VERSION, Report, badge_of, markdown_of, report_of  # noqa: E402
 from everstore.conformance.runner import Result, run  # noqa: E402
+from everstore.conformance.selection import selected  # noqa: E402
 from everstore.conformance.subject import Subject  # noqa: E402
 from everstore.conformance.testing import pytest_suite  # noqa: E402
 
@@ -52,15 +54,17 @@ __all__ = [
     "Case",
     "Check",
     "Level",
+    "Report",
     "Result",
     "Subject",
     "all_checks",
+    "badge_of",
     "by_id",
     "check",
+    "markdown_of",
     "pytest_suite",
+    "report_of",
     "run",
+    "selected",
     "table",
 ]
-
-CONTRACT_VERSION = "1.0"
-"""The version of ``docs/contract.md`` that the checks prove."""

@@ -1,0 +1,59 @@
+"""The command ``everstore conformance``: what level of the contract a backend proves."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - typer reads annotations at run time
+from typing import Annotated, Literal
+
+import typer
+
+from everstore.errors import SettingsError
+
+__all__ = ["conformance"]
+
+_EXTRA = {"hypothesis", "pytest"}
+
+Level = Literal["core", "standard", "durable"]
+
+
+def conformance(
+    name: Annotated[
+        str | None, typer.Argument(help="The backend, as 'everstore backends' lists it.", show_default=False)
+    ] = None,
+    *,
+    level: Annotated[Level, typer.Option(help="The level to reach.")] = "standard",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the report.")
+    ] = None,
+    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as a page.")] = None,
+    badge: Annotated[
+        Path | None, typer.Option(metavar="FILE.svg", help="Write a badge of the level.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="What chance is made of: the same seed, the same choices.")] = 0,
+    expression: Annotated[
+        str | None,
+        typer.Option("-k", metavar="EXPR", help="Run only these: words of ids, levels, tags; and, or, not."),
+    ] = None,
+    list_only: Annotated[bool, typer.Option("--list", help="List the checks and run none.")] = False,
+) -> int:
+    """Run the conformance suite on an installed backend, with the settings from the environment.
+
+    It works in sessions of its own, which it removes, so it can run on a storage in use. The exit status
+    is 0 only when the level is reached; a selection of checks (-k) reaches none.
+    """
+    try:
+        from everstore.cli import proving  # noqa: PLC0415 - needs the extra, and loads pytest
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] not in _EXTRA:
+            raise
+        raise SettingsError(f"{error.name} is missing: pip install 'everstore[conformance]'") from None
+    checks = proving.chosen(level, expression)
+    if list_only:
+        proving.print_checks(checks)
+        return 0
+    if name is None:
+        raise typer.BadParameter("which backend? 'everstore backends' lists them", param_hint="NAME")
+    report = proving.prove(name, checks, level, seed)
+    proving.save(report, json_file, markdown, badge)
+    proving.tell(report)
+    return 0 if report.is_reached else 1

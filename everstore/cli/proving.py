@@ -1,0 +1,163 @@
+"""A run of the conformance suite from the command line: what is tested, and what a person sees of it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from everstore.cli.output import one_line, print_table, write
+from everstore.conformance import (
+    Report,
+    Subject,
+    all_checks,
+    badge_of,
+    markdown_of,
+    report_of,
+    run,
+    selected,
+)
+from everstore.conformance.registry import levels_up_to
+from everstore.conformance.runner import declared
+from everstore.opening import configure
+from everstore.plugins import ROLES, Plugins
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from everstore.conformance import Check, Level, Result
+    from everstore.conformance.report import CheckReport
+
+__all__ = ["chosen", "print_checks", "prove", "save", "tell"]
+
+_STAND_IN = "memory"
+_FINE = {"passed", "not applicable"}
+
+
+def chosen(level: Level, expression: str | None) -> list[Check]:
+    """The checks of a level and those below it, or what an expression selects of all."""
+    if expression is None:
+        return [check for check in all_checks() if check.level in levels_up_to(level)]
+    selects = selected(expression)
+    return [check for check in all_checks() if selects(check)]
+
+
+def print_checks(checks: Sequence[Check]) -> None:
+    """A table of checks."""
+    rows = [(check.level, check.id, " ".join(check.sentences), check.promise) for check in checks]
+    print_table(("level", "id", "proves", "promise"), rows)
+
+
+def prove(name: str, checks: Sequence[Check], level: Level, seed: int) -> Report:
+    """Run the checks on the backend of this name, as the environment configures it."""
+    subject = _subject(name)
+    capabilities = declared(subject)
+    with _progress(checks) as told:
+        results = run(subject, checks, seed=seed, capabilities=capabilities, progress=told)
+    plugins = {
+        used: _distribution(used)
+        for used in dict.fromkeys((name, *subject.settings.values()))
+        if _is_plugin(used)
+    }
+    return report_of(
+        subject, checks, results, asked=level, seed=seed, capabilities=capabilities, plugins=plugins
+    )
+
+
+def _subject(name: str) -> Subject:
+    """The backend as it is configured; what it cannot keep is kept in memory meanwhile."""
+    settings = {"backend": name}
+    can = Plugins().load(name).roles
+    settings |= dict.fromkeys((role for role in ROLES if role not in can), _STAND_IN)
+    configuration = configure({**settings, "log_level": "off"})
+    # What a setting names is where the storage is, whatever source the setting came from.
+    named = [origin.value for origin in configuration.origins if origin.value]
+    return Subject(
+        settings, files=tuple(value for value in named if len(value) < 4096 and Path(value).exists())
+    )
+
+
+def _is_plugin(name: object) -> bool:
+    return isinstance(name, str) and bool(entry_points(group="everstore", name=name))
+
+
+def _distribution(name: str) -> str:
+    """The distribution that a plugin comes from, with its version."""
+    [point, *_] = entry_points(group="everstore", name=name)
+    return f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
+
+
+@contextmanager
+def _progress(checks: Sequence[Check]) -> Iterator[Callable[[Check, Result], None]]:
+    """A bar on stderr when that is a terminal, and a line on stdout for every group that is done."""
+    left = {group: sum(_group(check) == group for check in checks) for group in map(_group, checks)}
+    outcomes: dict[tuple[str, str], list[str]] = {group: [] for group in left}
+    console = Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[name]}"))
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=len(checks), name="")
+
+        def told(check: Check, result: Result) -> None:
+            group = _group(check)
+            outcomes[group].append(result.outcome)
+            progress.update(task, advance=1, name=check.id)
+            if len(outcomes[group]) == left[group]:
+                write(f"{group[0]:<9} {group[1]:<13} {_counted(outcomes[group])}\n")
+
+        yield told
+
+
+def _group(check: Check) -> tuple[str, str]:
+    return check.level, check.family
+
+
+def _counted(outcomes: Sequence[str]) -> str:
+    """How often each outcome came, the good one first: ``12 passed, 1 failed``."""
+    found = {outcome: outcomes.count(outcome) for outcome in ("passed", *sorted(set(outcomes)))}
+    return ", ".join(f"{count} {outcome}" for outcome, count in found.items() if count)
+
+
+def save(report: Report, json_file: Path | None, markdown: Path | None, badge: Path | None) -> None:
+    """Write the files that were asked for: the report, and what is made of it alone."""
+    text = report.to_json()
+    if json_file is not None:
+        json_file.write_text(text, encoding="utf-8")
+    if markdown is not None:
+        markdown.write_text(markdown_of(text), encoding="utf-8")
+    if badge is not None:
+        badge.write_text(badge_of(text), encoding="utf-8")
+
+
+def tell(report: Report) -> None:
+    """Every failure, then the level."""
+    for check in report.checks:
+        if check.outcome not in _FINE:
+            _tell_failure(check)
+    total = ", ".join(f"{count} {outcome}" for outcome, count in sorted(report.counts.items()))
+    write(f"\n{len(report.checks)} checks in {report.seconds} s, seed {report.seed}: {total}\n")
+    plugins = ", ".join(f"{name} ({owner})" for name, owner in report.plugins.items())
+    write(f"backend: {plugins}; it declares {', '.join(report.capabilities) or 'no capability'}\n")
+    write(
+        f"level reached: {report.level or 'none'}" + (f" ({report.missing})" if report.missing else "") + "\n"
+    )
+
+
+def _tell_failure(check: CheckReport) -> None:
+    sections = ", ".join(f"§{sentence}" for sentence in check.sentences)
+    lines = [("promise", check.promise)]
+    if check.failure is not None:
+        lines += [("did", call) for call in check.failure.did]
+        lines += [
+            ("expected", check.failure.expected),
+            ("got", check.failure.got),
+            ("where", check.failure.where),
+        ]
+    lines += [("reason", check.reason or ""), ("likely", check.likely), ("replay", check.replay)]
+    write(f"\n{check.outcome.upper()} {check.id} (contract {sections}; level {check.level})\n")
+    for label, text in lines:
+        if text:
+            write(f"  {label:<9} {one_line(text)}\n")
