@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from everstore.cli import files, keys, searching, secret, sessions, values
 from everstore.cli.check import check
+from everstore.cli.conformance import conformance
 from everstore.cli.diagnosis import backends, settings
 from everstore.cli.output import one_line, write
 from everstore.cli.running import WRONG_USE, report
@@ -61,7 +62,7 @@ _COMMANDS: dict[str, tuple[Callable[..., object], ...]] = {
         *(files.ls, files.tree, files.cat, files.stat, files.put, files.mkdir, files.mv, files.cp, files.rm),
         *(searching.grep, searching.glob, searching.edit),
     ),
-    "Backends": (tour, check, backends, settings),
+    "Backends": (tour, check, conformance, backends, settings),
 }
 _GROUPS: dict[str, typer.Typer] = {
     "session": sessions.app,
