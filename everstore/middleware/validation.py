@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["FileSystemGuard", "SessionStoreGuard", "StorageGuard"]
 
 MAX_KEY_BYTES = 1024
+KNOWN_KEYS = 4096  # so many are remembered
 MAX_TTL = 100 * 366 * 86_400  # seconds: the nanosecond it ends at fits into 64 bits
 
 
@@ -297,12 +298,16 @@ class StorageGuard(SessionStorageStore):
         """Guard a backend, or whatever is wrapped around it."""
         self._next = backend
         self._key_bytes = min(limits.key_bytes, MAX_KEY_BYTES)
+        # Found in order lately: an agent names the same few again and again.
+        self._known_keys: set[str] = set()
         self.capabilities = backend.capabilities
         self._room = _Room("value", limits.value_bytes, backend.capabilities.max_value_bytes)
 
     def _check_key(self, session_id: UUID, key: str, what: str = "key") -> None:
         if not isinstance(session_id, UUID):
             raise _no_session_id(session_id)
+        if type(key) is str and key in self._known_keys:
+            return
         if not isinstance(key, str) or not key or "\0" in key:
             raise InvalidKeyError(f"a {what} is text that is not empty and holds no NUL")
         size = len(key) if key.isascii() else _key_size(key, what)
@@ -310,9 +315,12 @@ class StorageGuard(SessionStorageStore):
             if size > MAX_KEY_BYTES:
                 raise InvalidKeyError(f"a {what} has at most {MAX_KEY_BYTES} bytes in UTF-8, not {size}")
             raise QuotaExceededError.over("key_bytes", size, self._key_bytes)
+        if len(self._known_keys) >= KNOWN_KEYS:
+            self._known_keys.clear()
+        self._known_keys.add(key)
 
     def _check_value(self, value: str, what: str) -> None:
-        size = text_size(value, what)
+        size = len(value) if isinstance(value, str) and value.isascii() else text_size(value, what)
         if size > self._room.bytes:
             raise self._room.refusal(size)
 

@@ -41,6 +41,9 @@ _BATCH = 4096  # entries handled between two looks at the event loop
 class _Tree:
     """One session's files. ``nodes`` has every path, ``children`` every directory's paths.
 
+    Beside its path a directory keeps each child's line of a listing, once there was one, until the
+    child changes: a listing makes only the lines that are not there yet.
+
     Whoever changes it holds the store's lock. Whoever reads one entry of ``nodes`` needs it only
     while ``changing`` is set: a change of several entries is under way, of which no one may be
     seen before the others. (No entry is ever gone between its old and its new state.)
@@ -50,7 +53,7 @@ class _Tree:
         "changing",
         "children",
         "files",
-        "listings",
+        "listed",
         "nodes",
         "readonly",
         "session_id",
@@ -63,8 +66,8 @@ class _Tree:
         self.stamp = stamp
         self.changing = False
         self.nodes: dict[str, SessionFile] = {"/": root_of(session_id)}
-        self.children: dict[str, dict[str, None]] = {"/": {}}
-        self.listings: dict[str, list[FileInfo]] = {}  # made when asked for, dropped at the next change
+        self.children: dict[str, dict[str, FileInfo | None]] = {"/": {}}
+        self.listed = False
         self.files = 0
         self.size = 0
         self.readonly = 0
@@ -99,8 +102,8 @@ class _Tree:
         else:
             self.size += file.size_bytes - old.size_bytes
             self.readonly += file.is_readonly - old.is_readonly
-            if self.listings:
-                self.listings.pop(parent_of(path), None)
+            if self.listed:
+                self.children[parent_of(path)][path] = None
         self.nodes[path] = file
 
     def attach(self, path: str) -> None:
@@ -109,8 +112,6 @@ class _Tree:
         if parent not in self.children:
             self.make_directory(parent)
         self.children[parent][path] = None
-        if self.listings:
-            self.listings.pop(parent, None)
 
     def make_directory(self, path: str) -> None:
         """Enter a directory and its missing parents."""
@@ -149,9 +150,16 @@ class _Tree:
         self.files -= files
         self.size -= size
         self.readonly -= readonly
-        if self.listings:
-            for path in (parent_of(top), *paths):
-                self.listings.pop(path, None)
+
+    def listing(self, path: str) -> list[FileInfo]:
+        """What is in a directory, sorted by path; ``[]`` when it is none."""
+        siblings = self.children.get(path, {})
+        self.listed = True
+        return [siblings[child] or self._line(siblings, child) for child in sorted(siblings)]
+
+    def _line(self, siblings: dict[str, FileInfo | None], path: str) -> FileInfo:
+        line = siblings[path] = self.nodes[path].info()
+        return line
 
 
 class InMemorySessionFileStore(SessionFileSystem):
@@ -287,14 +295,8 @@ class InMemorySessionFileStore(SessionFileSystem):
         tree = self._trees.get(session_id.int)
         if tree is None:
             return []
-        listing = tree.listings.get(path)
-        if listing is None or tree.changing:
-            with self._lock:
-                nodes = tree.nodes
-                listing = [nodes[child].info() for child in sorted(tree.children.get(path, ()))]
-                if listing:
-                    tree.listings[path] = listing
-        return listing.copy()
+        with self._lock:
+            return tree.listing(path)
 
     @override
     async def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002
