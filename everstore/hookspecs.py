@@ -32,6 +32,7 @@ __all__ = [
     "PROJECT",
     "everstore_file_system_factory",
     "everstore_middleware",
+    "everstore_migrate",
     "everstore_session_store",
     "everstore_settings",
     "everstore_storage_store",
@@ -73,3 +74,12 @@ def everstore_session_store(context: PluginContext) -> SessionStore | Awaitable[
 @hookspec
 def everstore_middleware(context: PluginContext) -> Middleware | Sequence[Middleware] | None:
     """What this plugin puts around every call of the store, outermost first."""
+
+
+@hookspec(firstresult=True)
+def everstore_migrate(context: PluginContext) -> Sequence[str] | Awaitable[Sequence[str]] | None:
+    """Bring what this plugin keeps its data in up to date, for ``everstore migrate``.
+
+    Answers with what was done, a line each; empty when nothing was left to do. Safe to run again, at
+    once with others, and while stores are open.
+    """

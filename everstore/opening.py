@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from pydantic_settings import BaseSettings
 
-__all__ = ["Configuration", "build", "configure"]
+__all__ = ["Configuration", "build", "configure", "migrate"]
 
 T = TypeVar("T", SessionFileSystem, SessionStorageStore, SessionStore)
 K = TypeVar("K")
@@ -101,6 +101,19 @@ async def build(configuration: Configuration, provided: Sequence[object]) -> Sto
         raise
 
 
+async def migrate(configuration: Configuration) -> dict[str, Sequence[str] | None]:
+    """What bringing the storage of each configured plugin up to date took, a line each, by its name.
+
+    ``None`` for a plugin that has nothing to migrate.
+    """
+    opening = _Opening(configuration, ())
+    async with opening.resources:
+        return {
+            name: await _told(name, plugin.migrate(opening.contexts[name]))
+            for name, plugin in configuration.plugins.items()
+        }
+
+
 class _Opening:
     """One store on its way: what it holds open, and the layers around its verbs."""
 
@@ -114,7 +127,7 @@ class _Opening:
         self._events = EventLog(settings.log_level, settings.log_format)
         self._log = CallLog(self._events)
         self._layers: list[Middleware] = []
-        self._contexts = {
+        self.contexts = {
             name: PluginContext(name, own, settings.limits, by_type, self.resources)
             for name, own in configuration.plugin_settings.items()
         }
@@ -125,7 +138,7 @@ class _Opening:
         storage = await self._backend("storage", SessionStorageStore)
         sessions = await self._backend("sessions", SessionStore)
         for name, plugin in self._configuration.plugins.items():
-            layers = await _told(name, plugin.middleware(self._contexts[name]))
+            layers = await _told(name, plugin.middleware(self.contexts[name]))
             self._layers += [_checked(plugin, "middleware", Middleware, layer) for layer in layers]
         store = Store(
             self._face(
@@ -141,7 +154,7 @@ class _Opening:
 
     async def _backend(self, role: str, interface: type[T]) -> T:
         name = self._configuration.roles[role]
-        plugin, context = self._configuration.plugins[name], self._contexts[name]
+        plugin, context = self._configuration.plugins[name], self.contexts[name]
         made = await _told(name, plugin.make(role, context))
         if isinstance(made, SessionFileSystemFactory):
             made = await _told(name, made.create_session_file_system(context))

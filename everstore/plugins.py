@@ -116,6 +116,12 @@ class Plugin:
             layers += made if isinstance(made, (list, tuple)) else [made]
         return [layer for layer in layers if layer is not None]
 
+    async def migrate(self, context: PluginContext) -> Sequence[str] | None:
+        """What bringing the plugin's storage up to date took; ``None`` when it has nothing to migrate."""
+        done = self._manager.hook.everstore_migrate(context=context)
+        made: Sequence[str] | None = await done if inspect.isawaitable(done) else done
+        return made
+
 
 class Plugins:
     """The installed plugins, by name. Nothing is imported before it is asked for."""

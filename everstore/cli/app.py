@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import sys
 from functools import cache
@@ -15,6 +16,7 @@ from everstore.cli import files, keys, searching, secret, sessions, values
 from everstore.cli.check import check
 from everstore.cli.conformance import conformance
 from everstore.cli.diagnosis import backends, settings
+from everstore.cli.migrate import migrate
 from everstore.cli.output import one_line, write
 from everstore.cli.running import WRONG_USE, report
 from everstore.cli.tour.command import tour
@@ -62,7 +64,7 @@ _COMMANDS: dict[str, tuple[Callable[..., object], ...]] = {
         *(files.ls, files.tree, files.cat, files.stat, files.put, files.mkdir, files.mv, files.cp, files.rm),
         *(searching.grep, searching.glob, searching.edit),
     ),
-    "Backends": (tour, check, conformance, backends, settings),
+    "Backends": (tour, check, conformance, backends, settings, migrate),
 }
 _GROUPS: dict[str, typer.Typer] = {
     "session": sessions.app,
@@ -92,7 +94,7 @@ def run(args: list[str]) -> int:
             )  # a name that the terminal cannot show is no failure
     try:
         status = _parser()(args, prog_name="everstore", standalone_mode=False)
-    except typer.Abort:
+    except (typer.Abort, asyncio.CancelledError):  # two more ways in which Ctrl-C is told
         return 130
     except typer.TyperException as error:
         _tell_usage(error)

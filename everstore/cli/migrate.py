@@ -1,0 +1,24 @@
+"""The command ``everstore migrate``: what is stored brought up to date with the installed plugins."""
+
+from __future__ import annotations
+
+import asyncio
+
+from everstore.cli.options import JsonOption
+from everstore.cli.output import print_json, write
+from everstore.cli.running import configured
+
+__all__ = ["migrate"]
+
+
+def migrate(*, as_json: JsonOption = False) -> None:
+    """Bring the storage of the configured backends up to date, for those that do not do so at opening."""
+    from everstore.opening import migrate as migrate_all  # noqa: PLC0415 - loads pydantic and structlog
+
+    done = asyncio.run(migrate_all(configured()))
+    if as_json:
+        print_json(done)
+        return
+    for plugin, lines in done.items():
+        for line in ["has nothing to migrate"] if lines is None else lines or ["is up to date"]:
+            write(f"{plugin}: {line}\n")
