@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import ssl
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from everstore.errors import BackendUnavailableError, SettingsError
+import asyncpg
+from everstore.errors import BackendUnavailableError, EverstoreError, SettingsError
 
 from everstore_postgres import faults, migrations
 from everstore_postgres.pool import Link, Pool, PoolExhaustedError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from everstore_postgres.settings import PostgresSettings
 
-__all__ = ["Database", "open_database"]
+__all__ = ["Database", "migrate_database", "open_database"]
 
 _BUSY = "postgres: no connection was free within EVERSTORE_POSTGRES_POOL_TIMEOUT"
 
@@ -124,12 +125,30 @@ async def open_database(settings: PostgresSettings) -> AsyncIterator[Database]:
     """The database with its schema up to date; typed errors that name the setting when it cannot be."""
     pool = _pool(settings)
     try:
-        try:
+        with _told_at_opening():
             await pool.fill()
             async with pool.link() as link:
                 await migrations.at_opening(link.connection, settings)
-        except (*faults.DRIVER_ERRORS, ValueError) as error:
-            raise faults.at_opening(error) from error
         yield Database(pool, settings)
     finally:
         await pool.close()
+
+
+async def migrate_database(settings: PostgresSettings) -> list[str]:
+    """Bring the schema up to date, however long it takes; what was done, in words."""
+    with _told_at_opening():
+        connection = await asyncpg.connect(**_options(settings))
+        try:
+            return await migrations.migrate(connection, settings)
+        finally:
+            await connection.close()
+
+
+@contextmanager
+def _told_at_opening() -> Iterator[None]:
+    try:
+        yield
+    except EverstoreError:
+        raise
+    except (*faults.DRIVER_ERRORS, ValueError) as error:
+        raise faults.at_opening(error) from error

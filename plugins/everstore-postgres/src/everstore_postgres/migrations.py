@@ -17,6 +17,14 @@ _STEPS = (("tables.sql", "functions.sql"),)
 
 LATEST = len(_STEPS)
 
+_MAY_WORK = """
+SELECT has_schema_privilege($1, 'USAGE')
+    AND has_sequence_privilege($1 || '.versions', 'USAGE')
+    AND (SELECT bool_and(has_table_privilege($1 || '.' || name, kind))
+         FROM unnest(array['files', 'usage', 'entries', 'sessions']) AS name,
+             unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS kind)
+"""
+
 
 async def at_opening(connection: Any, settings: PostgresSettings) -> None:
     """See that the schema is the one this plugin knows; ``SettingsError`` when it cannot be."""
@@ -29,6 +37,17 @@ async def at_opening(connection: Any, settings: PostgresSettings) -> None:
         )
     if missing:
         await migrate(connection, settings)
+    await _check_rights(connection, settings.schema_name)
+
+
+async def _check_rights(connection: Any, schema: str) -> None:
+    """``SettingsError`` when the role may not do what every call needs, which one statement tells it how to get."""
+    if not await connection.fetchval(_MAY_WORK, schema):
+        raise SettingsError(
+            f"EVERSTORE_POSTGRES_URL: the role may not work in the schema {schema!r}; its owner can change that: GRANT "
+            f"USAGE ON SCHEMA {schema}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema}; "
+            f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema}"
+        )
 
 
 async def _missing(connection: Any, settings: PostgresSettings) -> str | None:
@@ -75,6 +94,7 @@ async def migrate(connection: Any, settings: PostgresSettings) -> list[str]:
     """Add what is missing, while no other process does; what was done, in words."""
     schema = settings.schema_name
     done: list[str] = []
+    await _check_server(connection)
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"everstore {schema}")
         # Somebody else may have been faster.

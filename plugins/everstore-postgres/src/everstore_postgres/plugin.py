@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, cast
 
 from everstore import hookimpl
 
-from everstore_postgres.database import Database, open_database
+from everstore_postgres.database import Database, migrate_database, open_database
 from everstore_postgres.files import PostgresFileSystemFactory
 from everstore_postgres.sessions import PostgresSessionStore
 from everstore_postgres.settings import PostgresSettings
 from everstore_postgres.storage import PostgresStorageStore
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from everstore.context import PluginContext
     from everstore.interfaces import SessionFileSystemFactory, SessionStorageStore, SessionStore
     from everstore.settings import PluginSettings
@@ -45,3 +47,9 @@ async def everstore_storage_store(context: PluginContext) -> SessionStorageStore
 async def everstore_session_store(context: PluginContext) -> SessionStore:
     """Session records in PostgreSQL."""
     return PostgresSessionStore(await _database(context))
+
+
+@hookimpl
+async def everstore_migrate(context: PluginContext) -> Sequence[str]:
+    """The schema, and the search index where it is wanted."""
+    return await migrate_database(cast("PostgresSettings", context.settings))
