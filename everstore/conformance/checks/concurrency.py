@@ -94,6 +94,7 @@ async def _value_revision(one: BoundSession) -> str:
     "concurrency.one_winner.{row}",
     "3.10.1",
     "4.2.4",
+    "4.3.3",
     rows={
         "create_file": (
             lambda one, n: one.files.write_file("new/f", str(n), if_absent=True),
