@@ -27,6 +27,7 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from pydantic_settings import SettingsError as UnreadableSettingError
 
 from everstore.compat import override
 from everstore.errors import InvalidSessionIdError, PluginError, SettingsError
@@ -161,9 +162,16 @@ class Origin(msgspec.Struct, frozen=True):
 def _ambient_sources(model: type[BaseSettings]) -> Iterator[tuple[str, PydanticBaseSettingsSource]]:
     """Every source but the keywords, strongest first, each with the name a person knows it by."""
     yield "environment", EnvSettingsSource(model)
-    yield ".env", DotEnvSettingsSource(model, env_file=".env")
+    yield ".env", _dotenv(model)
     for name, table in _files():
         yield name, InitSettingsSource(model, init_kwargs=_section(model, table))
+
+
+def _dotenv(model: type[BaseSettings]) -> DotEnvSettingsSource:
+    try:
+        return DotEnvSettingsSource(model, env_file=".env")
+    except (OSError, ValueError) as error:
+        raise SettingsError(f".env cannot be read: {error}") from error
 
 
 def _files() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -233,7 +241,7 @@ def load(model: type[S], keywords: Mapping[str, Any]) -> tuple[S, list[Origin]]:
     """
     nested = _nest(keywords)
     states = [("open_store()", nested)]
-    states += [(name, source()) for name, source in _ambient_sources(model)]
+    states += [(name, _said_by(name, source)) for name, source in _ambient_sources(model)]
     try:
         settings = model(**nested)
     except ValidationError as error:
@@ -244,14 +252,25 @@ def load(model: type[S], keywords: Mapping[str, Any]) -> tuple[S, list[Origin]]:
     ]
 
 
+def _said_by(name: str, source: PydanticBaseSettingsSource) -> dict[str, Any]:
+    try:
+        return source()
+    except UnreadableSettingError as error:
+        # Its cause holds the value.
+        raise SettingsError(f"a setting from {name} is not written as JSON: {error}") from None
+
+
 def _nest(keywords: Mapping[str, Any]) -> dict[str, Any]:
     nested: dict[str, Any] = {}
-    for keyword, value in keywords.items():
+    for keyword in sorted(keywords, key=lambda keyword: keyword.count("__")):
+        value = keywords[keyword]
         *tables, name = keyword.split("__")
         at = nested
         for table in tables:
             at = at.setdefault(table, {})
-        at[name] = value
+        if isinstance(value, BaseModel):
+            value = value.model_dump(exclude_unset=True)
+        at[name] = dict(value) if isinstance(value, Mapping) else value
     return nested
 
 
@@ -264,6 +283,9 @@ def _explained(
         name = f"{_prefix(model)}{field.upper()}"
         if problem["type"] == "missing":
             lines.append(f"{name} is not set, and has no default")
+        elif problem["type"] == "extra_forbidden":
+            hint = _hint(name, set(setting_names(model, _prefix(model))), cutoff=0.5) or "take it out"
+            lines.append(f"{name} is no setting; {hint} (from {_source_of(name, _prefix(model), states)})")
         else:
             message = problem["msg"].removeprefix("Value error, ")
             lines.append(f"{name}: {message} (from {_source_of(name, _prefix(model), states)})")
@@ -329,7 +351,7 @@ def _names_in_sources() -> Iterator[tuple[str, str]]:
     for name in os.environ:
         if name.upper().startswith(PREFIX):
             yield "the environment", name.upper()
-    for name in DotEnvSettingsSource(EverstoreSettings, env_file=".env").env_vars:
+    for name in _dotenv(EverstoreSettings).env_vars:
         if name.upper().startswith(PREFIX):
             yield ".env", name.upper()
     for source, table in _files():
@@ -349,12 +371,16 @@ def _is_core_name(name: str) -> bool:
 
 
 def _refuse_if_misspelt(source: str, name: str, known: set[str], *, certain: bool) -> None:
+    hint = _hint(name, known, cutoff=0.5 if certain else 0.8)
+    if hint or certain:
+        hint = hint or "'everstore settings' lists them all"
+        raise SettingsError(f"{name} in {source} is no setting; {hint}")
+
+
+def _hint(name: str, known: set[str], cutoff: float) -> str:
     bare = {other.removeprefix(PREFIX): other for other in known}
-    close = difflib.get_close_matches(name.removeprefix(PREFIX), bare, n=1, cutoff=0.5 if certain else 0.8)
-    if close:
-        raise SettingsError(f"{name} in {source} is no setting; did you mean {bare[close[0]]}?")
-    if certain:
-        raise SettingsError(f"{name} in {source} is no setting; 'everstore settings' lists them all")
+    close = difflib.get_close_matches(name.removeprefix(PREFIX), bare, n=1, cutoff=cutoff)
+    return f"did you mean {bare[close[0]]}?" if close else ""
 
 
 def split_keywords(
