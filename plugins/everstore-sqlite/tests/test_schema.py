@@ -1,0 +1,119 @@
+"""Every older schema becomes the latest one, once, and keeps all that it held."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import sys
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from everstore import errors
+
+SCHEMAS = sorted((Path(__file__).parent / "schemas").glob("version_*.sql"))
+SESSION_ID = UUID("01900000-0000-7000-8000-000000000001")
+
+
+def build(path: Path, script: Path) -> None:
+    """The database that an older everstore-sqlite left."""
+    with sqlite3.connect(path) as connection:
+        connection.executescript(script.read_text())
+    connection.close()
+
+
+def shape(path: Path) -> list[tuple[str, ...]]:
+    """What a database is made of, however its SQL was laid out."""
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute(
+            "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+        ).fetchall()
+        version = connection.execute("PRAGMA user_version").fetchone()
+    connection.close()
+    return sorted((kind, name, " ".join(sql.split())) for kind, name, sql in rows) + [version]
+
+
+async def test_there_is_a_database_of_every_older_version(opened, raw):
+    async with opened():
+        pass
+    (latest,) = raw("PRAGMA user_version")[0]
+    assert [script.stem for script in SCHEMAS] == [f"version_{number}" for number in range(1, latest)]
+
+
+@pytest.mark.parametrize("script", SCHEMAS, ids=lambda script: script.stem)
+async def test_an_older_database_becomes_like_a_new_one(opened, path, tmp_path, script):
+    build(path, script)
+    async with opened():
+        pass
+    async with opened(path=tmp_path / "new.db"):
+        pass
+    assert shape(path) == shape(tmp_path / "new.db")
+
+
+@pytest.mark.parametrize("script", SCHEMAS, ids=lambda script: script.stem)
+async def test_an_older_database_keeps_what_it_held(opened, path, script):
+    build(path, script)
+    async with opened() as store:
+        assert (await store.sessions.get_session(SESSION_ID)).title == "kept"
+        work = store.session(SESSION_ID)
+        listed = [(info.path, info.is_readonly) for info in await work.files.glob_files("**")]
+        assert listed == [
+            ("/docs/rules.txt", True),
+            ("/logo.bin", False),
+            ("/nul.txt", False),
+            ("/src/main.py", False),
+        ]
+        assert (await work.files.read_file("src/main.py")).content == "print('hello')\r\n"
+        assert (await work.files.read_file("nul.txt")).content == "a\0b"
+        assert (await work.files.read_file("logo.bin")).content == "AAECAwQFBgcICQoLDA0ODw=="
+        assert (await work.files.stat_file("empty")).is_directory
+        assert await work.storage.get_value("step") == "1"
+        assert await work.storage.get_value("old") is None
+        assert await work.storage.get_secret("token") == "s3cret"
+
+
+@pytest.mark.parametrize("script", SCHEMAS, ids=lambda script: script.stem)
+async def test_an_older_database_goes_on_counting(opened, path, raw, script):
+    build(path, script)
+    used = {version for (version,) in raw("SELECT version FROM entries UNION SELECT version FROM pairs")}
+    async with opened() as store:
+        written = await store.session(SESSION_ID).files.write_file("gone.txt", "back")
+        created = await store.session(SESSION_ID).files.write_file("new.txt", "new")
+    assert min(written.version, created.version) > max(used)
+    assert len({serial for (serial,) in raw("SELECT serial FROM entries")}) == len(
+        raw("SELECT 1 FROM entries")
+    )
+
+
+@pytest.mark.parametrize("script", SCHEMAS, ids=lambda script: script.stem)
+async def test_a_migration_that_fails_changes_nothing(opened, path, raw, script):
+    build(path, script)
+    raw("CREATE TABLE pairs_by_expiry (in_the_way)")
+    before = shape(path)
+    with pytest.raises(errors.BackendError):
+        async with opened():
+            pass
+    assert shape(path) == before
+
+
+@pytest.mark.parametrize("script", SCHEMAS, ids=lambda script: script.stem)
+async def test_processes_that_open_at_once_migrate_once(path, script):
+    build(path, script)
+    program = (
+        "import asyncio, everstore\n"
+        "async def main():\n"
+        f"    async with everstore.open_store(backend='sqlite', sqlite_path={str(path)!r}) as store:\n"
+        f"        await store.storage.increment_value(__import__('uuid').UUID('{SESSION_ID}'), 'opened')\n"
+        "asyncio.run(main())\n"
+    )
+    started = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", program, stderr=asyncio.subprocess.PIPE)
+        for _ in range(4)
+    ]
+    for process in started:
+        _, complaint = await process.communicate()
+        assert process.returncode == 0, complaint.decode()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT value FROM pairs WHERE key = 'opened'").fetchone() == (b"4",)
+    connection.close()
