@@ -21,7 +21,8 @@ _Held = tuple[str, str | None]  # a content and its revision, which is None whil
 def register(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
     """One file, or one value, which may be absent.
 
-    ``read`` -> ``[content, revision]`` or ``None``. ``write`` of a content -> the revision.
+    ``read`` -> ``[content, revision]`` or ``None``; ``get`` -> the content only, ``stat`` -> the revision
+    only. ``write`` of a content -> the revision, if it is told.
     ``write_if`` of ``[content, revision]`` (``None``: if absent) -> ``{"revision": ...}``, or
     ``{"conflict": ...}`` with the current one. ``match`` of ``[expected, content]`` -> the revision or
     ``None``. ``append`` of a text -> ``[content, revision]``. ``delete`` -> whether it was there.
@@ -35,6 +36,14 @@ def register(state: _Held | None, operation: Operation) -> Iterable[_Held | None
 
 def _read(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
     return [] if operation.is_unknown else _seen(state, operation.answer)
+
+
+def _get(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
+    return [state] if operation.answer == (state[0] if state else None) else []
+
+
+def _stat(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
+    return [] if operation.is_unknown else _with_revision(state, operation.answer)
 
 
 def _write(_state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
@@ -70,8 +79,10 @@ def _delete(state: _Held | None, operation: Operation) -> Iterable[_Held | None]
 _REGISTER = {
     "append": _append,
     "delete": _delete,
+    "get": _get,
     "match": _match,
     "read": _read,
+    "stat": _stat,
     "write": _write,
     "write_if": _write_if,
 }
