@@ -120,12 +120,12 @@ CREATE FUNCTION {schema}.count_usage(
     of_session uuid, more_files bigint, more_bytes bigint, more_readonly bigint
 ) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    free integer;
+    free bigint;
 BEGIN
     SELECT u.slot INTO free FROM {schema}.usage u
     WHERE u.session_id = of_session LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
     INSERT INTO {schema}.usage AS u
-    VALUES (of_session, coalesce(free, pg_backend_pid()), more_files, more_bytes, more_readonly)
+    VALUES (of_session, coalesce(free, nextval('{schema}.versions')), more_files, more_bytes, more_readonly)
     ON CONFLICT (session_id, slot) DO UPDATE
     SET files = u.files + more_files, bytes = u.bytes + more_bytes, readonly = u.readonly + more_readonly;
 END

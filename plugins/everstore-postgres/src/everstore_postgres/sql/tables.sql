@@ -41,7 +41,7 @@ COMMENT ON COLUMN {schema}.files.long_path IS 'The path, where place is not';
 -- session's rows: a writer that finds one held by another writer takes another, instead of waiting.
 CREATE TABLE {schema}.usage (
     session_id uuid NOT NULL,
-    slot integer NOT NULL,
+    slot bigint NOT NULL,
     files bigint NOT NULL,
     bytes bigint NOT NULL,
     readonly bigint NOT NULL,
