@@ -25,6 +25,13 @@ _SESSION_TEXT = re.compile(
 )
 
 
+_known: dict[str, str] = {}
+"""Spellings seen lately: an agent names the same few files over and over."""
+
+_MOST_KNOWN = 4096
+_LONGEST_KNOWN = 256  # characters: what is kept stays below a few MiB whatever callers send
+
+
 def normalize_path(path: str) -> str:
     """The canonical form of a path as callers spell it.
 
@@ -33,36 +40,25 @@ def normalize_path(path: str) -> str:
     ``InvalidPathError`` for what §2.2 and §2.3 refuse.
     """
     try:
-        return _canonical[path]
+        canonical = _known.get(path)
     except TypeError:  # not hashable, so no text
         raise _refused(path, "a path is text") from None
-
-
-class _Canonical(dict[str, str]):
-    """Spellings seen lately; an agent names the same few files over and over."""
-
-    MOST = 4096
-    LONGEST = 256  # characters: what is kept stays below a few MiB whatever callers send
-
-    def __missing__(self, path: str) -> str:
+    if canonical is None:
         canonical = _normalize(path)
-        if len(path) <= self.LONGEST:
-            if len(self) >= self.MOST:
-                self.clear()
-            self[path] = canonical
-        return canonical
-
-
-_canonical = _Canonical()
+        if len(path) <= _LONGEST_KNOWN:
+            if len(_known) >= _MOST_KNOWN:
+                _known.clear()
+            _known[path] = canonical
+    return canonical
 
 
 def _normalize(path: object) -> str:
-    if not isinstance(path, str):
-        raise _refused(path, "a path is text")
     if type(path) is str and len(path) < MAX_SEGMENT_BYTES and path.isascii() and path.isprintable():
         rooted = path if path[:1] == "/" else "/" + path
         if not ("//" in rooted or "/." in rooted or rooted[-1] == "/" or rooted.startswith("/workspace")):
             return rooted  # nothing to do, as nearly always: a quarter of the time
+    if not isinstance(path, str):
+        raise _refused(path, "a path is text")
     try:
         size = len(path) if path.isascii() else len(path.encode())
     except UnicodeEncodeError:
