@@ -77,6 +77,18 @@ def test_the_examples_of_a_document_do_what_it_says(path, folder):
         example.evaluate()
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_a_document_links_to_exists(path):
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text())
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_every_page_is_in_the_list_of_pages():
+    pages = (ROOT / "docs" / "README.md").read_text()
+    missing = [page.name for page in ROOT.glob("docs/*.md") if f"({page.name})" not in pages]
+    assert missing == ["README.md"]
+
+
 def test_the_tour_in_the_packages_docstring_runs(folder):
     docstring = inspect.getdoc(everstore)
     example = re.search(r"::\n\n((?:    .*\n|\n)+)", docstring)[1]
