@@ -31,7 +31,7 @@ def shape(path: Path) -> list[tuple[str, ...]]:
         ).fetchall()
         version = connection.execute("PRAGMA user_version").fetchone()
     connection.close()
-    return sorted((kind, name, " ".join(sql.split())) for kind, name, sql in rows) + [version]
+    return [*sorted((kind, name, " ".join(sql.split())) for kind, name, sql in rows), version]
 
 
 async def test_there_is_a_database_of_every_older_version(opened, raw):
