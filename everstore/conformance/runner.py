@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from everstore.conformance.case import Case
+from everstore.conformance.case import Case, Mismatch
 from everstore.conformance.explain import explain
 from everstore.conformance.registry import LEVELS, Check, Level
+from everstore.errors import EverstoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -76,6 +77,11 @@ def execute(subject: Subject, check: Check, seed: int) -> Case:
     except TimeoutError as error:
         error.__dict__["did"] = case.trace.latest(_SHOWN)
         raise AssertionError(f"the check did not finish within {_SECONDS} seconds") from error
+    except EverstoreError as error:
+        # A refusal where the contract promises an answer is what the check is there to tell.
+        refusal = Mismatch("an answer", f"{type(error).__name__}: {error}")
+        refusal.__dict__["did"] = case.trace.latest(_SHOWN)
+        raise refusal from error
     except Exception as error:
         error.__dict__["did"] = case.trace.latest(_SHOWN)
         raise

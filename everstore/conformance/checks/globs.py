@@ -115,6 +115,7 @@ async def path_pattern(case: Case, pattern: str, expected: list[str]) -> None:
 async def glob_follows(case: Case) -> None:
     """A glob sees moves and deletes at once, of whole trees too."""
     await _some_files(case)
+    assert await case.files.glob_files("main*")
     await case.files.move_file("src", "lib")
     await case.files.delete_file("srcx", recursive=True)
     assert [info.path for info in await case.files.glob_files("main*")] == [

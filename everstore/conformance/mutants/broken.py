@@ -1,0 +1,116 @@
+"""How a mutant is written: the registry, and the store whose verbs it replaces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from everstore.interfaces import SessionFileSystem, SessionStorageStore, SessionStore
+from everstore.middleware.base import Call, assemble, verbs_of
+from everstore.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+__all__ = ["REGISTRY", "Broken", "Mutant", "mutant"]
+
+F = TypeVar("F", bound="Call")
+T = TypeVar("T")
+
+INTERFACES = {
+    "file_system": SessionFileSystem,
+    "storage": SessionStorageStore,
+    "sessions": SessionStore,
+}
+
+
+class Mutant(msgspec.Struct, frozen=True):
+    """One mistake. ``dies_at`` is the check that must catch it, ``durable`` whether it takes a durable backend."""
+
+    name: str
+    mistake: str
+    dies_at: str
+    durable: bool
+    function: Callable[[Broken], None]
+    without: tuple[str, ...]
+
+    def settings(self, given: dict[str, Any]) -> dict[str, Any]:
+        """What is left of the settings: a mutant may lose some on the way."""
+        return {name: value for name, value in given.items() if not name.startswith(self.without or "\0")}
+
+
+REGISTRY: dict[str, Mutant] = {}
+
+
+def mutant(
+    dies_at: str, *, durable: bool = False, without: tuple[str, ...] = ()
+) -> Callable[[Callable[[Broken], None]], Callable[[Broken], None]]:
+    """Register a function that breaks a store; its name names the mutant, its docstring the mistake."""
+
+    def register(function: Callable[[Broken], None]) -> Callable[[Broken], None]:
+        name = function.__name__
+        if name in REGISTRY:
+            raise ValueError(f"two mutants are called {name!r}")
+        mistake = (function.__doc__ or name).strip().rstrip(".")
+        REGISTRY[name] = Mutant(name, mistake, dies_at, durable, function, without)
+        return function
+
+    return register
+
+
+class Broken:
+    """A store on its way to being broken. ``files``, ``storage`` and ``sessions`` are the sound parts.
+
+    ``@broken.verb`` replaces the verb of the function's name, ``around`` wraps several.
+    """
+
+    def __init__(self, store: Store) -> None:
+        """Sound as yet."""
+        self.sound = store
+        self.files = store.file_system
+        self.storage = store.storage
+        self.sessions = store.sessions
+        self.close: Callable[[], Awaitable[None]] = store.close
+        self.described: Callable[[], str] | None = None
+        self._parts: dict[str, Any] = {role: getattr(store, role) for role in INTERFACES}
+        self._verbs = {role: verbs_of(interface, role, "") for role, interface in INTERFACES.items()}
+        self._calls: dict[tuple[str, str], Call] = {
+            (role, verb.name): getattr(self._parts[role], verb.name)
+            for role, verbs in self._verbs.items()
+            for verb in verbs
+        }
+
+    def verb(self, call: F) -> F:
+        """Replace the verb that is called like the function, in whichever part has it."""
+        name = call.__name__
+        roles = [role for role in INTERFACES if (role, name) in self._calls]
+        self._calls[roles[0], name] = call
+        return call
+
+    def around(
+        self, wrap: Callable[[Call], Call], roles: Iterable[str] = INTERFACES, names: Iterable[str] = ()
+    ) -> None:
+        """Put ``wrap`` around the verbs of these roles (those named, or all)."""
+        wanted = frozenset(names)
+        for (role, name), call in self._calls.items():
+            if role in roles and (not wanted or name in wanted):
+                self._calls[role, name] = wrap(call)
+
+    def store(self) -> Store:
+        """The broken store."""
+        return Store(
+            self._face(SessionFileSystem, "file_system"),
+            self._face(SessionStorageStore, "storage"),
+            self._face(SessionStore, "sessions"),
+            self.sound.backends,
+            self.close,
+        )
+
+    def _face(self, interface: type[T], role: str) -> T:
+        calls = {verb.name: self._calls[role, verb.name] for verb in self._verbs[role]}
+        face = assemble(interface, self._parts[role], calls)
+        if self.described is not None:
+            text = self.described
+            type(face).__repr__ = lambda _: text()  # type: ignore[method-assign] - a class of its own
+        return face

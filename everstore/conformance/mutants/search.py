@@ -1,0 +1,335 @@
+"""Mistakes with searching, globs and lines."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from everstore.conformance.mutants.broken import Broken, mutant
+from everstore.models import FileLines, GrepMatch, NumberedLine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__: list[str] = []
+
+
+def _grep_with(broken: Broken, change: Callable[[str, dict[str, Any]], tuple[str, dict[str, Any]]]) -> None:
+    """Change the pattern and the options of every search."""
+
+    @broken.verb
+    async def grep_files(session_id: Any, pattern: str, path_pattern: Any = None, **options: Any) -> Any:
+        pattern, options = change(pattern, options)
+        return await broken.files.grep_files(session_id, pattern, path_pattern, **options)
+
+
+def _grep_then(broken: Broken, change: Callable[[list[GrepMatch], dict[str, Any]], list[GrepMatch]]) -> None:
+    """Change the answer of every search."""
+
+    @broken.verb
+    async def grep_files(session_id: Any, pattern: str, path_pattern: Any = None, **options: Any) -> Any:
+        return change(await broken.files.grep_files(session_id, pattern, path_pattern, **options), options)
+
+
+@mutant("search.lines.unicode_line_separator")
+def splits_lines_as_python_does(broken: Broken) -> None:
+    """Lines end wherever str.splitlines() ends them."""
+
+    @broken.verb
+    async def read_lines(session_id: Any, path: str, start: int = 1, limit: Any = None) -> Any:
+        answer = await broken.files.read_lines(session_id, path, start, limit)
+        found = await broken.files.read_file(session_id, path)
+        if answer is None or found is None or found.content is None:
+            return answer
+        lines = found.content.splitlines()
+        end = len(lines) if limit is None else start - 1 + limit
+        numbered = (NumberedLine(number, text) for number, text in enumerate(lines[start - 1 : end], start))
+        return FileLines(answer.path, tuple(numbered), end < len(lines), answer.revision)
+
+
+@mutant("search.lines.crlf")
+def keeps_carriage_returns(broken: Broken) -> None:
+    """A line keeps the carriage return before its end."""
+
+    @broken.verb
+    async def read_lines(session_id: Any, path: str, start: int = 1, limit: Any = None) -> Any:
+        answer = await broken.files.read_lines(session_id, path, start, limit)
+        found = await broken.files.read_file(session_id, path)
+        if answer is None or found is None or found.content is None:
+            return answer
+        raw = found.content.split("\n")
+        return replace(
+            answer, lines=tuple(NumberedLine(line.number, raw[line.number - 1]) for line in answer.lines)
+        )
+
+
+@mutant("search.lines.no_final_newline")
+def numbers_from_zero(broken: Broken) -> None:
+    """The first line is line 0."""
+    _grep_then(
+        broken, lambda matches, _: [replace(each, line_number=each.line_number - 1) for each in matches]
+    )
+
+
+@mutant("search.read_lines.exactly_all")
+def always_says_more(broken: Broken) -> None:
+    """read_lines says that more follows whenever the limit is reached."""
+
+    @broken.verb
+    async def read_lines(session_id: Any, path: str, start: int = 1, limit: Any = None) -> Any:
+        answer = await broken.files.read_lines(session_id, path, start, limit)
+        return answer and replace(answer, has_more=answer.has_more or len(answer.lines) == limit)
+
+
+@mutant("search.literal.dot")
+def takes_literals_for_regexes(broken: Broken) -> None:
+    """A literal is searched for as a regular expression."""
+    _grep_with(broken, lambda pattern, options: (pattern, {**options, "regex": True}))
+
+
+@mutant("search.literal.like_percent")
+def searches_by_like(broken: Broken) -> None:
+    """A literal is searched for by an unescaped LIKE."""
+
+    def as_like(pattern: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        if options.get("regex") or not set(pattern) & {"%", "_"}:
+            return pattern, options
+        return re.escape(pattern).replace("%", ".*").replace("_", "."), {**options, "regex": True}
+
+    _grep_with(broken, as_like)
+
+
+@mutant("search.ignore_case.ascii")
+def minds_case_always(broken: Broken) -> None:
+    """ignore_case is ignored."""
+    _grep_with(broken, lambda pattern, options: (pattern, {**options, "ignore_case": False}))
+
+
+@mutant("search.ignore_case.accented")
+def folds_ascii_only(broken: Broken) -> None:
+    """ignore_case folds A to Z only, as LIKE does."""
+
+    def ascii_only(pattern: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        return pattern, {**options, "ignore_case": options.get("ignore_case", False) and pattern.isascii()}
+
+    _grep_with(broken, ascii_only)
+
+
+@mutant("search.literal.unicode")
+def ignores_case_always(broken: Broken) -> None:
+    """Every search ignores case."""
+    _grep_with(broken, lambda pattern, options: (pattern, {**options, "ignore_case": True}))
+
+
+@mutant("search.literal.one_character")
+def needs_three_characters(broken: Broken) -> None:
+    """A trigram index finds nothing for a pattern of fewer than three characters."""
+
+    @broken.verb
+    async def grep_files(session_id: Any, pattern: str, path_pattern: Any = None, **options: Any) -> Any:
+        found = await broken.files.grep_files(session_id, pattern, path_pattern, **options)
+        return found if not 0 < len(pattern) < 3 else []
+
+
+@mutant("search.once_a_line")
+def counts_every_occurrence(broken: Broken) -> None:
+    """A line with two occurrences is two matches."""
+
+    @broken.verb
+    async def grep_files(session_id: Any, pattern: str, path_pattern: Any = None, **options: Any) -> Any:
+        found = await broken.files.grep_files(session_id, pattern, path_pattern, **options)
+        return [each for each in found for _ in range(max(1, each.line.count(pattern) if pattern else 1))]
+
+
+@mutant("search.empty_pattern")
+def finds_nothing_for_nothing(broken: Broken) -> None:
+    """The empty pattern matches no line."""
+
+    @broken.verb
+    async def grep_files(session_id: Any, pattern: str, path_pattern: Any = None, **options: Any) -> Any:
+        found = await broken.files.grep_files(session_id, pattern, path_pattern, **options)
+        return found if pattern else []
+
+
+@mutant("search.order.all")
+def answers_in_hash_order(broken: Broken) -> None:
+    """Matches come in the order of a hash table."""
+    _grep_then(broken, lambda matches, _: sorted(matches, key=lambda match: match.path[::-1]))
+
+
+@mutant("search.order.with_limit")
+def limits_before_sorting(broken: Broken) -> None:
+    """The limit takes whatever is found first, and then that is sorted."""
+
+    @broken.verb
+    async def grep_files(session_id: Any, pattern: str, path_pattern: Any = None, **options: Any) -> Any:
+        limit = options.pop("limit", None)
+        found = await broken.files.grep_files(session_id, pattern, path_pattern, **options)
+        return found if limit is None else found[len(found) - min(limit, len(found)) :]
+
+
+@mutant("search.limit.one")
+def limits_one_too_late(broken: Broken) -> None:
+    """One match more than the limit is answered."""
+
+    def later(pattern: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        limit = options.get("limit")
+        return pattern, {**options, "limit": limit + 1 if limit else limit}
+
+    _grep_with(broken, later)
+
+
+@mutant("search.limit.none_at_all")
+def takes_zero_for_no_limit(broken: Broken) -> None:
+    """A limit of 0 is no limit."""
+    _grep_with(broken, lambda pattern, options: (pattern, {**options, "limit": options.get("limit") or None}))
+
+
+@mutant("search.context.middle")
+def swaps_the_context(broken: Broken) -> None:
+    """The lines before a match come nearest first."""
+    _grep_then(broken, lambda matches, _: [replace(each, before=each.before[::-1]) for each in matches])
+
+
+@mutant("search.only_text")
+def searches_base64(broken: Broken) -> None:
+    """The text of base64 is searched too."""
+
+    @broken.verb
+    async def grep_files(session_id: Any, pattern: str, path_pattern: Any = None, **options: Any) -> Any:
+        found = await broken.files.grep_files(session_id, pattern, path_pattern, **options)
+        for info in await broken.files.glob_files(session_id, "**"):
+            file = await broken.files.read_file(session_id, info.path)
+            if file is not None and file.encoding == "base64" and file.content and pattern in file.content:
+                found.append(GrepMatch(info.path, 1, file.content))
+        return found
+
+
+@mutant("search.regex.anchored")
+def anchors_at_the_file(broken: Broken) -> None:
+    """^ and $ are the ends of the file."""
+
+    def anchored(pattern: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        return (pattern.replace("^", r"\b\B") if options.get("regex") else pattern), options
+
+    _grep_with(broken, anchored)
+
+
+@mutant("search.wrong_regex.look_ahead")
+def takes_python_regexes(broken: Broken) -> None:
+    """A pattern that is no RE2 is handed to another engine."""
+
+    @broken.verb
+    async def grep_files(session_id: Any, pattern: str, path_pattern: Any = None, **options: Any) -> Any:
+        if options.get("regex") and re.search(r"\(\?[=!<]|\\1", pattern):
+            return []
+        return await broken.files.grep_files(session_id, pattern, path_pattern, **options)
+
+
+@mutant("search.wrong_regex.unclosed_group")
+def finds_nothing_for_a_wrong_regex(broken: Broken) -> None:
+    """A pattern that does not compile matches nothing, and is no error."""
+
+    @broken.verb
+    async def grep_files(session_id: Any, pattern: str, path_pattern: Any = None, **options: Any) -> Any:
+        try:
+            return await broken.files.grep_files(session_id, pattern, path_pattern, **options)
+        except ValueError:
+            return []
+
+
+@mutant("search.follows.overwrite")
+def searches_a_stale_index(broken: Broken) -> None:
+    """The index has a file as it was when it was first searched."""
+    seen: dict[Any, Any] = {}
+
+    @broken.verb
+    async def grep_files(session_id: Any, pattern: str, path_pattern: Any = None, **options: Any) -> Any:
+        key = (session_id, pattern, path_pattern, *sorted(options.items()))
+        if key not in seen:
+            seen[key] = await broken.files.grep_files(session_id, pattern, path_pattern, **options)
+        return list(seen[key])
+
+
+@mutant("search.event_loop")
+def holds_the_loop(broken: Broken) -> None:
+    """A search runs to its end without leaving the event loop to anybody."""
+
+    @broken.verb
+    async def grep_files(session_id: Any, pattern: str, path_pattern: Any = None, **options: Any) -> Any:
+        steps = broken.files.grep_files(session_id, pattern, path_pattern, **options)
+        while True:  # drive the coroutine by hand: whatever it waits for is never waited for
+            try:
+                if steps.send(None) is not None:
+                    time.sleep(0.01)
+            except StopIteration as done:
+                return done.value
+
+
+@mutant("search.glob.star_stays_in_segment")
+def stars_cross_segments(broken: Broken) -> None:
+    """* in a glob crosses segments, as in fnmatch."""
+
+    @broken.verb
+    async def glob_files(session_id: Any, pattern: str) -> Any:
+        wider = pattern.replace("**", "*").replace("*", "**") if "/" in pattern else pattern
+        return await broken.files.glob_files(session_id, wider)
+
+
+@mutant("search.glob.basename_at_any_depth")
+def globs_from_the_root(broken: Broken) -> None:
+    """A glob without a slash matches in the root only."""
+
+    @broken.verb
+    async def glob_files(session_id: Any, pattern: str) -> Any:
+        anchored = pattern if "/" in pattern or "**" in pattern else f"/{pattern}"
+        return await broken.files.glob_files(session_id, anchored)
+
+
+@mutant("search.glob.star_takes_hidden")
+def hides_dotfiles(broken: Broken) -> None:
+    """* does not match a leading dot, as in a shell."""
+
+    @broken.verb
+    async def glob_files(session_id: Any, pattern: str) -> Any:
+        return [
+            info
+            for info in await broken.files.glob_files(session_id, pattern)
+            if not info.name.startswith(".")
+        ]
+
+
+@mutant("search.glob.question_mark")
+def knows_no_question_mark(broken: Broken) -> None:
+    """? in a glob is an ordinary character."""
+
+    @broken.verb
+    async def glob_files(session_id: Any, pattern: str) -> Any:
+        return await broken.files.glob_files(session_id, pattern.replace("?", "[?]"))
+
+
+@mutant("search.glob_follows")
+def globs_a_stale_index(broken: Broken) -> None:
+    """The list of paths is made once a session."""
+    seen: dict[Any, Any] = {}
+
+    @broken.verb
+    async def glob_files(session_id: Any, pattern: str) -> Any:
+        if (session_id, pattern) not in seen:
+            seen[session_id, pattern] = await broken.files.glob_files(session_id, pattern)
+        return list(seen[session_id, pattern])
+
+
+@mutant("search.path_pattern.substring")
+def takes_path_patterns_for_prefixes(broken: Broken) -> None:
+    """path_pattern is a prefix of the path."""
+
+    @broken.verb
+    async def grep_files(session_id: Any, pattern: str, path_pattern: Any = None, **options: Any) -> Any:
+        found = await broken.files.grep_files(session_id, pattern, path_pattern, **options)
+        if path_pattern is None or set(path_pattern) & set("*?["):
+            return found
+        return [each for each in found if each.path.strip("/").startswith(path_pattern.strip("/"))]

@@ -1,0 +1,424 @@
+"""Mistakes with values, secrets and what is said of them."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from everstore.conformance.mutants.broken import Broken, mutant
+from everstore.errors import EverstoreError, InvalidKeyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from everstore.middleware.base import Call
+
+__all__: list[str] = []
+
+_KEYED = (
+    "set_value",
+    "get_value",
+    "delete_value",
+    "stat_value",
+    "increment_value",
+    "set_secret",
+    "get_secret",
+    "delete_secret",
+)
+
+
+def _rekeyed(broken: Broken, change: Callable[[str], str]) -> None:
+    """Change every key and name on its way in."""
+
+    def wrap(call: Call) -> Call:
+        async def rekeyed(session_id: Any, key: str, *args: Any, **kwargs: Any) -> Any:
+            return await call(session_id, change(key) if isinstance(key, str) else key, *args, **kwargs)
+
+        return rekeyed
+
+    broken.around(wrap, ["storage"], _KEYED)
+
+
+@mutant("values.keys.case")
+def folds_case_of_keys(broken: Broken) -> None:
+    """Keys are compared without regard to case."""
+    _rekeyed(broken, str.lower)
+
+
+@mutant("values.keys.normal_forms")
+def composes_keys(broken: Broken) -> None:
+    """Keys are stored in Unicode normal form C."""
+    _rekeyed(broken, lambda key: unicodedata.normalize("NFC", key))
+
+
+@mutant("values.keys.spaces")
+def strips_keys(broken: Broken) -> None:
+    """Blanks around a key are dropped."""
+    _rekeyed(broken, lambda key: key.strip() or key)
+
+
+@mutant("values.keys.slashes")
+def makes_file_names_of_keys(broken: Broken) -> None:
+    """A key becomes a file name, and what a name cannot have becomes an underscore."""
+    _rekeyed(broken, lambda key: "".join("_" if each in "/\\:*?" else each for each in key))
+
+
+@mutant("values.refused_keys.too_long")
+def cuts_keys(broken: Broken) -> None:
+    """A key that is too long is cut."""
+    _rekeyed(broken, lambda key: key.encode(errors="surrogatepass")[:1024].decode(errors="ignore") or key)
+
+
+@mutant("values.refused_keys.empty")
+def takes_the_empty_key(broken: Broken) -> None:
+    """The empty key is a key."""
+    _rekeyed(broken, lambda key: key or "(empty)")
+
+
+@mutant("values.refused_keys.nul")
+def cuts_keys_at_nul(broken: Broken) -> None:
+    """A key ends at its first NUL."""
+    _rekeyed(broken, lambda key: key.partition("\0")[0] or key)
+
+
+@mutant("values.round_trip.empty")
+def takes_the_empty_value_for_none(broken: Broken) -> None:
+    """The empty value is absent."""
+
+    @broken.verb
+    async def get_value(session_id: Any, key: str) -> Any:
+        return await broken.storage.get_value(session_id, key) or None
+
+
+@mutant("values.round_trip.looks_like_number")
+def reads_numbers(broken: Broken) -> None:
+    """A value that looks like a number is kept as one, and loses its leading zeros."""
+
+    @broken.verb
+    async def get_value(session_id: Any, key: str) -> Any:
+        found = await broken.storage.get_value(session_id, key)
+        return str(int(found)) if found and found.isdecimal() else found
+
+
+@mutant("values.round_trip.nul")
+def refuses_nul_in_values(broken: Broken) -> None:
+    """NUL in a value is dropped, as a text column must."""
+
+    @broken.verb
+    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> None:
+        await broken.storage.set_value(session_id, key, value.replace("\0", ""), **options)
+
+
+@mutant("values.list.sorted")
+def lists_keys_by_locale(broken: Broken) -> None:
+    """Keys are sorted without regard to case."""
+
+    @broken.verb
+    async def list_keys(session_id: Any) -> Any:
+        return sorted(await broken.storage.list_keys(session_id), key=lambda info: info.key.casefold())
+
+
+@mutant("values.list.all_of_many")
+def lists_one_page_of_keys(broken: Broken) -> None:
+    """A listing of keys ends after a thousand."""
+
+    @broken.verb
+    async def list_keys(session_id: Any) -> Any:
+        return (await broken.storage.list_keys(session_id))[:1000]
+
+
+@mutant("values.delete")
+def deletes_keys_by_prefix(broken: Broken) -> None:
+    """Deleting a key deletes every key that begins with it."""
+
+    @broken.verb
+    async def delete_value(session_id: Any, key: str) -> bool:
+        answer = await broken.storage.delete_value(session_id, key)
+        for info in await broken.storage.list_keys(session_id):
+            if info.key.startswith(key):
+                await broken.storage.delete_value(session_id, info.key)
+        return answer
+
+
+@mutant("values.absent")
+def says_that_absent_keys_were_deleted(broken: Broken) -> None:
+    """delete_value answers True whatever there was."""
+
+    @broken.verb
+    async def delete_value(session_id: Any, key: str) -> bool:
+        await broken.storage.delete_value(session_id, key)
+        return True
+
+
+@mutant("values.times")
+def creates_again(broken: Broken) -> None:
+    """An update deletes and inserts, so created_at moves."""
+
+    @broken.verb
+    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> None:
+        if not any(options.values()) and isinstance(value, str):
+            await broken.storage.delete_value(session_id, key)
+        await broken.storage.set_value(session_id, key, value, **options)
+
+
+@mutant("values.condition.fails")
+def ignores_value_revisions(broken: Broken) -> None:
+    """set_value does not look at if_revision and if_absent."""
+
+    @broken.verb
+    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **_: Any) -> None:
+        await broken.storage.set_value(session_id, key, value, ttl=ttl)
+
+
+@mutant("values.increment.beyond_53_bits")
+def counts_in_floats(broken: Broken) -> None:
+    """Sums are made in floating point, as JavaScript and JSON do."""
+
+    @broken.verb
+    async def increment_value(session_id: Any, key: str, amount: int = 1) -> int:
+        return int(float(await broken.storage.increment_value(session_id, key, amount)))
+
+
+@mutant("values.increment_refused.word")
+def counts_from_zero(broken: Broken) -> None:
+    """A value that is no integer counts as 0."""
+
+    @broken.verb
+    async def increment_value(session_id: Any, key: str, amount: int = 1) -> int:
+        try:
+            return await broken.storage.increment_value(session_id, key, amount)
+        except EverstoreError as error:
+            if isinstance(error, InvalidKeyError):
+                raise
+            await broken.storage.set_value(session_id, key, str(amount))
+            return amount
+
+
+@mutant("values.increment_refused.space")
+def counts_what_int_reads(broken: Broken) -> None:
+    """Whatever int() reads is an integer: blanks, underscores, digits of other scripts."""
+
+    @broken.verb
+    async def increment_value(session_id: Any, key: str, amount: int = 1) -> int:
+        found = await broken.storage.get_value(session_id, key)
+        try:
+            if found is not None and not found.lstrip("-").isdecimal():
+                await broken.storage.set_value(session_id, key, str(int(found)))
+            elif found is not None and not found.isascii():
+                await broken.storage.set_value(session_id, key, str(int(found)))
+        except ValueError:
+            pass
+        return await broken.storage.increment_value(session_id, key, amount)
+
+
+@mutant("values.increment_refused.too_large")
+def wraps_around(broken: Broken) -> None:
+    """A sum that leaves 64 bits wraps around."""
+
+    @broken.verb
+    async def increment_value(session_id: Any, key: str, amount: int = 1) -> int:
+        try:
+            return await broken.storage.increment_value(session_id, key, amount)
+        except EverstoreError:
+            found = await broken.storage.get_value(session_id, key)
+            if not found or not found.lstrip("-").isdecimal() or not isinstance(amount, int):
+                raise
+            wrapped = (int(found) + amount + (1 << 63)) % (1 << 64) - (1 << 63)
+            await broken.storage.set_value(session_id, key, str(wrapped))
+            return wrapped
+
+
+@mutant("values.expired.list")
+def lists_expired_keys(broken: Broken) -> None:
+    """A key past its time is absent only from get_value."""
+    seen: dict[Any, Any] = {}
+
+    @broken.verb
+    async def list_keys(session_id: Any) -> Any:
+        found = await broken.storage.list_keys(session_id)
+        for info in found:
+            if info.expires_ns is not None:
+                seen[session_id, info.key] = info
+        present = {info.key for info in found}
+        stale = [info for (owner, key), info in seen.items() if owner == session_id and key not in present]
+        return sorted(found + stale, key=lambda info: info.key)
+
+    @broken.verb
+    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> None:
+        await broken.storage.set_value(session_id, key, value, **options)
+        if options.get("ttl"):
+            await list_keys(session_id)
+
+
+@mutant("values.expired.get_value")
+def sweeps_later(broken: Broken) -> None:
+    """What is past its time goes when a sweep comes round."""
+
+    @broken.verb
+    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> None:
+        longer = ttl * 100 if isinstance(ttl, float) else ttl
+        await broken.storage.set_value(session_id, key, value, ttl=longer, **options)
+
+
+@mutant("values.expiry.cleared")
+def keeps_the_time_to_live(broken: Broken) -> None:
+    """Setting again keeps the old time to live."""
+    times: dict[Any, Any] = {}
+
+    @broken.verb
+    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> None:
+        kept = times.setdefault((session_id, key), ttl) if ttl is None else ttl
+        times[session_id, key] = kept
+        await broken.storage.set_value(session_id, key, value, ttl=kept, **options)
+
+
+@mutant("values.expiry.kept_by_increment")
+def clears_by_increment(broken: Broken) -> None:
+    """An increment clears the time to live."""
+
+    @broken.verb
+    async def increment_value(session_id: Any, key: str, amount: int = 1) -> int:
+        total = await broken.storage.increment_value(session_id, key, amount)
+        await broken.storage.set_value(session_id, key, str(total))
+        return total
+
+
+@mutant("values.refused_ttl.zero")
+def takes_any_ttl(broken: Broken) -> None:
+    """A time to live that is no number of seconds above 0 is no time to live."""
+
+    @broken.verb
+    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> None:
+        try:
+            await broken.storage.set_value(session_id, key, value, ttl=ttl, **options)
+        except ValueError:
+            if ttl is None:
+                raise
+            await broken.storage.set_value(session_id, key, value, **options)
+
+
+@mutant("secrets.namespaces")
+def keeps_secrets_among_values(broken: Broken) -> None:
+    """A secret is a value of the same name."""
+
+    @broken.verb
+    async def set_secret(session_id: Any, name: str, value: str, *, ttl: Any = None) -> None:
+        await broken.storage.set_secret(session_id, name, value, ttl=ttl)
+        await broken.storage.set_value(session_id, name, "*" * len(value))
+
+
+@mutant("secrets.overwrite")
+def keeps_the_first_secret(broken: Broken) -> None:
+    """A secret that exists is not replaced."""
+
+    @broken.verb
+    async def set_secret(session_id: Any, name: str, value: str, *, ttl: Any = None) -> None:
+        if await broken.storage.get_secret(session_id, name) is None:
+            await broken.storage.set_secret(session_id, name, value, ttl=ttl)
+
+
+@mutant("secrets.list.sorted")
+def lists_secrets_newest_first(broken: Broken) -> None:
+    """Secrets are listed newest first."""
+
+    @broken.verb
+    async def list_secrets(session_id: Any) -> Any:
+        return sorted(await broken.storage.list_secrets(session_id), key=lambda info: -info.created_ns)
+
+
+@mutant("secrets.hidden.in_listings")
+def shows_secrets_in_listings(broken: Broken) -> None:
+    """A listing shows the beginning of each secret beside its name, to tell them apart."""
+
+    @broken.verb
+    async def list_secrets(session_id: Any) -> Any:
+        found = await broken.storage.list_secrets(session_id)
+        return [
+            replace(info, name=f"{info.name} ({await broken.storage.get_secret(session_id, info.name)})")
+            for info in found
+        ]
+
+
+@mutant("secrets.hidden.in_errors")
+def shows_secrets_in_errors(broken: Broken) -> None:
+    """An error tells what could not be stored."""
+
+    @broken.verb
+    async def set_secret(session_id: Any, name: str, value: str, *, ttl: Any = None) -> None:
+        try:
+            await broken.storage.set_secret(session_id, name, value, ttl=ttl)
+        except EverstoreError as error:
+            raise type(error)(f"{error} (while storing {value!r:.200})", value=value) from error
+
+
+@mutant("secrets.hidden.in_logs")
+def logs_secrets(broken: Broken) -> None:
+    """A debug event tells what was stored."""
+    import structlog  # noqa: PLC0415 - as in a store that opens
+
+    @broken.verb
+    async def set_secret(session_id: Any, name: str, value: str, *, ttl: Any = None) -> None:
+        await broken.storage.set_secret(session_id, name, value, ttl=ttl)
+        structlog.get_logger().debug("stored", name=name, value=value)
+
+
+@mutant("secrets.hidden.in_repr")
+def shows_secrets_in_repr(broken: Broken) -> None:
+    """The store's repr shows what it holds."""
+    held: list[str] = []
+
+    @broken.verb
+    async def set_secret(session_id: Any, name: str, value: str, *, ttl: Any = None) -> None:
+        await broken.storage.set_secret(session_id, name, value, ttl=ttl)
+        held.append(value)
+
+    broken.described = lambda: f"<storage {held}>"
+
+
+@mutant("secrets.at_rest.bytes", durable=True)
+def keeps_secrets_in_clear(broken: Broken) -> None:
+    """A secret is kept in clear beside its ciphertext."""
+
+    @broken.verb
+    async def set_secret(session_id: Any, name: str, value: str, *, ttl: Any = None) -> None:
+        await broken.storage.set_secret(session_id, name, value, ttl=ttl)
+        await broken.storage.set_value(session_id, f"cache of {name}"[:1000], value)
+
+
+@mutant("secrets.at_rest.tampered", durable=True)
+def takes_tampered_for_absent(broken: Broken) -> None:
+    """A ciphertext that does not open is None."""
+
+    @broken.verb
+    async def get_secret(session_id: Any, name: str) -> Any:
+        try:
+            return await broken.storage.get_secret(session_id, name)
+        except EverstoreError as error:
+            if error.code == "secret_decryption_failed":
+                return None
+            raise
+
+
+@mutant("secrets.at_rest.swap", durable=True)
+def swaps_whatever_is_there(broken: Broken) -> None:
+    """swap_secret does not look at what it replaces."""
+
+    @broken.verb
+    async def swap_secret(session_id: Any, name: str, expected: str, replacement: str) -> bool:
+        del expected
+        page = await broken.storage.scan_secrets(limit=1000)
+        found = [each for each in page if (each.session_id, each.name) == (session_id, name)]
+        return bool(found) and await broken.storage.swap_secret(
+            session_id, name, found[0].ciphertext, replacement
+        )
+
+
+@mutant("secrets.at_rest.scan", durable=True)
+def scans_one_page(broken: Broken) -> None:
+    """scan_secrets begins again with every page."""
+
+    @broken.verb
+    async def scan_secrets(*, after: Any = None, limit: int = 100) -> Any:
+        return [] if after is not None else await broken.storage.scan_secrets(limit=limit)
