@@ -200,7 +200,12 @@ def _fields(verb: Verb, started: int, arguments: dict[str, object]) -> dict[str,
 
 def _shown(value: object) -> str:
     text = value if isinstance(value, str) else str(value)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+    text = text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+    if text.isprintable():
+        return text
+    # A line end would forge another event, an escape sequence the terminal's screen, and a lone
+    # surrogate is more than most streams can print.
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _size_of(verb: Verb, arguments: dict[str, object], answer: object) -> int | None:
