@@ -171,6 +171,12 @@ CALLS = [
 ]
 
 
+@pytest.fixture
+def calls() -> list[Call]:
+    """A call of every verb of the three interfaces."""
+    return [case.values[0] for case in CALLS]
+
+
 ABOUT_ALL_SESSIONS = {"list_sessions", "scan_secrets"}
 
 
