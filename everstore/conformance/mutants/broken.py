@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -11,7 +12,7 @@ from everstore.middleware.base import Call, assemble, verbs_of
 from everstore.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Iterable
 
 __all__ = ["REGISTRY", "Broken", "Mutant", "mutant"]
 
@@ -26,7 +27,11 @@ INTERFACES = {
 
 
 class Mutant(msgspec.Struct, frozen=True):
-    """One mistake. ``dies_at`` is the check that must catch it, ``durable`` whether it takes a durable backend."""
+    """One mistake. ``dies_at`` is the check that must catch it.
+
+    ``durable`` ones take a backend that outlives its process. ``without`` are prefixes of settings that
+    get lost on the way.
+    """
 
     name: str
     mistake: str
@@ -112,5 +117,5 @@ class Broken:
         face = assemble(interface, self._parts[role], calls)
         if self.described is not None:
             text = self.described
-            type(face).__repr__ = lambda _: text()  # type: ignore[method-assign] - a class of its own
+            setattr(type(face), "__repr__", lambda _: text())  # noqa: B010 - a class of its own
         return face

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from everstore.conformance.mutants.broken import Broken, mutant
 from everstore.errors import InvalidContentError
-from everstore.models import SessionFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from everstore.middleware.base import Call
+    from everstore.models import Encoding, SessionFile
 
 __all__: list[str] = []
 
@@ -144,7 +144,7 @@ def guesses_base64(broken: Broken) -> None:
         session_id: Any, path: str, content: str, encoding: Any = "text", **options: Any
     ) -> Any:
         looks = len(content) > 7 and len(content) % 4 == 0 and content.replace("=", "").isalnum()
-        chosen = "base64" if encoding == "text" and looks else encoding
+        chosen: Encoding = "base64" if encoding == "text" and looks else encoding
         try:
             return await broken.files.write_file(session_id, path, content, chosen, **options)
         except InvalidContentError:
@@ -291,8 +291,8 @@ def takes_any_encoding(broken: Broken) -> None:
     async def write_file(
         session_id: Any, path: str, content: str, encoding: Any = "text", **options: Any
     ) -> Any:
-        chosen = "base64" if encoding == "base64" else "text"
-        return await broken.files.write_file(session_id, path, content, chosen, **options)  # type: ignore[arg-type]
+        chosen: Encoding = "base64" if encoding == "base64" else "text"
+        return await broken.files.write_file(session_id, path, content, chosen, **options)
 
 
 @mutant("files.write.id_survives")

@@ -78,9 +78,9 @@ def matches_content_without_case(broken: Broken) -> None:
         session_id: Any, path: str, expected: str, expected_encoding: Any, content: str, encoding: Any
     ) -> Any:
         found = await broken.files.read_file(session_id, path)
-        if found is not None and found.content and found.encoding == expected_encoding == "text":
-            if found.content.strip().casefold() == expected.strip().casefold():
-                expected = found.content
+        text = found.content if found is not None and found.encoding == expected_encoding == "text" else None
+        if text and text.strip().casefold() == expected.strip().casefold():
+            expected = text
         return await broken.files.write_file_if_content_matches(
             session_id, path, expected, expected_encoding, content, encoding
         )

@@ -204,9 +204,7 @@ def counts_what_int_reads(broken: Broken) -> None:
     async def increment_value(session_id: Any, key: str, amount: int = 1) -> int:
         found = await broken.storage.get_value(session_id, key)
         try:
-            if found is not None and not found.lstrip("-").isdecimal():
-                await broken.storage.set_value(session_id, key, str(int(found)))
-            elif found is not None and not found.isascii():
+            if found is not None and not (found.isascii() and found.lstrip("-").isdecimal()):
                 await broken.storage.set_value(session_id, key, str(int(found)))
         except ValueError:
             pass
