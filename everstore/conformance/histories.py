@@ -31,7 +31,7 @@ __all__ = ["Plan", "Recorder", "Seen", "require_explained"]
 T = TypeVar("T")
 
 _SHOWN = 4
-_GIVEN_UP = 0.2  # of the calls of a client whose patience is limited
+_GIVEN_UP = 0.1  # of the calls of a client whose patience is limited
 
 
 class Plan(msgspec.Struct, frozen=True):
