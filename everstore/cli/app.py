@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import sys
 from functools import cache
@@ -94,7 +93,7 @@ def run(args: list[str]) -> int:
             )  # a name that the terminal cannot show is no failure
     try:
         status = _parser()(args, prog_name="everstore", standalone_mode=False)
-    except (typer.Abort, asyncio.CancelledError):  # two more ways in which Ctrl-C is told
+    except typer.Abort:  # Ctrl-C at a prompt
         return 130
     except typer.TyperException as error:
         _tell_usage(error)

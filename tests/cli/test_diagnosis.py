@@ -146,11 +146,11 @@ def faulty(install_plugin, monkeypatch, kept):
         async def create_session_file_system(self, context):
             return Failing()
 
-    factory = Factory()
+    factory, stuck = Factory(), Stuck()
     install_plugin(
         "faulty",
         everstore_file_system_factory=lambda: factory,
-        everstore_storage_store=lambda: Stuck(),
+        everstore_storage_store=lambda: stuck,
         everstore_session_store=lambda: kept.sessions,
     )
     monkeypatch.setenv("EVERSTORE_BACKEND", "faulty")
@@ -196,7 +196,8 @@ class StaysBehind(Middleware):
 
 def test_check_notices_what_is_not_removed(cli, install_plugin, monkeypatch):
     # The file is deleted by its own probe; a directory stays, which only a look at the tree shows.
-    install_plugin("stays", everstore_middleware=lambda: StaysBehind())
+    layer = StaysBehind()
+    install_plugin("stays", everstore_middleware=lambda: layer)
     monkeypatch.setenv("EVERSTORE_MIDDLEWARE", "stays")
     answer = cli("check", "--json")
     assert answer.status == 4

@@ -88,7 +88,12 @@ def test_every_error_has_its_status(error, status):
 
 @pytest.mark.parametrize(
     ("path", "words"),
-    [("../up", "'..'"), ("a\nb", "\\n"), ("/workspace/workspace/x", "'/workspace'"), ("x" * 256, "255 bytes")],
+    [
+        ("../up", "'..'"),
+        ("a\nb", "\\n"),
+        ("/workspace/workspace/x", "'/workspace'"),
+        ("x" * 256, "255 bytes"),
+    ],
     ids=["up", "newline", "workspace", "long"],
 )
 def test_a_wrong_path_is_told_in_one_line(cli, session, path, words):
@@ -127,7 +132,8 @@ class Broken(InMemorySessionStorageStore):
 
 @pytest.fixture
 def broken(install_plugin, monkeypatch, session):
-    install_plugin("broken", everstore_storage_store=lambda: Broken())
+    store = Broken()
+    install_plugin("broken", everstore_storage_store=lambda: store)
     monkeypatch.setenv("EVERSTORE_STORAGE", "broken")
 
 

@@ -193,14 +193,22 @@ def test_rm_says_why_it_removed_nothing(cli, seeded):
     assert "everstore session rm" in cli("rm", "-r", "/").err
     assert "file is read-only: 'docs/rules.md'" in cli("rm", "docs/rules.md").err
     assert "directory holds a read-only file: 'docs'" in cli("rm", "-r", "docs").err
-    assert [cli("rm", "-r", path).status for path in ("nothing", "/", "docs", "docs/rules.md")] == [1, 3, 3, 3]
+    assert [cli("rm", "-r", path).status for path in ("nothing", "/", "docs", "docs/rules.md")] == [
+        1,
+        3,
+        3,
+        3,
+    ]
     assert cli("cat", "docs/rules.md").bytes == b"never\n"
 
 
 def test_a_read_only_file_is_shown_as_such_and_stays(cli, seeded):
     assert "read-only" in cli("ls", "docs").out
     answer = cli("put", "-", "docs/rules.md", stdin=b"mine")
-    assert (answer.status, answer.err) == (3, "everstore: error: read_only_file: file is read-only: '/docs/rules.md'\n")
+    assert (answer.status, answer.err) == (
+        3,
+        "everstore: error: read_only_file: file is read-only: '/docs/rules.md'\n",
+    )
 
 
 def test_json_is_one_sorted_document(cli):

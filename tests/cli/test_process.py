@@ -50,7 +50,9 @@ def test_a_name_that_the_terminal_cannot_show_is_escaped(process):
 def test_nobody_reading_ends_it_quietly(in_empty_folder):
     reader, writer = os.pipe()
     os.close(reader)
-    done = subprocess.run([SCRIPT, "settings"], stdout=writer, stderr=subprocess.PIPE, check=False, timeout=60)
+    done = subprocess.run(
+        [SCRIPT, "settings"], stdout=writer, stderr=subprocess.PIPE, check=False, timeout=60
+    )
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
 
@@ -63,8 +65,16 @@ def test_a_missing_extra_is_one_line(missing, in_empty_folder):
     assert done.stderr.decode() == f"everstore: error: {missing} is missing: pip install 'everstore[cli]'\n"
 
 
+def test_another_missing_module_is_not_put_down_to_the_extra():
+    code = "import sys; sys.modules['asyncio'] = None; from everstore.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert b"ModuleNotFoundError" in done.stderr
+
+
 def test_importing_the_command_line_loads_nothing_heavy():
-    code = "import sys, everstore.cli; print({'typer', 'rich', 'rignore', 'pydantic', 'structlog'} & {*sys.modules})"
+    heavy = "{'typer', 'rich', 'rignore', 'pydantic', 'structlog'}"
+    code = f"import sys, everstore.cli; print({heavy} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60)
     assert done.stdout == b"set()\n"
 
@@ -75,7 +85,13 @@ def on_a_terminal(folder, *arguments: str, typed: tuple[str, ...] = (), **variab
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", **variables}
     shown, lines = b"", list(typed)
     with subprocess.Popen(
-        [SCRIPT, *arguments], stdin=end, stdout=end, stderr=end, cwd=folder, env=environment, start_new_session=True
+        [SCRIPT, *arguments],
+        stdin=end,
+        stdout=end,
+        stderr=end,
+        cwd=folder,
+        env=environment,
+        start_new_session=True,
     ) as child:
         os.close(end)
         with suppress(OSError):  # what Linux says when the other end is closed
@@ -98,14 +114,19 @@ def test_a_terminal_is_asked_for_a_secret_unseen(in_empty_folder):
     assert SECRET not in shown
 
 
+def test_giving_up_at_the_prompt_ends_quietly(in_empty_folder):
+    session = str(new_session_id())
+    status, shown = on_a_terminal(in_empty_folder, "secret", "set", "token", "-s", session, typed=("\x04",))
+    assert status == 130
+    assert "error" not in shown
+
+
 def test_colours_are_for_terminals_that_want_them(in_empty_folder):
     assert "\x1b[" in on_a_terminal(in_empty_folder, "settings")[1]
     assert "\x1b[" not in on_a_terminal(in_empty_folder, "settings", NO_COLOR="1", TERM="dumb")[1]
 
 
 def test_shell_completion_knows_the_commands(process):
-    done = process(
-        _EVERSTORE_COMPLETE="complete_bash", COMP_WORDS="everstore se", COMP_CWORD="1"
-    )
+    done = process(_EVERSTORE_COMPLETE="complete_bash", COMP_WORDS="everstore se", COMP_CWORD="1")
     assert done.returncode == 0
     assert set(done.stdout.decode().split()) >= {"session", "secret", "settings"}

@@ -57,10 +57,10 @@ def test_the_tour_shows_its_steps_and_what_they_cost(cli, tree):
     assert "    file = await files.read_file('/README.md')\n" in answer.out
     assert "    await storage.set_secret('api-token', '********')\n" in answer.out
     assert "refused: file is read-only: '/everstore-tour/RULES.md'" in answer.out
-    rows = {line.split()[0]: line.split() for line in answer.out.splitlines() if line.endswith(" us")}
-    assert rows["increment_value"][1] == "50"
-    assert rows["edit_file"][1] == "21"
-    assert "CALL" in answer.out
+    table = answer.out.partition("\nCALL ")[2].splitlines()
+    assert table[0].split() == ["COUNT", "P50", "P99"]
+    counts = {line.split()[0]: line.split()[1] for line in table[1 : table.index("")]}
+    assert (counts["increment_value"], counts["edit_file"]) == ("50", "21")
     assert "Every answer was right. Backend memory kept everything." in answer.out
 
 
@@ -127,7 +127,9 @@ def test_without_a_key_the_tour_shows_how_to_make_one_and_goes_on(cli, tree, kep
 def test_the_tour_says_which_backend_kept_what(cli, tree, kept, monkeypatch):
     monkeypatch.setenv("EVERSTORE_STORAGE", "memory")
     last = cli("tour", tree).out.splitlines()[-1]
-    assert last.endswith("Backend kept kept the file system, memory kept the storage, kept kept the sessions.")
+    assert last.endswith(
+        "Backend kept kept the file system, memory kept the storage, kept kept the sessions."
+    )
 
 
 def test_keeping_a_session_in_memory_is_told_for_what_it_is(cli, tree):
@@ -140,8 +142,7 @@ def test_what_cannot_be_imported_is_counted(cli, tree):
     os.mkfifo(tree / "pipe")
     (tree / "workspace").mkdir()
     (tree / "workspace/x").write_bytes(b"1")
-    with open(os.fsencode(tree) + b"/not-utf-8-\xff", "wb"):
-        pass
+    Path(os.fsdecode(os.fsencode(tree) + b"/not-utf-8-\xff")).touch()
     document = cli("tour", tree, "--json").json
     assert document["imported"]["files"] == len(IMPORTED)
     assert document["imported"]["skipped"] == {
@@ -168,6 +169,37 @@ def test_what_cannot_be_read_is_counted(cli, tree, monkeypatch):
     assert imported["skipped"] == {"unreadable": 1}
 
 
+def test_a_directory_that_cannot_be_read_is_counted(cli, tree, monkeypatch):
+    class Walk:
+        def __init__(self, directory, **options):
+            self.left = [OSError("Permission denied"), directory / "README.md"]
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            if not self.left:
+                raise StopIteration
+            entry = self.left.pop(0)
+            if isinstance(entry, OSError):
+                raise entry
+            return entry
+
+    monkeypatch.setattr("rignore.walk", Walk)
+    imported = cli("tour", tree, "--json").json["imported"]
+    assert (imported["files"], imported["skipped"]) == (1, {"unreadable": 1})
+
+
+def test_a_file_without_a_line_to_edit_is_passed_over(cli, tree):
+    (tree / "README.md").unlink()
+    (tree / "README").write_bytes(b"\xff\xfe a line that is long enough\n")
+    (tree / "readme.txt").write_bytes(b"----------------\n" * 2)
+    answer = cli("tour", tree)
+    assert answer.status == 0
+    assert "await files.read_file('/.gitignore')" not in answer.out
+    assert "await files.read_file('/src/unicode \N{SNOWMAN} [x].txt')" in answer.out
+
+
 def test_what_exceeds_a_limit_is_counted(cli, tree, monkeypatch):
     monkeypatch.setenv("EVERSTORE_LIMITS__FILE_BYTES", "4000")
     assert cli("tour", tree, "--json").json["imported"]["skipped"] == {"refused: quota_exceeded": 1}
@@ -180,6 +212,11 @@ def test_the_import_is_bounded(cli, tree):
     assert (few["files"], few["skipped"]["more than --max-files"]) == (3, 1)
     small = cli("tour", tree, "--max-bytes", "16000", "--json").json["imported"]
     assert small["skipped"] == {"larger than 1/16 of --max-bytes": 1}
+    for number in range(20):
+        (tree / f"{number}.txt").write_bytes(bytes(1000))
+    full = cli("tour", tree, "--max-bytes", "16000", "--json").json["imported"]
+    assert full["bytes"] <= 16000
+    assert full["skipped"]["over --max-bytes"] > 0
     assert cli("tour", tree, "--max-files", "0", "--json").json["imported"]["files"] == 0
 
 
@@ -252,6 +289,10 @@ async def unsealed(call, session_id, file):
     return await call(session_id, type(file)(file.path, file.content))
 
 
+async def losing_a_file(call, session_id, path):
+    return None if path == "/everstore-tour/RULES.md" else await call(session_id, path)
+
+
 async def another_value(call, *args, **kwargs):
     return "another"
 
@@ -275,6 +316,7 @@ LIES = {
     "A read-only seed stays as it is": ("seed_initial_file", unsealed),
     "Copy a directory, and move the copy": ("copy_file", nothing),
     "Delete a directory, which takes recursive=True": ("delete_file", yes),
+    "Everything is as it must be": ("read_file", losing_a_file),
     "Remove the session, and nothing is left": ("purge_session", yes),
 }
 
@@ -311,6 +353,15 @@ def test_a_failed_tour_removes_its_session_too(cli, tree, kept, install_plugin, 
     session_id = parse_session_id(answer.json["session_id"])
     assert asyncio.run(kept.files.list_directory(session_id, "/")) == []
     assert asyncio.run(kept.sessions.list_sessions()) == []
+
+
+def test_a_failed_tour_leaves_the_session_to_look_at_when_told_to(
+    cli, tree, kept, install_plugin, monkeypatch
+):
+    install_plugin("liar", everstore_middleware=lambda: lying("get_value", another_value))
+    monkeypatch.setenv("EVERSTORE_MIDDLEWARE", "liar")
+    session = cli("tour", tree, "--keep", "--json").json["session_id"]
+    assert cli("cat", "src/app.py", "-s", session).bytes == (tree / "src/app.py").read_bytes()
 
 
 def test_a_backend_that_fails_ends_the_tour_with_its_own_status(cli, tree, install_plugin, monkeypatch):

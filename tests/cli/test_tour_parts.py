@@ -16,7 +16,7 @@ from everstore.middleware.base import Verb
 async def act(files, path, count, long, line):
     """Not shown."""
     found = await files.read_file(path)
-    line = found and [path for path in long]
+    line = found and [name.upper() for name in long]
     for _ in range(count):
         await files.append_file(path, line)
     return found
@@ -25,10 +25,10 @@ async def act(files, path, count, long, line):
 def test_the_lines_shown_are_the_body_with_values_for_parameters():
     values = {"path": "/a 'b'", "count": 3, "long": "x" * 100, "line": "never", "found": "never"}
     assert lines_of(act, values) == [
-        'found = await files.read_file("/a \'b\'")',
-        "line = found and [path for path in long]",
+        "found = await files.read_file(\"/a 'b'\")",
+        "line = found and [name.upper() for name in long]",
         "for _ in range(3):",
-        '    await files.append_file("/a \'b\'", line)',
+        "    await files.append_file(\"/a 'b'\", line)",
         "found",
     ]
 
@@ -58,7 +58,7 @@ def test_an_answer_is_told_in_a_few_words(answer, words):
     ("answer", "expected", "words"),
     [
         (1, 2, "the answer is 1, but must be 2"),
-        ([1], [1, 2], "1 entries, but there must be 2"),
+        ([1], [1, 2], "1 in number, but there must be 2"),
         ([1, 3], [1, 2], "entry 1 is 3, but must be 2"),
         ({"a": 1}, {"a": 1, "b": 2}, "'b' is None, but must be 2"),
         (None, [1], "the answer is None, but must be [1]"),

@@ -115,15 +115,13 @@ def difference(answer: object, expected: object) -> str:
     if isinstance(expected, type):
         return f"should have been refused with {expected.__name__}, but answered {_clipped(answer)}"
     if isinstance(answer, dict) and isinstance(expected, dict):
-        for key in sorted(answer.keys() | expected.keys()):
-            if answer.get(key) != expected.get(key):
-                return f"{key!r} is {_clipped(answer.get(key))}, but must be {_clipped(expected.get(key))}"
+        key = min(key for key in answer.keys() | expected.keys() if answer.get(key) != expected.get(key))
+        return f"{key!r} is {_clipped(answer.get(key))}, but must be {_clipped(expected.get(key))}"
     if isinstance(answer, list) and isinstance(expected, list):
         if len(answer) != len(expected):
-            return f"{len(answer)} entries, but there must be {len(expected)}"
-        for at, (got, wanted) in enumerate(zip(answer, expected, strict=True)):
-            if got != wanted:
-                return f"entry {at} is {_clipped(got)}, but must be {_clipped(wanted)}"
+            return f"{len(answer)} in number, but there must be {len(expected)}"
+        at = next(at for at, (got, wanted) in enumerate(zip(answer, expected, strict=True)) if got != wanted)
+        return f"entry {at} is {_clipped(answer[at])}, but must be {_clipped(expected[at])}"
     return f"the answer is {_clipped(answer)}, but must be {_clipped(expected)}"
 
 
