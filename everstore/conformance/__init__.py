@@ -38,7 +38,11 @@ import pytest
 if not __debug__:
     raise RuntimeError("the conformance suite is made of assertions: run it without -O and PYTHONOPTIMIZE")
 
-pytest.register_assert_rewrite("everstore.conformance.case", "everstore.conformance.checks")
+from everstore.conformance.assertions import remember
+
+_ASSERTING = ("everstore.conformance.case", "everstore.conformance.checks")
+pytest.register_assert_rewrite(*_ASSERTING)
+remember(*_ASSERTING)
 
 from everstore.conformance.case import Case  # noqa: E402 - assertions are rewritten from here on
 from everstore.conformance.registry import LEVELS, Check, Level, all_checks, by_id, check, table  # noqa: E402

@@ -65,27 +65,33 @@ def declared(subject: Subject) -> frozenset[str]:
 
 
 def execute(subject: Subject, check: Check, seed: int) -> Case:
-    """Run one check; raises what it raises. The case tells what it did, also from the error's notes."""
+    """Run one check; an error that leaves it is raised, with what the check did as its ``did``."""
+    __tracebackhide__ = True
     case = Case(subject, check.id, seed)
 
     async def attempt() -> None:
-        async with asyncio.timeout(_SECONDS), case:
-            await check.function(case, *check.arguments)
+        __tracebackhide__ = True
+        try:
+            async with asyncio.timeout(_SECONDS) as limit, case:
+                await check.function(case, *check.arguments)
+        except Exception as error:  # noqa: BLE001 - whatever leaves a check is its failure
+            raised = _as_failure(error, timed_out=limit.expired())
+            raised.__dict__["did"] = case.trace.latest(_SHOWN)
+            raise raised from (error if raised is not error else error.__cause__)
 
-    try:
-        asyncio.run(attempt())
-    except TimeoutError as error:
-        error.__dict__["did"] = case.trace.latest(_SHOWN)
-        raise AssertionError(f"the check did not finish within {_SECONDS} seconds") from error
-    except EverstoreError as error:
+    asyncio.run(attempt())
+    return case
+
+
+def _as_failure(error: Exception, *, timed_out: bool) -> Exception:
+    """The error that a check ends with, as an assertion where the contract promises something else."""
+    if timed_out:
+        return Mismatch("an end", f"none within {_SECONDS} seconds").with_traceback(error.__traceback__)
+    if isinstance(error, EverstoreError):
         # A refusal where the contract promises an answer is what the check is there to tell.
         refusal = Mismatch("an answer", f"{type(error).__name__}: {error}")
-        refusal.__dict__["did"] = case.trace.latest(_SHOWN)
-        raise refusal from error
-    except Exception as error:
-        error.__dict__["did"] = case.trace.latest(_SHOWN)
-        raise
-    return case
+        return refusal.with_traceback(error.__traceback__)
+    return error
 
 
 def _failure(error: Exception) -> Failure:

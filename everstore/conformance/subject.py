@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from everstore.compat import override
 from everstore.middleware.encryption import generate_key
 from everstore.store import open_store
 
@@ -44,6 +45,10 @@ class Subject(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "settings", _completed(self.settings))
+
+    @override
+    def __repr__(self) -> str:
+        return f"Subject({self.name!r})"  # settings may hold passwords, and pytest shows arguments
 
     @property
     def name(self) -> str:

@@ -1,0 +1,136 @@
+"""The command ``everstore conformance``."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from everstore.conformance import all_checks
+
+
+@pytest.fixture
+def everstore(in_empty_folder):
+    """Run the command in a process of its own: there nothing but the suite rewrites assertions."""
+
+    def command(*arguments, **variables):
+        done = subprocess.run(
+            [Path(sys.executable).with_name("everstore"), "conformance", *map(str, arguments)],
+            capture_output=True, text=True, check=False, cwd=in_empty_folder, timeout=300,
+            env={"PATH": "", "PYTHONPATH": str(in_empty_folder), **variables},
+        )  # fmt: skip
+        return done.returncode, done.stdout, done.stderr
+
+    return command
+
+
+def test_the_list_has_every_check_with_its_sentences(everstore):
+    status, out, _ = everstore("--list", "--level", "durable")
+    assert status == 0
+    lines = out.splitlines()
+    assert len(lines) == len(all_checks()) + 1
+    assert any(line.split()[:3] == ["core", "files.text.crlf", "3.3.1"] for line in lines)
+
+
+def test_a_level_lists_itself_and_those_below(everstore):
+    _, out, _ = everstore("--list", "--level", "core")
+    assert {line.split()[0] for line in out.splitlines()[1:]} == {"core"}
+
+
+def test_a_selection_runs_and_reaches_no_level(everstore, in_empty_folder):
+    status, out, _ = everstore(
+        "memory", "-k", "files.text or hostile.spelling", "--seed", 3,
+        "--json", "r.json", "--markdown", "r.md", "--badge", "r.svg",
+    )  # fmt: skip
+    assert status == 1
+    assert "core      files         18 passed\n" in out
+    assert "standard  hostile       8 passed\n" in out
+    assert "level reached: none (a selection of checks reaches no level)" in out
+    report = json.loads((in_empty_folder / "r.json").read_text())
+    assert (report["backend"], report["seed"], report["level"], len(report["checks"])) == (
+        "memory",
+        3,
+        None,
+        26,
+    )
+    assert report["plugins"].keys() == {"memory"}
+    assert "Level reached: **none**" in (in_empty_folder / "r.md").read_text()
+    assert ET.parse(in_empty_folder / "r.svg").getroot().get("aria-label") == "everstore conformance: none"
+
+
+def test_memory_reaches_core(everstore):
+    status, out, _ = everstore("memory", "--level", "core")
+    assert status == 0, out
+    assert out.endswith("level reached: core\n")
+
+
+def test_a_failure_is_told_with_all_that_helps(everstore, in_empty_folder, broken_plugin):
+    status, out, _ = everstore("broken", "-k", "files.text.crlf")
+    assert status == 1
+    told = out[out.index("FAILED files.text.crlf") :]
+    assert "(contract §3.3.1, §3.1.1; level core)" in told
+    for line in (
+        "  promise   Text is kept byte for byte: crlf",
+        "  expected  ('a\\r\\nb\\r\\n', 'text')",
+        "  got       ('a\\r\\nb', 'text')",
+        "  likely    the text is decoded",
+        "  replay    everstore conformance broken --seed 0 -k files.text.crlf",
+    ):
+        assert line in told
+    assert "  did       read_file(" in told
+
+
+@pytest.fixture
+def broken_plugin(in_empty_folder):
+    """An installed plugin that keeps files only, and strips them."""
+    (in_empty_folder / "broken_plugin.py").write_text(
+        "from everstore import SessionFileSystemFactory, hookimpl\n"
+        "from everstore.backends.memory import InMemorySessionFileStore\n"
+        "class Files(InMemorySessionFileStore):\n"
+        "    async def write_file(self, session_id, path, content, *rest, **options):\n"
+        "        return await super().write_file(session_id, path, content.strip(), *rest, **options)\n"
+        "class Factory(SessionFileSystemFactory):\n"
+        "    async def create_session_file_system(self, context):\n"
+        "        return Files()\n"
+        "@hookimpl\n"
+        "def everstore_file_system_factory():\n"
+        "    return Factory()\n"
+    )
+    info = in_empty_folder / "broken-2.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 2.0\n")
+    (info / "entry_points.txt").write_text("[everstore]\nbroken = broken_plugin\n")
+
+
+def test_what_a_plugin_cannot_keep_is_kept_in_memory_meanwhile(everstore, in_empty_folder, broken_plugin):
+    everstore("broken", "-k", "values.round_trip.plain", "--json", "r.json")
+    report = json.loads((in_empty_folder / "r.json").read_text())
+    assert report["counts"] == {"passed": 1}
+    assert report["plugins"]["broken"] == "broken 2.0"
+    assert report["plugins"].keys() == {"broken", "memory"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("no-such-backend",), "no backend 'no-such-backend'"),
+        ((), "which backend?"),
+        (("memory", "-k", "files and"), "not a selection: 'files and', at its end"),
+        (("memory", "--level", "perfect"), "perfect"),
+    ],
+)
+def test_wrong_use_is_told_in_one_line(everstore, arguments, said):
+    status, out, err = everstore(*arguments)
+    assert (status, out) == (2, "")
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
+def test_optimised_python_which_drops_assertions_is_refused(everstore):
+    status, _, err = everstore("memory", "--level", "core", PYTHONOPTIMIZE="1")
+    assert status != 0
+    assert "run it without -O" in err

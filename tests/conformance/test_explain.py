@@ -1,0 +1,138 @@
+"""What a failing assertion saw, without pytest: in a process of its own, for here pytest rewrites."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from textwrap import dedent
+
+import pytest
+
+RUN = """
+    import json, sys
+    import everstore.conformance.assertions as assertions
+
+    assertions.remember("conformance")  # a package of this name counts as part of the suite
+    from conformance.checks import made
+    from everstore.conformance.explain import explain
+
+    told = {}
+    for name in made.__all__:
+        try:
+            getattr(made, name)()
+        except AssertionError as error:
+            told[name] = explain(error)
+    print(json.dumps(told))
+"""
+
+MADE = """
+    import asyncio
+
+    __all__ = [name for name in dir() if name.startswith("fails")]
+
+
+    async def three():
+        return 3
+
+
+    def fails_equal():
+        assert 1 + 1 == 3
+
+
+    def fails_await():
+        async def run():
+            assert await three() == 4
+
+        asyncio.run(run())
+
+
+    def fails_is():
+        assert [] is None
+
+
+    def fails_in():
+        assert 3 in [1, 2]
+
+
+    def fails_less():
+        assert 3 < 2
+
+
+    def fails_not():
+        assert not [1]
+
+
+    def fails_plain():
+        found = 0
+        assert found
+
+
+    def fails_with_reason():
+        assert 1 == 2, "because"
+
+
+    def fails_by_hand():
+        raise AssertionError("by hand")
+
+
+    def fails_long():
+        assert "x" * 600 + "a" == "x" * 600 + "b"
+
+
+    def fails_after_another():
+        assert 1 == 1
+        assert (2, 3) == (2, 4)
+
+
+    __all__ = [name for name in dir() if name.startswith("fails")]
+"""
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("explained")
+    checks = folder / "conformance" / "checks"
+    checks.mkdir(parents=True)
+    (checks / "made.py").write_text(dedent(MADE))
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(RUN)],
+        capture_output=True, text=True, check=True, env={"PYTHONPATH": str(folder), "PATH": ""},
+    )  # fmt: skip
+    return {
+        name: dict(zip(("expected", "got", "where"), each, strict=True))
+        for name, each in json.loads(done.stdout).items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "got"),
+    [
+        ("fails_equal", "3", "2"),
+        ("fails_await", "4", "3"),
+        ("fails_is", "None", "[]"),
+        ("fails_in", "one of [1, 2]", "3"),
+        ("fails_less", "less than 2", "3"),
+        ("fails_not", "not [1]", "[1]"),
+        ("fails_plain", "found", "0"),
+        ("fails_with_reason", "2", "1 (because)"),
+        ("fails_by_hand", "the assertion to hold", "by hand"),
+        ("fails_after_another", "(2, 4)", "(2, 3)"),
+    ],
+)
+def test_both_sides_of_an_assertion_are_told(told, name, expected, got):
+    assert (told[name]["expected"], told[name]["got"]) == (expected, got)
+
+
+def test_of_long_values_the_part_that_differs_is_told(told):
+    long = told["fails_long"]
+    assert long["expected"].startswith("...xxx")
+    assert "xb'" in long["expected"]
+    assert "xa'" in long["got"]
+    assert len(long["got"]) < 450
+
+
+def test_the_line_of_the_check_is_told(told):
+    lines = dedent(MADE).splitlines()
+    at = lines.index("    assert 1 + 1 == 3") + 1
+    assert told["fails_equal"]["where"] == f"made.py:{at}"
