@@ -25,6 +25,7 @@ __all__ = ["Query", "compile_glob", "compile_path_pattern", "lines_of"]
 
 _SLICE_SECONDS = 0.002  # how long a search may hold the event loop
 _STRETCH = 1 << 18  # characters searched at once: well under a slice for every kind of pattern
+_ENTRY = 1 << 10  # characters that a file's own cost stands for
 _HITS_A_TURN = 16  # what is looked at one by one between two looks at the clock
 _SPECIAL = re.compile(r"[*?\[]")
 # What would mean something else in a stretch of several lines than in each line by itself.
@@ -264,16 +265,22 @@ class Query:
         required = self.required
         everything = self._everything
         until = time.perf_counter() + _SLICE_SECONDS
+        unclocked = 0  # characters: looking at the clock costs as much as searching a small file
         for file in files:
+            unclocked += _ENTRY
             text = file.content
-            if text is None or file.encoding != "text" or not (everything or self.selects(file.path)):
-                continue
-            worth_it = required is None or len(text) > _STRETCH or required in text
-            if worth_it and await self.add(file):
-                break
-            if time.perf_counter() > until:
-                await asyncio.sleep(0)
-                until = time.perf_counter() + _SLICE_SECONDS
+            if text is not None and (everything or self.selects(file.path)):
+                size = len(text)
+                unclocked += size
+                if required is None or size > _STRETCH or required in text:
+                    if await self.add(file):
+                        break
+                    unclocked = _STRETCH
+            if unclocked >= _STRETCH:
+                unclocked = 0
+                if time.perf_counter() > until:
+                    await asyncio.sleep(0)
+                    until = time.perf_counter() + _SLICE_SECONDS
         return self.matches
 
     async def add(self, file: SessionFile) -> bool:
