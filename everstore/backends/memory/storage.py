@@ -62,7 +62,11 @@ class _Space:
         created_ns = now if old is None or (old.expires_ns is not None and old.is_over) else old.created_ns
         entries[key] = _Entry(text, now, created_ns, now, expires_ns)
         if expires_ns is not None and (old is None or old.expires_ns != expires_ns):
-            heapq.heappush(self._expiring.setdefault(number, []), (expires_ns, key))
+            queue = self._expiring.setdefault(number, [])
+            heapq.heappush(queue, (expires_ns, key))
+            if len(queue) > 2 * len(entries) + 64:  # mostly times that later ones have replaced
+                queue[:] = [(entry.expires_ns, key) for key, entry in entries.items() if entry.expires_ns]
+                heapq.heapify(queue)
         if self._expiring:
             self._sweep(number, entries)
 
