@@ -1,0 +1,204 @@
+"""What the memory backend promises beyond the contract: its own names, a free loop, no piling up."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import tracemalloc
+
+import pytest
+
+import everstore
+from everstore import InitialFile, Session, errors
+from everstore.backends.memory import (
+    InMemorySessionFileStore,
+    InMemorySessionFileSystemFactory,
+    InMemorySessionStorageStore,
+    InMemorySessionStore,
+)
+
+
+async def test_the_classes_work_by_themselves(session_id):
+    files, values, sessions = (
+        InMemorySessionFileStore(),
+        InMemorySessionStorageStore(),
+        InMemorySessionStore(),
+    )
+    await files.write_file(session_id, "/a", "text")
+    await values.set_value(session_id, "a", "value")
+    await sessions.add_session(Session(id=session_id))
+    assert (await files.read_file(session_id, "/a")).content == "text"
+    assert await values.get_value(session_id, "a") == "value"
+    assert [session.id for session in await sessions.list_sessions()] == [session_id]
+    for part in (files, values, sessions):
+        await part.close()
+
+
+async def test_a_text_is_read_by_any_spelling(session_id):
+    files = InMemorySessionFileStore()
+    await files.write_file(session_id, "/a/b", "text")
+    await files.seed_initial_file(session_id, InitialFile("/bytes", "eA==", "base64"))
+    for path in ("/a/b", "a//b", "/workspace/a/b"):
+        assert await files.read_text(session_id, path) == "text"
+    assert await files.read_text(session_id, "bytes") == "eA=="
+    assert await files.read_text(session_id, "a") is None
+    assert await files.read_text(session_id, "missing") is None
+    with pytest.raises(errors.InvalidPathError):
+        await files.read_text(session_id, "..")
+
+
+async def test_two_stores_share_nothing(session_id):
+    one, other = InMemorySessionFileStore(), InMemorySessionFileStore()
+    await one.write_file(session_id, "/a", "x")
+    assert await other.read_file(session_id, "/a") is None
+
+
+def test_the_factory_has_a_name():
+    assert InMemorySessionFileSystemFactory().name == "InMemorySessionFileSystemFactory"
+
+
+async def test_what_is_read_is_the_very_record_that_is_kept(session_id):
+    async with everstore.open_store() as store:
+        written = await store.file_system.write_file(session_id, "a", "x")
+        assert await store.file_system.read_file(session_id, "a") is written
+
+
+async def test_secrets_in_memory_show_in_no_repr_and_no_pickle(session_id):
+    storage = InMemorySessionStorageStore()
+    await storage.set_secret(session_id, "name", "the-unmistakable-secret")
+    assert "unmistakable" not in repr(vars(storage)) + repr(
+        [vars(part) for part in (storage._values, storage._secrets)]
+    )
+    with pytest.raises(TypeError):
+        pickle.dumps(storage)
+
+
+async def test_memory_keeps_no_secrets_for_a_rotation(session_id):
+    async with everstore.open_store() as store:
+        await store.storage.set_secret(session_id, "name", "x")
+        assert store.storage.capabilities.durable is False
+        assert await store.storage.scan_secrets() == []
+        assert await store.storage.swap_secret(session_id, "name", "x", "y") is False
+        assert await store.storage.get_secret(session_id, "name") == "x"
+
+
+# Memory that nobody needs any more
+async def memory_of(work):
+    tracemalloc.start()
+    try:
+        await work()
+        return tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+
+async def test_what_is_past_its_time_is_let_go_of_though_nobody_asks(session_id):
+    storage = InMemorySessionStorageStore()
+
+    async def expire():
+        for number in range(20):
+            await storage.set_value(session_id, f"{number}", "x" * 500_000 + f"{number}", ttl=0.01)
+        await asyncio.sleep(0.02)
+        await storage.set_value(session_id, "another", "x")
+
+    assert await memory_of(expire) < 2_000_000
+
+
+async def test_a_key_that_is_set_over_and_over_with_a_time_to_live_stays_small(session_id):
+    storage = InMemorySessionStorageStore()
+
+    async def renew():
+        for _ in range(20_000):
+            await storage.set_value(session_id, "lease", "x", ttl=3600)
+
+    assert await memory_of(renew) < 200_000
+    assert await storage.get_value(session_id, "lease") == "x"
+    await storage.set_value(session_id, "brief", "x", ttl=0.01)
+    await asyncio.sleep(0.02)
+    assert [info.key for info in await storage.list_keys(session_id)] == ["lease"]
+
+
+async def test_a_purged_session_is_let_go_of(session_id):
+    files, storage = InMemorySessionFileStore(), InMemorySessionStorageStore()
+
+    async def fill_and_purge():
+        for number in range(20):
+            await files.write_file(session_id, f"/{number}/file", "x" * 500_000 + f"{number}")
+            await storage.set_secret(session_id, f"{number}", "x" * 500_000 + f"{number}", ttl=1000)
+        await files.list_directory(session_id, "/0")
+        assert await files.purge_session(session_id) is True
+        assert await storage.purge_session(session_id) is True
+
+    assert await memory_of(fill_and_purge) < 1_000_000
+
+
+# A free loop
+async def turns_during(call):
+    """How many turns another task had while the call was under way; and the call's answer."""
+    turns = 0
+
+    async def count():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    await asyncio.sleep(0)
+    before = turns
+    answer = await call
+    counting.cancel()
+    return turns - before, answer
+
+
+SEARCHES = {
+    "many files": ([("%d", "miss\n" * 2000, 10_000)], "absent", {}),
+    "a large file": ([("large", "miss miss\n" * 800_000, 1)], "absent", {"ignore_case": True}),
+    "a regex that no stretch answers": ([("large", "miss\n" * 60_000, 1)], r"\Aabsent", {"regex": True}),
+    "every line a match": ([("large", "hit\n" * 60_000, 1)], "hit", {}),
+    "every line a match of a regex": ([("large", "hit\n" * 40_000, 1)], "h.t", {"regex": True}),
+    "every match with its neighbours": ([("large", "hit\n" * 40_000, 1)], "hit", {"before": 3, "after": 3}),
+    "empty lines": ([("large", "\n" * 100_000, 1)], "", {}),
+    "an endless line": ([("large", "miss " * 4_000_000, 1)], "absent", {}),
+    "a regex in an endless line": ([("large", "miss " * 2_000_000, 1)], "m.ss absent", {"regex": True}),
+}
+
+
+@pytest.mark.parametrize(("files", "pattern", "options"), SEARCHES.values(), ids=SEARCHES)
+async def test_a_long_search_lets_others_have_their_turn(session_id, files, pattern, options):
+    store = InMemorySessionFileStore()
+    for name, text, count in files:
+        for number in range(count):
+            await store.write_file(session_id, "/" + (name % number if count > 1 else name), text)
+    turns, matches = await turns_during(store.grep_files(session_id, pattern, **options))
+    assert turns >= 4
+    assert bool(matches) == (pattern in {"hit", "h.t", ""})
+
+
+async def test_a_glob_over_many_files_lets_others_have_their_turn(session_id):
+    store = InMemorySessionFileStore()
+    for number in range(20_000):
+        await store.write_file(session_id, f"/{number % 100}/{number}", "")
+    turns, infos = await turns_during(store.glob_files(session_id, "**/1*"))
+    assert turns >= 4
+    assert len(infos) > 5_000
+    turns, matches = await turns_during(store.grep_files(session_id, "absent", "1*", limit=1))
+    assert turns >= 4
+    assert matches == []
+
+
+async def test_others_write_while_a_search_is_under_way(session_id):
+    store = InMemorySessionFileStore()
+    for number in range(500):
+        await store.write_file(session_id, f"/{number}", "before\n" * 200)
+
+    async def change():
+        for number in range(500):
+            await store.write_file(session_id, f"/{number}", "after\n")
+            await store.delete_file(session_id, f"/{number}")
+            await asyncio.sleep(0)
+
+    changing = asyncio.create_task(change())
+    matches = await store.grep_files(session_id, "before")
+    assert len(matches) == 500 * 200  # the state when it was called
+    changing.cancel()
