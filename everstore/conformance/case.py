@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from everstore.conformance.storage_scan import files_holding
 from everstore.conformance.trace import Trace
-from everstore.errors import EverstoreError
 from everstore.models import new_session_id
 
 if TYPE_CHECKING:
@@ -45,14 +44,16 @@ class Caught:
 
 @contextmanager
 def refused(*errors: type[BaseException]) -> Iterator[Caught]:
-    """The block must be refused with one of these errors; any other everstore error is a failure."""
+    """The block must be refused with one of these errors; any other error is a failure."""
     caught = Caught()
     expected = " or ".join(error.__name__ for error in errors)
     try:
         yield caught
     except errors as error:
         caught.error = error
-    except EverstoreError as error:
+    except AssertionError:
+        raise
+    except Exception as error:
         raise Mismatch(expected, f"{type(error).__name__}: {error}") from error
     else:
         raise Mismatch(expected, "no error")

@@ -229,6 +229,31 @@ async def no_torn_tree(case: Case) -> None:
     await asyncio.gather(move(), look(), look())
 
 
+@concurrent("concurrency.no_half_deleted_tree", "3.10.1", likely="a tree is deleted entry by entry")
+async def no_half_deleted_tree(case: Case) -> None:
+    """While trees are deleted, a listing or a glob sees all of each or nothing."""
+    for number in range(12 * 8):
+        await case.files.write_file(f"tree/{number % 8}/{number:02}", "x")
+    done = False
+
+    async def delete() -> None:
+        nonlocal done
+        for turn in range(8):
+            await case.files.delete_file(f"tree/{turn}", recursive=True)
+            await asyncio.sleep(0)
+        done = True
+
+    async def look() -> None:
+        while not done:
+            found = Counter(info.path.split("/")[2] for info in await case.files.glob_files("/tree/*/*"))
+            assert set(found.values()) <= {12}, "a half-deleted tree is visible"
+            for turn in range(8):
+                assert len(await case.files.list_directory(f"tree/{turn}")) in {0, 12}
+            await asyncio.sleep(0)
+
+    await asyncio.gather(delete(), look(), look())
+
+
 @concurrent("concurrency.parents_once", "3.2.2", "3.2.5", likely="two writers create the same parent")
 async def parents_once(case: Case) -> None:
     """Files written at once below one missing directory share it."""

@@ -78,6 +78,7 @@ class Broken:
         self.sessions = store.sessions
         self.close: Callable[[], Awaitable[None]] = store.close
         self.described: Callable[[], str] | None = None
+        self.capabilities: object = store.file_system.capabilities
         self._parts: dict[str, Any] = {role: getattr(store, role) for role in INTERFACES}
         self._verbs = {role: verbs_of(interface, role, "") for role, interface in INTERFACES.items()}
         self._calls: dict[tuple[str, str], Call] = {
@@ -115,6 +116,7 @@ class Broken:
     def _face(self, interface: type[T], role: str) -> T:
         calls = {verb.name: self._calls[role, verb.name] for verb in self._verbs[role]}
         face = assemble(interface, self._parts[role], calls)
+        setattr(type(face), "capabilities", self.capabilities)  # noqa: B010 - a class of its own
         if self.described is not None:
             text = self.described
             setattr(type(face), "__repr__", lambda _: text())  # noqa: B010 - a class of its own

@@ -263,7 +263,7 @@ def joins_base64_as_text(broken: Broken) -> None:
         return await broken.files.append_file(session_id, path, content, encoding)
 
 
-@mutant("concurrency.edits")
+@mutant("concurrency.edits_survive")
 def loses_updates(broken: Broken) -> None:
     """An edit reads, thinks and writes, whoever wrote meanwhile."""
 
@@ -276,7 +276,7 @@ def loses_updates(broken: Broken) -> None:
         return await broken.files.write_file(session_id, path, found.content.replace(old, new))
 
 
-@mutant("concurrency.appends")
+@mutant("concurrency.appends_survive")
 def loses_appends(broken: Broken) -> None:
     """An append reads, thinks and writes."""
 
@@ -289,7 +289,7 @@ def loses_appends(broken: Broken) -> None:
         return await broken.files.write_file(session_id, path, (found.content or "") + content)
 
 
-@mutant("concurrency.counter")
+@mutant("concurrency.counter_exact")
 def loses_counts(broken: Broken) -> None:
     """An increment reads, adds and writes."""
 
@@ -304,7 +304,7 @@ def loses_counts(broken: Broken) -> None:
         return total
 
 
-@mutant("concurrency.exclusive_create")
+@mutant("concurrency.one_winner.create_file")
 def has_two_winners(broken: Broken) -> None:
     """if_absent looks first and writes later."""
 
@@ -320,7 +320,7 @@ def has_two_winners(broken: Broken) -> None:
         return await broken.files.write_file(session_id, path, content, encoding, **options)
 
 
-@mutant("concurrency.compare_and_set")
+@mutant("concurrency.compare_and_set.file")
 def compares_then_sets(broken: Broken) -> None:
     """if_revision looks first and writes later."""
 
@@ -337,7 +337,7 @@ def compares_then_sets(broken: Broken) -> None:
         return await broken.files.write_file(session_id, path, content, encoding, **options)
 
 
-@mutant("concurrency.torn_read")
+@mutant("concurrency.no_torn_read")
 def tears_writes(broken: Broken) -> None:
     """A long text is written in two halves, which readers can see."""
 
@@ -351,7 +351,7 @@ def tears_writes(broken: Broken) -> None:
         return await broken.files.write_file(session_id, path, content, encoding, **options)
 
 
-@mutant("concurrency.torn_tree")
+@mutant("concurrency.no_half_deleted_tree")
 def deletes_one_by_one(broken: Broken) -> None:
     """A recursive delete takes one entry after the other, for all to see."""
 
@@ -363,7 +363,7 @@ def deletes_one_by_one(broken: Broken) -> None:
         return await broken.files.delete_file(session_id, path, recursive)
 
 
-@mutant("concurrency.torn_move")
+@mutant("concurrency.no_torn_tree")
 def moves_in_two_steps(broken: Broken) -> None:
     """A move copies, and deletes a moment later."""
 
@@ -375,7 +375,7 @@ def moves_in_two_steps(broken: Broken) -> None:
         return await broken.files.move_file(session_id, source, destination, overwrite=overwrite)
 
 
-@mutant("concurrency.stale_read")
+@mutant("histories.tasks.file")
 def reads_from_a_cache(broken: Broken) -> None:
     """A read may come from a cache that a write clears only later."""
     cache: dict[Any, Any] = {}
@@ -410,7 +410,7 @@ def tears_when_cancelled(broken: Broken) -> None:
         return await broken.files.write_file(session_id, path, content, encoding, **options)
 
 
-@mutant("durability.writes", durable=True)
+@mutant("durability.kill.values", durable=True)
 def writes_behind(broken: Broken) -> None:
     """A write is acknowledged at once and made a little later."""
     tasks: set[Any] = set()
