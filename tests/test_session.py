@@ -1,0 +1,159 @@
+"""The same verbs bound to one session: same names, same arguments, same answers."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+import everstore
+from everstore import BoundSession, InitialFile, SessionFileSystem, SessionStorageStore
+from everstore.session import BoundFiles, BoundStorage
+
+# For those who look after the store, not for those who work in a session.
+KEEPERS = {"close", "purge_session", "scan_secrets", "swap_secret"}
+
+
+def verbs_of(kind: type) -> dict[str, inspect.Signature]:
+    return {
+        name: inspect.signature(member)
+        for name, member in vars(kind).items()
+        if inspect.isfunction(member) and not name.startswith("_")
+    }
+
+
+@pytest.mark.parametrize(
+    ("bound", "interface"), [(BoundFiles, SessionFileSystem), (BoundStorage, SessionStorageStore)]
+)
+def test_each_verb_has_the_interface_s_arguments_without_the_session_id(bound, interface):
+    wanted = {
+        name: [parameter for parameter in signature.parameters.values() if parameter.name != "session_id"]
+        for name, signature in verbs_of(interface).items()
+        if name not in KEEPERS
+    }
+    assert {
+        name: list(signature.parameters.values()) for name, signature in verbs_of(bound).items()
+    } == wanted
+
+
+@pytest.mark.parametrize(
+    ("bound", "interface"), [(BoundFiles, SessionFileSystem), (BoundStorage, SessionStorageStore)]
+)
+def test_each_verb_answers_what_the_interface_answers(bound, interface):
+    for name, signature in verbs_of(bound).items():
+        answer = inspect.signature(getattr(interface, name)).return_annotation
+        assert signature.return_annotation == f"Answer[{answer}]", name
+
+
+CALLS = {
+    "read_file": ("kept.txt",),
+    "write_file": ("new", "x"),
+    "write_file_if_content_matches": ("kept.txt", "kept", "text", "x", "text"),
+    "create_directory": ("dir",),
+    "list_directory": (),
+    "stat_file": ("kept.txt",),
+    "delete_file": ("kept.txt",),
+    "seed_initial_file": (InitialFile("seed", "x"),),
+    "edit_file": ("kept.txt", "kept", "x"),
+    "append_file": ("kept.txt", "x"),
+    "copy_file": ("kept.txt", "copy"),
+    "move_file": ("kept.txt", "moved"),
+    "read_lines": ("kept.txt",),
+    "grep_files": ("kept",),
+    "glob_files": ("*",),
+    "set_value": ("new", "x"),
+    "get_value": ("kept",),
+    "delete_value": ("kept",),
+    "list_keys": (),
+    "stat_value": ("kept",),
+    "increment_value": ("n",),
+    "set_secret": ("new", "x"),
+    "get_secret": ("kept",),
+    "delete_secret": ("kept",),
+    "list_secrets": (),
+}
+OPTIONS = {
+    "write_file": {"encoding": "text", "if_absent": True},
+    "list_directory": {"path": "/"},
+    "delete_file": {"recursive": True},
+    "edit_file": {"replace_all": True},
+    "append_file": {"encoding": "text"},
+    "copy_file": {"overwrite": True},
+    "move_file": {"overwrite": True},
+    "read_lines": {"start": 1, "limit": 1},
+    "grep_files": {
+        "path_pattern": "*",
+        "regex": True,
+        "ignore_case": True,
+        "before": 1,
+        "after": 1,
+        "limit": 1,
+    },
+    "set_value": {"ttl": 10, "if_absent": True},
+    "increment_value": {"amount": 5},
+    "set_secret": {"ttl": 10},
+}
+
+
+def told(answer):
+    """An answer without what differs between two sessions: ids, times, revisions."""
+    if isinstance(answer, list):
+        return [told(one) for one in answer]
+    names = (
+        "path",
+        "content",
+        "encoding",
+        "size_bytes",
+        "is_directory",
+        "lines",
+        "line",
+        "before",
+        "key",
+        "name",
+    )
+    shown = [getattr(answer, name, None) for name in names]
+    return shown if any(part is not None for part in shown) else answer
+
+
+@pytest.mark.parametrize("verb", CALLS)
+async def test_a_bound_call_does_what_the_call_does(verb):
+    async with everstore.open_store() as store:
+        answers = []
+        for _ in range(2):
+            session_id = everstore.new_session_id()
+            work = store.session(session_id)
+            await store.file_system.write_file(
+                session_id, "kept.txt", "kept\nkept\n"[: 5 if verb == "edit_file" else None]
+            )
+            if verb == "write_file_if_content_matches":
+                await store.file_system.write_file(session_id, "kept.txt", "kept")
+            await store.storage.set_value(session_id, "kept", "x")
+            await store.storage.set_secret(session_id, "kept", "x")
+            bound = work.files if hasattr(work.files, verb) else work.storage
+            part = store.file_system if hasattr(work.files, verb) else store.storage
+            call = getattr(bound, verb)
+            if answers:
+                answer = await call(*CALLS[verb], **OPTIONS.get(verb, {}))
+            else:
+                answer = await getattr(part, verb)(session_id, *CALLS[verb], **OPTIONS.get(verb, {}))
+            left = [
+                *(told(await work.files.glob_files("**")), told(await work.storage.list_keys())),
+                *(
+                    told(await work.storage.list_secrets()),
+                    [info.expires_at is None for info in await work.storage.list_keys()],
+                ),
+            ]
+            answers.append((told(answer), left))
+        assert answers[0] == answers[1]
+
+
+def test_every_bound_verb_is_tried_here():
+    assert set(CALLS) == {*verbs_of(BoundFiles), *verbs_of(BoundStorage)}
+
+
+async def test_a_bound_session_says_which_it_is(session_id):
+    async with everstore.open_store() as store:
+        work = store.session(session_id)
+        assert isinstance(work, BoundSession)
+        assert work.id == session_id
+        assert str(session_id) in repr(work)
