@@ -28,6 +28,7 @@ __all__ = [
     "one_line",
     "print_facts",
     "print_json",
+    "print_lines",
     "print_rich",
     "print_table",
     "shown_size",
@@ -98,9 +99,21 @@ def print_json(document: object) -> None:
     write(json.dumps(document, indent=2, sort_keys=True) + "\n")
 
 
+def _console() -> Console:
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def print_lines(lines: Iterable[Sequence[tuple[str, str]]]) -> None:
+    """Lines made of texts and their styles; only a terminal pays for the styles."""
+    if _console().is_terminal:
+        print_rich(Text("\n").join(Text.assemble(*line) for line in lines))
+    else:
+        write("".join(f"{''.join(text for text, _ in line)}\n" for line in lines))
+
+
 def print_rich(renderable: RenderableType) -> None:
     """Print with colours on a terminal (``NO_COLOR`` is heeded), and plainly elsewhere."""
-    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
+    console = _console()
     if not console.is_terminal:
         console.width = _UNBOUNDED
     with console.capture() as capture:

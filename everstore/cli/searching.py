@@ -6,18 +6,17 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
 from everstore.cli.files import print_entry
 from everstore.cli.local import read_text
 from everstore.cli.options import JsonOption, PathArgument, SessionOption
-from everstore.cli.output import as_shown, one_line, print_json, print_rich, write
+from everstore.cli.output import as_shown, one_line, print_json, print_lines, write
 from everstore.cli.running import ABSENT, in_session
 from everstore.errors import InvalidArgumentError
 from everstore.models import to_dict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from everstore.models import GrepMatch, SessionFile
     from everstore.session import BoundSession
@@ -62,26 +61,23 @@ def grep(
     if as_json:
         print_json([to_dict(match) for match in matches])
     elif matches:
-        print_rich(Text("\n").join(_shown(matches, with_context=before + after > 0)))
+        print_lines(_shown(matches, with_context=before + after > 0))
     return 0 if matches else ABSENT
 
 
-def _shown(matches: list[GrepMatch], *, with_context: bool) -> Iterator[Text]:
+def _shown(matches: list[GrepMatch], *, with_context: bool) -> Iterator[Sequence[tuple[str, str]]]:
     """Lines as grep prints them: ``path:3:text``, context with ``-`` for ``:``, ``--`` in a gap."""
     first = True
     for path, found in groupby(matches, key=lambda match: match.path):
         previous = -1
         for number, (is_match, line) in sorted(_numbered(found).items()):
             if with_context and not first and number != previous + 1:
-                yield Text("--", "dim")
+                yield [("--", "dim")]
             mark = ":" if is_match else "-"
-            yield Text.assemble(
-                (one_line(path), "magenta"),
-                (mark, "dim"),
-                (str(number), "green"),
-                (mark, "dim"),
-                as_shown(line),
-            )
+            yield [
+                (one_line(path), "magenta"), (mark, "dim"),
+                (str(number), "green"), (mark, "dim"), (as_shown(line), ""),
+            ]  # fmt: skip
             first, previous = False, number
 
 

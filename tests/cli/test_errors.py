@@ -8,6 +8,7 @@ import pytest
 
 from everstore import errors
 from everstore.backends.memory import InMemorySessionStorageStore
+from everstore.cli import main
 from everstore.cli.running import status_of
 
 
@@ -165,6 +166,17 @@ def test_ctrl_c_ends_quietly(cli, broken):
     answer = cli("kv", "ls")
     assert (answer.status, answer.out) == (130, "")
     assert "Traceback" not in answer.err
+
+
+def test_ctrl_c_while_loading_ends_quietly(monkeypatch, capsys):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("everstore.cli.app.run", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_mistake_of_ours_is_one_line_too(cli, monkeypatch):

@@ -19,6 +19,13 @@ def test_grep_prints_path_number_and_line(cli):
     assert answer == (0, b"/a/rhyme.txt:2:two fish\n/a/rhyme.txt:7:seven fish\n/b.md:1:no [fish]\n", "")
 
 
+def test_grep_for_a_terminal_is_in_colours(cli, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    out = cli("grep", "[fish]").out
+    assert "\x1b[35m/b.md\x1b[0m" in out
+    assert "no [fish]" in out
+
+
 def test_grep_in_json_has_all_a_match_has(cli):
     [match] = cli("grep", "three", "--json", "-B", "1", "-A", "2").json
     assert match == {

@@ -122,6 +122,11 @@ def test_without_a_key_the_tour_shows_how_to_make_one_and_goes_on(cli, tree, kep
     [step] = [each for each in answer.json["steps"] if each["title"] == "Keep a secret"]
     assert step["answer"].startswith("refused: ")
     assert "everstore keys generate" in step["answer"]
+    assert (
+        cli("tour", tree)
+        .out.splitlines()[-1]
+        .startswith("But 'keep a secret' had to be left out: there is no key")
+    )
 
 
 def test_the_tour_says_which_backend_kept_what(cli, tree, kept, monkeypatch):

@@ -39,6 +39,7 @@ class Visit:
         self._screen = screen
         self._timings = Timings()
         self._steps: list[dict[str, Any]] = []
+        self._refusals: list[str] = []
 
     async def go_through(self, steps: Iterable[Step]) -> None:
         """The import, then every step; ``WrongAnswerError`` at the first answer that is wrong."""
@@ -59,6 +60,8 @@ class Visit:
             outcome = await step.run(scene)
         except WrongAnswerError as error:
             raise WrongAnswerError(str(error).replace(scene.token, MASK)) from None
+        if isinstance(outcome.answer, type) and issubclass(outcome.answer, step.tolerate):
+            self._refusals.append(f"But {step.title.lower()!r} had to be left out: {outcome.refusal}")
         self._end(
             f"refused: {outcome.refusal}" if outcome.refusal else summary(outcome.answer), outcome.duration_ns
         )
@@ -74,7 +77,7 @@ class Visit:
 
     def last_words(self, *, kept: bool) -> None:
         """Show the table of calls, and say which backend kept it all."""
-        words = [f"Every answer was right. {self._who_kept_it()}."]
+        words = [f"Every answer was right. {self._who_kept_it()}.", *self._refusals]
         if kept and self._store.file_system.capabilities.durable:
             words.append(f"The session is still there: EVERSTORE_SESSION={self._session_id}")
         elif kept:
