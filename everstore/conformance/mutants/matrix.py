@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.mutants import OPENER, all_mutants
 from everstore.conformance.registry import Check, all_checks
-from everstore.conformance.runner import declared, run
+from everstore.conformance.runner import run
 from everstore.conformance.subject import Subject
 
 if TYPE_CHECKING:
@@ -59,9 +59,8 @@ def kills(check: Check, mutant: str, settings: Mapping[str, Any]) -> bool:
             name: value.replace("{directory}", directory) if isinstance(value, str) else value
             for name, value in settings.items()
         }
-        offered = declared(Subject(sound))
         subject = Subject({**sound, "mutant": mutant}, opener=OPENER)
-        [result] = run(subject, [check], capabilities=offered)
+        [result] = run(subject, [check], capabilities=check.needs)
     return result.failure is not None and result.failure.kind == "assertion"
 
 
@@ -111,10 +110,9 @@ def main() -> int:
     arguments = parser.parse_args()
     known = read_matrix(arguments.page.read_text()) if arguments.page.exists() else {}
     plain = {"backend": "memory"}
-    offered = declared(Subject(plain))
     killers: dict[str, str | None] = {}
     for check in all_checks():
-        settings = plain if check.applies_to(offered) else arguments.durable
+        settings = arguments.durable if check.needs & {"durable", "shared"} else plain
         if settings is None:
             killers[check.id] = known.get(check.id)
             continue

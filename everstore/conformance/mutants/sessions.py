@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from everstore.conformance.mutants.broken import Broken, mutant
 from everstore.errors import (
@@ -17,7 +16,6 @@ from everstore.errors import (
     StoreClosedError,
     UnsupportedError,
 )
-from everstore.interfaces import Capabilities
 from everstore.models import Session
 from everstore.paths import parse_session_id
 
@@ -368,24 +366,6 @@ def shows_content_in_errors(broken: Broken) -> None:
         return quoting
 
     broken.around(wrap)
-
-
-@mutant("capabilities.typed")
-def declares_in_its_own_way(broken: Broken) -> None:
-    """Capabilities are declared in an object of the backend's own."""
-    broken.capabilities = SimpleNamespace(**asdict(broken.files.capabilities))
-
-
-@mutant("capabilities.durable")
-def claims_to_last(broken: Broken) -> None:
-    """A backend that forgets everything declares itself durable."""
-    broken.capabilities = Capabilities(durable=True)
-
-
-@mutant("capabilities.shared")
-def claims_to_be_shared(broken: Broken) -> None:
-    """A backend that nobody else can see declares itself shared."""
-    broken.capabilities = Capabilities(shared=True)
 
 
 @mutant("limits.session_files.write", without=("limits",))
