@@ -89,8 +89,8 @@ def check_file(path: Path) -> None:
         assert counted == summed
         orphans = "SELECT count(*) FROM contents WHERE serial NOT IN (SELECT serial FROM entries)"
         assert connection.execute(orphans).fetchone() == (0,)
-        parents = "SELECT count(*) FROM entries AS child WHERE parent != '' AND NOT EXISTS"
-        parents += " (SELECT 1 FROM entries WHERE is_directory AND parent || '/' || name = child.parent)"
+        parents = "SELECT count(*) FROM entries AS child WHERE parent != '/' AND NOT EXISTS"
+        parents += " (SELECT 1 FROM entries WHERE is_directory AND parent || name || '/' = child.parent)"
         assert connection.execute(parents).fetchone() == (0,)
 
 

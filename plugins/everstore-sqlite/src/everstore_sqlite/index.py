@@ -73,7 +73,7 @@ _NEXT_TODO = """
     WHERE NOT is_final LIMIT 1
 """
 _FILES = """
-    SELECT parent || '/' || name, serial, size FROM entries WHERE serial IN (
+    SELECT parent || name, serial, size FROM entries WHERE serial IN (
         SELECT rowid FROM search WHERE search MATCH ? AND rowid BETWEEN ? AND ?
         UNION ALL SELECT serial FROM search_todo WHERE serial BETWEEN ? AND ?
     )

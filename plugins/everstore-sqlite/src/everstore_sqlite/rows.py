@@ -34,7 +34,7 @@ ENTRY = "version, created, updated, serial, size, is_readonly, is_directory"
 KEY = "session = ? AND parent = ? AND name = ?"
 """The place of one entry."""
 
-BELOW = "session = ? AND (parent = ? OR parent > ? AND parent < ?)"
+BELOW = "session = ? AND parent >= ? AND parent < ?"
 """What lies below a directory, at any depth; ``below`` has its arguments."""
 
 _READ = f"""
@@ -46,14 +46,14 @@ _LIST = f"SELECT name, {ENTRY} FROM entries WHERE session = ? AND parent = ? ORD
 
 
 def split(path: str) -> tuple[str, str]:
-    """A canonical path as its parent (``''`` for the root) and its name."""
-    parent, _, name = path.rpartition("/")
-    return parent, name
+    """A canonical path as ``entries`` has it: what leads to the name, with its slash, and the name."""
+    name = path.rindex("/") + 1
+    return path[:name], path[name:]
 
 
-def below(session_id: UUID, path: str) -> tuple[bytes, str, str, str]:
+def below(session_id: UUID, path: str) -> tuple[bytes, str, str]:
     """The arguments of ``BELOW``: '0' is the character after '/', so no sibling '/ab' is below '/a'."""
-    return session_id.bytes, path, path + "/", path + "0"
+    return session_id.bytes, path + "/", path + "0"
 
 
 def encoding_of(is_text: int) -> Encoding:
@@ -100,8 +100,8 @@ def stat_file(connection: sqlite3.Connection, most: int, session_id: UUID, path:
 
 def list_directory(connection: sqlite3.Connection, session_id: UUID, path: str) -> list[FileInfo]:
     """The children of a directory."""
-    parent = "" if path == "/" else path
-    return infos(session_id, connection.execute(_LIST, (session_id.bytes, parent)), parent + "/")
+    parent = path if path == "/" else path + "/"
+    return infos(session_id, connection.execute(_LIST, (session_id.bytes, parent)), parent)
 
 
 def infos(session_id: UUID, rows: Iterable[tuple[Any, ...]], above: str = "") -> list[FileInfo]:

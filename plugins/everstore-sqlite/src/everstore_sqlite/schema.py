@@ -2,8 +2,9 @@
 
 ``entries`` is the tree: one row a file or directory, keyed by session, parent and name, so that
 one B-tree answers a look-up, a listing (all rows of a parent) and a subtree (a range of parents).
-The root has no row; the parent of what lies in it is ``''``, so that a path is always
-``parent || '/' || name``. Rows are small and stay within a page, hence ``WITHOUT ROWID``.
+A parent is kept with its slash: the path is ``parent || name``, and all that is below ``/a``, at any
+depth, has a parent from ``/a/`` to ``/a0``. The root has no row. Rows are small, many to a page, hence
+``WITHOUT ROWID``.
 
 ``contents`` has the real bytes of files, by a rowid of our own: ``serial``, which is the session's
 slot in the upper 31 bits and a number within the session in the lower 32. A session's contents are

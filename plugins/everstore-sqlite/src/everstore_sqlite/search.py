@@ -27,8 +27,8 @@ __all__ = ["glob", "grep"]
 _BATCH_FILES = 256
 _BATCH_BYTES = 4 << 20
 
-_FILES = "SELECT parent || '/' || name, serial, size FROM entries WHERE session = ? AND NOT is_directory"
-_INFOS = f"SELECT parent || '/' || name, {ENTRY} FROM entries WHERE session = ? AND NOT is_directory"  # noqa: S608 - constants
+_FILES = "SELECT parent || name, serial, size FROM entries WHERE session = ? AND NOT is_directory"
+_INFOS = f"SELECT parent || name, {ENTRY} FROM entries WHERE session = ? AND NOT is_directory"  # noqa: S608 - constants
 
 _Candidate = tuple[str, int, int]  # path, serial, size
 

@@ -49,7 +49,7 @@ _DELETE_BELOW = f"DELETE FROM entries WHERE {BELOW}"  # noqa: S608
 _DELETE_CONTENTS_BELOW = f"""
     DELETE FROM contents WHERE serial IN (SELECT serial FROM entries WHERE {BELOW} AND NOT is_directory)
 """  # noqa: S608
-_READONLY_BELOW = f"SELECT min(parent || '/' || name) FROM entries WHERE {BELOW} AND is_readonly"  # noqa: S608
+_READONLY_BELOW = f"SELECT min(parent || name) FROM entries WHERE {BELOW} AND is_readonly"  # noqa: S608
 _DELETE = f"DELETE FROM entries WHERE {KEY}"  # noqa: S608
 _SUBTREE = f"SELECT parent, name, {ENTRY} FROM entries WHERE {BELOW} ORDER BY parent, name"  # noqa: S608
 
@@ -240,7 +240,7 @@ class Tree:
         members = [(path, entry)]
         if entry.is_directory:
             rows = self._execute(_SUBTREE, below(self._id, path))
-            members += [(f"{parent}/{name}", _Entry(*row)) for parent, name, *row in rows]
+            members += [(parent + name, _Entry(*row)) for parent, name, *row in rows]
         return members
 
     def _ends(

@@ -1,0 +1,41 @@
+"""The command line over several invocations: what one put, the next one reads."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+KEY = "tests:" + "QUJD" * 10 + "QUI="
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.fixture
+def everstore(path, monkeypatch) -> Callable[..., str]:
+    """Run ``everstore ...`` in a process of its own; its output. It must succeed."""
+    monkeypatch.setenv("EVERSTORE_SQLITE_PATH", str(path))
+
+    def run(*arguments: str, text: str = "") -> str:
+        command = [sys.executable, "-c", "from everstore.cli import main; main()", *arguments]
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_what_one_invocation_puts_the_next_one_reads(everstore, monkeypatch, tmp_path):
+    session = json.loads(everstore("session", "new", "--json"))["id"]
+    monkeypatch.setenv("EVERSTORE_SESSION", session)
+    (tmp_path / "notes.txt").write_text("first\nsecond\n")
+    everstore("put", str(tmp_path / "notes.txt"), "docs/notes.txt")
+    everstore("edit", "docs/notes.txt", "--old", "second", "--new", "changed")
+    assert everstore("cat", "docs/notes.txt") == "first\nchanged\n"
+    monkeypatch.setenv("EVERSTORE_SECRETS_KEYS", KEY)
+    everstore("secret", "set", "name", text="a secret")
+    assert everstore("secret", "get", "name", "--reveal").strip() == "a secret"
