@@ -217,7 +217,8 @@ async def test_middleware_sees_ciphertext_only(shelf, install_plugin):
 
             return looked
 
-    install_plugin("looking", everstore_middleware=lambda: Looking())
+    layer = Looking()
+    install_plugin("looking", everstore_middleware=lambda: layer)
     async with opened(middleware="looking") as store:
         await store.storage.set_secret(ONE, "name", SECRET)
         assert await store.storage.get_secret(ONE, "name") == SECRET
