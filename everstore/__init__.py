@@ -17,8 +17,9 @@ What every verb promises stands at the interfaces: ``SessionFileSystem``, ``Sess
 and ``SessionStore``. All errors are in ``everstore.errors``.
 """
 
+from typing import TYPE_CHECKING
+
 from everstore import errors
-from everstore.hookspecs import hookimpl, hookspec
 from everstore.interfaces import (
     Capabilities,
     SessionFileSystem,
@@ -42,6 +43,9 @@ from everstore.models import (
 from everstore.paths import parse_session_id
 from everstore.session import BoundSession
 from everstore.store import Store, open_store
+
+if TYPE_CHECKING:
+    from everstore.hookspecs import hookimpl, hookspec
 
 __all__ = [
     "BoundSession",
@@ -68,3 +72,14 @@ __all__ = [
     "open_store",
     "parse_session_id",
 ]
+
+
+if not TYPE_CHECKING:  # to a type checker every name would be there
+
+    def __getattr__(name: str) -> object:
+        """``hookimpl`` and ``hookspec``, at first need: pluggy takes 10 ms, and only plugins use it."""
+        if name not in {"hookimpl", "hookspec"}:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from everstore import hookspecs  # noqa: PLC0415
+
+        return getattr(hookspecs, name)
