@@ -16,6 +16,7 @@ from everstore.cli.check import check
 from everstore.cli.conformance import conformance
 from everstore.cli.diagnosis import backends, settings
 from everstore.cli.migrate import migrate
+from everstore.cli.new_plugin import new_plugin
 from everstore.cli.output import one_line, write
 from everstore.cli.running import WRONG_USE, report
 from everstore.cli.tour.command import tour
@@ -63,7 +64,7 @@ _COMMANDS: dict[str, tuple[Callable[..., object], ...]] = {
         *(files.ls, files.tree, files.cat, files.stat, files.put, files.mkdir, files.mv, files.cp, files.rm),
         *(searching.grep, searching.glob, searching.edit),
     ),
-    "Backends": (tour, check, conformance, backends, settings, migrate),
+    "Backends": (tour, check, conformance, new_plugin, backends, settings, migrate),
 }
 _GROUPS: dict[str, typer.Typer] = {
     "session": sessions.app,
@@ -88,9 +89,8 @@ def run(args: list[str]) -> int:
     """Run one command; its exit status. Whatever goes wrong is one line on stderr."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(
-                errors="backslashreplace"
-            )  # a name that the terminal cannot show is no failure
+            # A name that the terminal cannot show is no failure.
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = _parser()(args, prog_name="everstore", standalone_mode=False)
     except typer.Abort:  # Ctrl-C at a prompt

@@ -44,7 +44,8 @@ def backends(*, as_json: JsonOption = False) -> None:
             )
             for report in reports
         ]
-        print_table(("name", "can keep", "configured for", "from", "problem"), rows)
+        columns = ("name", "can keep", "configured for", "from", "problem")
+        print_table(columns, rows, fold=columns[1:])
     for name in configured_for.keys() - set(plugins.names):
         try:
             plugins.load(name)
@@ -60,4 +61,4 @@ def settings(*, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(msgspec.to_builtins(origins))
     else:
-        print_table(("setting", "value", "from"), [(each.name, each.value, each.source) for each in origins])
+        print_table(("setting", "from", "value"), [(each.name, each.source, each.value) for each in origins])

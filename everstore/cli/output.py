@@ -65,8 +65,11 @@ def write_bytes(data: bytes) -> None:
 
 
 def write_value(text: str) -> None:
-    """Write a value as it is; only a terminal gets a line end that the value does not have."""
-    write(text if not sys.stdout.isatty() or text.endswith("\n") else f"{text}\n")
+    """Write a value as it is, in UTF-8; a terminal gets a line end that the value does not have."""
+    if sys.stdout.isatty():
+        write(text if text.endswith("\n") else f"{text}\n")
+    else:
+        write_bytes(text.encode())
 
 
 def _stop() -> None:
@@ -121,11 +124,22 @@ def print_rich(renderable: RenderableType) -> None:
     write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[str] = ()) -> None:
-    """A table without ruling, nothing when it has no rows; columns in ``right`` are aligned to the right."""
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Iterable[str] = (),
+    fold: Iterable[str] | None = None,
+) -> None:
+    """A table without ruling; nothing when it has no rows.
+
+    Columns in ``right`` are aligned to the right. On a terminal that is too narrow those in
+    ``fold`` take several lines; the last one when not given.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
+    folding = columns[-1:] if fold is None else fold
     for column in columns:
-        table.add_column(column.upper(), no_wrap=True, overflow="fold")
+        table.add_column(column.upper(), no_wrap=column not in folding, overflow="fold")
         if column in right:
             table.columns[-1].justify = "right"
     for row in rows:

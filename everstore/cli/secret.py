@@ -82,5 +82,5 @@ def ls(session: SessionOption = None, *, as_json: JsonOption = False) -> None:
     if as_json:
         print_json([to_dict(info) for info in infos])
         return
-    rows = [(info.name, shown_time(info.updated_at), shown_time(info.expires_at)) for info in infos]
-    print_table(("name", "updated", "expires"), rows)
+    rows = [(shown_time(info.updated_at), shown_time(info.expires_at), info.name) for info in infos]
+    print_table(("updated", "expires", "name"), rows)

@@ -95,6 +95,6 @@ def ls(session: SessionOption = None, *, as_json: JsonOption = False) -> None:
         print_json([to_dict(info) for info in infos])
         return
     rows = [
-        (info.key, info.revision, shown_time(info.updated_at), shown_time(info.expires_at)) for info in infos
+        (info.revision, shown_time(info.updated_at), shown_time(info.expires_at), info.key) for info in infos
     ]
-    print_table(("key", "revision", "updated", "expires"), rows)
+    print_table(("revision", "updated", "expires", "key"), rows)

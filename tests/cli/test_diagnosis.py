@@ -70,7 +70,7 @@ def test_settings_tells_where_each_value_came_from(cli, monkeypatch, in_empty_fo
     assert origins["EVERSTORE_LIMITS__FILE_BYTES"]["value"] == "1000"
     assert origins["EVERSTORE_STORAGE"]["source"] == "default"
     row = row_of(cli("settings").out, "EVERSTORE_LOG_FORMAT")
-    assert row.split() == ["EVERSTORE_LOG_FORMAT", "json", ".env"]
+    assert row.split() == ["EVERSTORE_LOG_FORMAT", ".env", "json"]
 
 
 def test_settings_masks_keys(cli, a_key):

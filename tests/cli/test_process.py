@@ -121,6 +121,21 @@ def test_giving_up_at_the_prompt_ends_quietly(in_empty_folder):
     assert "error" not in shown
 
 
+def test_a_terminal_sees_the_import_advance(in_empty_folder):
+    for number in range(20):
+        (in_empty_folder / f"{number}.txt").touch()
+    status, shown = on_a_terminal(in_empty_folder, "tour")
+    assert status == 0
+    assert "importing" in shown
+    assert "20/20" in shown
+
+
+def test_a_narrow_terminal_loses_nothing(in_empty_folder):
+    _, shown = on_a_terminal(in_empty_folder, "backends", COLUMNS="60", NO_COLOR="1", TERM="dumb")
+    assert shown.split().count("sessions") == 2
+    assert "everstore" in shown
+
+
 def test_colours_are_for_terminals_that_want_them(in_empty_folder):
     assert "\x1b[" in on_a_terminal(in_empty_folder, "settings")[1]
     assert "\x1b[" not in on_a_terminal(in_empty_folder, "settings", NO_COLOR="1", TERM="dumb")[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from functools import partial
 from pathlib import Path
 
@@ -367,6 +368,20 @@ def test_a_failed_tour_leaves_the_session_to_look_at_when_told_to(
     monkeypatch.setenv("EVERSTORE_MIDDLEWARE", "liar")
     session = cli("tour", tree, "--keep", "--json").json["session_id"]
     assert cli("cat", "src/app.py", "-s", session).bytes == (tree / "src/app.py").read_bytes()
+
+
+def test_a_tour_that_is_interrupted_removes_its_session_too(cli, tree, kept, install_plugin, monkeypatch):
+    async def interrupted(call, *args, **kwargs):
+        signal.raise_signal(signal.SIGINT)
+        return await call(*args, **kwargs)
+
+    install_plugin("liar", everstore_middleware=lambda: lying("increment_value", interrupted))
+    monkeypatch.setenv("EVERSTORE_MIDDLEWARE", "liar")
+    answer = cli("tour", tree, "--json")
+    assert (answer.status, answer.err) == (130, "")
+    session_id = parse_session_id(answer.json["session_id"])
+    assert asyncio.run(kept.files.list_directory(session_id, "/")) == []
+    assert asyncio.run(kept.sessions.list_sessions()) == []
 
 
 def test_a_backend_that_fails_ends_the_tour_with_its_own_status(cli, tree, install_plugin, monkeypatch):

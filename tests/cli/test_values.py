@@ -59,7 +59,7 @@ def test_kv_ls_lists_keys_without_values(cli):
     cli("kv", "set", "b", "hidden")
     cli("kv", "set", "a\nb", "hidden")
     answer = cli("kv", "ls")
-    assert [line.split()[0] for line in answer.out.splitlines()] == ["KEY", "a\\nb", "b"]
+    assert [line.split()[-1] for line in answer.out.splitlines()] == ["KEY", "a\\nb", "b"]
     assert "hidden" not in answer.out
     assert [info["key"] for info in cli("kv", "ls", "--json").json] == ["a\nb", "b"]
 
@@ -123,7 +123,7 @@ def test_secret_ls_and_rm(cli, a_key):
     cli("secret", "set", "b", "--ttl", "1000", stdin=b"1")
     cli("secret", "set", "a", stdin=b"1")
     assert [info["name"] for info in cli("secret", "ls", "--json").json] == ["a", "b"]
-    assert [line.split()[0] for line in cli("secret", "ls").out.splitlines()] == ["NAME", "a", "b"]
+    assert [line.split()[-1] for line in cli("secret", "ls").out.splitlines()] == ["NAME", "a", "b"]
     assert cli("secret", "rm", "a") == (0, b"", "")
     assert cli("secret", "rm", "a").status == 1
     assert cli("secret", "rm", "b", "--json").json == {"name": "b", "removed": True}

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from everstore.cli.options import JsonOption
-from everstore.cli.output import print_json
+from everstore.cli.output import one_line, print_json
 from everstore.cli.running import configured, opened
 from everstore.cli.tour.importing import LocalTree
 from everstore.cli.tour.screen import Screen
@@ -36,7 +36,8 @@ def tour(
 async def _tour(tree: LocalTree, *, keep: bool, as_json: bool) -> None:
     failure: EverstoreError | None = None
     async with opened(configured()) as store:
-        session = await store.create_session(f"everstore tour of {tree.directory.resolve().name}")
+        title = f"everstore tour of {one_line(tree.directory.resolve().name)}"
+        session = await store.create_session(title)
         visit = Visit(store, session.id, tree, Screen(quiet=as_json))
         try:
             await visit.go_through(STEPS if keep else (*STEPS, REMOVAL))

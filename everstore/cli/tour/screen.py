@@ -22,12 +22,12 @@ __all__ = ["Screen", "progress_of_import"]
 
 
 @contextmanager
-def progress_of_import(most: int) -> Iterator[Callable[[str], None]]:
+def progress_of_import(total: int) -> Iterator[Callable[[str], None]]:
     """A progress bar on stderr when that is a terminal; what it gives is told each file's name."""
     console = Console(stderr=True)
     columns = (TextColumn("importing"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[name]}"))
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=most, name="")
+        task = progress.add_task("", total=total, name="")
         yield lambda name: progress.update(task, advance=1, name=escape(one_line(name)[-40:]))
 
 

@@ -45,8 +45,9 @@ class Visit:
         """The import, then every step; ``WrongAnswerError`` at the first answer that is wrong."""
         work = self._timings.session(self._store, self._session_id)
         started = self._begin("Import the tree, sixteen files at a time", lines_of(import_file, {}))
-        with progress_of_import(self._tree.max_files) as progress:
-            known = await self._tree.into(work.files, progress)
+        paths = self._tree.survey()
+        with progress_of_import(len(paths)) as progress:
+            known = await self._tree.into(work.files, paths, progress)
         answer = f"{len(known):,} files, {shown_size(self._tree.size_bytes)}"
         self._end(answer, perf_counter_ns() - started)
         self._screen.skipped(self._tree.skipped)

@@ -1,0 +1,80 @@
+"""``everstore new-plugin``: a complete distribution to begin a backend with."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Annotated
+
+import typer
+
+from everstore.cli.output import write
+from everstore.errors import SettingsError
+from everstore.settings import PREFIX, plugin_prefix
+
+__all__ = ["new_plugin", "render"]
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+
+# Template to file; both are rendered.
+_FILES = {
+    "pyproject.toml.in": "pyproject.toml",
+    "README.md.in": "README.md",
+    "gitignore.in": ".gitignore",
+    "ci.yml.in": ".github/workflows/tests.yml",
+    "init.py.in": "src/${module}/__init__.py",
+    "plugin.py.in": "src/${module}/plugin.py",
+    "database.py.in": "src/${module}/database.py",
+    "files.py.in": "src/${module}/files.py",
+    "storage.py.in": "src/${module}/storage.py",
+    "sessions.py.in": "src/${module}/sessions.py",
+    "test_conformance.py.in": "tests/test_conformance.py",
+}
+
+
+def render(name: str) -> dict[str, str]:
+    """The files of a distribution for a backend of this name: path to text.
+
+    ``SettingsError`` when the name cannot be that of a backend and of a Python module.
+    """
+    module = f"everstore_{name.replace('-', '_')}"
+    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
+        raise SettingsError(
+            f"{name!r:.80} cannot be a backend's name: use small letters, digits and single '-', a letter first"
+        )
+    prefix = plugin_prefix(name)
+    words = {
+        "name": name,
+        "distribution": f"everstore-{name}",
+        "module": module,
+        "prefix": prefix,
+        "setting": prefix.removeprefix(PREFIX).lower(),
+    }
+    templates = files("everstore.cli") / "templates"
+    return {
+        Template(target).substitute(words): Template((templates / source).read_text("utf-8")).substitute(words)
+        for source, target in _FILES.items()
+    }
+
+
+def new_plugin(
+    name: Annotated[str, typer.Argument(help="The backend's name, as EVERSTORE_BACKEND will have it.")],
+    directory: Annotated[
+        Path | None, typer.Option("--directory", "-d", help="Where to write; everstore-NAME by default.")
+    ] = None,
+) -> None:
+    """Write a backend of your own to start from: it installs, runs and passes the conformance suite."""
+    rendered = render(name)
+    root = directory or Path(f"everstore-{name}")
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise SettingsError(f"{root} is there already and not empty; name another with --directory")
+    for path, text in rendered.items():
+        file = root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    write(f"Wrote {len(rendered)} files to {root}. To see it work, and to prove it:\n\n")
+    write(f"    pip install -e '{root}[test]'\n")
+    write(f"    everstore conformance {name} --level core\n")
