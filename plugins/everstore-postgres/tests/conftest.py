@@ -28,20 +28,40 @@ def url() -> Iterator[str]:
         yield found
 
 
-@pytest.fixture
-async def settings(url: str) -> AsyncIterator[dict[str, Any]]:
-    """What ``open_store`` takes to open an empty schema of the test's own."""
-    schema = f"test_{uuid.uuid4().hex}"
-    yield {
+def settings_for(url: str, schema: str) -> dict[str, Any]:
+    """What ``open_store`` takes to open a schema of its own on a server."""
+    return {
         "backend": "postgres",
         "postgres_url": url,
         "postgres_schema_name": schema,
         "postgres_partitions": 2,
         "secrets_keys": "tests:" + b64encode(bytes(range(32))).decode(),
+        "log_level": "off",
     }
+
+
+@pytest.fixture
+async def settings(url: str) -> AsyncIterator[dict[str, Any]]:
+    """What ``open_store`` takes to open an empty schema of the test's own."""
+    schema = f"test_{uuid.uuid4().hex}"
+    yield settings_for(url, schema)
     connection = await asyncpg.connect(url)
     await connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
     await connection.close()
+
+
+@pytest.fixture(scope="session")
+def own_server() -> Iterator[server.Server]:
+    """A server that tests may configure, kill and start again; running, whatever the test before did."""
+    with server.running_server() as running:
+        yield running
+
+
+@pytest.fixture
+def own_settings(own_server: server.Server) -> dict[str, Any]:
+    """What ``open_store`` takes to open an empty schema there."""
+    own_server.start()
+    return settings_for(own_server.url, f"test_{uuid.uuid4().hex}")
 
 
 @pytest.fixture

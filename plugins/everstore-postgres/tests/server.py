@@ -15,9 +15,11 @@ import sys
 import tempfile
 import time
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from psutil import NoSuchProcess, wait_procs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,14 +48,14 @@ class Server:
     def kill(self) -> None:
         """End it at once, as a loss of power would."""
         postmaster = self._server.get_postmaster_info().process
-        children = postmaster.children(recursive=True)
-        for process in (postmaster, *children):
-            process.send_signal(signal.SIGKILL)
-        for process in (postmaster, *children):
-            process.wait(10)
+        family = [postmaster, *postmaster.children(recursive=True)]
+        for process in family:
+            with suppress(NoSuchProcess):
+                process.send_signal(signal.SIGKILL)
+        wait_procs(family, timeout=10)
 
     def start(self) -> None:
-        """Start it again; it recovers what was committed."""
+        """Start it, unless it runs; it recovers what was committed."""
         deadline = time.monotonic() + 30
         while True:
             try:

@@ -127,7 +127,7 @@ async def open_database(settings: PostgresSettings) -> AsyncIterator[Database]:
     try:
         with _told_at_opening():
             await pool.fill()
-            async with pool.link() as link:
+            async with pool.link(unhurried=True) as link:
                 await migrations.at_opening(link.connection, settings)
         yield Database(pool, settings)
     finally:

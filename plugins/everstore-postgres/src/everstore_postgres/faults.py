@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CONNECTION_LOST", "DRIVER_ERRORS", "at_opening", "at_work"]
 
-DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 """Everything that a call may throw, when it is not our own mistake."""
 
 CONNECTION_LOST = (
@@ -42,8 +42,8 @@ _WORK: Table = (
      "the server takes no writes (a standby, or failing over)"),
     ((asyncpg.TransactionRollbackError, asyncpg.LockNotAvailableError), BackendUnavailableError,
      "the server rolled the call back; nothing was written"),
-    ((asyncpg.OperatorInterventionError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError),
-     BackendUnavailableError, "the connection to the server was lost, or cannot be made"),
+    ((asyncpg.OperatorInterventionError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
+      asyncpg.InternalClientError, OSError), BackendUnavailableError, "the connection to the server was lost, or cannot be made"),
     ((asyncpg.InsufficientPrivilegeError,), BackendError,
      "the role of EVERSTORE_POSTGRES_URL lacks a right on the schema"),
     ((asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError, asyncpg.InvalidSchemaNameError), BackendError,

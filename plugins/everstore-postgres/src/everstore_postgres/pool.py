@@ -24,6 +24,8 @@ __all__ = ["Link", "Pool", "PoolExhaustedError"]
 
 _IDLE_SECONDS = 300.0  # a connection unused for so long is closed, down to the pool's least size
 _PROOF_SECONDS = 2.0  # how long a connection may take to be sound again after a cancelled call
+_BROKEN = (asyncpg.PostgresConnectionError, asyncpg.InternalClientError, ConnectionError)
+_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 
 class PoolExhaustedError(Exception):
@@ -118,11 +120,11 @@ class Pool:
         return answer
 
     @asynccontextmanager
-    async def link(self) -> AsyncIterator[Link]:
-        """A connection for several statements, all of them within the time that a call may take."""
+    async def link(self, *, unhurried: bool = False) -> AsyncIterator[Link]:
+        """A connection for several statements: together within the time that a call may take, or not."""
         link = await self._take(None)
         try:
-            async with asyncio.timeout(self._call_seconds):
+            async with asyncio.timeout(None if unhurried else self._call_seconds):
                 yield link
         except BaseException as error:
             await self._recover(link, error)
@@ -204,7 +206,9 @@ class Pool:
         driver has asked for it to be stopped, and lets the next statement wait for that.
         """
         connection = link.connection
-        if not connection.is_closed() and not isinstance(error, asyncpg.PostgresError):
+        if isinstance(error, _BROKEN):
+            connection.terminate()
+        elif not isinstance(error, asyncpg.PostgresError):
             proof = asyncio.ensure_future(_prove(connection))
             try:
                 await asyncio.shield(proof)
@@ -234,7 +238,7 @@ async def _prove(connection: Any) -> None:
     try:
         async with asyncio.timeout(_PROOF_SECONDS):
             await connection.execute("SELECT")
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+    except _DRIVER_ERRORS:
         connection.terminate()
 
 
@@ -242,5 +246,5 @@ async def _hang_up(connection: Any) -> None:
     """Say goodbye, if the server still listens."""
     try:
         await connection.close(timeout=_PROOF_SECONDS)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+    except _DRIVER_ERRORS:
         connection.terminate()

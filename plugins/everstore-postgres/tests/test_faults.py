@@ -1,0 +1,229 @@
+"""The server dies, connections break, calls are slow or cancelled: typed errors, then all is well again."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+
+import asyncpg
+import pytest
+from proxy import Proxy
+
+import everstore
+from everstore.errors import BackendUnavailableError, EverstoreError
+
+
+async def _until_it_works(call):
+    """Repeat a call, as a host would, until the backend is available again."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await call()
+            except BackendUnavailableError:
+                await asyncio.sleep(0.02)
+
+
+async def test_a_server_killed_under_load_loses_nothing_acknowledged(own_server, own_settings):
+    async with everstore.open_store(**own_settings) as store:
+        acknowledged, errors, stopping = {}, [], asyncio.Event()
+        sessions = [everstore.new_session_id() for _ in range(3)]
+
+        async def write(number):
+            session_id, count = sessions[number % 3], 0
+            while not stopping.is_set():
+                count += 1
+                path = f"/{number}/{count % 7}.txt"
+                try:
+                    await store.file_system.write_file(session_id, path, f"{number} {count}")
+                except EverstoreError as error:
+                    errors.append(error)
+                    acknowledged[session_id, path] = None  # may be there or not
+                    await asyncio.sleep(0.02)
+                else:
+                    acknowledged[session_id, path] = f"{number} {count}"
+            return count
+
+        writers = [asyncio.create_task(write(number)) for number in range(12)]
+        for _ in range(3):
+            await asyncio.sleep(0.5)
+            await asyncio.to_thread(own_server.kill)
+            await asyncio.sleep(0.1)
+            await asyncio.to_thread(own_server.start)
+        await _until_it_works(lambda: store.file_system.write_file(sessions[0], "after.txt", "recovered"))
+        stopping.set()
+        await asyncio.gather(*writers)
+
+        assert errors
+        assert [error for error in errors if type(error) is not BackendUnavailableError] == []
+        assert all(error.__cause__ is not None for error in errors)
+        for (session_id, path), content in acknowledged.items():
+            if content is not None:
+                assert (await store.file_system.read_file(session_id, path)).content == content
+        for session_id in sessions:
+            for info in await store.file_system.glob_files(session_id, "**"):
+                stat = await store.file_system.stat_file(session_id, info.path.rpartition("/")[0] or "/")
+                assert stat.is_directory
+
+
+async def test_idle_connections_that_died_are_replaced_unseen(settings, database):
+    async with everstore.open_store(**settings, postgres_pool_min_size=3) as store:
+        session_id = everstore.new_session_id()
+        await store.storage.set_value(session_id, "key", "value")
+        await _terminate_all(database)
+        assert await store.storage.get_value(session_id, "key") == "value"
+        await _terminate_all(database)
+        await _until_it_works(lambda: store.storage.set_value(session_id, "key", "other"))
+        assert await store.storage.get_value(session_id, "key") == "other"
+
+
+async def _terminate_all(database) -> None:
+    await database.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE application_name = 'everstore' AND backend_type = 'client backend'"
+    )
+
+
+@asynccontextmanager
+async def _held_file(database, session_id, path="/held.txt"):
+    """Another writer's transaction, which has the file and does not end."""
+    async with database.transaction():
+        await database.fetch(
+            "SELECT * FROM put_file('write', $1, $2, 1, $2, 't', '\\x31', NULL, false, NULL, NULL, NULL, NULL, NULL)",
+            session_id,
+            path,
+        )
+        yield
+
+
+async def test_a_connection_cut_in_the_middle_of_a_call(settings, database, store):
+    session_id = everstore.new_session_id()
+    async with _held_file(database, session_id):
+        call = asyncio.create_task(store.file_system.write_file(session_id, "/held.txt", "mine"))
+        await _waiting_backend(database)
+        await _terminate_all(database)
+        with pytest.raises(BackendUnavailableError):
+            await call
+    assert (await store.file_system.read_file(session_id, "/held.txt")).content == "1"
+    await store.file_system.write_file(session_id, "/held.txt", "mine")
+
+
+async def _waiting_backend(database) -> None:
+    """Until a call of ours waits in the database for another one."""
+    async with asyncio.timeout(10):
+        while not await database.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'everstore' AND wait_event_type = 'Lock'"
+        ):
+            await asyncio.sleep(0.01)
+
+
+async def test_a_cancelled_call_has_happened_or_not_and_its_connection_goes_on(settings, database):
+    async with everstore.open_store(**settings, postgres_pool_max_size=1) as store:
+        session_id = everstore.new_session_id()
+        async with _held_file(database, session_id):
+            call = asyncio.create_task(store.file_system.write_file(session_id, "/held.txt", "mine"))
+            await _waiting_backend(database)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            # The only connection is free again, and its next answer is its own.
+            await store.file_system.write_file(session_id, "/other.txt", "other")
+            assert (await store.file_system.read_file(session_id, "/other.txt")).content == "other"
+        assert (await store.file_system.read_file(session_id, "/held.txt")).content == "1"
+        backends = await database.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'everstore'"
+        )
+        assert backends == 1
+
+
+async def test_calls_cancelled_at_any_moment_leave_a_sound_pool(settings):
+    async with everstore.open_store(**settings, postgres_pool_max_size=2) as store:
+        session_id = everstore.new_session_id()
+        for number in range(60):
+            call = asyncio.create_task(store.storage.set_value(session_id, f"{number}", str(number)))
+            for _ in range(number % 12):
+                await asyncio.sleep(0)
+            call.cancel()
+            with suppress(asyncio.CancelledError):
+                await call
+            assert await store.storage.get_value(session_id, str(number)) in {None, str(number)}
+        keys = await store.storage.list_keys(session_id)
+        for info in keys:
+            assert await store.storage.get_value(session_id, info.key) == info.key
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_pool_exhausted_by_slow_calls_says_so(settings, database):
+    async with everstore.open_store(**settings, postgres_pool_max_size=2, postgres_pool_timeout=0.2) as store:
+        session_id = everstore.new_session_id()
+        async with _held_file(database, session_id):
+            slow = [
+                asyncio.create_task(store.file_system.write_file(session_id, "/held.txt", "mine"))
+                for _ in range(2)
+            ]
+            await _waiting_backend(database)
+            with pytest.raises(BackendUnavailableError, match="EVERSTORE_POSTGRES_POOL_TIMEOUT"):
+                await store.storage.get_value(session_id, "key")
+        await asyncio.gather(*slow)
+        assert await store.storage.get_value(session_id, "key") is None
+
+
+async def test_a_call_that_takes_too_long_is_cancelled_in_the_database(settings, database):
+    async with everstore.open_store(**settings, postgres_statement_timeout=0.3) as store:
+        session_id = everstore.new_session_id()
+        async with _held_file(database, session_id):
+            with pytest.raises(BackendUnavailableError, match="EVERSTORE_POSTGRES_STATEMENT_TIMEOUT"):
+                await store.file_system.write_file(session_id, "/held.txt", "mine")
+            waiting = await database.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'everstore' AND state = 'active'"
+            )
+            assert waiting == 0
+        assert (await store.file_system.read_file(session_id, "/held.txt")).content == "1"
+
+
+async def test_a_network_that_swallows_everything(settings, database):
+    """Neither an answer nor an end: the call gives up in time, and later calls reach the server again."""
+    async with Proxy(settings["postgres_url"]) as proxy:
+        over_proxy = {**settings, "postgres_url": proxy.url, "postgres_statement_timeout": 0.5}
+        async with everstore.open_store(**over_proxy, postgres_pool_max_size=1, postgres_connect_timeout=0.5) as store:
+            session_id = everstore.new_session_id()
+            await store.storage.set_value(session_id, "key", "value")
+            proxy.swallow()
+            with pytest.raises(BackendUnavailableError):
+                await store.storage.get_value(session_id, "key")
+            proxy.pass_on()
+            assert await store.storage.get_value(session_id, "key") == "value"
+
+
+async def test_closing_waits_for_calls_under_way(settings, database):
+    async with everstore.open_store(**settings) as store:
+        session_id = everstore.new_session_id()
+        async with _held_file(database, session_id):
+            call = asyncio.create_task(store.file_system.write_file(session_id, "/held.txt", "mine"))
+            await _waiting_backend(database)
+            closing = asyncio.create_task(store.close())
+            await asyncio.sleep(0)
+        await closing
+        assert (await call).content == "mine"
+    assert not [
+        row
+        for row in await database.fetch("SELECT pid FROM pg_stat_activity WHERE application_name = 'everstore'")
+        if await _still_there(database, row["pid"])
+    ]
+
+
+async def _still_there(database, pid: int) -> bool:
+    """Whether a backend outlives its goodbye."""
+    for _ in range(500):
+        if not await database.fetchval("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", pid):
+            return False
+        await asyncio.sleep(0.01)
+    return True
+
+
+async def test_opening_at_a_dead_server_leaves_nothing_behind(own_server, own_settings):
+    await asyncio.to_thread(own_server.kill)
+    with pytest.raises(BackendUnavailableError, match="EVERSTORE_POSTGRES_URL") as caught:
+        async with everstore.open_store(**own_settings):
+            pass
+    assert isinstance(caught.value.__cause__, (OSError, asyncpg.PostgresError))
+    assert asyncio.all_tasks() == {asyncio.current_task()}
