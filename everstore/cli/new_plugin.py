@@ -43,7 +43,7 @@ def render(name: str) -> dict[str, str]:
     module = f"everstore_{name.replace('-', '_')}"
     if not _NAME.fullmatch(name) or keyword.iskeyword(name):
         raise SettingsError(
-            f"{name!r:.80} cannot be a backend's name: use small letters, digits and single '-', a letter first"
+            f"{name!r:.80} cannot be a backend's name: small letters, digits and single '-', a letter first"
         )
     prefix = plugin_prefix(name)
     words = {
@@ -54,10 +54,11 @@ def render(name: str) -> dict[str, str]:
         "setting": prefix.removeprefix(PREFIX).lower(),
     }
     templates = files("everstore.cli") / "templates"
-    return {
-        Template(target).substitute(words): Template((templates / source).read_text("utf-8")).substitute(words)
-        for source, target in _FILES.items()
-    }
+    rendered = {}
+    for source, target in _FILES.items():
+        text = (templates / source).read_text("utf-8")
+        rendered[Template(target).substitute(words)] = Template(text).substitute(words)
+    return rendered
 
 
 def new_plugin(

@@ -60,7 +60,7 @@ def kills(check: Check, mutant: str, settings: Mapping[str, Any]) -> bool:
             for name, value in settings.items()
         }
         subject = Subject({**sound, "mutant": mutant}, opener=OPENER)
-        [result] = run(subject, [check], capabilities=check.needs)
+        [result] = run(subject, [check], capabilities=frozenset(check.needs))
     return result.failure is not None and result.failure.kind == "assertion"
 
 
@@ -112,7 +112,7 @@ def main() -> int:
     plain = {"backend": "memory"}
     killers: dict[str, str | None] = {}
     for check in all_checks():
-        settings = arguments.durable if check.needs & {"durable", "shared"} else plain
+        settings = arguments.durable if {"durable", "shared"} & set(check.needs) else plain
         if settings is None:
             killers[check.id] = known.get(check.id)
             continue
