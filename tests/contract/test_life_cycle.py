@@ -36,14 +36,14 @@ async def test_closing_is_idempotent_and_concurrent_closing_too(backend):
     await asyncio.gather(store.close(), store.close())
 
 
-async def test_a_closed_store_refuses_every_verb(backend, call, session_id):
+async def test_a_closed_store_refuses_every_verb(backend, calls, session_id):
     async with everstore.open_store(**backend) as store:
         await store.file_system.write_file(session_id, "kept.txt", "kept")
-    with pytest.raises(errors.StoreClosedError) as caught:
-        await call.on(store, session_id)
-    assert caught.value.code == "store_closed"
-    with pytest.raises(errors.StoreClosedError):
-        await call.on(store, "no session id")
+    for call in calls:
+        for one in (session_id, "no session id"):
+            with pytest.raises(errors.StoreClosedError, match=call.verb) as caught:
+                await call.on(store, one)
+            assert caught.value.code == "store_closed"
 
 
 async def test_a_closed_store_refuses_its_own_verbs_and_its_sessions(backend, session_id):
@@ -77,30 +77,32 @@ async def test_stores_open_one_after_another_and_side_by_side(backend, session_i
 
 
 # §7.2
-async def test_a_call_with_wrong_arguments_is_a_type_error_as_of_any_function(
-    store, session_call, session_id
-):
-    verb = getattr(getattr(store, session_call.role), session_call.verb)
-    for args, kwargs in [((), {}), ((session_id,) * 12, {}), ((session_id,), {"no_such_option": 1})]:
-        with pytest.raises(TypeError, match=session_call.verb) as caught:
-            await verb(*args, **kwargs)
-        assert not isinstance(caught.value, errors.EverstoreError)
+async def test_a_call_with_wrong_arguments_is_a_type_error_as_of_any_function(store, calls, session_id):
+    for call in calls:
+        verb = getattr(getattr(store, call.role), call.verb)
+        for args, kwargs in [((session_id,) * 12, {}), ((session_id,), {"no_such_option": 1})]:
+            with pytest.raises(TypeError, match=call.verb) as caught:
+                await verb(*args, **kwargs)
+            assert not isinstance(caught.value, errors.EverstoreError)
 
 
 # §7.3
-async def test_a_cancelled_call_leaves_no_task_behind(store, session_call, furnished):
+async def test_a_cancelled_call_leaves_no_task_behind(store, calls, furnish, session_id):
     before = asyncio.all_tasks()
-    for turns in range(3):
-        task = asyncio.ensure_future(session_call.on(store, furnished.id))
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    for call in calls:
+        await furnish(session_id)
+        for turns in range(3):
+            task = asyncio.ensure_future(call.on(store, session_id))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await store.delete_session(session_id)
     left = asyncio.all_tasks() - before
     if left:  # a backend's own short work may still be on its way out
         await asyncio.wait(left, timeout=5)
     assert {task for task in left if not task.done()} == set()
-    assert await furnished.files.stat_file("/") is not None
+    assert await store.file_system.stat_file(session_id, "/") is not None
 
 
 async def test_a_closed_store_leaves_no_task_behind(backend, session_id):
