@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from everstore import Capabilities
-from everstore.conformance import LEVELS, all_checks, check, checks, table
+from everstore.conformance import CONTRACT_VERSION, LEVELS, all_checks, check, checks, table
 from everstore.conformance.runner import MINIMUM
 
 MODULES = sorted(Path(checks.__file__).parent.glob("*.py"))
@@ -54,6 +54,11 @@ def test_every_sentence_of_the_contract_is_numbered_once_and_in_order(generate_p
     keys = [[int(part) for part in number.split(".")] for number in numbers]
     assert keys == sorted(keys)
     assert len(set(numbers)) == len(numbers) == len(generate_page.sentences())
+
+
+def test_the_suite_names_the_version_of_the_contract_it_proves(generate_page):
+    assert f"Version {CONTRACT_VERSION}." in generate_page.CONTRACT.read_text()
+    assert {check.since for check in all_checks()} == {CONTRACT_VERSION}
 
 
 def test_every_check_says_what_it_promises_and_what_is_likely_wrong():

@@ -11,9 +11,7 @@ from everstore.conformance.case import gather
 from everstore.conformance.registry import check, table
 from everstore.errors import (
     EditError,
-    ParentNotDirectoryError,
     PathExistsError,
-    PathIsDirectoryError,
     PathNotFoundError,
     RevisionConflictError,
 )
@@ -33,7 +31,7 @@ concurrent = partial(check, level="standard", tags=("concurrency",))
 concurrent_table = partial(table, level="standard", tags=("concurrency",))
 
 
-def _kinds(answers: list[Any]) -> Counter[str]:
+def kinds(answers: list[Any]) -> Counter[str]:
     """How often each error came, and how often an answer (``ok``)."""
     return Counter(type(one).__name__ if isinstance(one, BaseException) else "ok" for one in answers)
 
@@ -43,7 +41,7 @@ async def edits_survive(case: Case) -> None:
     """Of 20 edits of different lines at once every one survives."""
     await case.files.write_file("a", "".join(f"line {n:02}\n" for n in range(_MANY)))
     answers = await gather(*(case.files.edit_file("a", f"line {n:02}", f"done {n:02}") for n in range(_MANY)))
-    assert _kinds(answers) == {"ok": _MANY}
+    assert kinds(answers) == {"ok": _MANY}
     assert (await case.read("a")).content == "".join(f"done {n:02}\n" for n in range(_MANY))
 
 
@@ -54,7 +52,7 @@ async def appends_survive(case: Case) -> None:
     """Of 20 appends at once every one is there, whole and once; the first ones create the file."""
     pieces = [f"{n:03}" * 500 + "\n" for n in range(_MANY)]
     answers = await gather(*(case.files.append_file("d/a", piece) for piece in pieces))
-    assert _kinds(answers) == {"ok": _MANY}
+    assert kinds(answers) == {"ok": _MANY}
     content = (await case.read("d/a")).content or ""
     assert sorted(content.splitlines(keepends=True)) == pieces
 
@@ -159,7 +157,7 @@ async def compare_and_set(
     for _ in range(5):
         revision = await prepare(session)
         answers = await gather(*(write(session, n, revision) for n in range(_MANY)))
-        assert _kinds(answers) == {"ok": 1, "RevisionConflictError": _MANY - 1}
+        assert kinds(answers) == {"ok": 1, "RevisionConflictError": _MANY - 1}
 
 
 @concurrent("concurrency.compare_and_set.loop", "4.2.4", likely="a lost race is not told")
@@ -204,134 +202,6 @@ async def no_torn_read(case: Case) -> None:
             await asyncio.sleep(0)
 
     await asyncio.gather(write(), read(), read(), read())
-
-
-@concurrent("concurrency.no_torn_tree", "3.10.1", "4.5.9", likely="a tree is moved entry by entry")
-async def no_torn_tree(case: Case) -> None:
-    """While a tree is moved to and fro, a listing or a glob sees all of it in one place."""
-    for number in range(12):
-        await case.files.write_file(f"here/sub/{number:02}", "x")
-    done = False
-
-    async def move() -> None:
-        nonlocal done
-        for turn in range(16):
-            await case.files.move_file(*(("here", "there") if turn % 2 == 0 else ("there", "here")))
-        done = True
-
-    async def look() -> None:
-        while not done:
-            found = [info.path.split("/")[1] for info in await case.files.glob_files("/*/sub/*")]
-            assert found in (["here"] * 12, ["there"] * 12), "a half-moved tree is visible"
-            assert len(await case.files.list_directory("here/sub")) in {0, 12}
-            await asyncio.sleep(0)
-
-    await asyncio.gather(move(), look(), look())
-
-
-@concurrent("concurrency.no_half_deleted_tree", "3.10.1", likely="a tree is deleted entry by entry")
-async def no_half_deleted_tree(case: Case) -> None:
-    """While trees are deleted, a listing or a glob sees all of each or nothing."""
-    for number in range(12 * 8):
-        await case.files.write_file(f"tree/{number % 8}/{number:02}", "x")
-    done = False
-
-    async def delete() -> None:
-        nonlocal done
-        for turn in range(8):
-            await case.files.delete_file(f"tree/{turn}", recursive=True)
-            await asyncio.sleep(0)
-        done = True
-
-    async def look() -> None:
-        while not done:
-            found = Counter(info.path.split("/")[2] for info in await case.files.glob_files("/tree/*/*"))
-            assert set(found.values()) <= {12}, "a half-deleted tree is visible"
-            for turn in range(8):
-                assert len(await case.files.list_directory(f"tree/{turn}")) in {0, 12}
-            await asyncio.sleep(0)
-
-    await asyncio.gather(delete(), look(), look())
-
-
-@concurrent("concurrency.parents_once", "3.2.2", "3.2.5", likely="two writers create the same parent")
-async def parents_once(case: Case) -> None:
-    """Files written at once below one missing directory share it."""
-    answers = await gather(*(case.files.write_file(f"new/deep/{n % 3}/{n:02}", "x") for n in range(_MANY)))
-    assert _kinds(answers) == {"ok": _MANY}
-    assert len(await case.files.list_directory("new/deep")) == 3
-    assert len(await case.files.glob_files("**")) == _MANY
-    entries = [await case.read(path) for path in await case.paths()]
-    assert len({entry.id for entry in entries}) == len(entries)
-
-
-@concurrent("concurrency.directory_once", "3.5.2", likely="two creators make two directories")
-async def directory_once(case: Case) -> None:
-    """Of 20 that create a directory at once all get the same one."""
-    infos = await asyncio.gather(*(case.files.create_directory("a/b") for _ in range(_MANY)))
-    assert len({info.id for info in infos}) == 1
-    assert await case.paths() == ["/a/", "/a/b/"]
-
-
-@concurrent(
-    "concurrency.file_or_directory",
-    "3.4.1",
-    "3.4.3",
-    likely="the kind of an entry is looked up before it is written",
-)
-async def file_or_directory(case: Case) -> None:
-    """Where a file and a directory are created at once, one of them is there, and the tree is a tree."""
-    for turn in range(6):
-        at = f"p{turn}"
-        answers = await gather(
-            case.files.write_file(at, "a file"),
-            case.files.write_file(f"{at}/below", "in a directory"),
-            case.files.create_directory(at),
-            case.files.write_file(f"{at}/deep/below", "in a directory"),
-        )
-        expected = (ParentNotDirectoryError, PathIsDirectoryError, PathExistsError)
-        assert [
-            one for one in answers if isinstance(one, BaseException) and not isinstance(one, expected)
-        ] == []
-        entry = await case.read(at)
-        below = await case.files.list_directory(at)
-        assert entry.is_directory == bool(below)
-        assert len(await case.files.glob_files(f"/{at}/**")) == (2 if entry.is_directory else 0)
-
-
-@concurrent(
-    "concurrency.no_orphan", "3.10.1", "3.8.7", likely="a tree is deleted while a file is being put into it"
-)
-async def no_orphan(case: Case) -> None:
-    """Where a tree is deleted while files are written into it, every file that is there can be listed."""
-    for _ in range(6):
-        for number in range(8):
-            await case.files.write_file(f"d/sub/{number}", "x")
-        calls: list[Awaitable[Any]] = [case.files.write_file(f"d/sub/new{n}", "x") for n in range(8)]
-        calls.insert(4, case.files.delete_file("d", recursive=True))
-        await asyncio.gather(*calls)
-        listed = {path for path in await case.paths() if not path.endswith("/")}
-        globbed = {info.path for info in await case.files.glob_files("**")}
-        found = {
-            f"/d/sub/new{n}" for n in range(8) if await case.files.read_file(f"d/sub/new{n}") is not None
-        }
-        assert listed == globbed == found
-        await case.files.delete_file("d", recursive=True)
-
-
-@concurrent("concurrency.move_and_write", "4.5.9", "4.4.3", likely="a move takes an old content along")
-async def move_and_write(case: Case) -> None:
-    """What is appended while a file is moved is at the old place or at the new one, and never lost."""
-    for turn in range(8):
-        await case.files.write_file(f"a{turn}", "start\n")
-        await gather(
-            case.files.append_file(f"a{turn}", "one\n"),
-            case.files.move_file(f"a{turn}", f"b{turn}"),
-            case.files.append_file(f"a{turn}", "two\n"),
-        )
-        found = [await case.files.read_file(f"{name}{turn}") for name in "ab"]
-        text = "".join((one.content or "") for one in found if one is not None)
-        assert sorted(text.splitlines()) == ["one", "start", "two"]
 
 
 @concurrent(
