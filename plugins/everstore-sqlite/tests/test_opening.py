@@ -6,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 import threading
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ import pytest
 
 import everstore
 from everstore import errors
+from everstore.opening import build, configure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +42,19 @@ def unprivileged():
     finally:
         if root:
             os.seteuid(0)
+
+
+@asynccontextmanager
+async def opened_unprivileged(path: Path):
+    """A store on ``path``, whose files are somebody else's.
+
+    What is installed may be root's own too, so it is read before.
+    """
+    configuration = configure({"backend": "sqlite", "sqlite_path": path})
+    with unprivileged():
+        store = await build(configuration, ())
+    yield store
+    await store.close()
 
 
 async def refused(opened, **settings) -> errors.SettingsError:
@@ -127,22 +141,19 @@ async def test_a_file_that_cannot_be_written_to(opened, public):
     async with opened(path=public / "x.db"):
         pass
     (public / "x.db").chmod(0o444)
-    with unprivileged():
-        error = await refused(opened, path=public / "x.db")
+    error = await refused(opened_unprivileged, path=public / "x.db")
     assert "EVERSTORE_SQLITE_PATH names a file that cannot be written to" in str(error)
 
 
-async def test_a_folder_that_cannot_be_written_to(opened, public):
+async def test_a_folder_that_cannot_be_written_to(public):
     public.chmod(0o555)
-    with unprivileged():
-        error = await refused(opened, path=public / "x.db")
+    error = await refused(opened_unprivileged, path=public / "x.db")
     assert "EVERSTORE_SQLITE_PATH names a file that cannot be opened" in str(error)
 
 
-async def test_a_folder_that_cannot_be_entered(opened, public):
+async def test_a_folder_that_cannot_be_entered(public):
     public.chmod(0o600)
-    with unprivileged():
-        error = await refused(opened, path=public / "x.db")
+    error = await refused(opened_unprivileged, path=public / "x.db")
     assert "EVERSTORE_SQLITE_PATH" in str(error)
     public.chmod(0o700)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import struct
 import time
 from typing import TYPE_CHECKING
@@ -113,25 +114,39 @@ async def test_a_lock_that_stays_is_unavailable_and_never_locked(opened, session
         assert await store.storage.increment_value(session_id, "n") == 1
 
 
-async def test_a_cancelled_call_happened_or_did_not(store, work, raw):
+async def test_a_call_that_is_cancelled_before_it_began_never_happens(store, work, raw):
     raw("BEGIN IMMEDIATE")
     tasks = [asyncio.ensure_future(work.files.write_file(f"{n}/{n}.txt", "text")) for n in range(40)]
     await asyncio.sleep(0.05)
     for task in tasks[::2]:
         task.cancel()
+    # Whoever gives up does not wait for the lock.
+    await asyncio.wait(tasks[::2])
     raw("COMMIT")
     answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [isinstance(answer, asyncio.CancelledError) for answer in answers] == [True, False] * 20
     there = {info.path for info in await work.files.glob_files("**")}
-    for number, answer in enumerate(answers):
-        if number % 2:
-            assert not isinstance(answer, BaseException)
-            assert f"/{number}/{number}.txt" in there
-        else:
-            assert isinstance(answer, asyncio.CancelledError)
-            assert (f"/{number}/{number}.txt" in there) == (
-                await work.files.stat_file(str(number)) is not None
-            )
-    assert raw("SELECT files FROM trees") == [(len(there),)]
+    assert there == {f"/{number}/{number}.txt" for number in range(1, 40, 2)}
+    assert len(await work.files.list_directory()) == 20
+    assert raw("SELECT files FROM trees") == [(20,)]
+
+
+async def test_a_call_that_is_cancelled_under_way_has_an_end(store, work, raw):
+    """When the cancelled call returns, what it did is done, and nothing comes after."""
+    outcomes = set()
+    for number in range(60):
+        write = asyncio.ensure_future(work.files.write_file(f"{number}/{number}.txt", "x" * 100_000))
+        await asyncio.sleep(number / 60_000)
+        write.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await write
+        entries = raw("SELECT count(*) FROM entries")
+        await work.storage.increment_value("a later write")
+        assert raw("SELECT count(*) FROM entries") == entries
+        is_there = await work.files.stat_file(f"{number}/{number}.txt") is not None
+        assert is_there == (await work.files.stat_file(f"{number}") is not None)
+        outcomes.add((write.cancelled(), is_there))
+    assert {(True, False), (True, True)} & outcomes
 
 
 async def test_calls_that_wait_when_the_store_closes_are_done(opened, session_id):

@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.errors import SettingsError
 from everstore_sqlite import index
@@ -33,8 +33,6 @@ _WAL_BYTES = 64 << 20  # what the log file shrinks to after a long reader made i
 class Database:
     """What the three stores of one everstore share: ways to read and to write.
 
-    ``write(work, *arguments)`` is a future of what ``work(transaction, *arguments)`` answers, once it
-    is committed; work may be done more than once, and so has no effect but on the database.
     ``look``, ``read`` and ``search`` are those of ``Readers``.
     """
 
@@ -56,7 +54,6 @@ class Database:
         self.look = self._readers.look
         self.read = self._readers.read
         self.search = self._readers.search
-        self.write = self._writer.submit
 
     @classmethod
     @asynccontextmanager
@@ -76,6 +73,14 @@ class Database:
             yield database
         finally:
             await _to_the_end(asyncio.ensure_future(asyncio.to_thread(database.close)))
+
+    async def write(self, work: Callable[..., T], *arguments: Any) -> T:
+        """What ``work(transaction, *arguments)`` answers, once it is committed.
+
+        Work may be done more than once, so it has no effect but on the database.
+        """
+        answer: T = await self._writer.submit(work, *arguments).answer()
+        return answer
 
     def close(self) -> None:
         """Finish what waits and close all connections, the writer's last; blocks until then."""

@@ -13,8 +13,7 @@ from everstore_sqlite import rows, search
 from everstore_sqlite.tree import Tree
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from uuid import UUID
 
     from everstore import FileInfo, FileStat, GrepMatch, InitialFile, SessionFile
@@ -41,7 +40,7 @@ class SqliteFileSystem(SessionFileSystem):
 
     def _change(
         self, session_id: UUID, verb: Callable[..., T], *arguments: Any, **options: Any
-    ) -> asyncio.Future[T]:
+    ) -> Coroutine[Any, Any, T]:
         """What a verb of ``Tree`` answers, once it is committed."""
         return self._database.write(_in_tree, verb, session_id, self._limits, arguments, options)
 

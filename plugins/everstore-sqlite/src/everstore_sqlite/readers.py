@@ -18,7 +18,6 @@ from everstore_sqlite.failures import is_busy, translated
 from everstore_sqlite.workers import Worker, deliver
 
 if TYPE_CHECKING:
-    import asyncio
     import sqlite3
     from collections.abc import Callable
 
@@ -55,7 +54,7 @@ class Reader(Worker):
         self._is_started = False
 
     @override
-    def submit(self, work: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> Call:
         if not self._is_started:
             with self._lock:
                 if not (self._is_started or self._is_closed):
@@ -141,18 +140,18 @@ class Readers:
             found = self._direct.look(work, arguments)
             if not isinstance(found, TooLarge):
                 return found
-        answer: Any = await self._short.submit(work, EVERYTHING, *arguments)
+        answer: Any = await self._short.submit(work, EVERYTHING, *arguments).future
         return cast("T", answer)  # with no limit there is no TOO_LARGE
 
     async def read(self, work: Callable[..., T], *arguments: Any) -> T:
         """What ``work(connection, *arguments)`` finds, on the thread for short calls."""
-        answer: T = await self._short.submit(work, *arguments)
+        answer: T = await self._short.submit(work, *arguments).future
         return answer
 
     async def search(self, work: Callable[..., T], *arguments: Any) -> T:
         """What ``work(connection, *arguments)`` finds, on the least busy thread for searches."""
         reader = min(self._long, key=lambda reader: reader.waiting)
-        answer: T = await reader.submit(work, *arguments)
+        answer: T = await reader.submit(work, *arguments).future
         return answer
 
     def close(self) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import suppress
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from everstore.errors import EverstoreError, StoreClosedError
 
@@ -18,25 +19,66 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "Outcome", "Worker", "deliver"]
 
-T = TypeVar("T")
 _MOST_AT_ONCE = 512  # calls of one batch, so that the first of them does not wait for thousands
 
 
 class Call:
     """Work that waits for a thread: ``work(resource, *arguments)``, and the future that wants its answer."""
 
-    __slots__ = ("_arguments", "_work", "future", "loop")
+    __slots__ = ("_arguments", "_end", "_is_begun", "_is_settled", "_unclaimed", "_work", "future", "loop")
 
     def __init__(self, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         """Made on the event loop that wants the answer."""
         self._work = work
         self._arguments = arguments
+        self._unclaimed = [None]  # whoever pops it decides: the thread to begin, or the caller not to
+        self._is_begun = False
+        self._is_settled = False
+        self._end: asyncio.Future[None] | None = None
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self.loop.create_future()
+
+    async def answer(self) -> Any:
+        """Wait for the answer. Whoever is cancelled gets away when the call has happened, or cannot any more.
+
+        One that has not begun does not begin then, so that is at once, or after a commit at most.
+        """
+        try:
+            return await self.future
+        except asyncio.CancelledError:
+            while not (self._claim() or self._is_settled):
+                self._end = self.loop.create_future()
+                with suppress(asyncio.CancelledError):
+                    await self._end
+            raise
+
+    def begin(self) -> bool:
+        """Whether to do the work, on the worker's thread; from then on it cannot be undone."""
+        self._is_begun = self._is_begun or self._claim()
+        return self._is_begun
 
     def run(self, resource: object) -> object:
         """Do the work, on the worker's thread."""
         return self._work(resource, *self._arguments)
+
+    def settle(self, answer: object, error: EverstoreError | None) -> None:
+        """Hand over the answer, or the error in its place, on the event loop."""
+        self._is_settled = True
+        if self._end is not None and not self._end.done():
+            self._end.set_result(None)
+        if self.future.done():  # cancelled while it was under way
+            return
+        if error is None:
+            self.future.set_result(answer)
+        else:
+            self.future.set_exception(error)
+
+    def _claim(self) -> bool:
+        try:
+            self._unclaimed.pop()  # atomic, where asking first would not be
+        except IndexError:
+            return False
+        return True
 
 
 Outcome = tuple[Call, object, EverstoreError | None]
@@ -57,12 +99,7 @@ def deliver(outcomes: Iterable[Outcome]) -> None:
 
 def _settle(group: list[Outcome]) -> None:
     for call, answer, error in group:
-        if call.future.done():  # cancelled while it was under way
-            continue
-        if error is None:
-            call.future.set_result(answer)
-        else:
-            call.future.set_exception(error)
+        call.settle(answer, error)
 
 
 class Worker:
@@ -84,18 +121,14 @@ class Worker:
         """Start the thread."""
         self._thread.start()
 
-    def submit(self, work: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
-        """Queue a call; the future is to be awaited on the running loop.
-
-        Cancelling it before the call began undoes the call; after that the call happens, and its
-        answer is dropped.
-        """
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> Call:
+        """Queue a call; what waits for it does so on the running loop. ``StoreClosedError`` when closed."""
         call = Call(work, arguments)
         with self._lock:
             if self._is_closed:
                 raise StoreClosedError("the store is closed")
             self._queue.put(call)
-        return call.future
+        return call
 
     def close(self) -> None:
         """Serve what waits, let go of the connection, and end the thread. Blocks until then."""

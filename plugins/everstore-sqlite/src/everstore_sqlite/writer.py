@@ -115,9 +115,7 @@ class Writer(Worker):
 
     @override
     def _serve(self, batch: list[Call]) -> None:
-        calls = [call for call in batch if not call.future.cancelled()]
-        if calls:
-            deliver(self._outcomes(calls))
+        deliver(self._outcomes(batch))
 
     @override
     def _next(self) -> Call | None:
@@ -158,7 +156,8 @@ class Writer(Worker):
     def _together(self, calls: list[Call], step: Callable[[Transaction, Call], Outcome]) -> list[Outcome]:
         patiently(lambda: self._connection.execute("BEGIN IMMEDIATE"), self._busy_timeout)
         transaction = Transaction(self._connection)
-        outcomes = [step(transaction, call) for call in calls]
+        # Not before the lock is there: until then, who gives up waiting has not called.
+        outcomes = [step(transaction, call) for call in calls if call.begin()]
         transaction.commit()
         return outcomes
 
