@@ -1,8 +1,9 @@
 """A straight port of the ancestor's algorithm: one flat map of all files of all sessions.
 
 A look-up is a look-up, but every listing, search and delete looks at every file of every session.
-As in the ancestor, each verb holds the store's lock, and making the parents, the read-only check
-and the write are three steps. Keys hold the session's number and not its ``uuid.UUID``, whose
+As in the ancestor, each verb holds the store's lock, making the parents, the read-only check and the
+write are three steps, and a listing or stat makes its own records. Records are frozen, so that nobody
+need copy them as the ancestor does. Keys hold the session's number and not its ``uuid.UUID``, whose
 comparison is Python code: the scans are as fast as Python can make them.
 """
 
@@ -16,7 +17,21 @@ from datetime import UTC, datetime
 __all__ = ["AncestorPort"]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Info:
+    """A file or directory without its content: a line of a listing, or what stat answers."""
+
+    id: uuid.UUID
+    session_id: uuid.UUID
+    path: str
+    is_directory: bool
+    is_readonly: bool
+    size_bytes: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One file or directory."""
 
@@ -30,8 +45,20 @@ class Entry:
     created_at: datetime
     updated_at: datetime
 
+    def info(self) -> Info:
+        return Info(
+            self.id,
+            self.session_id,
+            self.path,
+            self.is_directory,
+            self.is_readonly,
+            self.size_bytes,
+            self.created_at,
+            self.updated_at,
+        )
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
 class Value:
     """One value."""
 
@@ -67,7 +94,11 @@ class AncestorPort:
         async with self.lock:
             return self.files.get((session_id.int, path))
 
-    stat_file = read_file
+    async def stat_file(self, session_id: uuid.UUID, path: str) -> Info | None:
+        path = normalized(path)
+        async with self.lock:
+            found = self.files.get((session_id.int, path))
+            return None if found is None else found.info()
 
     async def write_file(self, session_id: uuid.UUID, path: str, content: str) -> Entry:
         path = normalized(path)
@@ -81,14 +112,22 @@ class AncestorPort:
             if old is None:
                 old = self._entry(session_id, path, now)
             entry = Entry(
-                old.id, session_id, path, content, False, False, len(content.encode()), old.created_at, now  # noqa: FBT003
+                old.id,
+                session_id,
+                path,
+                content,
+                False,
+                False,
+                len(content.encode()),
+                old.created_at,
+                now,
             )
             self.files[session_id.int, path] = entry
         return entry
 
     @staticmethod
     def _entry(session_id: uuid.UUID, path: str, now: datetime) -> Entry:
-        return Entry(uuid.uuid4(), session_id, path, None, True, False, 0, now, now)  # noqa: FBT003
+        return Entry(uuid.uuid4(), session_id, path, None, True, False, 0, now, now)
 
     async def _make_parents(self, session_id: uuid.UUID, path: str) -> None:
         async with self.lock:
@@ -97,15 +136,15 @@ class AncestorPort:
                 self.files[session_id.int, parent] = self._entry(session_id, parent, datetime.now(UTC))
                 parent = parent_of(parent)
 
-    async def list_directory(self, session_id: uuid.UUID, path: str) -> list[Entry]:
+    async def list_directory(self, session_id: uuid.UUID, path: str) -> list[Info]:
         path, number = normalized(path), session_id.int
         async with self.lock:
             found = [
-                entry
+                entry.info()
                 for (session, at), entry in self.files.items()
                 if session == number and parent_of(at) == path
             ]
-        return sorted(found, key=lambda entry: entry.path)
+        return sorted(found, key=lambda info: info.path)
 
     async def grep_files(self, session_id: uuid.UUID, pattern: str) -> list[tuple[str, int, str]]:
         found: list[tuple[str, int, str]] = []
@@ -117,7 +156,7 @@ class AncestorPort:
                     found += [(path, at, line) for at, line in lines if pattern in line]
         return found
 
-    async def delete_file(self, session_id: uuid.UUID, path: str, recursive: bool) -> bool:  # noqa: FBT001
+    async def delete_file(self, session_id: uuid.UUID, path: str, recursive: bool) -> bool:
         path, number = normalized(path), session_id.int
         prefix = path + "/"
         async with self.lock:

@@ -44,7 +44,9 @@ class Contender:
     is_async: bool = True
     new_session: Callable[[], Any] = uuid.uuid4
     text_of: Callable[[Any], str] = _content
-    names_of: Callable[[list[Any]], list[str]] = field(default=lambda answer: [entry.path for entry in answer])
+    names_of: Callable[[list[Any]], list[str]] = field(
+        default=lambda answer: [entry.path for entry in answer]
+    )
 
 
 @asynccontextmanager
@@ -88,7 +90,7 @@ async def _fsspec() -> AsyncIterator[Contender]:
                 found += [(path, number, line) for number, line in lines if pattern in line]
         return found
 
-    def delete(session: str, path: str, recursive: bool) -> bool:  # noqa: FBT001
+    def delete(session: str, path: str, recursive: bool) -> bool:
         files.rm(session + path, recursive=recursive)
         return True
 
@@ -161,7 +163,7 @@ async def _langgraph() -> AsyncIterator[Contender]:
                 found += [(path, at, line) for at, line in enumerate(text.split("\n"), 1) if pattern in line]
         return found
 
-    async def delete(session: str, path: str, recursive: bool) -> bool:  # noqa: FBT001, ARG001
+    async def delete(session: str, path: str, recursive: bool) -> bool:
         doomed = await list_directory(session, path)
         await store.abatch([PutOp(item.namespace, item.key, None) for item in doomed])
         return bool(doomed)

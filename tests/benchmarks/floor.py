@@ -86,13 +86,13 @@ class Floor:
         now = time.time_ns()
         size = len(content) if content.isascii() else len(content.encode())
         if old is None:
-            record = Record("/" + "/".join((*segments, name)), content, size, False, now, now)  # noqa: FBT003
+            record = Record("/" + "/".join((*segments, name)), content, size, False, now, now)
         elif type(old) is dict:
             raise IsADirectoryError(path)
         elif old.is_readonly:
             raise PermissionError(path)
         else:
-            record = Record(old.path, content, size, False, old.created_ns, now)  # noqa: FBT003
+            record = Record(old.path, content, size, False, old.created_ns, now)
         node[name] = record
         return record
 
@@ -119,7 +119,7 @@ class Floor:
         found.sort()
         return found
 
-    async def delete_file(self, session_id: UUID, path: str, recursive: bool) -> bool:  # noqa: FBT001
+    async def delete_file(self, session_id: UUID, path: str, recursive: bool) -> bool:
         segments = segments_of(path)
         name = segments.pop()
         parent: Any = self.files.get(session_id)
