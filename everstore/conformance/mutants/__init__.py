@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.mutants.broken import REGISTRY, Broken, Mutant
+from everstore.errors import SettingsError
 from everstore.store import open_store
 
 if TYPE_CHECKING:
@@ -41,7 +42,13 @@ def all_mutants() -> dict[str, Mutant]:
 async def open_mutant(*, mutant: str, **settings: Any) -> AsyncIterator[Store]:
     """Open a sound store with these settings, and break it."""
     chosen = all_mutants()[mutant]
-    async with open_store(**chosen.settings(settings)) as store:
+    async with AsyncExitStack() as stack:
+        try:
+            store = await stack.enter_async_context(open_store(**chosen.settings(settings)))
+        except SettingsError:
+            if not chosen.lenient:
+                raise
+            store = await stack.enter_async_context(open_store(backend="memory"))
         broken = Broken(store)
         chosen.function(broken)
         yield broken.store()

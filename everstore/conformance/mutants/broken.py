@@ -30,7 +30,7 @@ class Mutant(msgspec.Struct, frozen=True):
     """One mistake. ``dies_at`` is the check that must catch it.
 
     ``durable`` ones take a backend that outlives its process. ``without`` are prefixes of settings that
-    get lost on the way.
+    get lost on the way; a ``lenient`` one opens something where a setting is wrong.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Mutant(msgspec.Struct, frozen=True):
     durable: bool
     function: Callable[[Broken], None]
     without: tuple[str, ...]
+    lenient: bool
 
     def settings(self, given: dict[str, Any]) -> dict[str, Any]:
         """What is left of the settings: a mutant may lose some on the way."""
@@ -49,7 +50,7 @@ REGISTRY: dict[str, Mutant] = {}
 
 
 def mutant(
-    dies_at: str, *, durable: bool = False, without: tuple[str, ...] = ()
+    dies_at: str, *, durable: bool = False, without: tuple[str, ...] = (), lenient: bool = False
 ) -> Callable[[Callable[[Broken], None]], Callable[[Broken], None]]:
     """Register a function that breaks a store; its name names the mutant, its docstring the mistake."""
 
@@ -58,7 +59,7 @@ def mutant(
         if name in REGISTRY:
             raise ValueError(f"two mutants are called {name!r}")
         mistake = (function.__doc__ or name).strip().rstrip(".")
-        REGISTRY[name] = Mutant(name, mistake, dies_at, durable, function, without)
+        REGISTRY[name] = Mutant(name, mistake, dies_at, durable, function, without, lenient)
         return function
 
     return register

@@ -44,3 +44,9 @@ def claims_limits_it_has_not(broken: Broken) -> None:
 def claims_no_time_to_live(broken: Broken) -> None:
     """Time to live works, and is not declared."""
     broken.capabilities = Capabilities(time_to_live=False)
+
+
+@mutant("lifecycle.refused_setting.unknown_setting", lenient=True)
+def opens_whatever_the_settings(broken: Broken) -> None:
+    """A wrong setting is passed over, and something is opened."""
+    del broken
