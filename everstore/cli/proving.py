@@ -156,7 +156,8 @@ def _tell_failure(check: CheckReport) -> None:
             ("got", check.failure.got),
             ("where", check.failure.where),
         ]
-    lines += [("reason", check.reason or ""), ("likely", check.likely), ("replay", check.replay)]
+    lines += [("reason", check.reason or ""), ("likely", check.likely)]
+    lines += [*(("alike", mistake) for mistake in check.alike), ("replay", check.replay)]
     write(f"\n{check.outcome.upper()} {check.id} (contract {sections}; level {check.level})\n")
     for label, text in lines:
         if text:

@@ -25,7 +25,10 @@ CONTRACT_VERSION = "1.0"
 
 
 class CheckReport(msgspec.Struct, frozen=True):
-    """One check of the run: what it promises, what became of it, and how to see that again."""
+    """One check of the run: what it promises, what became of it, and how to see that again.
+
+    Of one that failed, ``alike`` has the mistakes of the mutants that die at this very check.
+    """
 
     id: str
     level: Level
@@ -39,6 +42,7 @@ class CheckReport(msgspec.Struct, frozen=True):
     replay: str
     failure: Failure | None = None
     reason: str | None = None
+    alike: tuple[str, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -130,7 +134,15 @@ def _check_report(check: Check, result: Result, replay: str) -> CheckReport:
         replay=replay,
         failure=result.failure,
         reason=result.reason,
+        alike=_alike(check) if result.failure else (),
     )
+
+
+def _alike(check: Check) -> tuple[str, ...]:
+    from everstore.conformance.mutants import all_mutants  # noqa: PLC0415 - many, and rarely needed
+
+    found = [mutant for mutant in all_mutants().values() if mutant.dies_at == check.id]
+    return tuple(f"{mutant.mistake} (mutant {mutant.name})" for mutant in found)
 
 
 def replay_of(backend: str, check_id: str, seed: int) -> str:
@@ -210,7 +222,11 @@ def _failed_in_markdown(check: CheckReport) -> list[str]:
     if check.failure:
         lines += [f"- did: `{_code(call)}`" for call in check.failure.did]
         lines += [f"- expected: `{_code(check.failure.expected)}`", f"- got: `{_code(check.failure.got)}`"]
-    return [*lines, f"- likely: {_cell(check.likely)}", f"- replay: `{check.replay}`"]
+    lines += [
+        f"- likely: {_cell(check.likely)}",
+        *(f"- fails alike: {_cell(mistake)}" for mistake in check.alike),
+    ]
+    return [*lines, f"- replay: `{check.replay}`"]
 
 
 def _cell(text: str) -> str:

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from everstore.conformance import Report, Result, all_checks, badge_of, by_id, markdown_of, report_of
+from everstore.conformance.mutants import all_mutants
 from everstore.conformance.runner import Failure
 
 CHECKS = [check for check in all_checks() if check.level == "core"]
@@ -120,3 +121,13 @@ def test_every_check_has_the_command_that_runs_it_again(memory):
     check = by_id("files.text.crlf")
     report = a_report(memory, [Result(check.id, "passed", 0.1)], [check])
     assert report.checks[0].replay == "everstore conformance memory --seed 7 -k files.text.crlf"
+
+
+def test_a_failure_names_the_mutants_that_die_at_the_same_check(memory):
+    mutant = next(iter(all_mutants().values()))
+    check = by_id(mutant.dies_at)
+    report = a_report(memory, [Result(check.id, "failed", 0.1, FAILURE)], [check])
+    assert f"{mutant.mistake} (mutant {mutant.name})" in report.checks[0].alike
+    assert f"- fails alike: {mutant.mistake.replace('|', chr(92) + '|')}" in markdown_of(report.to_json())
+    passed = a_report(memory, [Result(check.id, "passed", 0.1)], [check])
+    assert passed.checks[0].alike == ()
