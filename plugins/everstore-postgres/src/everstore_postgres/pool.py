@@ -33,38 +33,55 @@ class PoolExhaustedError(Exception):
 
 
 class Link:
-    """A connection, and how statements are sent over it.
+    """A connection, and how statements are sent over it: ``fetch(statement, *args)`` and ``fetchrow``.
 
     Without ``keeps_statements``, nothing is expected to be in the session on the server: each
     statement goes with its text, in the same round trip, so that a proxy may send it anywhere.
     """
 
-    __slots__ = ("_keeps_statements", "_statements", "connection", "used_at")
-
     def __init__(self, connection: Any, *, keeps_statements: bool) -> None:
         """Around an open connection."""
         self.connection = connection
-        self.used_at = 0.0
+        self.since = 0.0  # when it was last taken or given back
+        self.overdue = False
         self._keeps_statements = keeps_statements
         self._statements: dict[str, Any] = {}
+        self.fetch = connection.fetch if keeps_statements else self._fetch_unnamed
+        self.fetchrow = connection.fetchrow if keeps_statements else self._fetchrow_unnamed
 
-    async def fetch(self, statement: str, *args: object) -> Any:
-        """All rows of a statement."""
-        if self._keeps_statements:
-            return await self.connection.fetch(statement, *args)
-        return await (await self._unnamed(statement)).fetch(*args)
+    def begin(self) -> None:
+        """The running task starts to use the connection."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine runs in a task
+        self._task = task
+        self._cancelled = task.cancelling()
+        self.since = time.monotonic()
 
-    async def fetchrow(self, statement: str, *args: object) -> Any:
-        """The first row of a statement; ``None`` when it has none."""
-        if self._keeps_statements:
-            return await self.connection.fetchrow(statement, *args)
-        return await (await self._unnamed(statement)).fetchrow(*args)
+    def expire(self) -> None:
+        """The task has had the connection for too long."""
+        self.overdue = True
+        self._task.cancel()
+
+    def in_time(self, error: BaseException) -> BaseException:
+        """The error to raise for one that ended the call: the end of its time is no cancellation."""
+        if not self.overdue:
+            return error
+        self.overdue = False
+        if self._task.uncancel() <= self._cancelled and isinstance(error, asyncio.CancelledError):
+            return TimeoutError()
+        return error
 
     async def cursor(self, statement: str, *args: object) -> Any:
         """A cursor over the rows of a statement; for inside a transaction."""
         if self._keeps_statements:
             return await self.connection.cursor(statement, *args)
         return await (await self._unnamed(statement)).cursor(*args)
+
+    async def _fetch_unnamed(self, statement: str, *args: object) -> Any:
+        return await (await self._unnamed(statement)).fetch(*args)
+
+    async def _fetchrow_unnamed(self, statement: str, *args: object) -> Any:
+        return await (await self._unnamed(statement)).fetchrow(*args)
 
     async def _unnamed(self, statement: str) -> Any:
         """What the driver knows of a statement (its types, asked for once), without a name on the server."""
@@ -95,6 +112,8 @@ class Pool:
         self._call_seconds = call_seconds
         self._size = 0  # connections that are open, being opened, or promised to a waiting call
         self._idle: deque[Link] = deque()  # the longest unused on the left
+        self._busy: set[Link] = set()
+        self._watch: asyncio.TimerHandle | None = None
         self._waiting: deque[asyncio.Future[Link | None]] = deque()
         self._all_back = asyncio.Event()
         self._closed = False
@@ -110,26 +129,60 @@ class Pool:
         link = self._idle.pop() if self._idle else None
         if link is None or link.connection.is_closed():
             link = await self._take(link)
+        self._begin(link)
         try:
-            async with asyncio.timeout(self._call_seconds):
-                answer = await getattr(link, method)(statement, *args)
+            answer = await getattr(link, method)(statement, *args)
         except BaseException as error:
-            await self._recover(link, error)
+            await self._fail(link, error)
             raise
-        self._give_back(link)
+        self._end(link)
         return answer
 
     @asynccontextmanager
     async def link(self, *, unhurried: bool = False) -> AsyncIterator[Link]:
         """A connection for several statements: together within the time that a call may take, or not."""
         link = await self._take(None)
+        if not unhurried:
+            self._begin(link)
         try:
-            async with asyncio.timeout(None if unhurried else self._call_seconds):
-                yield link
+            yield link
         except BaseException as error:
-            await self._recover(link, error)
+            await self._fail(link, error)
             raise
+        self._end(link)
+
+    def _begin(self, link: Link) -> None:
+        link.begin()
+        self._busy.add(link)
+        if self._watch is None:
+            self._look_later()
+
+    def _end(self, link: Link) -> None:
+        self._busy.discard(link)
         self._give_back(link)
+
+    async def _fail(self, link: Link, error: BaseException) -> None:
+        """End a call with its error, or with ``TimeoutError`` when it was stopped for having no more time."""
+        self._busy.discard(link)
+        told = link.in_time(error)
+        await self._recover(link, told)
+        if told is not error:
+            raise told from error
+
+    def _look_later(self) -> None:
+        # One timer for all calls: one for each would cost more than all else that is done here.
+        often = min(self._call_seconds / 4, 1.0)
+        self._watch = asyncio.get_running_loop().call_later(often, self._stop_overdue)
+
+    def _stop_overdue(self) -> None:
+        """Stop the calls whose time is over, and look again as long as there are calls."""
+        self._watch = None
+        until = time.monotonic() - self._call_seconds
+        for link in self._busy:
+            if link.since < until and not link.overdue:
+                link.expire()
+        if self._busy:
+            self._look_later()
 
     async def _take(self, dead: Link | None) -> Link:
         """A free connection, which may have to be waited for or opened; ``dead`` is one taken in vain."""
@@ -177,9 +230,9 @@ class Pool:
         if link.connection.is_closed():
             self._pass_on(None)
             return
-        link.used_at = time.monotonic()
+        link.since = time.monotonic()
         self._pass_on(link)
-        if self._idle and self._idle[0].used_at < link.used_at - _IDLE_SECONDS and self._size > self._min_size:
+        if self._idle and self._idle[0].since < link.since - _IDLE_SECONDS and self._size > self._min_size:
             self._idle.popleft().connection.terminate()
             self._size -= 1
 
@@ -206,18 +259,15 @@ class Pool:
         driver has asked for it to be stopped, and lets the next statement wait for that.
         """
         connection = link.connection
-        if isinstance(error, _BROKEN):
-            connection.terminate()
-        elif not isinstance(error, asyncpg.PostgresError):
-            proof = asyncio.ensure_future(_prove(connection))
-            try:
-                await asyncio.shield(proof)
-            except asyncio.CancelledError:  # again: then there is no time for a proof
+        try:
+            if isinstance(error, _BROKEN):
                 connection.terminate()
-                await asyncio.wait([proof])
-        if not connection.is_closed() and connection.is_in_transaction():
-            connection.terminate()
-        self._give_back(link)
+            elif not isinstance(error, asyncpg.PostgresError):
+                await _prove(connection)
+            if not connection.is_closed() and connection.is_in_transaction():
+                connection.terminate()
+        finally:
+            self._give_back(link)
 
     async def close(self) -> None:
         """Close every connection, those in use when their calls are done."""
@@ -231,15 +281,19 @@ class Pool:
             self._size -= 1
         if self._size:
             await self._all_back.wait()
+        if self._watch is not None:
+            self._watch.cancel()
 
 
 async def _prove(connection: Any) -> None:
-    """See that a connection answers; else it is terminated."""
+    """See that a connection answers; else, or when there is no time for that, it is terminated."""
     try:
         async with asyncio.timeout(_PROOF_SECONDS):
             await connection.execute("SELECT")
-    except _DRIVER_ERRORS:
+    except BaseException as error:
         connection.terminate()
+        if not isinstance(error, _DRIVER_ERRORS):
+            raise
 
 
 async def _hang_up(connection: Any) -> None:
