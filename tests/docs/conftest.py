@@ -20,7 +20,7 @@ def environment(tmp_path_factory) -> Path:
     fresh = [f"--refresh-package={name}" for name in ("everstore", *(plugin.name for plugin in plugins))]
     for command in (
         ["venv", "--seed", "--python", sys.executable, folder],
-        ["pip", "install", "--python", folder, *fresh, f"{ROOT}[cli]", *plugins],
+        ["pip", "install", "--python", folder, *fresh, f"{ROOT}[cli,conformance]", *plugins],
     ):
         subprocess.run([uv.find_uv_bin(), "--quiet", *map(str, command)], check=True)
     return folder
