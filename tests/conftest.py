@@ -44,12 +44,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 SETTINGS: dict[str, Callable[[Path], dict[str, Any]]] = {
-    "sqlite": lambda folder: {
-        "sqlite_path": str(folder / "everstore.db"),
-        "secrets_keys": "tests:" + b64encode(bytes(range(32))).decode(),
-    },
+    "memory": lambda _: {},
+    "minimal": lambda _: {},
+    "sqlite": lambda folder: {"sqlite_path": str(folder / "everstore.db")},
 }
 """What a backend needs beyond its name; the environment has its word too (``EVERSTORE_<NAME>_*``)."""
+
+SECRETS_KEYS = "tests:" + b64encode(bytes(range(32))).decode()
 
 
 @pytest.fixture
@@ -58,7 +59,9 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path, install_plugin) -> d
     name: str = request.param
     if name == "minimal":
         install_plugin("minimal", HERE / "contract" / "minimal.py")
-    return {"backend": name, **SETTINGS.get(name, lambda _: {})(tmp_path)}
+    own = SETTINGS.get(name, lambda _: {})(tmp_path)
+    keys = {} if name in {"memory", "minimal"} else {"secrets_keys": SECRETS_KEYS}
+    return {"backend": name, **keys, **own}
 
 
 @pytest.fixture

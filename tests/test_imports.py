@@ -39,6 +39,11 @@ def test_importing_loads_nothing_heavy(module):
     assert not HEAVY & loaded
 
 
+def test_importing_everstore_leaves_pluggy_to_plugins():
+    assert "pluggy" not in loaded_by("import everstore")
+    assert "pluggy" in loaded_by("from everstore import hookimpl")
+
+
 def test_opening_loads_what_it_needs_and_a_search_the_rest():
     opened = """
 import asyncio, everstore
@@ -58,3 +63,8 @@ asyncio.run(main())
 def test_all_that_is_public_is_there():
     assert all(hasattr(everstore, name) for name in everstore.__all__)
     assert sorted(everstore.__all__) == everstore.__all__
+
+
+def test_what_is_not_there_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = everstore.nonsense

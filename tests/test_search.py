@@ -210,3 +210,10 @@ def test_what_every_match_contains_is_told_to_backends_that_can_filter():
     assert Query("a.b").literal == "a.b"
     assert Query("a.b", regex=True).literal is None
     assert Query("a.b", ignore_case=True).literal is None
+
+
+@pytest.mark.parametrize("option", ["before", "after", "limit"])
+def test_a_backend_s_own_query_counts_in_whole_numbers_too(option):
+    for wrong in (-1, "1", 1.5):
+        with pytest.raises(errors.InvalidArgumentError):
+            Query("a", **{option: wrong})

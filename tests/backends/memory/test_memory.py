@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import pickle
 import tracemalloc
 
@@ -80,6 +81,23 @@ async def test_memory_keeps_no_secrets_for_a_rotation(session_id):
         assert await store.storage.scan_secrets() == []
         assert await store.storage.swap_secret(session_id, "name", "x", "y") is False
         assert await store.storage.get_secret(session_id, "name") == "x"
+
+
+@pytest.mark.parametrize("step", [0, -1_000_000_000])
+async def test_revisions_and_ids_differ_though_the_clock_stands_still_or_goes_back(
+    session_id, monkeypatch, step
+):
+    times = (
+        iter(range(2_000_000_000_000_000_000, 0, step))
+        if step
+        else itertools.repeat(2_000_000_000_000_000_000)
+    )
+    monkeypatch.setattr("everstore.backends.memory.clock.time_ns", lambda: next(times))
+    files = InMemorySessionFileStore()
+    written = [await files.write_file(session_id, f"/{number % 5}", "x") for number in range(20)]
+    assert len({file.revision for file in written}) == 20
+    assert len({file.id for file in written}) == 5
+    assert [file.updated_ns for file in written] == sorted({file.updated_ns for file in written})
 
 
 # Memory that nobody needs any more
