@@ -25,6 +25,8 @@ __all__ = ["Case", "Caught", "Mismatch", "gather", "refused", "snapshot"]
 
 T = TypeVar("T")
 
+_SECONDS_TO_CLOSE = 60
+
 
 class Mismatch(AssertionError):  # noqa: N818 - an assertion, not an error of everstore's
     """An assertion that knows what was expected and what came instead."""
@@ -98,9 +100,18 @@ class Case:
         self.store = await self.open()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        # Whatever a check wrote goes, whatever state it left its stores in.
-        await self._stack.aclose()
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        try:
+            async with asyncio.timeout(_SECONDS_TO_CLOSE):
+                await self._stack.aclose()
+                await self._remove()
+        except Exception:
+            # What the check found out matters more than what follows from it.
+            if error is None:
+                raise
+
+    async def _remove(self) -> None:
+        """Remove whatever the check wrote, where it could still be there."""
         if self.capabilities.durable or self.capabilities.shared:
             async with self.subject.open() as store:
                 for session_id in self._ids:

@@ -51,6 +51,14 @@ async def open_stripping(**settings):
         yield rebuilt(store, {"write_file": write_file})
 
 
+@asynccontextmanager
+async def open_stuck(**settings):
+    """Memory that cannot be closed."""
+    async with open_store(**settings) as store:
+        yield store
+    raise ZeroDivisionError("stuck")
+
+
 def _everywhere(answer):
     @asynccontextmanager
     async def opener(**settings):
@@ -76,6 +84,7 @@ def _openers(monkeypatch):
     """The module that subjects of these tests name: ``broken_stores:open_stripping``."""
     module = ModuleType("broken_stores")
     module.open_stripping = open_stripping
+    module.open_stuck = open_stuck
     module.open_nothing = _everywhere(_nothing)
     module.open_unsupported = _everywhere(_unsupported)
     monkeypatch.setitem(sys.modules, "broken_stores", module)

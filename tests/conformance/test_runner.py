@@ -213,3 +213,11 @@ def test_what_a_check_wrote_is_gone_after_it(a_check, tmp_path, install_plugin):
         return found, await records.list_sessions()
 
     assert asyncio.run(left()) == ([[], []], [])
+
+
+@pytest.mark.parametrize("function", [holds, breaks])
+def test_a_store_that_cannot_be_closed_fails_a_check_but_hides_none(a_check, function):
+    subject = Subject({"backend": "memory"}, opener="broken_stores:open_stuck")
+    failure = outcome(subject, a_check(function), capabilities=frozenset()).failure
+    assert failure.got == ("ZeroDivisionError: stuck" if function is holds else failure.got)
+    assert failure.kind == ("error" if function is holds else "assertion")
