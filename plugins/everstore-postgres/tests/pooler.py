@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections import deque
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 from proxy import Proxy
@@ -39,7 +39,7 @@ class TransactionPooler(Proxy):
         self._free = asyncio.Semaphore(self._count)
         return await super().__aenter__()
 
-    async def __aexit__(self, *error: Any) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await super().__aexit__(*error)
         for _, writer in self._sessions:
             writer.close()

@@ -76,21 +76,35 @@ async def test_idle_connections_that_died_are_replaced_unseen(settings, database
         assert await store.storage.get_value(session_id, "key") == "other"
 
 
-async def _terminate_all(database) -> None:
-    await database.execute(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-        " WHERE application_name = 'everstore' AND backend_type = 'client backend'"
+async def _backends(database, which: str = "true") -> list[int]:
+    """The server processes that the test's stores use."""
+    rows = await database.fetch(
+        "SELECT pid FROM pg_stat_activity WHERE application_name = 'everstore'"
+        f" AND query LIKE '%' || current_schema() || '%' AND {which}"
     )
+    return [row["pid"] for row in rows]
+
+
+async def _terminate_all(database) -> None:
+    for pid in await _backends(database):
+        await database.execute("SELECT pg_terminate_backend($1, 5000)", pid)
+
+
+async def _until(condition) -> None:
+    """Wait for what the server tells nobody."""
+    async with asyncio.timeout(10):
+        while not await condition():  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
-async def _held_file(database, session_id, path="/held.txt"):
+async def _held_file(database, session_id):
     """Another writer's transaction, which has the file and does not end."""
     async with database.transaction():
         await database.fetch(
-            "SELECT * FROM put_file('write', $1, $2, 1, $2, 't', '\\x31', NULL, false, NULL, NULL, NULL, NULL, NULL)",
+            "SELECT * FROM put_file('write', $1, '/held.txt', 1, '/held.txt', 't', '\\x31',"
+            " NULL, false, NULL, NULL, NULL, NULL, NULL)",
             session_id,
-            path,
         )
         yield
 
@@ -109,11 +123,7 @@ async def test_a_connection_cut_in_the_middle_of_a_call(settings, database, stor
 
 async def _waiting_backend(database) -> None:
     """Until a call of ours waits in the database for another one."""
-    async with asyncio.timeout(10):
-        while not await database.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'everstore' AND wait_event_type = 'Lock'"
-        ):
-            await asyncio.sleep(0.01)
+    await _until(lambda: _backends(database, "wait_event_type = 'Lock'"))
 
 
 async def test_a_cancelled_call_has_happened_or_not_and_its_connection_goes_on(settings, database):
@@ -129,10 +139,7 @@ async def test_a_cancelled_call_has_happened_or_not_and_its_connection_goes_on(s
             await store.file_system.write_file(session_id, "/other.txt", "other")
             assert (await store.file_system.read_file(session_id, "/other.txt")).content == "other"
         assert (await store.file_system.read_file(session_id, "/held.txt")).content == "1"
-        backends = await database.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'everstore'"
-        )
-        assert backends == 1
+        assert len(await _backends(database)) == 1
 
 
 async def test_calls_cancelled_at_any_moment_leave_a_sound_pool(settings):
@@ -173,10 +180,7 @@ async def test_a_call_that_takes_too_long_is_cancelled_in_the_database(settings,
         async with _held_file(database, session_id):
             with pytest.raises(BackendUnavailableError, match="EVERSTORE_POSTGRES_STATEMENT_TIMEOUT"):
                 await store.file_system.write_file(session_id, "/held.txt", "mine")
-            waiting = await database.fetchval(
-                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'everstore' AND state = 'active'"
-            )
-            assert waiting == 0
+            assert await _backends(database, "state = 'active'") == []
         assert (await store.file_system.read_file(session_id, "/held.txt")).content == "1"
 
 
@@ -184,7 +188,9 @@ async def test_a_network_that_swallows_everything(settings, database):
     """Neither an answer nor an end: the call gives up in time, and later calls reach the server again."""
     async with Proxy(settings["postgres_url"]) as proxy:
         over_proxy = {**settings, "postgres_url": proxy.url, "postgres_statement_timeout": 0.5}
-        async with everstore.open_store(**over_proxy, postgres_pool_max_size=1, postgres_connect_timeout=0.5) as store:
+        async with everstore.open_store(
+            **over_proxy, postgres_pool_max_size=1, postgres_connect_timeout=0.5
+        ) as store:
             session_id = everstore.new_session_id()
             await store.storage.set_value(session_id, "key", "value")
             proxy.swallow()
@@ -204,20 +210,11 @@ async def test_closing_waits_for_calls_under_way(settings, database):
             await asyncio.sleep(0)
         await closing
         assert (await call).content == "mine"
-    assert not [
-        row
-        for row in await database.fetch("SELECT pid FROM pg_stat_activity WHERE application_name = 'everstore'")
-        if await _still_there(database, row["pid"])
-    ]
 
+    async def gone():
+        return not await _backends(database)
 
-async def _still_there(database, pid: int) -> bool:
-    """Whether a backend outlives its goodbye."""
-    for _ in range(500):
-        if not await database.fetchval("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", pid):
-            return False
-        await asyncio.sleep(0.01)
-    return True
+    await _until(gone)
 
 
 async def test_opening_at_a_dead_server_leaves_nothing_behind(own_server, own_settings):

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
-from everstore.errors import BackendUnavailableError, EverstoreError, SettingsError
 
+from everstore.errors import BackendUnavailableError, EverstoreError, SettingsError
 from everstore_postgres import faults, migrations
 from everstore_postgres.pool import Link, Pool, PoolExhaustedError
 
@@ -105,7 +105,9 @@ def _tls(mode: str, ca_file: str | None) -> Any:
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except OSError as error:
-        raise SettingsError(f"EVERSTORE_POSTGRES_TLS_CA_FILE: {ca_file!r} holds no certificates to trust") from error
+        raise SettingsError(
+            f"EVERSTORE_POSTGRES_TLS_CA_FILE: {ca_file!r} holds no certificates to trust"
+        ) from error
     context.check_hostname = mode == "verify-full"
     return context
 

@@ -10,7 +10,6 @@ from everstore.errors import PathExistsError
 from everstore.interfaces import Capabilities, SessionFileSystem, SessionFileSystemFactory
 from everstore.models import FileInfo, FileStat, SessionFile, root_of
 from everstore.search import Query
-
 from everstore_postgres.outcomes import refusal, version_of
 from everstore_postgres.places import depth_of, place_of, span_of
 from everstore_postgres.search import Searcher, infos
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from everstore.context import PluginContext
     from everstore.models import Encoding, GrepMatch, InitialFile
     from everstore.settings import Limits
-
     from everstore_postgres.database import Database
 
 __all__ = ["PostgresFileSystem", "PostgresFileSystemFactory"]
@@ -118,10 +116,9 @@ class PostgresFileSystem(SessionFileSystem):
         content: str,
         encoding: Encoding,
     ) -> SessionFile | None:
-        row = await self._put_file(
-            "swap", session_id, path, content, encoding,
-            other=(_kind(expected_content, expected_encoding), content_bytes(expected_content, expected_encoding)),
-        )  # fmt: skip
+        expected = content_bytes(expected_content, expected_encoding)
+        other = _kind(expected_content, expected_encoding), expected
+        row = await self._put_file("swap", session_id, path, content, encoding, other=other)
         if row["outcome"] == "different":
             return None
         if row["outcome"] != "done":
@@ -213,16 +210,16 @@ class PostgresFileSystem(SessionFileSystem):
     async def copy_file(
         self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
     ) -> FileInfo:
-        return await self._moved(session_id, source, destination, overwrite, is_move=False)
+        return await self._moved(session_id, source, destination, overwrite=overwrite, is_move=False)
 
     @override
     async def move_file(
         self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
     ) -> FileInfo:
-        return await self._moved(session_id, source, destination, overwrite, is_move=True)
+        return await self._moved(session_id, source, destination, overwrite=overwrite, is_move=True)
 
     async def _moved(
-        self, session_id: UUID, source: str, destination: str, overwrite: bool, *, is_move: bool
+        self, session_id: UUID, source: str, destination: str, *, overwrite: bool, is_move: bool
     ) -> FileInfo:
         row = await self._database.change(
             self._transfer, session_id, source, depth_of(source), destination, depth_of(destination),
@@ -249,7 +246,13 @@ class PostgresFileSystem(SessionFileSystem):
         limit: int | None = None,
     ) -> list[GrepMatch]:
         query = Query(
-            pattern, path_pattern, regex=regex, ignore_case=ignore_case, before=before, after=after, limit=limit
+            pattern,
+            path_pattern,
+            regex=regex,
+            ignore_case=ignore_case,
+            before=before,
+            after=after,
+            limit=limit,
         )
         return await self._searcher.grep(session_id, query, in_order=limit is not None)
 

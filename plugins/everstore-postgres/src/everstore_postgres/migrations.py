@@ -41,12 +41,12 @@ async def at_opening(connection: Any, settings: PostgresSettings) -> None:
 
 
 async def _check_rights(connection: Any, schema: str) -> None:
-    """``SettingsError`` when the role may not do what every call needs, which one statement tells it how to get."""
+    """``SettingsError`` when the role may not do what every call needs; it says how to change that."""
     if not await connection.fetchval(_MAY_WORK, schema):
         raise SettingsError(
-            f"EVERSTORE_POSTGRES_URL: the role may not work in the schema {schema!r}; its owner can change that: GRANT "
-            f"USAGE ON SCHEMA {schema}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema}; "
-            f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema}"
+            f"EVERSTORE_POSTGRES_URL: the role may not work in the schema {schema!r}; its owner can say: "
+            f"GRANT USAGE ON SCHEMA {schema}; GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema}; "
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema}"
         )
 
 
@@ -61,7 +61,10 @@ async def _missing(connection: Any, settings: PostgresSettings) -> str | None:
         )
     if found < LATEST:
         return f"version {LATEST} (it has {found})" if found else "everything: it is not installed"
-    if settings.search_index and await connection.fetchval("SELECT to_regclass($1)", f"{schema}.files_texts") is None:
+    if (
+        settings.search_index
+        and await connection.fetchval("SELECT to_regclass($1)", f"{schema}.files_texts") is None
+    ):
         return "the search index (EVERSTORE_POSTGRES_SEARCH_INDEX)"
     return None
 
@@ -75,11 +78,13 @@ async def _check_server(connection: Any) -> None:
         " current_setting('default_transaction_isolation') AS isolation"
     )
     if row["encoding"] != "UTF8":
-        raise SettingsError(f"EVERSTORE_POSTGRES_URL: the database's encoding must be UTF8, not {row['encoding']}")
+        raise SettingsError(
+            f"EVERSTORE_POSTGRES_URL: the database's encoding must be UTF8, not {row['encoding']}"
+        )
     if row["isolation"] != "read committed":
         raise SettingsError(
-            "EVERSTORE_POSTGRES_URL: default_transaction_isolation must be 'read committed' for this role and "
-            f"database, not {row['isolation']!r}"
+            "EVERSTORE_POSTGRES_URL: default_transaction_isolation must be 'read committed' for the role, "
+            f"not {row['isolation']!r}"
         )
 
 
@@ -87,7 +92,7 @@ async def _version(connection: Any, schema: str) -> int:
     """The version that the schema has; 0 when there is none."""
     if await connection.fetchval("SELECT to_regclass($1)", f"{schema}.migrations") is None:
         return 0
-    return int(await connection.fetchval(f"SELECT coalesce(max(version), 0) FROM {schema}.migrations"))  # noqa: S608 - the settings allow a plain name only
+    return int(await connection.fetchval(f"SELECT coalesce(max(version), 0) FROM {schema}.migrations"))
 
 
 async def migrate(connection: Any, settings: PostgresSettings) -> list[str]:
@@ -96,7 +101,9 @@ async def migrate(connection: Any, settings: PostgresSettings) -> list[str]:
     done: list[str] = []
     await _check_server(connection)
     async with connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"everstore {schema}")
+        await connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"everstore {schema}"
+        )
         # Somebody else may have been faster.
         if await _missing(connection, settings) is None:
             return done
@@ -106,7 +113,7 @@ async def migrate(connection: Any, settings: PostgresSettings) -> list[str]:
         for version, scripts in enumerate(_STEPS[found:], found + 1):
             for script in scripts:
                 await connection.execute(_read(script, settings))
-            await connection.execute(f"INSERT INTO {schema}.migrations (version) VALUES ($1)", version)  # noqa: S608 - as above
+            await connection.execute(f"INSERT INTO {schema}.migrations (version) VALUES ($1)", version)
             done.append(f"schema {schema!r} is now of version {version}")
         if settings.search_index and await _missing(connection, settings) is not None:
             await connection.execute(_read("search_index.sql", settings))

@@ -24,6 +24,13 @@ __all__ = ["refusal", "version_of"]
 
 NEVER = -1  # a version that nothing has
 
+_PLAIN: dict[str, tuple[type[EverstoreError], str]] = {
+    "directory": (PathIsDirectoryError, "a directory is there"),
+    "read-only": (ReadOnlyFileError, "file is read-only"),
+    "exists": (PathExistsError, "something is already there"),
+    "missing": (PathNotFoundError, "no such file or directory"),
+}
+
 
 def version_of(revision: str | None) -> int | None:
     """The version that a revision stands for; ``NEVER`` for a text that is no revision of ours."""
@@ -39,20 +46,17 @@ def version_of(revision: str | None) -> int | None:
 def refusal(row: Any, path: str, limits: Limits, if_revision: str | None = None) -> EverstoreError:
     """The error that a function's outcome stands for; ``path`` is the one that was to change."""
     outcome, fact = row["outcome"], row["fact"]
+    at = _PLAIN.get(outcome)
+    if at is not None:
+        kind, message = at
+        return kind.at(fact or path, message)
     match outcome:
         case "through file":
-            return ParentNotDirectoryError.at(path, f"{fact!r} is a file, so nothing can be below it")
-        case "directory":
-            return PathIsDirectoryError.at(path, "a directory is there")
-        case "read-only":
-            return ReadOnlyFileError.at(fact or path, "file is read-only")
-        case "exists":
-            return PathExistsError.at(path, "something is already there")
-        case "missing":
-            return PathNotFoundError.at(path, "no such file or directory")
+            reason = f"{fact!r} is a file, so nothing can be below it"
+            return ParentNotDirectoryError.at(path, reason)
         case "conflict":
-            current = row["version"]
-            return RevisionConflictError.found(path, if_revision, None if current is None else format(current, "x"))
+            found = row["version"]
+            return RevisionConflictError.found(path, if_revision, format(found, "x") if found else None)
         case "over":
             return QuotaExceededError.over(fact, row["amount"], getattr(limits, fact))
         case "encoding":

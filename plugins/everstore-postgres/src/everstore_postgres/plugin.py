@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from everstore import hookimpl
-
 from everstore_postgres.database import Database, migrate_database, open_database
 from everstore_postgres.files import PostgresFileSystemFactory
 from everstore_postgres.sessions import PostgresSessionStore

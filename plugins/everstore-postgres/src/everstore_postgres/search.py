@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from everstore.models import GrepMatch
     from everstore.search import Query
-
     from everstore_postgres.database import Database
     from everstore_postgres.pool import Link
 
@@ -39,13 +38,14 @@ _INDEXABLE = re.compile(r"[A-HK-Za-z0-9]{3,}")
 
 _PATH = "coalesce(long_path, place)"
 _HERE = f"session_id = $1 AND ($2::text IS NULL OR strpos({_PATH}, $2) > 0)"
-_CANDIDATES = f"SELECT {_PATH} AS path, size, content FROM {{schema}}.files WHERE {_HERE}"  # noqa: S608 - constants
+_CANDIDATES = f"SELECT {_PATH} AS path, size, content FROM {{schema}}.files WHERE {_HERE}"
 _HOLDS = "($3::bytea IS NULL OR position($3 IN content) > 0)"
 _SCANNED = f"{_CANDIDATES} AND kind IN ('t', 'z') AND {_HOLDS}"
 # The index has the texts that pg_trgm can take in; the few others are looked at one by one.
 _INDEXED = (
-    f"{_CANDIDATES} AND kind = 't' AND size <= 1048576 AND ({{schema}}.text_of(content) COLLATE \"C\") LIKE $4"
-    f" AND {_HOLDS} UNION ALL {_CANDIDATES} AND (kind = 'z' OR kind = 't' AND size > 1048576) AND {_HOLDS}"
+    f"{_CANDIDATES} AND kind = 't' AND size <= 1048576"
+    f' AND ({{schema}}.text_of(content) COLLATE "C") LIKE $4 AND {_HOLDS}'
+    f" UNION ALL {_CANDIDATES} AND (kind = 'z' OR kind = 't' AND size > 1048576) AND {_HOLDS}"
 )
 
 
@@ -69,7 +69,7 @@ async def infos(session_id: UUID, rows: Sequence[Any]) -> list[FileInfo]:
 def _at_first(texts: str) -> str:
     """As many of the texts as fit into one round trip; of the first that does not, only its path."""
     return (
-        f"SELECT path, CASE WHEN upto <= {_BYTES_AT_ONCE} THEN content END FROM ("  # noqa: S608 - constants
+        f"SELECT path, CASE WHEN upto <= {_BYTES_AT_ONCE} THEN content END FROM ("
         "SELECT path, content, sum(size) OVER (ROWS UNBOUNDED PRECEDING) AS upto FROM ("
         f"{texts} LIMIT {_FILES_AT_ONCE + 1}) f) f"
     )
@@ -82,7 +82,7 @@ class Searcher:
         """With or without the search index, as the database has it."""
         self._database = database
         self._files = database.sql(
-            f"SELECT version, created_ns, updated_ns, serial, size, is_readonly, kind, {_PATH}"  # noqa: S608 - constants
+            f"SELECT version, created_ns, updated_ns, serial, size, is_readonly, kind, {_PATH}"
             f" FROM {{schema}}.files WHERE {_HERE} AND kind <> 'd'"
         )
         self._scanned = database.sql(_SCANNED)
@@ -107,7 +107,7 @@ class Searcher:
         """
         texts, args = self._texts(session_id, query)
         if in_order:
-            texts = f"SELECT * FROM ({texts}) f ORDER BY path"  # noqa: S608 - constants
+            texts = f"SELECT * FROM ({texts}) f ORDER BY path"
         rows = await self._database.rows(_at_first(texts), *args)
         whole = next((count for count, row in enumerate(rows) if row[1] is None), len(rows))
         if not await _match(query, rows[:whole]) and (whole < len(rows) or whole > _FILES_AT_ONCE):

@@ -32,7 +32,8 @@ class PostgresSessionStore(SessionStore):
         )
         self._get = sql("SELECT id, title, created_ns, updated_ns FROM {schema}.sessions WHERE id = $1")
         self._retitle = sql(
-            "UPDATE {schema}.sessions SET title = $2, updated_ns = greatest({schema}.now_ns(), updated_ns + 1000)"
+            "UPDATE {schema}.sessions"
+            " SET title = $2, updated_ns = greatest({schema}.now_ns(), updated_ns + 1000)"
             " WHERE id = $1 RETURNING id, title, created_ns, updated_ns"
         )
         listed = "SELECT id, title, created_ns, updated_ns FROM {schema}.sessions"
@@ -43,7 +44,9 @@ class PostgresSessionStore(SessionStore):
 
     @override
     async def add_session(self, session: Session) -> None:
-        await self._database.change(self._add, session.id, session.title, session.created_ns, session.updated_ns)
+        await self._database.change(
+            self._add, session.id, session.title, session.created_ns, session.updated_ns
+        )
 
     @override
     async def get_session(self, session_id: UUID) -> Session | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from everstore.settings import PluginSettings
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
+
+from everstore.settings import PluginSettings
 
 __all__ = ["PostgresSettings"]
 
@@ -25,7 +26,7 @@ class PostgresSettings(PluginSettings):
     partitions: Annotated[int, Field(ge=1, le=1024)] = 16
     """Into how many tables the sessions are spread; counts when the schema is installed."""
     search_index: bool = False
-    """Whether texts are indexed by their trigrams (extension pg_trgm): searching reads only what may match."""
+    """Whether texts are indexed by their trigrams (extension pg_trgm), for searches of large sessions."""
     pool_min_size: Annotated[int, Field(ge=1)] = 1
     """Connections opened at the beginning, and kept."""
     pool_max_size: Annotated[int, Field(ge=1)] = 10

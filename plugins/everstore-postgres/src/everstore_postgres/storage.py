@@ -9,7 +9,6 @@ from everstore.compat import override
 from everstore.errors import InvalidContentError, RevisionConflictError
 from everstore.interfaces import Capabilities, SessionStorageStore
 from everstore.models import KeyInfo, SecretInfo, StoredSecret
-
 from everstore_postgres.outcomes import version_of
 
 if TYPE_CHECKING:
@@ -17,10 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["PostgresStorageStore"]
 
+_VALUES, _SECRETS = b"v", b"s"
 _LARGEST = (1 << 63) - 1
 _MANY_DIGITS = 10**30  # more than any stored integer has: the sum of the two is out of range anyway
 _ALIVE = "(expires_ns IS NULL OR expires_ns > {schema}.now_ns())"
-_ONE = f"is_secret = $1 AND session_id = $2 AND key = $3 AND {_ALIVE}"
+_ONE = f"space = $1 AND session_id = $2 AND key = $3 AND {_ALIVE}"
 
 _REFUSALS = {
     "no integer": "the value is not an integer in decimal digits, so it cannot be incremented",
@@ -43,16 +43,16 @@ class PostgresStorageStore(SessionStorageStore):
             f"SELECT version, created_ns, updated_ns, key, expires_ns FROM {{schema}}.entries WHERE {_ONE}"
         )
         self._delete = sql(
-            "DELETE FROM {schema}.entries WHERE is_secret = $1 AND session_id = $2 AND key = $3"
+            "DELETE FROM {schema}.entries WHERE space = $1 AND session_id = $2 AND key = $3"
             f" RETURNING {_ALIVE}"
         )
         self._list = sql(
             "SELECT version, created_ns, updated_ns, key, expires_ns FROM {schema}.entries"
-            f" WHERE is_secret = $1 AND session_id = $2 AND {_ALIVE} ORDER BY key"
+            f" WHERE space = $1 AND session_id = $2 AND {_ALIVE} ORDER BY key"
         )
         self._increment = sql("SELECT outcome, total FROM {schema}.increment($1, $2, $3::text::numeric)")
         self._purge = sql("SELECT {schema}.purge_entries($1)")
-        scan = f"SELECT session_id, key, value FROM {{schema}}.entries WHERE is_secret AND {_ALIVE}"
+        scan = f"SELECT session_id, key, value FROM {{schema}}.entries WHERE space = 's' AND {_ALIVE}"
         self._scan = sql(f"{scan} ORDER BY session_id, key LIMIT $1")
         self._scan_on = sql(f"{scan} AND (session_id, key) > ($2, $3) ORDER BY session_id, key LIMIT $1")
         self._swap = sql(
@@ -71,25 +71,25 @@ class PostgresStorageStore(SessionStorageStore):
         if_absent: bool = False,
     ) -> None:
         condition = 0 if if_absent else version_of(if_revision)
-        current = await self._put(False, session_id, key, value, ttl, condition)
+        current = await self._put(_VALUES, session_id, key, value, ttl, condition)
         if current is not None:
             raise RevisionConflictError.found(key, if_revision, format(current, "x") if current else None)
 
     @override
     async def get_value(self, session_id: UUID, key: str) -> str | None:
-        return await self._read(False, session_id, key)
+        return await self._read(_VALUES, session_id, key)
 
     @override
     async def delete_value(self, session_id: UUID, key: str) -> bool:
-        return await self._remove(False, session_id, key)
+        return await self._remove(_VALUES, session_id, key)
 
     @override
     async def list_keys(self, session_id: UUID) -> list[KeyInfo]:
-        return [KeyInfo(*row) for row in await self._database.rows(self._list, False, session_id)]
+        return [KeyInfo(*row) for row in await self._database.rows(self._list, _VALUES, session_id)]
 
     @override
     async def stat_value(self, session_id: UUID, key: str) -> KeyInfo | None:
-        row = await self._database.row(self._stat, False, session_id, key)
+        row = await self._database.row(self._stat, _VALUES, session_id, key)
         return None if row is None else KeyInfo(*row)
 
     @override
@@ -103,19 +103,19 @@ class PostgresStorageStore(SessionStorageStore):
 
     @override
     async def set_secret(self, session_id: UUID, name: str, value: str, *, ttl: float | None = None) -> None:
-        await self._put(True, session_id, name, value, ttl, None)
+        await self._put(_SECRETS, session_id, name, value, ttl, None)
 
     @override
     async def get_secret(self, session_id: UUID, name: str) -> str | None:
-        return await self._read(True, session_id, name)
+        return await self._read(_SECRETS, session_id, name)
 
     @override
     async def delete_secret(self, session_id: UUID, name: str) -> bool:
-        return await self._remove(True, session_id, name)
+        return await self._remove(_SECRETS, session_id, name)
 
     @override
     async def list_secrets(self, session_id: UUID) -> list[SecretInfo]:
-        return [SecretInfo(*row) for row in await self._database.rows(self._list, True, session_id)]
+        return [SecretInfo(*row) for row in await self._database.rows(self._list, _SECRETS, session_id)]
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:
@@ -134,23 +134,23 @@ class PostgresStorageStore(SessionStorageStore):
     @override
     async def swap_secret(self, session_id: UUID, name: str, expected: str, replacement: str) -> bool:
         row = await self._database.change(
-            self._swap, True, session_id, name, expected.encode(), replacement.encode()
+            self._swap, _SECRETS, session_id, name, expected.encode(), replacement.encode()
         )
         return row is not None
 
     async def _put(
-        self, is_secret: bool, session_id: UUID, key: str, text: str, ttl: float | None, condition: int | None
+        self, space: bytes, session_id: UUID, key: str, text: str, ttl: float | None, condition: int | None
     ) -> int | None:
         """Set an entry; the version in the way (0 nothing) when the condition does not hold."""
         ttl_ns = None if ttl is None else int(min(ttl * 1e9, _LARGEST))
-        row = await self._database.change(self._set, is_secret, session_id, key, text.encode(), ttl_ns, condition)
+        row = await self._database.change(self._set, space, session_id, key, text.encode(), ttl_ns, condition)
         current: int | None = row[0]
         return current
 
-    async def _read(self, is_secret: bool, session_id: UUID, key: str) -> str | None:
-        row: Any = await self._database.row(self._get, is_secret, session_id, key)
+    async def _read(self, space: bytes, session_id: UUID, key: str) -> str | None:
+        row: Any = await self._database.row(self._get, space, session_id, key)
         return None if row is None else row[0].decode()
 
-    async def _remove(self, is_secret: bool, session_id: UUID, key: str) -> bool:
-        row: Any = await self._database.change(self._delete, is_secret, session_id, key)
+    async def _remove(self, space: bytes, session_id: UUID, key: str) -> bool:
+        row: Any = await self._database.change(self._delete, space, session_id, key)
         return row is not None and bool(row[0])

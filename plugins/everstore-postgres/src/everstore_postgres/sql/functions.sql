@@ -632,7 +632,7 @@ $$;
 -- Set a value or a secret that may have a condition (as put_file's) or a time to live. The answer is
 -- the version in the way, 0 when nothing is there, null when it was set.
 CREATE FUNCTION {schema}.set_entry(
-    secret boolean, of_session uuid, at_key text, data bytea, ttl_ns bigint, if_version bigint
+    in_space "char", of_session uuid, at_key text, data bytea, ttl_ns bigint, if_version bigint
 ) RETURNS bigint LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
@@ -647,12 +647,12 @@ BEGIN
             UPDATE {schema}.entries e
             SET value = data, version = nextval('{schema}.versions'), expires_ns = until,
                 updated_ns = greatest(now, e.updated_ns + 1000)
-            WHERE e.is_secret = secret AND e.session_id = of_session AND e.key = at_key AND e.version = if_version
+            WHERE e.space = in_space AND e.session_id = of_session AND e.key = at_key AND e.version = if_version
                 AND (e.expires_ns IS NULL OR e.expires_ns > {schema}.now_ns());
         ELSE
-            INSERT INTO {schema}.entries AS e (is_secret, session_id, key, value, version, created_ns, updated_ns, expires_ns)
-            VALUES (secret, of_session, at_key, data, nextval('{schema}.versions'), now, now, until)
-            ON CONFLICT (is_secret, session_id, key) DO UPDATE
+            INSERT INTO {schema}.entries AS e (space, session_id, key, value, version, created_ns, updated_ns, expires_ns)
+            VALUES (in_space, of_session, at_key, data, nextval('{schema}.versions'), now, now, until)
+            ON CONFLICT (space, session_id, key) DO UPDATE
             SET value = excluded.value, version = excluded.version, expires_ns = excluded.expires_ns,
                 created_ns = CASE WHEN e.expires_ns <= excluded.updated_ns THEN excluded.created_ns ELSE e.created_ns END,
                 updated_ns = greatest(excluded.updated_ns, e.updated_ns + 1000)
@@ -660,7 +660,7 @@ BEGIN
         END IF;
         IF NOT FOUND THEN
             SELECT e.version INTO found_version FROM {schema}.entries e
-            WHERE e.is_secret = secret AND e.session_id = of_session AND e.key = at_key
+            WHERE e.space = in_space AND e.session_id = of_session AND e.key = at_key
                 AND (e.expires_ns IS NULL OR e.expires_ns > {schema}.now_ns());
             IF found_version IS NOT NULL OR if_version <> 0 THEN
                 RETURN coalesce(found_version, 0);
@@ -674,10 +674,10 @@ BEGIN
         -- Nothing is waited for here: two of these cannot deadlock.
         DELETE FROM {schema}.entries e
         USING (
-            SELECT o.is_secret, o.key FROM {schema}.entries o
+            SELECT o.space, o.key FROM {schema}.entries o
             WHERE o.session_id = of_session AND o.expires_ns <= now LIMIT 100 FOR UPDATE SKIP LOCKED
         ) over
-        WHERE e.session_id = of_session AND e.is_secret = over.is_secret AND e.key = over.key;
+        WHERE e.session_id = of_session AND e.space = over.space AND e.key = over.key;
     END IF;
     RETURN NULL;
 END
@@ -696,7 +696,7 @@ DECLARE
 BEGIN
     LOOP
         SELECT e.value, e.expires_ns INTO old FROM {schema}.entries e
-        WHERE NOT e.is_secret AND e.session_id = of_session AND e.key = at_key FOR UPDATE;
+        WHERE e.space = 'v' AND e.session_id = of_session AND e.key = at_key FOR UPDATE;
         now := {schema}.now_ns();
         digits := CASE WHEN FOUND AND coalesce(old.expires_ns > now, true) THEN encode(old.value, 'escape') ELSE '0' END;
         IF digits !~ '^-?[0-9]{1,20}$' THEN
@@ -714,10 +714,10 @@ BEGIN
                 created_ns = CASE WHEN e.expires_ns <= now THEN now ELSE e.created_ns END,
                 expires_ns = CASE WHEN e.expires_ns > now THEN e.expires_ns END,
                 updated_ns = greatest(now, e.updated_ns + 1000)
-            WHERE NOT e.is_secret AND e.session_id = of_session AND e.key = at_key;
+            WHERE e.space = 'v' AND e.session_id = of_session AND e.key = at_key;
         ELSE
-            INSERT INTO {schema}.entries (is_secret, session_id, key, value, version, created_ns, updated_ns)
-            VALUES (false, of_session, at_key, convert_to(amount::text, 'UTF8'), nextval('{schema}.versions'), now, now)
+            INSERT INTO {schema}.entries (space, session_id, key, value, version, created_ns, updated_ns)
+            VALUES ('v', of_session, at_key, convert_to(amount::text, 'UTF8'), nextval('{schema}.versions'), now, now)
             ON CONFLICT DO NOTHING;
         END IF;
         IF FOUND THEN
@@ -738,7 +738,7 @@ DECLARE
 BEGIN
     locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 2));  -- two purges would lock rows in any order
     WITH gone AS (
-        DELETE FROM {schema}.entries e WHERE e.is_secret IN (false, true) AND e.session_id = of_session
+        DELETE FROM {schema}.entries e WHERE e.space IN ('v', 's') AND e.session_id = of_session
         RETURNING e.expires_ns
     )
     SELECT count(*) > 0 INTO had FROM gone WHERE expires_ns IS NULL OR expires_ns > {schema}.now_ns();

@@ -55,11 +55,12 @@ CREATE TABLE {schema}.entries (
     updated_ns bigint NOT NULL,
     expires_ns bigint,
     session_id uuid NOT NULL,
-    is_secret boolean NOT NULL,
+    space "char" NOT NULL,
     key text COLLATE "C" NOT NULL,
     value bytea NOT NULL,
-    PRIMARY KEY (is_secret, session_id, key)
+    PRIMARY KEY (space, session_id, key)
 ) PARTITION BY HASH (session_id);
+COMMENT ON COLUMN {schema}.entries.space IS 'v values, s secrets';
 CREATE INDEX entries_expiring ON {schema}.entries (session_id, expires_ns) WHERE expires_ns IS NOT NULL;
 
 CREATE TABLE {schema}.sessions (
