@@ -175,10 +175,10 @@ def test_what_cannot_be_read_is_counted(cli, tree, monkeypatch):
     assert imported["skipped"] == {"unreadable": 1}
 
 
-def test_a_directory_that_cannot_be_read_is_counted(cli, tree, monkeypatch):
+def test_what_cannot_be_walked_through_is_counted(cli, tree, monkeypatch):
     class Walk:
         def __init__(self, directory, **options):
-            self.left = [OSError("Permission denied"), directory / "README.md"]
+            self.left = [OSError("Permission denied"), directory / "gone.md", directory / "README.md"]
 
         def __iter__(self):
             return self
@@ -193,13 +193,14 @@ def test_a_directory_that_cannot_be_read_is_counted(cli, tree, monkeypatch):
 
     monkeypatch.setattr("rignore.walk", Walk)
     imported = cli("tour", tree, "--json").json["imported"]
-    assert (imported["files"], imported["skipped"]) == (1, {"unreadable": 1})
+    assert (imported["files"], imported["skipped"]) == (1, {"unreadable": 2})
 
 
 def test_a_file_without_a_line_to_edit_is_passed_over(cli, tree):
     (tree / "README.md").unlink()
     (tree / "README").write_bytes(b"\xff\xfe a line that is long enough\n")
     (tree / "readme.txt").write_bytes(b"----------------\n" * 2)
+    (tree / "readme.log.txt").write_bytes(b"a line that is long enough\n" + b"x" * (1 << 20))
     answer = cli("tour", tree)
     assert answer.status == 0
     assert "await files.read_file('/.gitignore')" not in answer.out
