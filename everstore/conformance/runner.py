@@ -71,8 +71,9 @@ def execute(subject: Subject, check: Check, seed: int) -> Case:
 
     async def attempt() -> None:
         __tracebackhide__ = True
+        limit = asyncio.timeout(_SECONDS)
         try:
-            async with asyncio.timeout(_SECONDS) as limit, case:
+            async with limit, case:
                 await check.function(case, *check.arguments)
         except Exception as error:  # noqa: BLE001 - whatever leaves a check is its failure
             raised = _as_failure(error, timed_out=limit.expired())
