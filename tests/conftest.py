@@ -14,6 +14,7 @@ from base64 import b64encode
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import uuid4
 
 import pytest
 import structlog
@@ -46,6 +47,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 SETTINGS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "memory": lambda _: {},
     "minimal": lambda _: {},
+    "postgres": lambda _: {
+        "postgres_schema_name": f"test_{uuid4().hex}",
+        "postgres_partitions": 1,
+        "secrets_keys": "tests:" + b64encode(bytes(range(32))).decode(),
+    },
     "sqlite": lambda folder: {"sqlite_path": str(folder / "everstore.db")},
 }
 """What a backend needs beyond its name; the environment has its word too (``EVERSTORE_<NAME>_*``)."""
