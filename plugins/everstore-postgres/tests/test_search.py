@@ -9,7 +9,8 @@ import everstore
 TEXTS = {
     "a.py": "import os\r\nimport sys\nIMPORT nothing\n",
     "b/c.txt": "100%\n_under_\nback\\slash\nquote's\n",
-    "b/d.md": "\u212aelvin kelvin\nstra\u00dfe STRASSE\n\u039f\u0394\u039f\u03a3\u0391\nline\u2028same\x0cline\n",
+    "b/d.md": "\u212aelvin kelvin\nstra\u00dfe STRASSE\n"
+    "\u039f\u0394\u039f\u03a3\u0391\nline\u2028same\x0cline\n",
     "b/nul.txt": "before\0after\nneedle in a \0 haystack\n",
     "empty": "",
     "large.txt": "needle\n" + "hay and straw\n" * 90_000 + "needle at the end",
