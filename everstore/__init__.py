@@ -74,7 +74,7 @@ __all__ = [
 ]
 
 
-if not TYPE_CHECKING:  # to a type checker every name would be there
+if not TYPE_CHECKING:  # pragma: no branch - to a type checker every name would be there
 
     def __getattr__(name: str) -> object:
         """``hookimpl`` and ``hookspec``, at first need: pluggy takes 10 ms, and only plugins use it."""
