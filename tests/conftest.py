@@ -193,3 +193,9 @@ ABOUT_ALL_SESSIONS = {"list_sessions", "scan_secrets"}
 def session_call(request: pytest.FixtureRequest) -> Call:
     """Each verb that is about one session in turn."""
     return request.param
+
+
+@pytest.fixture(params=CALLS)
+def call(request: pytest.FixtureRequest) -> Call:
+    """Each verb of the three interfaces in turn."""
+    return request.param
