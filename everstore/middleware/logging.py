@@ -93,12 +93,12 @@ class CallLog:
     def wrap(self, verb: Verb, guarded: Call) -> Call:
         """``guarded`` (which checks at once and returns the coroutine to await) as the host calls it."""
         names: dict[str, Any] = {
-            "guarded": guarded,
-            "log": self,
-            "verb": verb,
-            "now": perf_counter_ns,
-            "debug": self._events.debug_by_default,
-            "is_configured": structlog.is_configured,
+            "_guarded": guarded,
+            "_log": self,
+            "_verb": verb,
+            "_now": perf_counter_ns,
+            "_debug": self._events.debug_by_default,
+            "_is_configured": structlog.is_configured,
         }
         exec(_code_of(verb.name, inspect.signature(guarded)), names)  # noqa: S102 - see _LOGGED
         logged: Call = names[verb.name]
@@ -119,8 +119,9 @@ class CallLog:
 
     def failed(
         self, verb: Verb, started: int, arguments: dict[str, object], error: BaseException
-    ) -> BaseException:
-        """Log a failure; the error to raise in its place, which is itself unless a driver threw it."""
+    ) -> BackendError | None:
+        """Log a failure; the error to raise in its place when a driver threw it, ``None`` otherwise."""
+        instead = None
         if isinstance(error, asyncio.CancelledError):
             level, outcome = "debug", "cancelled"
         elif isinstance(error, EverstoreError) and not isinstance(error, BackendError):
@@ -130,13 +131,13 @@ class CallLog:
         if outcome == "failed" and isinstance(error, Exception) and not isinstance(error, EverstoreError):
             # The driver's words may hold values: they stay in the cause, and out of the message.
             message = f"{verb.backend}: {verb.name} failed with {type(error).__name__}"
-            error = BackendError(message, backend=verb.backend, verb=verb.name)
+            instead = BackendError(message, backend=verb.backend, verb=verb.name)
         if self._events.wants(level):
             fields = {**_fields(verb, started, arguments), "outcome": outcome}
             if outcome != "cancelled":
-                fields["error_code"] = code_of(error)
+                fields["error_code"] = code_of(instead or error)
             self._events.emit(level, "everstore.call", fields)
-        return error
+        return instead
 
 
 # The layer around a verb, with the verb's own signature: a call with wrong arguments fails as that of
@@ -144,18 +145,18 @@ class CallLog:
 # generic ``async def logged(*args, **kwargs)`` would cost as much as the read itself.
 _LOGGED = """
 async def {name}({parameters}):
-    _started = now()
+    _started = _now()
     try:
-        if log.closed:
-            raise log.refusal(verb)
-        _answer = await guarded({passed_on})
+        if _log.closed:
+            raise _log.refusal(_verb)
+        _answer = await _guarded({passed_on})
     except BaseException as _error:
-        _raised = log.failed(verb, _started, {arguments}, _error)
-        if _raised is _error:
+        _told = _log.failed(_verb, _started, {arguments}, _error)
+        if _told is None:
             raise
-        raise _raised from _error
-    if debug or is_configured():
-        log.succeeded(verb, _started, {arguments}, _answer)
+        raise _told from _error
+    if _debug or _is_configured():
+        _log.succeeded(_verb, _started, {arguments}, _answer)
     return _answer
 """
 
