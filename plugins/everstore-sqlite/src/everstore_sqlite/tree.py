@@ -18,7 +18,7 @@ from everstore.errors import (
     RevisionConflictError,
 )
 from everstore.models import FileInfo, SessionFile, root_of
-from everstore.paths import parents_of
+from everstore.paths import parent_of, parents_of
 from everstore_sqlite.rows import BELOW, ENTRY, KEY, below, encoding_of, split
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class Tree:
         self._id = session_id
         self._key = session_id.bytes
         self._limits = limits
+        self._directories = transaction.directories
         self._missing: list[str] = []  # above the path to be made, nearest the root last
 
     # -- the verbs ---------------------------------------------------------------------------------
@@ -176,6 +177,7 @@ class Tree:
         moved = msgspec.structs.replace(
             entry, version=self._transaction.version(), updated=_after(entry.updated), is_readonly=0
         )
+        self._directories.clear()
         parent, name = split(destination)
         self._execute(_MOVE, (parent, name, moved.version, moved.updated, self._key, *split(source)))
         if entry.is_directory:
@@ -185,6 +187,7 @@ class Tree:
 
     def purge(self) -> bool:
         """``purge_session``."""
+        self._directories.clear()
         serials = self._transaction.usages.remove(self._key)
         self._execute("DELETE FROM contents WHERE serial >= ? AND serial < ?", (serials.start, serials.stop))
         return self._execute("DELETE FROM entries WHERE session = ?", (self._key,)).rowcount > 0
@@ -225,11 +228,14 @@ class Tree:
 
     def _require_parents(self, path: str) -> None:
         """Refuse a path that leads through a file, and note which directories above it are missing."""
+        if (self._key, parent_of(path)) in self._directories:
+            return
         parents = parents_of(path)
         while parents:
             entry = self._get(parents[-1])
             if entry is not None and entry.is_directory:
-                return  # and so is all that is above it
+                self._directories.add((self._key, parents[-1]))
+                return  # what is above a directory is one, too
             if entry is not None:
                 reason = f"{parents[-1]!r} is a file, so nothing can be below it"
                 raise ParentNotDirectoryError.at(path, reason)
@@ -310,6 +316,7 @@ class Tree:
         now = time.time_ns()
         entry = _Entry(self._transaction.version(), now, now, self._count(1, 0, 0), 0, 0, 1)
         self._insert(path, entry)
+        self._directories.add((self._key, path))
         return entry
 
     def _insert(self, path: str, entry: _Entry) -> None:
@@ -332,6 +339,7 @@ class Tree:
             return True
         if not recursive or readonly:
             return False
+        self._directories.clear()
         self._execute(_DELETE_CONTENTS_BELOW, range_)
         self._execute(_DELETE_BELOW, range_)
         self._count(0, -files, -size)
@@ -339,6 +347,7 @@ class Tree:
 
     def _remove(self, path: str, entry: _Entry) -> None:
         """Remove a file or an empty directory."""
+        self._directories.clear()
         self._execute(_DELETE, (self._key, *split(path)))
         if not entry.is_directory:
             self._execute("DELETE FROM contents WHERE serial = ?", (entry.serial,))

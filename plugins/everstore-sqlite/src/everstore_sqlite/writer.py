@@ -60,7 +60,7 @@ class Transaction:
     whoever gave it out.
     """
 
-    __slots__ = ("_first", "_version", "connection", "execute", "usages")
+    __slots__ = ("_first", "_version", "connection", "directories", "execute", "usages")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Begun already: nobody else writes."""
@@ -69,6 +69,8 @@ class Transaction:
         self._first: int = self.execute("SELECT version FROM counters").fetchone()[0]
         self._version: int = self._first
         self.usages = Usages(connection)
+        self.directories: set[tuple[bytes, str]] = set()
+        """Directories (by session and path) that are there; to be cleared when anything is taken away."""
 
     @property
     def changes(self) -> int:
@@ -181,6 +183,7 @@ class Writer(Worker):
             transaction.execute("ROLLBACK TO call")
             transaction.execute("RELEASE call")
             transaction.usages.forget()
+            transaction.directories.clear()
             return call, None, self._told(error)
         transaction.execute("RELEASE call")
         return call, answer, None
