@@ -7,6 +7,8 @@ import random
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+import structlog
+
 from everstore.conformance.storage_scan import files_holding
 from everstore.conformance.trace import Trace
 from everstore.models import new_session_id
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from everstore.session import BoundFiles, BoundSession, BoundStorage
     from everstore.store import Store
 
-__all__ = ["Case", "Caught", "Mismatch", "gather", "refused", "snapshot"]
+__all__ = ["Case", "Caught", "Mismatch", "gather", "logged", "refused", "snapshot"]
 
 T = TypeVar("T")
 
@@ -59,6 +61,18 @@ def refused(*errors: type[BaseException]) -> Iterator[Caught]:
         raise Mismatch(expected, f"{type(error).__name__}: {error}") from error
     else:
         raise Mismatch(expected, "no error")
+
+
+@contextmanager
+def logged() -> Iterator[list[Any]]:
+    """Every log event of the block, at any level; what the host has configured stays as it was."""
+    was_configured = structlog.is_configured()
+    try:
+        with structlog.testing.capture_logs() as events:
+            yield events
+    finally:
+        if not was_configured:
+            structlog.reset_defaults()
 
 
 async def gather(*calls: Awaitable[T]) -> list[T | BaseException]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ def everstore(in_empty_folder):
         done = subprocess.run(
             [Path(sys.executable).with_name("everstore"), "conformance", *map(str, arguments)],
             capture_output=True, text=True, check=False, cwd=in_empty_folder, timeout=300,
-            env={"PATH": "", "PYTHONPATH": str(in_empty_folder), **variables},
+            env={**os.environ, "PYTHONPATH": str(in_empty_folder), **variables},
         )  # fmt: skip
         return done.returncode, done.stdout, done.stderr
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from textwrap import dedent
@@ -97,7 +98,7 @@ def told(tmp_path_factory):
     (checks / "made.py").write_text(dedent(MADE))
     done = subprocess.run(
         [sys.executable, "-c", dedent(RUN)],
-        capture_output=True, text=True, check=True, env={"PYTHONPATH": str(folder), "PATH": ""},
+        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(folder)},
     )  # fmt: skip
     return {
         name: dict(zip(("expected", "got", "where"), each, strict=True))

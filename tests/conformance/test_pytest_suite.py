@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from textwrap import dedent
@@ -66,7 +67,7 @@ def pytest_run(in_empty_folder):
             capture_output=True,
             text=True,
             cwd=in_empty_folder,
-            env={"PATH": "", "PYTHONPATH": str(in_empty_folder)},
+            env={**os.environ, "PYTHONPATH": str(in_empty_folder)},
             check=False,
             timeout=300,
         )

@@ -9,9 +9,7 @@ import pickle
 import threading
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
-from everstore.conformance.case import gather, refused
+from everstore.conformance.case import gather, logged, refused
 from everstore.conformance.registry import check, table
 from everstore.errors import (
     EditError,
@@ -308,16 +306,11 @@ async def _told(error: type[EverstoreError], call: Callable[[], Awaitable[Any]])
 @check("lifecycle.logging", "8.1.1", "8.2.1", "8.3.1", likely="a verb bypasses the layer that logs")
 async def logging(case: Case) -> None:
     """Every call is one event, with verb, backend, session, place, duration and outcome."""
-    was_configured = structlog.is_configured()
-    try:
-        with structlog.testing.capture_logs() as events:
-            await case.files.write_file("a", "x")
-            await case.storage.get_value("k")
-            with refused(EditError):
-                await case.files.edit_file("a", "y", "z")
-    finally:
-        if not was_configured:
-            structlog.reset_defaults()
+    with logged() as events:
+        await case.files.write_file("a", "x")
+        await case.storage.get_value("k")
+        with refused(EditError):
+            await case.files.edit_file("a", "y", "z")
     calls = [event for event in events if event["event"] == "everstore.call"]
     told = [
         (event["verb"], event.get("path"), event.get("key"), event["outcome"], event["log_level"])

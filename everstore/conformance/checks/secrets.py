@@ -8,9 +8,8 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import structlog
 
-from everstore.conformance.case import refused
+from everstore.conformance.case import logged, refused
 from everstore.conformance.registry import check, table
 from everstore.conformance.storage_scan import traces_of
 from everstore.errors import EverstoreError, SecretDecryptionError, SecretsKeyMissingError
@@ -169,21 +168,16 @@ async def hidden_in_errors(case: Case) -> None:
 @check("secrets.hidden.in_logs", "6.3.1", "8.1.2", likely="a log line shows arguments or answers")
 async def hidden_in_logs(case: Case) -> None:
     """No log event at any level shows a secret, a value or content."""
-    was_configured = structlog.is_configured()
-    try:
-        with structlog.testing.capture_logs() as events:
-            await case.storage.set_secret("s", _MARK)
-            await case.storage.get_secret("s")
-            await case.storage.set_value("k", _MARK)
-            await case.storage.get_value("k")
-            await case.files.write_file("a", _MARK)
-            await case.files.edit_file("a", _MARK, _MARK + _MARK)
-            with refused(EverstoreError):
-                await case.files.edit_file("a", _MARK, _MARK)
-            await case.files.read_file("a")
-    finally:
-        if not was_configured:
-            structlog.reset_defaults()
+    with logged() as events:
+        await case.storage.set_secret("s", _MARK)
+        await case.storage.get_secret("s")
+        await case.storage.set_value("k", _MARK)
+        await case.storage.get_value("k")
+        await case.files.write_file("a", _MARK)
+        await case.files.edit_file("a", _MARK, _MARK + _MARK)
+        with refused(EverstoreError):
+            await case.files.edit_file("a", _MARK, _MARK)
+        await case.files.read_file("a")
     assert len(events) >= 8
     assert [event for event in events if _MARK in repr(event)] == []
 
