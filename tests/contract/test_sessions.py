@@ -43,7 +43,7 @@ async def test_anything_but_a_uuid_is_refused_by_every_verb(store, session_call,
         assert isinstance(error, ValueError)
 
 
-@pytest.mark.parametrize("no_id", NO_IDS, ids=repr)
+@pytest.mark.parametrize("no_id", NO_IDS, ids=lambda no_id: type(no_id).__name__)
 async def test_anything_but_a_uuid_binds_and_creates_no_session(store, no_id):
     with pytest.raises(errors.InvalidSessionIdError):
         store.session(no_id)
