@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["candidates", "create", "remove", "tend"]
 
 _TRIGRAM = 3
-_MOST_TRIGRAMS = 32  # that a search asks for: more would hardly tell more
+_MOST_TRIGRAMS = 8  # that a search asks for: more hardly tell more, and cost as much again
 _SLICE_SECONDS = 0.02  # how long a call may have to wait for a slice of the work
 
 _STALE = """
