@@ -24,13 +24,14 @@ from everstore.errors import BackendError
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
-    from everstore.conformance.linearizability import Apply, Verdict
+    from everstore.conformance.linearizability import Apply
+    from everstore.conformance.trace import Trace
 
 __all__ = ["Plan", "Recorder", "Seen", "require_explained"]
 
 T = TypeVar("T")
 
-_SHOWN = 4
+_SHOWN = 5
 _GIVEN_UP = 0.1  # of the calls of a client whose patience is limited
 
 
@@ -85,10 +86,11 @@ class Recorder:
         self._tell(Seen(self.plan.kind, self.plan.place, operation))
 
 
-def require_explained(history: Iterable[Seen], objects: dict[str, Apply]) -> None:
+def require_explained(history: Iterable[Seen], objects: dict[str, Apply], trace: Trace) -> None:
     """``Mismatch`` unless an order explains what was answered at each place.
 
-    The history is then kept in a file. ``objects`` are what the kinds of places should be.
+    The history is then kept in a file, and the trace tells where it stops making sense. ``objects`` are
+    what the kinds of places should be.
     """
     places: dict[tuple[str, str], list[Operation]] = {}
     for seen in history:
@@ -96,16 +98,14 @@ def require_explained(history: Iterable[Seen], objects: dict[str, Apply]) -> Non
     for (kind, place), operations in sorted(places.items()):
         verdict = explain_history(operations, objects[kind])
         if not verdict.is_linearizable:
+            trace.tell(
+                [*map(str, verdict.order[-_SHOWN:]), f"and then one of {list(map(str, verdict.stuck))}"]
+            )
             raise Mismatch(
                 f"an order of the {len(operations)} calls at the {kind} {place!r} that explains all answers",
-                f"none: {_told(verdict)}. The history is in {_kept(operations)}",
+                f"none: the best one leaves {verdict.state!r}, where none of the next calls can be answered "
+                f"as it was. The history is in {_kept(operations)}",
             )
-
-
-def _told(verdict: Verdict) -> str:
-    before = "; ".join(str(operation) for operation in verdict.order[-_SHOWN:])
-    stuck = "; ".join(str(operation) for operation in verdict.stuck)
-    return f"after [{before}], which leaves {verdict.state!r}, none of these can come next: [{stuck}]"
 
 
 def _kept(operations: list[Operation]) -> Path:

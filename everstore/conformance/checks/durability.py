@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _KILLS = 8
 _WORKERS = 6
 _CALLS_LATER = 60
-_PATIENCE = 30.0  # seconds for what takes a tenth of one
+_PATIENCE = 15.0  # seconds for what takes a tenth of one
 _LONGEST = 0.03  # seconds between the first acknowledgement and the kill
 
 
@@ -62,13 +62,23 @@ async def _told_by_both(case: Case, nursery: Nursery, jobs: list[Job]) -> dict[s
     survivors = {worker["name"] for worker in jobs[1].arguments["workers"]}
     done: dict[str, int] = {}
     later = 0
-    async for told in nursery.told():
-        if not done:
-            _kill_soon(case, nursery, first, killed.set)
-        done[told["worker"]] = told["done"]
-        later += killed.is_set() and told["worker"] in survivors
-        if later == _CALLS_LATER:
-            nursery.kill(second)
+
+    async def listen() -> None:
+        nonlocal later
+        async for told in nursery.told():
+            if not done:
+                _kill_soon(case, nursery, first, killed.set)
+            done[told["worker"]] = told["done"]
+            later += killed.is_set() and told["worker"] in survivors
+            if later == _CALLS_LATER:
+                nursery.kill(second)
+
+    try:
+        await asyncio.wait_for(listen(), _PATIENCE)
+    except TimeoutError:
+        raise Mismatch(
+            f"{_CALLS_LATER} calls by the process that lives on", f"{later} in {_PATIENCE} seconds"
+        ) from None
     return done
 
 
@@ -86,14 +96,19 @@ async def _require_possible(case: Case, store: Store, worker: Worker, done: int)
     before, after = await possible_states(worker, done)
     if got in (before, after):
         return
-    places = sorted(place for place in {*got, *before} if got.get(place) != before.get(place))
-    others = sorted(place for place in {*got, *after} if got.get(place) != after.get(place))
     case.trace.tell(worker.told(done + 1))
-    place = places[0]
+    places = sorted({*got, *before, *after})
+    for place in places:
+        there, was, then = (state.get(place) for state in (got, before, after))
+        if there not in (was, then):
+            raise Mismatch(
+                f"{place!r} as before the last of these calls, {shown(was)}, or as after it, {shown(then)}",
+                shown(there),
+            )
+    behind = next(place for place in places if got.get(place) != after.get(place))
+    ahead = next(place for place in places if got.get(place) != before.get(place))
     raise Mismatch(
-        f"what the calls but the last one left ({shown(before.get(place))} at {place!r}), or all of them",
-        f"{shown(got.get(place))}; {len(places)} places are not as before the last call, "
-        f"{len(others)} not as after it: {shown(others)}",
+        "the last of these calls wholly or not at all", f"{behind!r} as before it, and {ahead!r} as after it"
     )
 
 
@@ -230,7 +245,7 @@ async def kill_one_of_two(case: Case) -> None:
         for _ in range(_KILLS // 2):
             killed, others = _workers(case, "files", "k"), _workers(case, "trees", "o")
             jobs = [_job("work", workers=workers) for workers in (killed, others)]
-            done = await asyncio.wait_for(_told_by_both(case, nursery, jobs), _PATIENCE)
+            done = await _told_by_both(case, nursery, jobs)
             for worker in (*killed, *others):
                 await _require_possible(case, case.store, worker, done.get(worker.name, 0))
 

@@ -44,7 +44,7 @@ async def _together(plans: list[Plan], stores: list[Store]) -> list[Seen]:
 async def _in_tasks(case: Case, kind: str) -> None:
     for _ in range(_PASSES):
         plans = _plans(case, (kind,), clients=6, rounds=20)
-        require_explained(await _together(plans, [case.store]), OBJECTS)
+        require_explained(await _together(plans, [case.store]), OBJECTS, case.trace)
 
 
 @check(
@@ -106,7 +106,7 @@ async def cancelled(case: Case) -> None:
     """When calls are given up, each has happened wholly or not at all, and an order explains the rest."""
     for _ in range(_PASSES):
         plans = _plans(case, tuple(OBJECTS), clients=4, rounds=20, patience=0.004)
-        require_explained(await _together(plans, [case.store]), OBJECTS)
+        require_explained(await _together(plans, [case.store]), OBJECTS, case.trace)
 
 
 @check(
@@ -122,7 +122,7 @@ async def clients(case: Case) -> None:
     stores = [case.store, await case.open(), await case.open()]
     for _ in range(_PASSES):
         plans = _plans(case, tuple(OBJECTS), clients=6, rounds=15)
-        require_explained(await _together(plans, stores), OBJECTS)
+        require_explained(await _together(plans, stores), OBJECTS, case.trace)
 
 
 @check(
@@ -144,7 +144,7 @@ async def threads(case: Case) -> None:
     seen = await asyncio.gather(
         *(asyncio.to_thread(asyncio.run, work([p for p in plans if p.client == f"{i}"])) for i in range(4))
     )
-    require_explained([one for each in seen for one in each], OBJECTS)
+    require_explained([one for each in seen for one in each], OBJECTS, case.trace)
 
 
 @check(
@@ -166,4 +166,4 @@ async def processes(case: Case) -> None:
                 *(Job("everstore.conformance.parties:in_process", {"plans": group}) for group in groups)
             )
             history = [msgspec.convert(told, Seen) async for told in nursery.told()]
-            require_explained(history, OBJECTS)
+            require_explained(history, OBJECTS, case.trace)

@@ -6,10 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule
 
 from everstore.compat import override
-from everstore.conformance.machine import Machine, run_machine
+from everstore.conformance.machine import Machine, run_machine, step
 from everstore.conformance.matching import Step
 from everstore.conformance.model import ModelLimits
 from everstore.conformance.registry import check
@@ -24,9 +23,19 @@ if TYPE_CHECKING:
     from everstore.store import Store
 
 _NFC, _NFD = "/\u00e9", "/e\u0301"
-_SPELLINGS = ("a", "/workspace/a/b", "/a//b/", "./A")
-_REFUSED = ("/a/../A", "/workspace/workspace", "a\0", "/\ud800")
-_TEXTS = ("", "a", "b", "a\r\nb\n", "ab\nb", "\u00e9\u2028a", "a\0")
+_PATHS = ("/a", "/a/b", "/a/b/c", "/A", "/ab", "/a/B", "/ab/b", "/a_/b", "/a%", _NFC, _NFD, "/a.")
+_ODD_PATHS = (
+    "/",
+    "a",
+    "/workspace/a/b",
+    "/a//b/",
+    "./A",
+    "/a/../A",
+    "/workspace/workspace",
+    "a\0",
+    "/\ud800",
+)
+_TEXTS = ("", "a", "abcdefg", "b", "a\r\nb\n", "ab\nb", "\u00e9\u2028a", "a\0")
 _CONTENTS = [*((text, "text") for text in _TEXTS), ("YQ==", "base64"), ("", "base64"), ("YR==", "base64")]
 _GLOBS = (
     "*",
@@ -45,12 +54,13 @@ _GLOBS = (
     "_",
 )
 _VALUES = ("", "0", "-7", "12", "x", "1.5", str(2**63 - 1), "\u00e9")
+_ODD_KEYS = ("", "a\0", "x" * 1025, "\ud800")
 _KEYS = ("a", "A", "ab", "a%", "a_", _NFC, _NFD, "a/b", "a ", "0")
 
 _AT = st.integers(0, 3)
 _FLAG = st.booleans()
 _COUNT = st.sampled_from([0, 1, 2])
-_KEY = st.sampled_from([*_KEYS, "", "a\0"])
+_NAME = st.integers(0, 15)
 _TEXT = st.sampled_from(_TEXTS)
 _VALUE = st.sampled_from(_VALUES)
 _CONTENT = st.sampled_from(_CONTENTS)
@@ -60,78 +70,77 @@ _CONDITION = st.sampled_from([None, None, None, "current", "outdated", "never", 
 class FileMachine(Machine):
     """Every verb of files, on a few paths that are easily taken for each other."""
 
-    paths: ClassVar[tuple[str, ...]] = (
-        "/a", "/A", "/ab", "/a/b", "/a/B", "/a/b/c", "/ab/b", "/a%", "/a_/b", _NFC, _NFD, "/a.",
-    )  # fmt: skip
-    path = st.sampled_from([*paths, *paths, *_SPELLINGS, *_REFUSED, "/"])
+    def path(self, which: int) -> str:
+        """One of the run's paths."""
+        return self.name(which, _PATHS, _ODD_PATHS)
 
     @override
     async def look(self, store: Store, session_id: UUID) -> None:
         await super().look(store, session_id)
-        await self.pair.look_at_files(store, session_id, self.some(self.paths))
+        await self.pair.look_at_files(store, session_id, self.some(_PATHS))
 
-    @rule(at=_AT, path=path, content=_CONTENT, condition=_CONDITION)
-    def write_file(self, at: int, path: str, content: tuple[str, Encoding], condition: str | None) -> None:
+    @step(at=_AT, path=_NAME, content=_CONTENT, condition=_CONDITION)
+    def write_file(self, at: int, path: int, content: tuple[str, Encoding], condition: str | None) -> None:
         """Write, perhaps under a condition."""
-        found = self.model.file_system.tree(self.session(at)).get(path)
-        options = self.condition(at, path, condition, found.revision if found else None)
-        self.call(at, "file_system", "write_file", path, *content, **options)
+        found = self.model.file_system.tree(self.session(at)).get(self.path(path))
+        options = self.condition(at, self.path(path), condition, found.revision if found else None)
+        self.call(at, "file_system", "write_file", self.path(path), *content, **options)
 
-    @rule(at=_AT, path=path, content=_CONTENT, read_only=_FLAG)
+    @step(at=_AT, path=_NAME, content=_CONTENT, read_only=_FLAG)
     def seed_initial_file(
-        self, at: int, path: str, content: tuple[str, Encoding], *, read_only: bool
+        self, at: int, path: int, content: tuple[str, Encoding], *, read_only: bool
     ) -> None:
         """Seed, often read-only."""
-        file = InitialFile(path, *content, is_readonly=read_only)
+        file = InitialFile(self.path(path), *content, is_readonly=read_only)
         self.call(at, "file_system", "seed_initial_file", file)
 
-    @rule(at=_AT, path=path, expected=_CONTENT, content=_CONTENT, right=_FLAG)
+    @step(at=_AT, path=_NAME, expected=_CONTENT, content=_CONTENT, right=_FLAG)
     def write_file_if_content_matches(
         self,
         at: int,
-        path: str,
+        path: int,
         expected: tuple[str, Encoding],
         content: tuple[str, Encoding],
         *,
         right: bool,
     ) -> None:
         """Write if what is there is what was drawn, or (``right``) really what is there."""
-        found = self.model.file_system.tree(self.session(at)).get(path)
+        found = self.model.file_system.tree(self.session(at)).get(self.path(path))
         if right and found is not None and found.content is not None:
             expected = (found.content, found.encoding)
-        self.call(at, "file_system", "write_file_if_content_matches", path, *expected, *content)
+        self.call(at, "file_system", "write_file_if_content_matches", self.path(path), *expected, *content)
 
-    @rule(at=_AT, path=path, old=_TEXT, new=_TEXT, replace_all=_FLAG)
-    def edit_file(self, at: int, path: str, old: str, new: str, *, replace_all: bool) -> None:
+    @step(at=_AT, path=_NAME, old=_TEXT, new=_TEXT, replace_all=_FLAG)
+    def edit_file(self, at: int, path: int, old: str, new: str, *, replace_all: bool) -> None:
         """Edit."""
-        self.call(at, "file_system", "edit_file", path, old, new, replace_all=replace_all)
+        self.call(at, "file_system", "edit_file", self.path(path), old, new, replace_all=replace_all)
 
-    @rule(at=_AT, path=path, content=_CONTENT)
-    def append_file(self, at: int, path: str, content: tuple[str, Encoding]) -> None:
+    @step(at=_AT, path=_NAME, content=_CONTENT)
+    def append_file(self, at: int, path: int, content: tuple[str, Encoding]) -> None:
         """Append."""
-        self.call(at, "file_system", "append_file", path, *content)
+        self.call(at, "file_system", "append_file", self.path(path), *content)
 
-    @rule(at=_AT, path=path)
-    def create_directory(self, at: int, path: str) -> None:
+    @step(at=_AT, path=_NAME)
+    def create_directory(self, at: int, path: int) -> None:
         """Create a directory."""
-        self.call(at, "file_system", "create_directory", path)
+        self.call(at, "file_system", "create_directory", self.path(path))
 
-    @rule(at=_AT, path=path, recursive=_FLAG)
-    def delete_file(self, at: int, path: str, *, recursive: bool) -> None:
+    @step(at=_AT, path=_NAME, recursive=_FLAG)
+    def delete_file(self, at: int, path: int, *, recursive: bool) -> None:
         """Delete."""
-        self.call(at, "file_system", "delete_file", path, recursive=recursive)
+        self.call(at, "file_system", "delete_file", self.path(path), recursive=recursive)
 
-    @rule(at=_AT, verb=st.sampled_from(["copy_file", "move_file"]), a=path, b=path, overwrite=_FLAG)
-    def transfer(self, at: int, verb: str, a: str, b: str, *, overwrite: bool) -> None:
+    @step(at=_AT, verb=st.sampled_from(["copy_file", "move_file"]), a=_NAME, b=_NAME, overwrite=_FLAG)
+    def transfer(self, at: int, verb: str, a: int, b: int, *, overwrite: bool) -> None:
         """Copy or move."""
-        self.call(at, "file_system", verb, a, b, overwrite=overwrite)
+        self.call(at, "file_system", verb, self.path(a), self.path(b), overwrite=overwrite)
 
-    @rule(at=_AT, path=path, start=st.sampled_from([1, 2, 9]), limit=st.none() | _COUNT)
-    def read_lines(self, at: int, path: str, start: int, limit: int | None) -> None:
+    @step(at=_AT, path=_NAME, start=st.sampled_from([1, 2, 9]), limit=st.none() | _COUNT)
+    def read_lines(self, at: int, path: int, start: int, limit: int | None) -> None:
         """Read lines."""
-        self.call(at, "file_system", "read_lines", path, start, limit)
+        self.call(at, "file_system", "read_lines", self.path(path), start, limit)
 
-    @rule(
+    @step(
         at=_AT,
         pattern=st.sampled_from(["", "a", "B", "b", "a|b", "^b", "a.", "\u00e9"]),
         glob=st.none() | st.sampled_from(_GLOBS),
@@ -155,7 +164,7 @@ class FileMachine(Machine):
         options = {"regex": regex, "ignore_case": ignore_case, "before": around, "after": around // 2}
         self.call(at, "file_system", "grep_files", pattern, glob, **options, limit=limit)
 
-    @rule(at=_AT, glob=st.sampled_from(_GLOBS))
+    @step(at=_AT, glob=st.sampled_from(_GLOBS))
     def glob_files(self, at: int, glob: str) -> None:
         """List by glob."""
         self.call(at, "file_system", "glob_files", glob)
@@ -164,51 +173,57 @@ class FileMachine(Machine):
 class ValueMachine(Machine):
     """Every verb of values and secrets, on a few keys that are easily taken for each other."""
 
+    def key(self, which: int) -> str:
+        """One of the run's keys."""
+        return self.name(which, _KEYS, _ODD_KEYS)
+
     @override
     async def look(self, store: Store, session_id: UUID) -> None:
         await super().look(store, session_id)
         await self.pair.look_at_values(store, session_id, self.some(_KEYS))
 
-    @rule(at=_AT, key=_KEY, value=_VALUE, condition=_CONDITION)
-    def set_value(self, at: int, key: str, value: str, condition: str | None) -> None:
+    @step(at=_AT, key=_NAME, value=_VALUE, condition=_CONDITION)
+    def set_value(self, at: int, key: int, value: str, condition: str | None) -> None:
         """Set, perhaps under a condition."""
-        found = [one for one in self.model.storage.list_keys(self.session(at)) if one.key == key]
-        options = self.condition(at, key, condition, found[0].revision if found else None)
-        self.call(at, "storage", "set_value", key, value, **options)
+        found = [one for one in self.model.storage.list_keys(self.session(at)) if one.key == self.key(key)]
+        options = self.condition(at, self.key(key), condition, found[0].revision if found else None)
+        self.call(at, "storage", "set_value", self.key(key), value, **options)
 
-    @rule(at=_AT, key=_KEY, amount=st.sampled_from([1, -1, 40, 2**62]))
-    def increment_value(self, at: int, key: str, amount: int) -> None:
+    @step(at=_AT, key=_NAME, amount=st.sampled_from([1, -1, 40, 2**62]))
+    def increment_value(self, at: int, key: int, amount: int) -> None:
         """Increment."""
-        self.call(at, "storage", "increment_value", key, amount)
+        self.call(at, "storage", "increment_value", self.key(key), amount)
 
-    @rule(at=_AT, key=_KEY)
-    def delete_value(self, at: int, key: str) -> None:
+    @step(at=_AT, key=_NAME)
+    def delete_value(self, at: int, key: int) -> None:
         """Delete a value."""
-        self.call(at, "storage", "delete_value", key)
+        self.call(at, "storage", "delete_value", self.key(key))
 
-    @rule(at=_AT, name=_KEY, value=_VALUE)
-    def set_secret(self, at: int, name: str, value: str) -> None:
+    @step(at=_AT, name=_NAME, value=_VALUE)
+    def set_secret(self, at: int, name: int, value: str) -> None:
         """Set a secret."""
-        self.call(at, "storage", "set_secret", name, value)
+        self.call(at, "storage", "set_secret", self.key(name), value)
 
-    @rule(at=_AT, name=_KEY)
-    def delete_secret(self, at: int, name: str) -> None:
+    @step(at=_AT, name=_NAME)
+    def delete_secret(self, at: int, name: int) -> None:
         """Delete a secret."""
-        self.call(at, "storage", "delete_secret", name)
+        self.call(at, "storage", "delete_secret", self.key(name))
 
-    @precondition(lambda self: self.bench.case.capabilities.time_to_live)
-    @rule(at=_AT, verb=st.sampled_from(["set_value", "set_secret"]), key=_KEY, value=_VALUE, short=_FLAG)
-    def set_with_time_to_live(self, at: int, verb: str, key: str, value: str, *, short: bool) -> None:
+    @step(at=_AT, verb=st.sampled_from(["set_value", "set_secret"]), key=_NAME, value=_VALUE, short=_FLAG)
+    def set_with_time_to_live(self, at: int, verb: str, key: int, value: str, *, short: bool) -> None:
         """Set for a thousand seconds, which do not pass here, or for one moment, which does."""
-        step = Step("storage", verb, (self.session(at), key, value), {"ttl": 0.002 if short else 1000})
+        if not self.bench.case.capabilities.time_to_live:
+            return
+        ttl = 0.002 if short else 1000
+        call = Step("storage", verb, (self.session(at), self.key(key), value), {"ttl": ttl})
         if short:
-            self.does(f"{self.line(at, step)}; await asyncio.sleep(0.01)", self.call_and_wait(at, step))
+            self.does(f"{self.line(at, call)}; await asyncio.sleep(0.01)", self.call_and_wait(at, call))
         else:
-            self.step(at, step)
+            self.make(at, call)
 
-    async def call_and_wait(self, at: int, step: Step) -> object:
+    async def call_and_wait(self, at: int, call: Step) -> object:
         """Make a call, and wait until what it set is over."""
-        answer = await self.pair.call(self.client(at), step)
+        answer = await self.pair.call(self.client(at), call)
         await asyncio.sleep(0.01)
         self.model.now += 0.01
         return answer
@@ -219,9 +234,9 @@ class RecordMachine(Machine):
 
     sessions: ClassVar[int] = 2
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, first: int = 0) -> None:
         """Begin a run; its records are newer than those of any run before."""
-        super().__init__(bench)
+        super().__init__(bench, first)
         self.born = 6 * 10**18 + bench.case.random.getrandbits(40) * 10**6 + bench.runs * 10**3
 
     def ours(self, records: list[Session]) -> list[Session]:
@@ -232,25 +247,30 @@ class RecordMachine(Machine):
     async def look(self, store: Store, session_id: UUID) -> None:
         await super().look(store, session_id)
         await self.pair.call(store, Step("sessions", "get_session", (session_id,)))
+        await self.pair.call(store, self.page(9, -1), self.ours)
 
-    @rule(at=_AT, age=_COUNT, title=st.sampled_from([None, "", "a", "\u00e9"]))
+    def page(self, limit: int, age: int) -> Step:
+        """A page of the records that are older than so much; -1 for the youngest of the run, and the rest."""
+        after = Session(self.ids[0], None, self.born - age)
+        return Step("sessions", "list_sessions", (), {"limit": limit, "after": after})
+
+    @step(at=_AT, age=_COUNT, title=st.sampled_from([None, "", "a", "\u00e9"]))
     def add_session(self, at: int, age: int, title: str | None) -> None:
         """Add or replace a record; several may be of one age."""
         record = Session(self.session(at), title, self.born - age)
-        self.step(at, Step("sessions", "add_session", (record,)))
+        self.make(at, Step("sessions", "add_session", (record,)))
 
-    @rule(at=_AT, title=st.sampled_from(["", "a", "b\u2028", "a\0"]))
+    @step(at=_AT, title=st.sampled_from(["", "a", "b\u2028", "a\0"]))
     def update_session_title(self, at: int, title: str) -> None:
         """Set a title."""
         self.call(at, "sessions", "update_session_title", title)
 
-    @rule(at=_AT, limit=st.integers(1, 3), age=st.integers(-1, 2))
+    @step(at=_AT, limit=st.integers(1, 3), age=st.integers(-1, 2))
     def list_sessions(self, at: int, limit: int, age: int) -> None:
         """List a page, perhaps from within the run's records."""
-        after = Session(self.session(at), None, self.born - age)
-        self.step(at, Step("sessions", "list_sessions", (), {"limit": limit, "after": after}), self.ours)
+        self.make(at, self.page(limit, age), self.ours)
 
-    @rule(at=_AT)
+    @step(at=_AT)
     def delete_record(self, at: int) -> None:
         """Delete a record."""
         self.call(at, "sessions", "delete_session")
@@ -259,12 +279,12 @@ class RecordMachine(Machine):
 class StoreMachine(FileMachine, ValueMachine, RecordMachine):
     """Everything in two sessions at once, and what removes them."""
 
-    @rule(at=_AT)
+    @step(at=_AT)
     def delete_session(self, at: int) -> None:
         """Delete a session with all that is in it."""
         self.call(at, "", "delete_session")
 
-    @rule(at=_AT, role=st.sampled_from(["file_system", "storage"]))
+    @step(at=_AT, role=st.sampled_from(["file_system", "storage"]))
     def purge_session(self, at: int, role: str) -> None:
         """Remove all files, or all values and secrets, of a session."""
         self.call(at, role, "purge_session")
@@ -287,7 +307,7 @@ async def files(case: Case) -> None:
 )  # fmt: skip
 async def values(case: Case) -> None:
     """Whatever is done with values and secrets, in whatever order, is answered and seen as by the model."""
-    await run_machine(case, ValueMachine, runs=40, steps=20)
+    await run_machine(case, ValueMachine, runs=50, steps=20)
 
 
 @check(
@@ -297,7 +317,7 @@ async def values(case: Case) -> None:
 )  # fmt: skip
 async def records(case: Case) -> None:
     """Whatever is done with session records, in whatever order, is answered and seen as by the model."""
-    await run_machine(case, RecordMachine, runs=25, steps=15)
+    await run_machine(case, RecordMachine, runs=80, steps=12)
 
 
 @check(
@@ -317,5 +337,5 @@ async def store(case: Case) -> None:
 )  # fmt: skip
 async def limits(case: Case) -> None:
     """Whatever is done, exactly what exceeds a limit is refused, and leaves no trace."""
-    limits = ModelLimits(file_bytes=9, session_files=3, session_bytes=12)
-    await run_machine(case, FileMachine, runs=40, steps=20, limits=limits)
+    limits = ModelLimits(file_bytes=5, session_files=3, session_bytes=9)
+    await run_machine(case, FileMachine, runs=60, steps=20, limits=limits)
