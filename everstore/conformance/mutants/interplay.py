@@ -60,7 +60,7 @@ def remembers_the_deleted(broken: Broken) -> None:
 
 
 @mutant("machine.records")
-def lists_oldest_first(broken: Broken) -> None:
+def turns_pages_around(broken: Broken) -> None:
     """A page holds the right records, the oldest of them first."""
 
     @broken.verb
