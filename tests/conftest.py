@@ -18,6 +18,7 @@ from uuid import uuid4
 
 import pytest
 import structlog
+from hypothesis import settings
 
 import everstore
 from everstore import InitialFile, Session, hookimpl, new_session_id
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 HERE = Path(__file__).parent
+
+settings.register_profile("everstore", deadline=None)  # how long an example takes is the machine's affair
+settings.load_profile("everstore")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
