@@ -122,13 +122,20 @@ async def measure_calls(folder: Path, synchronous: str, rounds: int) -> list[str
         for name, call, tasks, calls, target in WORKLOADS:
             taken: dict[str, list[float]] = {contender: [] for contender in contenders}
             for turn in range(rounds + 1):
-                for contender, opened in contenders.items():
+                for contender, opened in _rotated(contenders, turn):
                     seconds = await _time(opened, call, tasks, calls, numbers)
                     if turn:  # the first is for warming up
                         taken[contender].append(seconds)
             lines.append(_line(name, taken, target))
             _tell(lines[-1])
     return lines
+
+
+def _rotated(contenders: dict[str, Any], turn: int) -> list[tuple[str, Any]]:
+    """Everybody, another one first in each round: whoever follows a busy one inherits its disk."""
+    all_of_them = list(contenders.items())
+    first = turn % len(all_of_them)
+    return all_of_them[first:] + all_of_them[:first]
 
 
 def _line(name: str, taken: dict[str, list[float]], target: str) -> str:
