@@ -77,7 +77,7 @@ class _Search:
         self._operations = operations
         self._apply = apply
         self._required = sum(1 << i for i, operation in enumerate(operations) if not operation.is_unknown)
-        self._start = (0, initial)
+        self._start: tuple[int, State] = (0, initial)
         # How each node was reached: the node before it, and the operation taken there.
         self._reached: dict[tuple[int, State], tuple[tuple[int, State], int] | None] = {self._start: None}
 

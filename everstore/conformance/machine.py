@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import tempfile
 import time
 from collections import defaultdict
 from concurrent.futures import Future
@@ -23,6 +24,7 @@ from zlib import crc32
 import msgspec
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
+from hypothesis.configuration import set_hypothesis_home_dir
 
 from everstore.conformance.matching import Pair, Step
 from everstore.conformance.model import Model
@@ -41,6 +43,12 @@ __all__ = ["Bench", "Machine", "run_machine", "step"]
 T = TypeVar("T")
 F = TypeVar("F", bound="Callable[..., None]")
 
+_SLOW_IS_HEALTHY = (
+    HealthCheck.too_slow,
+    HealthCheck.data_too_large,
+    HealthCheck.filter_too_much,
+    HealthCheck.large_base_example,
+)
 _SHRINKING_SECONDS = 10.0
 
 
@@ -280,7 +288,7 @@ def _explore(bench: Bench, machine: type[Machine], random_seed: int, runs: int, 
         phases=(Phase.generate, Phase.shrink),
         print_blob=False,
         report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[*HealthCheck.__members__.values()],
         verbosity=Verbosity.quiet,
     )
     @given(st.integers(0, 59), programs)
@@ -290,8 +298,13 @@ def _explore(bench: Bench, machine: type[Machine], random_seed: int, runs: int, 
             getattr(one, name)(**arguments)
         one.finish()
 
-    try:
-        run()
-    except (Exception, _Enough):
-        if bench.failure is None:
-            raise
+    # What Hypothesis keeps for itself would appear in the working directory of whoever runs the suite.
+    with tempfile.TemporaryDirectory() as home:
+        set_hypothesis_home_dir(home)
+        try:
+            run()
+        except (Exception, _Enough):
+            if bench.failure is None:
+                raise
+        finally:
+            set_hypothesis_home_dir(None)
