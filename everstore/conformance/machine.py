@@ -288,7 +288,7 @@ def _explore(bench: Bench, machine: type[Machine], random_seed: int, runs: int, 
         phases=(Phase.generate, Phase.shrink),
         print_blob=False,
         report_multiple_bugs=False,
-        suppress_health_check=[*HealthCheck.__members__.values()],
+        suppress_health_check=_SLOW_IS_HEALTHY,
         verbosity=Verbosity.quiet,
     )
     @given(st.integers(0, 59), programs)
