@@ -126,6 +126,8 @@ async def measure_calls(folder: Path, synchronous: str, rounds: int) -> list[str
                     seconds = await _time(opened, call, tasks, calls, numbers)
                     if turn:  # the first is for warming up
                         taken[contender].append(seconds)
+            if tasks > 1 and synchronous != "full":
+                target = "none"  # without an fsync there is little to share
             lines.append(_line(name, taken, target))
             _tell(lines[-1])
     return lines
@@ -141,13 +143,14 @@ def _rotated(contenders: dict[str, Any], turn: int) -> list[tuple[str, Any]]:
 def _line(name: str, taken: dict[str, list[float]], target: str) -> str:
     cells = [f"{median(seconds) * 1e6:,.0f} us" for seconds in taken.values()]
     pairs = list(zip(taken["everstore"], taken[REFERENCE], strict=True))
-    if "throughput" in target:
-        ratio = median(theirs / ours for ours, theirs in pairs)
-        is_met = ratio >= 8
-    else:
+    if "time" in target:
         ratio = median(ours / theirs for ours, theirs in pairs)
         is_met = ratio <= float(target.rsplit(maxsplit=1)[-1][:-1])
-    return f"| {name} | {' | '.join(cells)} | {ratio:.2f}x | {target}: {'met' if is_met else 'missed'} |"
+    else:
+        ratio = median(theirs / ours for ours, theirs in pairs)
+        is_met = ratio >= 8
+    verdict = "" if target == "none" else f": {'met' if is_met else 'missed'}"
+    return f"| {name} | {' | '.join(cells)} | {ratio:.2f}x | {target}{verdict} |"
 
 
 def _text(chance: random.Random, words: list[str], needle: str | None) -> str:
@@ -194,12 +197,7 @@ async def measure_search(folder: Path, rounds: int) -> list[str]:
             await asyncio.sleep(0.1)
         watching.close()
         filled = perf_counter() - started
-        for literal, goal in (
-            ("needle in here", 20),
-            ("is nowhere", 20),
-            (f"{words[1]} {words[2]}", 20),
-            (words[3], None),
-        ):
+        for literal in ("needle in here", "is nowhere", f"{words[1]} {words[2]}", words[3]):
             taken: list[list[float]] = [[], []]
             for _ in range(rounds):
                 answers = []
@@ -209,11 +207,7 @@ async def measure_search(folder: Path, rounds: int) -> list[str]:
                     seconds.append(perf_counter() - started)
                 assert answers[0] == answers[1]
             ratio = median(plain / indexed for plain, indexed in zip(*taken, strict=True))
-            verdict = (
-                "none: most files match"
-                if goal is None
-                else f"at least {goal}x: {'met' if ratio >= goal else 'missed'}"
-            )
+            verdict = f"at least 20x: {'met' if ratio >= 20 else 'missed'}"
             plain, indexed = (f"{median(seconds) * 1e3:,.2f} ms" for seconds in taken)
             lines.append(
                 f"| `{literal}` | {len(answers[0]):,} | {plain} | {indexed} | {ratio:,.1f}x | {verdict} |"
