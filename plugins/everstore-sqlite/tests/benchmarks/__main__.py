@@ -126,9 +126,9 @@ async def measure_calls(folder: Path, synchronous: str, rounds: int) -> list[str
                     seconds = await _time(opened, call, tasks, calls, numbers)
                     if turn:  # the first is for warming up
                         taken[contender].append(seconds)
-            if tasks > 1 and synchronous != "full":
-                target = "none"  # without an fsync there is little to share
-            lines.append(_line(name, taken, target))
+            # Without an fsync there is little to share.
+            has_target = tasks == 1 or synchronous == "full"
+            lines.append(_line(name, taken, target if has_target else "none"))
             _tell(lines[-1])
     return lines
 
