@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -21,9 +22,17 @@ from everstore.backends.memory import (
 from everstore.cli.app import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 DURABLE = Capabilities(durable=True, shared=True)
+
+
+@pytest.fixture(autouse=True)
+def _ctrl_c_arrives() -> Iterator[None]:
+    """Ctrl-C interrupts, as at a terminal: a shell starts background jobs with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 class Answer(NamedTuple):
