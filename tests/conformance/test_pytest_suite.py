@@ -139,7 +139,7 @@ def test_nothing_leaks_into_an_authors_own_tests(pytest_run):
     assert status == 0
     # By what they are called: the checkout's own path may have our name in it.
     brought = re.findall(r"^(?:plugins: |-+ fixtures defined from )(.+)", out, re.MULTILINE)
-    assert any("_pytest" in each for each in brought)
+    assert any("hypothesis" in each for each in brought)
     assert not any("everstore" in each for each in brought)
 
 
