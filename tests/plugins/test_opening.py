@@ -245,6 +245,17 @@ async def test_a_middleware_that_cannot_wrap_is_told(install, body, complaint):
     assert str(caught.value) == f"middleware Odd of odd_module {complaint}"
 
 
+async def test_a_middleware_leaves_alone_what_it_does_not_wrap(install, session_id):
+    install("idle", PLUGIN + """
+    @hookimpl
+    def everstore_middleware():
+        return Middleware()
+    """)  # fmt: skip
+    async with everstore.open_store(middleware="idle") as store:
+        await store.storage.set_value(session_id, "key", "value")
+        assert await store.storage.get_value(session_id, "key") == "value"
+
+
 async def test_a_plugin_named_for_its_middleware_must_have_one():
     with pytest.raises(PluginError) as caught:
         async with everstore.open_store(middleware="memory"):
