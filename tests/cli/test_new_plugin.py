@@ -1,0 +1,58 @@
+"""``everstore new-plugin``: what it writes, and what it refuses. tests/proof installs and runs it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+
+def test_it_writes_a_distribution_with_the_entry_point(cli, in_empty_folder):
+    answer = cli("new-plugin", "book-shelf")
+    root = in_empty_folder / "everstore-book-shelf"
+    project = tomllib.loads((root / "pyproject.toml").read_text())
+    assert (answer.status, answer.err) == (0, "")
+    assert project["project"]["entry-points"]["everstore"] == {"book-shelf": "everstore_book_shelf.plugin"}
+    assert "pip install -e 'everstore-book-shelf[test]'" in answer.out
+    modules = sorted((root / "src" / "everstore_book_shelf").glob("*.py"))
+    assert [module.stem for module in modules] == [
+        "__init__",
+        "database",
+        "files",
+        "plugin",
+        "sessions",
+        "storage",
+    ]
+    for module in (*modules, root / "tests" / "test_conformance.py"):
+        compile(module.read_text(), module, "exec")
+
+
+def test_it_writes_where_it_is_told(cli, tmp_path):
+    assert cli("new-plugin", "shelf", "--directory", tmp_path / "here").status == 0
+    assert (tmp_path / "here" / "README.md").read_text().startswith("# everstore-shelf\n")
+
+
+@pytest.mark.parametrize("name", ["Shelf", "1shelf", "my_shelf", "shelf-", "a--b", "../shelf", "class", ""])
+def test_a_name_that_cannot_be_is_refused_and_nothing_written(cli, in_empty_folder, name):
+    answer = cli("new-plugin", name)
+    assert answer.status == 2
+    assert answer.err.startswith("everstore: error: settings: ")
+    assert list(in_empty_folder.iterdir()) == []
+
+
+def test_nothing_is_overwritten(cli, in_empty_folder):
+    kept = in_empty_folder / "everstore-shelf" / "mine.txt"
+    kept.parent.mkdir()
+    kept.write_text("mine")
+    answer = cli("new-plugin", "shelf")
+    assert (answer.status, len(answer.err.splitlines())) == (2, 1)
+    assert list(kept.parent.iterdir()) == [kept]
+
+
+def test_the_package_is_the_command(in_empty_folder):
+    done = subprocess.run(
+        [sys.executable, "-m", "everstore", "--version"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
