@@ -78,7 +78,7 @@ class Store:
 async def open_store(*provided: object, **settings: Any) -> AsyncIterator[Store]:
     """Open the store that the keywords, the environment and the settings files describe.
 
-    Keywords are setting names without prefix (``backend="sqlite"``, ``sqlite_path="x.db"``), and
+    Keywords are setting names without prefix (``backend="acme"``, ``acme_path="x.db"``), and
     win over everything else. Positional values are handed to plugins by their type
     (``PluginContext.get``). Everything wrong is told here: ``SettingsError`` (it names the setting),
     ``UnknownBackendError``, ``PluginError``, ``BackendUnavailableError``. Closed on the way out.

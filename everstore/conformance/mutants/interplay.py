@@ -162,7 +162,7 @@ def moves_trees_by_prefix(broken: Broken) -> None:
 
 def _compared_as_numbers(call: Call) -> Call:
     async def as_number(session_id: Any, key: str, *args: Any, **kwargs: Any) -> Any:
-        # SQLite does this in a column of numeric affinity.
+        # A column of numeric affinity does this.
         key = f"{int(key)}" if key.isascii() and key.isdigit() else key
         return await call(session_id, key, *args, **kwargs)
 
