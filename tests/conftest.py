@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import pytest
 import structlog
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 import everstore
 from everstore import InitialFile, Session, hookimpl, new_session_id
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 
-settings.register_profile("everstore", deadline=None)  # how long an example takes is the machine's affair
+# How long an example takes, to make or to try, is the machine's affair.
+settings.register_profile("everstore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("everstore")
 
 

@@ -230,7 +230,7 @@ def backend(backend):
 
 
 # Each example has a session of its own in the one store.
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(CALLS, max_size=25))
 async def test_any_sequence_of_verbs_leaves_what_the_rules_say(store, calls):
     files, model = store.session(everstore.new_session_id()).files, Model()
@@ -267,7 +267,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(VALUES, max_size=20))
 async def test_any_sequence_of_values_leaves_what_a_dictionary_would(store, calls):
     storage, model = store.session(everstore.new_session_id()).storage, {}
