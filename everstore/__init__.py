@@ -80,6 +80,6 @@ if not TYPE_CHECKING:  # pragma: no branch - to a type checker every name would 
         """``hookimpl`` and ``hookspec``, at first need: pluggy takes 10 ms, and only plugins use it."""
         if name not in {"hookimpl", "hookspec"}:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from everstore import hookspecs  # noqa: PLC0415
+        from everstore import hookspecs  # noqa: PLC0415 - loads when needed
 
         return getattr(hookspecs, name)

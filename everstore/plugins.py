@@ -79,7 +79,7 @@ class Plugin:
     def settings_model(self) -> type[PluginSettings] | None:
         """The plugin's own settings, ``None`` without any; ``PluginError`` unless they carry its prefix."""
         # pydantic loads when a store opens.
-        from everstore.settings import PluginSettings, check_prefix  # noqa: PLC0415
+        from everstore.settings import PluginSettings, check_prefix  # noqa: PLC0415 - loads when needed
 
         try:
             model = self._manager.hook.everstore_settings()

@@ -84,7 +84,7 @@ async def open_store(*provided: object, **settings: Any) -> AsyncIterator[Store]
     ``UnknownBackendError``, ``PluginError``, ``BackendUnavailableError``. Closed on the way out.
     """
     # What is heavy (pydantic, structlog) loads when a store opens, not when everstore is imported.
-    from everstore.opening import build, configure  # noqa: PLC0415
+    from everstore.opening import build, configure  # noqa: PLC0415 - loads when needed
 
     store = await build(configure(settings), provided)
     try:

@@ -115,7 +115,7 @@ def _log_level() -> str:
 def configured() -> Configuration:
     """The configuration in force; events are off unless somebody chose a level, for errors are told here."""
     from everstore.opening import configure  # noqa: PLC0415 - loads pydantic and structlog
-    from everstore.settings import EverstoreSettings, load  # noqa: PLC0415
+    from everstore.settings import EverstoreSettings, load  # noqa: PLC0415 - loads when needed
 
     _, origins = load(EverstoreSettings, {})
     chosen = any(origin.name == "EVERSTORE_LOG_LEVEL" and origin.source != "default" for origin in origins)
@@ -125,7 +125,7 @@ def configured() -> Configuration:
 @asynccontextmanager
 async def opened(configuration: Configuration) -> AsyncIterator[Store]:
     """The store of a configuration, closed on the way out."""
-    from everstore.opening import build  # noqa: PLC0415
+    from everstore.opening import build  # noqa: PLC0415 - loads when needed
 
     store = await build(configuration, ())
     try:

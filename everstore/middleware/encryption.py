@@ -97,7 +97,7 @@ class Envelope:
         if self._current is None:
             raise SecretsKeyMissingError(f"there is no key to encrypt secrets with; {_HOW_TO}")
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - needed with a secret only
-        from cryptography.hazmat.primitives.keywrap import aes_key_wrap  # noqa: PLC0415
+        from cryptography.hazmat.primitives.keywrap import aes_key_wrap  # noqa: PLC0415 - loads when needed
 
         data_key = os.urandom(_KEY_BYTES)
         nonce = os.urandom(_NONCE_BYTES)
@@ -109,8 +109,8 @@ class Envelope:
         """The secret behind a ciphertext of this place; ``SecretDecryptionError`` when it does not open."""
         key_id, wrapped, sealed = self._parts(session_id, name, ciphertext)
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - see seal
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
-        from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap  # noqa: PLC0415
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - loads when needed
+        from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap  # noqa: PLC0415 - loads when needed
 
         try:
             data_key = aes_key_unwrap(self._keys[key_id], _bytes(wrapped))

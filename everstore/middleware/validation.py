@@ -179,7 +179,7 @@ class FileSystemGuard(SessionFileSystem):
         return self._next.stat_file(session_id, normalize_path(path))
 
     @override
-    def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> Answer[bool]:  # noqa: FBT001, FBT002
+    def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> Answer[bool]:  # noqa: FBT001, FBT002 - the ancestor's signature
         check_session_id(session_id)
         _check_flag("recursive", recursive)
         return self._next.delete_file(session_id, normalize_path(path), recursive)

@@ -293,7 +293,7 @@ class InMemorySessionFileStore(SessionFileSystem):
             return tree.listing(path)
 
     @override
-    async def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002
+    async def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
         with self._lock:
             tree = self._trees.get(session_id.int)
             node = None if tree is None else tree.nodes.get(path)

@@ -356,7 +356,7 @@ def deletes_one_by_one(broken: Broken) -> None:
     """A recursive delete takes one entry after the other, for all to see."""
 
     @broken.verb
-    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002
+    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
         for info in await broken.files.list_directory(session_id, path) if recursive and path != "/" else ():
             await broken.files.delete_file(session_id, info.path, recursive=True)
             await asyncio.sleep(0)

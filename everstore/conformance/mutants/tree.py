@@ -164,7 +164,7 @@ def takes_siblings_by_prefix(broken: Broken) -> None:
     """A recursive delete takes every path that begins with the directory's."""
 
     @broken.verb
-    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002
+    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
         answer = await broken.files.delete_file(session_id, path, recursive)
         if answer and recursive:
             for info in await _everything(broken, session_id):
@@ -178,7 +178,7 @@ def deletes_by_like(broken: Broken) -> None:
     """A recursive delete is a LIKE whose pattern is the unescaped path."""
 
     @broken.verb
-    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002
+    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
         answer = await broken.files.delete_file(session_id, path, recursive)
         if answer and recursive:
             like = ("/" + path.strip("/")).replace("[", "[[]").replace("%", "*").replace("_", "?")
@@ -193,7 +193,7 @@ def deletes_by_glob(broken: Broken) -> None:
     """delete_file takes a glob."""
 
     @broken.verb
-    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002
+    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
         if await broken.files.delete_file(session_id, path, recursive):
             return True
         pattern = "/" + path.strip("/")
@@ -208,7 +208,7 @@ def deletes_by_prefix(broken: Broken) -> None:
     """Deleting what is missing deletes what begins with its name."""
 
     @broken.verb
-    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002
+    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
         if await broken.files.stat_file(session_id, path) is not None:
             return await broken.files.delete_file(session_id, path, recursive)
         prefix = "/" + path.strip("/")
@@ -221,7 +221,7 @@ def always_says_deleted(broken: Broken) -> None:
     """delete_file answers True whatever there was."""
 
     @broken.verb
-    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002
+    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
         await broken.files.delete_file(session_id, path, recursive)
         return True
 
@@ -231,7 +231,7 @@ def always_recursive(broken: Broken) -> None:
     """A directory is deleted with all it has, recursive or not."""
 
     @broken.verb
-    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002
+    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
         del recursive
         return await broken.files.delete_file(session_id, path, recursive=True)
 
@@ -241,7 +241,7 @@ def deletes_the_root(broken: Broken) -> None:
     """A recursive delete of the root empties it."""
 
     @broken.verb
-    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002
+    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
         if recursive and path in {"", "/", "/workspace", "."}:
             infos = await broken.files.list_directory(session_id)
             return any(
@@ -255,7 +255,7 @@ def prunes_empty_parents(broken: Broken) -> None:
     """A directory goes with its last file, as in an object store."""
 
     @broken.verb
-    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002
+    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
         answer = await broken.files.delete_file(session_id, path, recursive)
         for parent in reversed(parents_of("/" + path.strip("/"))) if answer else ():
             await broken.files.delete_file(session_id, parent)
@@ -276,7 +276,7 @@ def takes_read_only_along(broken: Broken) -> None:
     """A recursive delete takes read-only files with it, as the ancestor's did."""
 
     @broken.verb
-    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002
+    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
         found = await broken.files.stat_file(session_id, path)
         if recursive and found is not None and found.is_directory and path not in {"/", ""}:
             await _forced(broken, session_id, path)
@@ -289,7 +289,7 @@ def deletes_read_only(broken: Broken) -> None:
     """A read-only file can be deleted by name."""
 
     @broken.verb
-    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002
+    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
         found = await broken.files.stat_file(session_id, path)
         if found is not None and found.is_readonly:
             await _forced(broken, session_id, path)
