@@ -102,7 +102,7 @@ async def _held_file(database, session_id):
     """Another writer's transaction, which has the file and does not end."""
     async with database.transaction():
         await database.fetch(
-            "SELECT * FROM put_file('write', $1, '/held.txt', 1, '/held.txt', 't', '\\x31',"
+            "SELECT * FROM put_file('write', $1, '/held.txt', 1, '/held.txt', '/', 't', '\\x31',"
             " NULL, false, NULL, NULL, NULL, NULL, NULL)",
             session_id,
         )

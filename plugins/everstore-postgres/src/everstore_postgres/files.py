@@ -9,6 +9,7 @@ from everstore.content import content_bytes, content_of
 from everstore.errors import PathExistsError
 from everstore.interfaces import Capabilities, SessionFileSystem, SessionFileSystemFactory
 from everstore.models import FileInfo, FileStat, SessionFile, root_of
+from everstore.paths import parent_of
 from everstore.search import Query
 from everstore_postgres.outcomes import refusal, version_of
 from everstore_postgres.places import depth_of, place_of, span_of
@@ -56,7 +57,7 @@ class PostgresFileSystem(SessionFileSystem):
             " AND starts_with(coalesce(long_path, place), $5)"
         )
         self._put = sql(
-            "SELECT * FROM {schema}.put_file($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+            "SELECT * FROM {schema}.put_file($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
         )
         self._create = sql("SELECT * FROM {schema}.create_directory($1, $2, $3, $4)")
         self._delete = sql("SELECT {schema}.delete_file($1, $2, $3, $4, $5)")
@@ -172,7 +173,8 @@ class PostgresFileSystem(SessionFileSystem):
     ) -> Any:
         limits = self._limits
         return await self._database.change(
-            self._put, verb, session_id, path, depth_of(path), place_of(path), _kind(content, encoding),
+            self._put, verb, session_id, path, depth_of(path), place_of(path), place_of(parent_of(path)),
+            _kind(content, encoding),
             content_bytes(content, encoding), condition, option, *other,
             limits.file_bytes, limits.session_files, limits.session_bytes,
         )  # fmt: skip

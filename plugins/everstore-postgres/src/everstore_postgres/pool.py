@@ -35,8 +35,9 @@ class PoolExhaustedError(Exception):
 class Link:
     """A connection, and how statements are sent over it: ``fetch(statement, *args)`` and ``fetchrow``.
 
-    Without ``keeps_statements``, nothing is expected to be in the session on the server: each
-    statement goes with its text, in the same round trip, so that a proxy may send it anywhere.
+    Each statement is prepared once a connection. Without ``keeps_statements``, nothing is expected to be
+    in the session on the server: what is remembered are a statement's types, and its text goes along
+    in the same round trip, so that a proxy may send it anywhere.
     """
 
     def __init__(self, connection: Any, *, keeps_statements: bool) -> None:
@@ -44,10 +45,8 @@ class Link:
         self.connection = connection
         self.since = 0.0  # when it was last taken or given back
         self.overdue = False
-        self._keeps_statements = keeps_statements
+        self._name = None if keeps_statements else ""  # the driver makes one up, or there is none
         self._statements: dict[str, Any] = {}
-        self.fetch = connection.fetch if keeps_statements else self._fetch_unnamed
-        self.fetchrow = connection.fetchrow if keeps_statements else self._fetchrow_unnamed
 
     def begin(self) -> None:
         """The running task starts to use the connection."""
@@ -71,23 +70,30 @@ class Link:
             return TimeoutError()
         return error
 
+    async def fetch(self, statement: str, *args: object) -> Any:
+        """All rows."""
+        prepared = self._statements.get(statement) or await self._prepare(statement)
+        try:
+            return await prepared.fetch(*args)
+        except asyncpg.InvalidCachedStatementError:
+            return await (await self._prepare(statement)).fetch(*args)
+
+    async def fetchrow(self, statement: str, *args: object) -> Any:
+        """The first row, or ``None``."""
+        prepared = self._statements.get(statement) or await self._prepare(statement)
+        try:
+            return await prepared.fetchrow(*args)
+        except asyncpg.InvalidCachedStatementError:  # nothing was done: the schema has changed meanwhile
+            return await (await self._prepare(statement)).fetchrow(*args)
+
     async def cursor(self, statement: str, *args: object) -> Any:
         """A cursor over the rows of a statement; for inside a transaction."""
-        if self._keeps_statements:
-            return await self.connection.cursor(statement, *args)
-        return await (await self._unnamed(statement)).cursor(*args)
+        prepared = self._statements.get(statement) or await self._prepare(statement)
+        return await prepared.cursor(*args)
 
-    async def _fetch_unnamed(self, statement: str, *args: object) -> Any:
-        return await (await self._unnamed(statement)).fetch(*args)
-
-    async def _fetchrow_unnamed(self, statement: str, *args: object) -> Any:
-        return await (await self._unnamed(statement)).fetchrow(*args)
-
-    async def _unnamed(self, statement: str) -> Any:
-        """What the driver knows of a statement (its types, asked for once), without a name on the server."""
-        prepared = self._statements.get(statement)
-        if prepared is None:
-            prepared = self._statements[statement] = await self.connection.prepare(statement, name="")
+    async def _prepare(self, statement: str) -> Any:
+        prepared = await self.connection.prepare(statement, name=self._name)
+        self._statements[statement] = prepared
         return prepared
 
 

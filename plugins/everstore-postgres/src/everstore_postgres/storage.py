@@ -22,6 +22,14 @@ _MANY_DIGITS = 10**30  # more than any stored integer has: the sum of the two is
 _ALIVE = "(expires_ns IS NULL OR expires_ns > {schema}.now_ns())"
 _ONE = f"space = $1 AND session_id = $2 AND key = $3 AND {_ALIVE}"
 
+# What set_entry in functions.sql does, too: most calls have neither a condition nor a time to live, and
+# need no function.
+_REPLACED = (
+    "value = excluded.value, version = excluded.version,"
+    " created_ns = CASE WHEN e.expires_ns <= excluded.updated_ns THEN excluded.created_ns ELSE e.created_ns END,"
+    " updated_ns = greatest(excluded.updated_ns, e.updated_ns + 1000)"
+)
+
 _REFUSALS = {
     "no integer": "the value is not an integer in decimal digits, so it cannot be incremented",
     "too large": "the sum would not fit into 64 bits; the value stays as it was",
@@ -37,7 +45,14 @@ class PostgresStorageStore(SessionStorageStore):
         """Values and secrets in this database."""
         self._database = database
         sql = database.sql
-        self._set = sql("SELECT {schema}.set_entry($1, $2, $3, $4, $5, $6)")
+        self._set = sql(
+            "INSERT INTO {schema}.entries AS e (space, session_id, key, value, version, created_ns, updated_ns)"
+            " SELECT $1, $2, $3, $4, nextval('{schema}.versions'), now, now"
+            " FROM (SELECT {schema}.now_ns() AS now) clock"
+            " ON CONFLICT (space, session_id, key) DO UPDATE"
+            f" SET {_REPLACED}, expires_ns = NULL"
+        )
+        self._set_if = sql("SELECT {schema}.set_entry($1, $2, $3, $4, $5, $6)")
         self._get = sql(f"SELECT value FROM {{schema}}.entries WHERE {_ONE}")
         self._stat = sql(
             f"SELECT version, created_ns, updated_ns, key, expires_ns FROM {{schema}}.entries WHERE {_ONE}"
@@ -142,8 +157,12 @@ class PostgresStorageStore(SessionStorageStore):
         self, space: bytes, session_id: UUID, key: str, text: str, ttl: float | None, condition: int | None
     ) -> int | None:
         """Set an entry; the version in the way (0 nothing) when the condition does not hold."""
+        data = text.encode()
+        if ttl is None and condition is None:
+            await self._database.change(self._set, space, session_id, key, data)
+            return None
         ttl_ns = None if ttl is None else int(min(ttl * 1e9, _LARGEST))
-        row = await self._database.change(self._set, space, session_id, key, text.encode(), ttl_ns, condition)
+        row = await self._database.change(self._set_if, space, session_id, key, data, ttl_ns, condition)
         current: int | None = row[0]
         return current
 

@@ -116,37 +116,36 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION {schema}.count_usage(
-    of_session uuid, more_files bigint, more_bytes bigint, more_readonly bigint
-) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
-DECLARE
-    free bigint;
+-- Keep what a session has, where it is kept. Its lock is held alone.
+CREATE FUNCTION {schema}.count_usage(of_session uuid, more_files bigint, more_bytes bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-    SELECT u.slot INTO free FROM {schema}.usage u
-    WHERE u.session_id = of_session LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
-    INSERT INTO {schema}.usage AS u
-    VALUES (of_session, coalesce(free, nextval('{schema}.versions')), more_files, more_bytes, more_readonly)
-    ON CONFLICT (session_id, slot) DO UPDATE
-    SET files = u.files + more_files, bytes = u.bytes + more_bytes, readonly = u.readonly + more_readonly;
+    UPDATE {schema}.usage u SET files = u.files + more_files, bytes = u.bytes + more_bytes
+    WHERE u.session_id = of_session;
 END
 $$;
 
--- The limit that a session would exceed, if any, and what the session would have.
+-- The limit that a session would exceed, if any, and what the session would have. Its lock is held alone.
 CREATE FUNCTION {schema}.exceeded(
     of_session uuid, more_files bigint, more_bytes bigint, max_files bigint, max_bytes bigint,
     OUT name text, OUT wanted bigint
-) LANGUAGE plpgsql STABLE AS $$
+) LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     has record;
 BEGIN
-    SELECT sum(u.files) AS files, sum(u.bytes) AS bytes INTO has FROM {schema}.usage u
-    WHERE u.session_id = of_session;
-    wanted := coalesce(has.files, 0) + more_files;
+    SELECT u.files, u.bytes INTO has FROM {schema}.usage u WHERE u.session_id = of_session;
+    IF NOT FOUND THEN
+        INSERT INTO {schema}.usage AS u
+        SELECT of_session, count(*) FILTER (WHERE f.kind <> 'd'), coalesce(sum(f.size), 0)
+        FROM {schema}.files f WHERE f.session_id = of_session
+        RETURNING u.files, u.bytes INTO has;
+    END IF;
+    wanted := has.files + more_files;
     IF more_files > 0 AND wanted > max_files THEN
         name := 'session_files';
         RETURN;
     END IF;
-    wanted := coalesce(has.bytes, 0) + more_bytes;
+    wanted := has.bytes + more_bytes;
     IF more_bytes > 0 AND wanted > max_bytes THEN
         name := 'session_bytes';
     END IF;
@@ -158,28 +157,41 @@ $$;
 --
 -- verb: 'write', 'seed' (option: read-only), 'swap' (only if the file is other_kind and other_data),
 -- 'edit' (data is replaced by other_data, everywhere with option), 'append'.
+-- at_parent: the place of the directory that the path is in.
 -- if_version: the version that must be there; 0 nothing may be there; null no condition.
 -- Answers with the content only where the caller cannot know it: edit and append.
+--
+-- A plain write, which most calls are, is tried at once: its statements find nothing to change where there
+-- is anything to refuse or to make first. All else, and a write that was not that plain, is looked at
+-- before, and then done by the same statements.
 CREATE FUNCTION {schema}.put_file(
-    verb text, of_session uuid, path text, at_depth integer, at_place text, new_kind "char", data bytea,
-    if_version bigint, option boolean, other_kind "char", other_data bytea,
+    verb text, of_session uuid, path text, at_depth integer, at_place text, at_parent text,
+    new_kind "char", data bytea, if_version bigint, option boolean, other_kind "char", other_data bytea,
     max_file bigint, max_files bigint, max_bytes bigint,
     OUT outcome text, OUT fact text, OUT amount bigint,
     OUT version bigint, OUT serial bigint, OUT created_ns bigint, OUT updated_ns bigint, OUT size integer,
     OUT content bytea
 ) LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
-#variable_conflict use_variable
+#variable_conflict use_column
 DECLARE
     locked text;
     limited boolean := max_files IS NOT NULL OR max_bytes IS NOT NULL;
+    ready boolean := verb = 'write' AND NOT limited;
+    expected bigint := if_version;
+    wanted_kind "char" := new_kind;
+    wanted bytea := data;
+    sealed boolean := verb = 'seed' AND option;
     old record;
-    made record;
     is_there boolean;
+    made record;
     ground record;
+    existing integer;
     over record;
+    more_files integer;
     more_bytes bigint;
-    more_readonly integer;
+    stamp bigint;
+    now bigint;
 BEGIN
     IF limited THEN
         locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
@@ -187,8 +199,46 @@ BEGIN
         locked := pg_advisory_xact_lock_shared(uuid_hash_extended(of_session, 1));
     END IF;
     LOOP
-        SELECT f.version, f.serial, f.created_ns, f.updated_ns, f.size, f.kind, f.is_readonly INTO old
-        FROM {schema}.files f
+        IF ready AND expected IS DISTINCT FROM 0 THEN
+            UPDATE {schema}.files f
+            SET kind = wanted_kind, is_readonly = sealed, size = length(wanted), content = wanted,
+                version = nextval('{schema}.versions'), updated_ns = greatest({schema}.now_ns(), f.updated_ns + 1000)
+            WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place AND f.kind <> 'd'
+                AND (verb = 'seed' OR NOT f.is_readonly)
+                AND (expected IS NULL OR f.version = expected)
+            RETURNING 'done', f.version, f.serial, f.created_ns, f.updated_ns, f.size
+            INTO outcome, version, serial, created_ns, updated_ns, size;
+        END IF;
+        IF ready AND outcome IS NULL AND coalesce(expected, 0) = 0 THEN
+            stamp := nextval('{schema}.versions');
+            now := {schema}.now_ns();
+            INSERT INTO {schema}.files AS f
+                (session_id, depth, place, long_path, kind, is_readonly, size, version, serial, created_ns,
+                 updated_ns, content)
+            SELECT of_session, at_depth, at_place, CASE WHEN path <> at_place THEN path END, wanted_kind,
+                sealed, length(wanted), stamp, stamp, now, now, wanted
+            WHERE at_depth = 1 OR EXISTS (
+                SELECT FROM {schema}.files p
+                WHERE p.session_id = of_session AND p.depth = at_depth - 1 AND p.place = at_parent AND p.kind = 'd'
+            )
+            ON CONFLICT (session_id, depth, place) DO NOTHING
+            RETURNING 'done', f.version, f.serial, f.created_ns, f.updated_ns, f.size
+            INTO outcome, version, serial, created_ns, updated_ns, size;
+        END IF;
+        IF outcome IS NOT NULL THEN
+            IF verb IN ('edit', 'append') THEN
+                content := wanted;
+            END IF;
+            IF limited THEN
+                PERFORM {schema}.count_usage(of_session, more_files, more_bytes);
+            ELSE
+                DELETE FROM {schema}.usage u WHERE u.session_id = of_session;
+            END IF;
+            RETURN;
+        END IF;
+
+        -- What is there, and what is in the way? Another writer may have been faster: then all over again.
+        SELECT f.version, f.size, f.kind, f.is_readonly INTO old FROM {schema}.files f
         WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place
         FOR NO KEY UPDATE;
         is_there := FOUND;
@@ -208,6 +258,7 @@ BEGIN
                 fact := ground.file;
                 RETURN;
             END IF;
+            existing := ground.existing;
             IF verb = 'edit' THEN
                 outcome := 'missing';
                 RETURN;
@@ -239,21 +290,23 @@ BEGIN
                 fact := CASE old.kind WHEN 'b' THEN 'base64' ELSE 'text' END;
                 RETURN;
             END IF;
-            data := made.content;
-            new_kind := made.kind;
+            wanted := made.content;
+            wanted_kind := made.kind;
+        ELSE
+            wanted := data;
+            wanted_kind := new_kind;
         END IF;
 
-        size := length(data);
-        IF size > max_file THEN
+        IF length(wanted) > max_file THEN
             outcome := 'over';
             fact := 'file_bytes';
-            amount := size;
+            amount := length(wanted);
             RETURN;
         END IF;
-        more_bytes := size - coalesce(old.size, 0);
-        more_readonly := (verb = 'seed' AND option)::integer - coalesce(old.is_readonly, false)::integer;
         IF limited THEN
-            over := {schema}.exceeded(of_session, (NOT is_there)::integer, more_bytes, max_files, max_bytes);
+            more_files := (NOT is_there)::integer;
+            more_bytes := length(wanted) - coalesce(old.size, 0);
+            over := {schema}.exceeded(of_session, more_files, more_bytes, max_files, max_bytes);
             IF over.name IS NOT NULL THEN
                 outcome := 'over';
                 fact := over.name;
@@ -261,48 +314,15 @@ BEGIN
                 RETURN;
             END IF;
         END IF;
-
-        version := nextval('{schema}.versions');
-        updated_ns := {schema}.now_ns();
-        IF is_there THEN
-            serial := old.serial;
-            created_ns := old.created_ns;
-            updated_ns := greatest(updated_ns, old.updated_ns + 1000);
-            -- Turns into an update of the row that is locked; a plain update would open every partition.
-            INSERT INTO {schema}.files
-                (session_id, depth, place, long_path, kind, is_readonly, size, version, serial, created_ns,
-                 updated_ns, content)
-            VALUES (of_session, at_depth, at_place, {schema}.long_path_of(path), new_kind,
-                verb = 'seed' AND option, size, version, serial, created_ns, updated_ns, data)
-            ON CONFLICT (session_id, depth, place) DO UPDATE
-            SET kind = excluded.kind, is_readonly = excluded.is_readonly, size = excluded.size,
-                version = excluded.version, updated_ns = excluded.updated_ns, content = excluded.content;
-        ELSE
-            serial := version;
-            created_ns := updated_ns;
-            IF ground.existing < at_depth - 1 THEN
-                fact := {schema}.make_directories(of_session, path, ground.existing + 1, at_depth - 1);
-                IF fact IS NOT NULL THEN
-                    outcome := 'through file';
-                    RETURN;
-                END IF;
+        IF NOT is_there AND existing < at_depth - 1 THEN
+            fact := {schema}.make_directories(of_session, path, existing + 1, at_depth - 1);
+            IF fact IS NOT NULL THEN
+                outcome := 'through file';
+                RETURN;
             END IF;
-            INSERT INTO {schema}.files
-                (session_id, depth, place, long_path, kind, is_readonly, size, version, serial, created_ns,
-                 updated_ns, content)
-            VALUES (of_session, at_depth, at_place, {schema}.long_path_of(path), new_kind,
-                verb = 'seed' AND option, size, version, serial, created_ns, updated_ns, data)
-            ON CONFLICT (session_id, depth, place) DO NOTHING;
-            CONTINUE WHEN NOT FOUND;  -- another writer was faster: look at what it has put there
         END IF;
-        outcome := 'done';
-        IF verb IN ('edit', 'append') THEN
-            content := data;
-        END IF;
-        IF NOT is_there OR more_bytes <> 0 OR more_readonly <> 0 THEN
-            PERFORM {schema}.count_usage(of_session, (NOT is_there)::integer, more_bytes, more_readonly);
-        END IF;
-        RETURN;
+        expected := coalesce(old.version, 0);
+        ready := true;
     END LOOP;
 END
 $$;
@@ -414,7 +434,7 @@ BEGIN
         ) THEN
             RETURN false;
         END IF;
-        IF recursive AND {schema}.readonly_below(of_session, at_depth, span.prefix, span.low, span.high) IS NOT NULL THEN
+        IF recursive AND {schema}.readonly_below(of_session, span.prefix, span.low, span.high) IS NOT NULL THEN
             RETURN false;
         END IF;
         LOOP
@@ -438,37 +458,18 @@ BEGIN
     END IF;
     DELETE FROM {schema}.files f
     WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
-    PERFORM {schema}.count_usage(of_session, -files, -bytes, 0);
+    PERFORM {schema}.count_usage(of_session, -files, -bytes);
     RETURN true;
 END
 $$;
 
 -- A read-only file below a directory, if there is any.
-CREATE FUNCTION {schema}.readonly_below(
-    of_session uuid, at_depth integer, prefix text, low text, high text
-) RETURNS text LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    level integer := at_depth;
-    found_path text;
-BEGIN
-    IF (SELECT coalesce(sum(u.readonly), 0) FROM {schema}.usage u WHERE u.session_id = of_session) = 0 THEN
-        RETURN NULL;
-    END IF;
-    LOOP
-        level := level + 1;
-        PERFORM FROM {schema}.files f
-        WHERE f.session_id = of_session AND f.depth = level AND f.place >= low AND f.place < high
-            AND starts_with(coalesce(f.long_path, f.place), prefix)
-        LIMIT 1;
-        EXIT WHEN NOT FOUND;
-        SELECT coalesce(f.long_path, f.place) INTO found_path FROM {schema}.files f
-        WHERE f.session_id = of_session AND f.depth = level AND f.place >= low AND f.place < high
-            AND starts_with(coalesce(f.long_path, f.place), prefix) AND f.is_readonly
-        LIMIT 1;
-        EXIT WHEN FOUND;
-    END LOOP;
-    RETURN found_path;
-END
+CREATE FUNCTION {schema}.readonly_below(of_session uuid, prefix text, low text, high text) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(f.long_path, f.place) FROM {schema}.files f
+    WHERE f.session_id = of_session AND f.is_readonly AND f.place >= low AND f.place < high
+        AND starts_with(coalesce(f.long_path, f.place), prefix)
+    LIMIT 1
 $$;
 
 -- copy_file and move_file. source is not above destination, and neither is the root.
@@ -483,6 +484,8 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
     locked text;
+    limited boolean := max_files IS NOT NULL OR max_bytes IS NOT NULL;
+    longer integer := octet_length(destination) - octet_length(source);
     source_place text := {schema}.place_of(source);
     destination_place text := {schema}.place_of(destination);
     node record;
@@ -526,7 +529,7 @@ BEGIN
         fact := CASE
             WHEN node.is_readonly THEN source
             WHEN node.kind = 'd' THEN
-                {schema}.readonly_below(of_session, source_depth, span.prefix, span.low, span.high)
+                {schema}.readonly_below(of_session, span.prefix, span.low, span.high)
         END;
     END IF;
     IF fact IS NULL AND target.is_readonly AND overwrite AND node.kind <> 'd' THEN
@@ -541,21 +544,29 @@ BEGIN
         RETURN;
     END IF;
 
-    more_files := (node.kind <> 'd')::integer - target_there::integer;
-    more_bytes := node.size - coalesce(target.size, 0);
-    IF node.kind = 'd' AND NOT is_move THEN
+    more_files := (NOT is_move AND node.kind <> 'd')::integer - target_there::integer;
+    more_bytes := CASE WHEN is_move THEN 0 ELSE node.size END - coalesce(target.size, 0);
+    IF node.kind = 'd' AND (longer > 0 OR limited AND NOT is_move) THEN
         LOOP
             level := level + 1;
-            SELECT count(*) AS entries, count(*) FILTER (WHERE f.kind <> 'd') AS files, coalesce(sum(f.size), 0) AS bytes
+            SELECT count(*) AS entries, count(*) FILTER (WHERE f.kind <> 'd') AS files,
+                coalesce(sum(f.size), 0) AS bytes, max(octet_length(coalesce(f.long_path, f.place))) AS longest
             INTO taken FROM {schema}.files f
             WHERE f.session_id = of_session AND f.depth = level AND f.place >= span.low AND f.place < span.high
                 AND starts_with(coalesce(f.long_path, f.place), span.prefix);
             EXIT WHEN taken.entries = 0;
-            more_files := more_files + taken.files;
-            more_bytes := more_bytes + taken.bytes;
+            IF longer > 0 AND taken.longest + longer > 4096 THEN
+                outcome := 'too long';
+                amount := taken.longest + longer;
+                RETURN;
+            END IF;
+            IF NOT is_move THEN
+                more_files := more_files + taken.files;
+                more_bytes := more_bytes + taken.bytes;
+            END IF;
         END LOOP;
     END IF;
-    IF NOT is_move THEN
+    IF limited AND NOT is_move THEN
         over := {schema}.exceeded(of_session, more_files, more_bytes, max_files, max_bytes);
         IF over.name IS NOT NULL THEN
             outcome := 'over';
@@ -604,10 +615,10 @@ BEGIN
         low := span.low;
         high := span.high;
     END LOOP;
-    IF is_move THEN
-        PERFORM {schema}.count_usage(of_session, -target_there::integer, -coalesce(target.size, 0), 0);
+    IF is_move OR limited THEN
+        PERFORM {schema}.count_usage(of_session, more_files, more_bytes);
     ELSE
-        PERFORM {schema}.count_usage(of_session, more_files, more_bytes, 0);
+        DELETE FROM {schema}.usage u WHERE u.session_id = of_session;
     END IF;
     SELECT 'done', f.version, f.serial, f.created_ns, f.updated_ns, f.size, f.kind
     INTO outcome, version, serial, created_ns, updated_ns, size, kind FROM {schema}.files f

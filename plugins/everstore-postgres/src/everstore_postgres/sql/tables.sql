@@ -37,16 +37,16 @@ COMMENT ON COLUMN {schema}.files.place IS
     'The path; of a path over 600 characters, which no index entry holds, its beginning and its hash';
 COMMENT ON COLUMN {schema}.files.long_path IS 'The path, where place is not';
 
--- What a session has, kept by every change: limits are exact and cost one look. It is the sum of the
--- session's rows: a writer that finds one held by another writer takes another, instead of waiting.
+-- Few files are read-only, and no tree with one of them may be deleted or moved: one range says whether.
+CREATE INDEX files_readonly ON {schema}.files (session_id, place) WHERE is_readonly;
+
+-- What a session has, so that a limit costs one look: kept by those who write under a limit, removed by
+-- those who write without one, and counted again when it is missing.
 CREATE TABLE {schema}.usage (
-    session_id uuid NOT NULL,
-    slot bigint NOT NULL,
+    session_id uuid PRIMARY KEY,
     files bigint NOT NULL,
-    bytes bigint NOT NULL,
-    readonly bigint NOT NULL,
-    PRIMARY KEY (session_id, slot)
-) PARTITION BY HASH (session_id);
+    bytes bigint NOT NULL
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
 
 -- Values and secrets. A secret's value is ciphertext: its text never gets here.
 CREATE TABLE {schema}.entries (
@@ -81,10 +81,6 @@ BEGIN
                 FOR VALUES WITH (MODULUS {partitions}, REMAINDER %s) WITH (fillfactor = 90,
                     autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.1,
                     toast.autovacuum_vacuum_scale_factor = 0.02)', part, part);
-        EXECUTE format(
-            'CREATE TABLE {schema}.usage_%s PARTITION OF {schema}.usage
-                FOR VALUES WITH (MODULUS {partitions}, REMAINDER %s) WITH (fillfactor = 70,
-                    autovacuum_vacuum_scale_factor = 0.02)', part, part);
         EXECUTE format(
             'CREATE TABLE {schema}.entries_%s PARTITION OF {schema}.entries
                 FOR VALUES WITH (MODULUS {partitions}, REMAINDER %s) WITH (fillfactor = 90,
