@@ -51,8 +51,9 @@ class Proxy:
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection to the server itself."""
-        host = parse_qs(self._parts.query).get("host", [self._parts.hostname or "localhost"])[0]
-        port = self._parts.port or 5432
+        query = parse_qs(self._parts.query)
+        [host] = query.get("host", [self._parts.hostname or "localhost"])
+        [port] = query.get("port", [self._parts.port or 5432])
         if host.startswith("/"):
             return await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
         return await asyncio.open_connection(host, port)

@@ -17,6 +17,14 @@ _STEPS = (("tables.sql", "functions.sql"),)
 
 LATEST = len(_STEPS)
 
+# Not to_regclass(): what it knows may be from before this process had the lock.
+_HAS = """
+SELECT EXISTS (
+    SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1 AND c.relname = $2
+)
+"""
+
 _MAY_WORK = """
 SELECT has_schema_privilege($1, 'USAGE')
     AND has_sequence_privilege($1 || '.versions', 'USAGE')
@@ -61,10 +69,7 @@ async def _missing(connection: Any, settings: PostgresSettings) -> str | None:
         )
     if found < LATEST:
         return f"version {LATEST} (it has {found})" if found else "everything: it is not installed"
-    if (
-        settings.search_index
-        and await connection.fetchval("SELECT to_regclass($1)", f"{schema}.files_texts") is None
-    ):
+    if settings.search_index and not await connection.fetchval(_HAS, schema, "files_texts"):
         return "the search index (EVERSTORE_POSTGRES_SEARCH_INDEX)"
     return None
 
@@ -90,7 +95,7 @@ async def _check_server(connection: Any) -> None:
 
 async def _version(connection: Any, schema: str) -> int:
     """The version that the schema has; 0 when there is none."""
-    if await connection.fetchval("SELECT to_regclass($1)", f"{schema}.migrations") is None:
+    if not await connection.fetchval(_HAS, schema, "migrations"):
         return 0
     return int(await connection.fetchval(f"SELECT coalesce(max(version), 0) FROM {schema}.migrations"))
 

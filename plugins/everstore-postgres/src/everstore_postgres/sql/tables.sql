@@ -26,9 +26,11 @@ CREATE TABLE {schema}.files (
     is_readonly boolean NOT NULL,
     place text COLLATE "C" NOT NULL,
     long_path text COLLATE "C",
-    content bytea STORAGE EXTERNAL,
+    content bytea,
     PRIMARY KEY (session_id, depth, place)
 ) PARTITION BY HASH (session_id);
+-- Not compressed: what is read whole is read sooner, and searches look into it.
+ALTER TABLE {schema}.files ALTER COLUMN content SET STORAGE EXTERNAL;
 COMMENT ON COLUMN {schema}.files.kind IS
     'd directory, t text, z text that holds a NUL (which the type text cannot), b base64';
 COMMENT ON COLUMN {schema}.files.depth IS
