@@ -51,13 +51,17 @@ class Bench:
             await connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
 
     @asynccontextmanager
-    async def store(self, schema: str, **settings: Any) -> AsyncIterator[everstore.Store]:
+    async def store(
+        self, schema: str, connections: int | None = None, **settings: Any
+    ) -> AsyncIterator[everstore.Store]:
         """A store as its users open it, with all its connections open from the beginning."""
-        sizes = {"postgres_pool_min_size": self.connections, "postgres_pool_max_size": self.connections}
+        size = connections or self.connections
         async with everstore.open_store(
             backend="postgres",
             postgres_url=self.url,
             postgres_schema_name=schema,
-            **{**sizes, **settings},
+            postgres_pool_min_size=size,
+            postgres_pool_max_size=size,
+            **settings,
         ) as store:
             yield store

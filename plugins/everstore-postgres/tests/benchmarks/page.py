@@ -65,9 +65,7 @@ def with_unit(seconds: float) -> str:
     """A time as people read it."""
     if seconds >= 10:
         return f"{seconds:,.0f} s"
-    if seconds >= 0.01:
-        return f"{seconds * 1e3:,.0f} ms"
-    return f"{seconds * 1e6:,.0f} us" if seconds < 0.002 else f"{seconds * 1e3:,.1f} ms"
+    return f"{seconds * 1e3:,.0f} ms" if seconds >= 0.01 else f"{seconds * 1e6:,.0f} us"
 
 
 def times(ratio: float) -> str:

@@ -59,7 +59,7 @@ async def measure_purge(bench: Bench) -> None:
         await step("`delete_session`", store.delete_session(session_id))
         assert await store.file_system.read_file(session_id, file_at(TEMPLATE, 0)) is None
         await step("`VACUUM`", connection.execute("VACUUM files"))
-        for again in ("once more", "and once more"):
+        for again in ("a second time", "a third time"):
             await step(f"filled {again}", fill())
             await step("`delete_session`", store.delete_session(session_id))
             await step("`VACUUM`", connection.execute("VACUUM files"))

@@ -131,7 +131,9 @@ async def _writes(bench: Bench, stores: dict[str, everstore.Store], corpus: Corp
             write = partial(store.file_system.write_file, session_id)
             return lambda: _written(write, corpus, size, numbers)
 
-        figures = await in_turns({which: turn(store) for which, store in stores.items()}, bench.rounds // 2)
+        figures = await in_turns(
+            {which: turn(store) for which, store in stores.items()}, max(3, bench.rounds // 2)
+        )
         cells = [with_unit(figures.seconds(which)) for which in stores]
         name = f"create a file of {size // 1000} KB"
         page.row(name, *cells, times(figures.ratio(INDEXED, PLAIN)))

@@ -40,7 +40,7 @@ async def measure_verbs(bench: Bench) -> None:
     async with (
         bench.schema("verbs") as schema,
         bench.schema("raw") as raw_schema,
-        bench.store(schema) as store,
+        bench.store(schema, connections=1) as store,
         raw_connection(bench, raw_schema) as raw,
     ):
         contenders = {"everstore": Everstore(store), "asyncpg": raw}
