@@ -22,6 +22,12 @@ __all__ = ["Database", "migrate_database", "open_database"]
 _BUSY = "postgres: no connection was free within EVERSTORE_POSTGRES_POOL_TIMEOUT"
 
 
+# The statements name rows by keys or ranges of them: one plan fits every session, and planning again costs
+# more than running. Always by the index, for a session that is small beside others must not be looked
+# for among them; and compiling to machine code never pays.
+_PLANS = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "jit": "off"}
+
+
 class Database:
     """An open database. Each statement is one round trip, and a transaction of its own."""
 
@@ -91,9 +97,8 @@ def _options(settings: PostgresSettings) -> dict[str, Any]:
         "server_settings": {"application_name": "everstore"},
     }
     if settings.statement_cache:
-        # The statements name rows by whole keys: a plan fits every session, and planning again costs more
-        # than running. Behind a proxy that pools by transaction this would be session state.
-        options["server_settings"]["plan_cache_mode"] = "force_generic_plan"
+        # Behind a proxy that pools by transaction these would be session state.
+        options["server_settings"] |= _PLANS
     if settings.tls is not None:
         options["ssl"] = _tls(settings.tls, settings.tls_ca_file)
     return options

@@ -41,11 +41,13 @@ _HERE = f"session_id = $1 AND ($2::text IS NULL OR strpos({_PATH}, $2) > 0)"
 _CANDIDATES = f"SELECT {_PATH} AS path, size, content FROM {{schema}}.files WHERE {_HERE}"
 _HOLDS = "($3::bytea IS NULL OR position($3 IN content) > 0)"
 _SCANNED = f"{_CANDIDATES} AND kind IN ('t', 'z') AND {_HOLDS}"
-# The index has the texts that pg_trgm can take in; the few others are looked at one by one.
+# The index has the texts that pg_trgm can take in. The few others have an index of their own, and are looked
+# at one by one; CASE, so that no plan compares the content of any other file first.
+_OTHERS = "(kind = 'z' OR kind = 't' AND size > 1048576)"
 _INDEXED = (
     f"{_CANDIDATES} AND kind = 't' AND size <= 1048576"
     f' AND ({{schema}}.text_of(content) COLLATE "C") LIKE $4 AND {_HOLDS}'
-    f" UNION ALL {_CANDIDATES} AND (kind = 'z' OR kind = 't' AND size > 1048576) AND {_HOLDS}"
+    f" UNION ALL {_CANDIDATES} AND {_OTHERS} AND CASE WHEN {_OTHERS} THEN {_HOLDS} ELSE false END"
 )
 
 

@@ -23,7 +23,7 @@ class PostgresSettings(PluginSettings):
     """The schema that everything is kept in."""
     auto_migrate: bool = True
     """Whether opening a store installs and updates the schema; else ``everstore migrate`` does."""
-    partitions: Annotated[int, Field(ge=1, le=1024)] = 16
+    partitions: Annotated[int, Field(ge=1, le=1024)] = 4
     """Into how many tables the sessions are spread; counts when the schema is installed."""
     search_index: bool = False
     """Whether texts are indexed by their trigrams (extension pg_trgm), for searches of large sessions."""
