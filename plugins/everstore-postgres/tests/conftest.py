@@ -6,6 +6,7 @@ import os
 import sys
 import uuid
 from base64 import b64encode
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,18 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """One server for all processes of a run: the first one starts it, its workers find it by the variable."""
+    stack = ExitStack()
+    config.add_cleanup(stack.close)
+    environment = stack.enter_context(pytest.MonkeyPatch.context())
+    environment.setenv("EVERSTORE_TEST_POSTGRES_URL", stack.enter_context(server.server_url()))
+
+
 @pytest.fixture(scope="session")
-def url() -> Iterator[str]:
+def url() -> str:
     """The server that this run uses."""
-    with server.server_url() as found:
-        yield found
+    return os.environ["EVERSTORE_TEST_POSTGRES_URL"]
 
 
 def settings_for(url: str, schema: str) -> dict[str, Any]:

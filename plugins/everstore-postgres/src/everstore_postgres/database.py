@@ -54,7 +54,7 @@ class Database:
         """As ``change``, of a statement that only reads: sent again when a connection proves dead."""
         try:
             return await self._pool.call("fetchrow", statement, *args)
-        except faults.CONNECTION_LOST:
+        except faults.RETRIED:
             return await self.change(statement, *args)
         except PoolExhaustedError as error:
             raise BackendUnavailableError(_BUSY) from error
@@ -69,7 +69,7 @@ class Database:
             except PoolExhaustedError as error:
                 raise BackendUnavailableError(_BUSY) from error
             except faults.DRIVER_ERRORS as error:
-                if last or not isinstance(error, faults.CONNECTION_LOST):
+                if last or not isinstance(error, faults.RETRIED):
                     raise faults.at_work(error) from error
             else:
                 return rows

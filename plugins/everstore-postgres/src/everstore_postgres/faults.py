@@ -9,20 +9,15 @@ from __future__ import annotations
 import asyncpg
 
 from everstore.errors import BackendError, BackendUnavailableError, EverstoreError, SettingsError
+from everstore_postgres.pool import CONNECTION_LOST
 
-__all__ = ["CONNECTION_LOST", "DRIVER_ERRORS", "at_opening", "at_work"]
+__all__ = ["DRIVER_ERRORS", "RETRIED", "at_opening", "at_work"]
 
 DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 """Everything that a call may throw, when it is not our own mistake; ``TimeoutError`` is an ``OSError``."""
 
-CONNECTION_LOST = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.InterfaceError,
-    ConnectionError,
-)
-"""The connection is gone; another one may be had at once."""
+RETRIED = (*CONNECTION_LOST, asyncpg.InterfaceError)
+"""What a statement that only reads is sent again for: the driver says of a dead connection this, too."""
 
 _URL = "EVERSTORE_POSTGRES_URL"
 

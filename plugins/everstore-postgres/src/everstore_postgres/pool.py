@@ -20,11 +20,18 @@ import asyncpg
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-__all__ = ["Link", "Pool", "PoolExhaustedError"]
+__all__ = ["CONNECTION_LOST", "Link", "Pool", "PoolExhaustedError"]
 
 _IDLE_SECONDS = 300.0  # a connection unused for so long is closed, down to the pool's least size
 _PROOF_SECONDS = 2.0  # how long a connection may take to be sound again after a cancelled call
-_BROKEN = (asyncpg.PostgresConnectionError, asyncpg.InternalClientError, ConnectionError)
+CONNECTION_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InternalClientError,
+    ConnectionError,
+)
+"""The connection is gone; another one may be had at once."""
 _DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 
@@ -266,14 +273,21 @@ class Pool:
         """
         connection = link.connection
         try:
-            if isinstance(error, _BROKEN):
+            if isinstance(error, CONNECTION_LOST):
                 connection.terminate()
+                self._drop_idle()
             elif not isinstance(error, asyncpg.PostgresError):
                 await _prove(connection)
             if not connection.is_closed() and connection.is_in_transaction():
                 connection.terminate()
         finally:
             self._give_back(link)
+
+    def _drop_idle(self) -> None:
+        """Let go of the connections nobody uses: what ended one, the end of the server, say, has ended all."""
+        while self._idle:
+            self._idle.popleft().connection.terminate()
+            self._size -= 1
 
     async def close(self) -> None:
         """Close every connection, those in use when their calls are done."""

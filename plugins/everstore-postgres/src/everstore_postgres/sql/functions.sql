@@ -650,6 +650,7 @@ DECLARE
     now bigint;
     until bigint;
     found_version bigint;
+    over record;
 BEGIN
     LOOP
         now := {schema}.now_ns();
@@ -681,14 +682,15 @@ BEGIN
         EXIT;
     END LOOP;
     IF ttl_ns IS NOT NULL THEN
-        -- Let go of some that are past their time, so that keys nobody asks for again do not pile up.
-        -- Nothing is waited for here: two of these cannot deadlock.
-        DELETE FROM {schema}.entries e
-        USING (
-            SELECT o.space, o.key FROM {schema}.entries o
-            WHERE o.session_id = of_session AND o.expires_ns <= now LIMIT 100 FOR UPDATE SKIP LOCKED
-        ) over
-        WHERE e.session_id = of_session AND e.space = over.space AND e.key = over.key;
+        -- Let go of some that are past their time, whosever they are, so that keys that nobody asks for again
+        -- do not pile up. Nothing is waited for here: this cannot deadlock.
+        FOR over IN
+            SELECT o.space, o.session_id, o.key FROM {schema}.entries o
+            WHERE o.expires_ns <= now ORDER BY o.expires_ns LIMIT 20 FOR UPDATE SKIP LOCKED
+        LOOP
+            DELETE FROM {schema}.entries e
+            WHERE e.space = over.space AND e.session_id = over.session_id AND e.key = over.key;
+        END LOOP;
     END IF;
     RETURN NULL;
 END

@@ -63,7 +63,7 @@ CREATE TABLE {schema}.entries (
     PRIMARY KEY (space, session_id, key)
 ) PARTITION BY HASH (session_id);
 COMMENT ON COLUMN {schema}.entries.space IS 'v values, s secrets';
-CREATE INDEX entries_expiring ON {schema}.entries (session_id, expires_ns) WHERE expires_ns IS NOT NULL;
+CREATE INDEX entries_expiring ON {schema}.entries (expires_ns) WHERE expires_ns IS NOT NULL;
 
 CREATE TABLE {schema}.sessions (
     id uuid PRIMARY KEY,
