@@ -188,6 +188,7 @@ async def transfer_too_long(case: Case, transfer: Transfer, content: str | None)
     """A path below grows to 4096 bytes and no further, else all stays as it was: {row}."""
     await case.files.write_file("d/a", "x")
     await case.files.write_file("d/\U0001f600", "x")  # neither the first path nor the last is the longest
+    await case.files.write_file("d" + f"/{'y' * 200}" * 14, "x")  # more characters, and fewer bytes
     if content is None:
         await case.files.create_directory("d" + _LONG)
     else:
