@@ -114,7 +114,7 @@ class InvalidSessionIdError(InvalidArgumentError):
 
 
 class InvalidPathError(InvalidArgumentError):
-    """A path that the contract refuses (§2.2, §2.3), or a move or copy into itself."""
+    """A path that the contract refuses (§2.2, §2.3), a move or copy into itself, or to a name too long."""
 
     code = "invalid_path"
     path: str

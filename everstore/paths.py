@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from everstore.errors import InvalidPathError, InvalidSessionIdError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "MAX_PATH_BYTES",
@@ -14,11 +18,13 @@ __all__ = [
     "parent_of",
     "parents_of",
     "parse_session_id",
+    "require_room",
 ]
 
 MAX_SEGMENT_BYTES = 255
 MAX_PATH_BYTES = 4096
 
+_TOO_LONG = f"more than {MAX_PATH_BYTES} bytes"
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _SESSION_TEXT = re.compile(
     r"(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|session_[0-9a-fA-F]{32})"
@@ -60,7 +66,7 @@ def _normalize(path: object) -> str:
     if not isinstance(path, str):
         raise _refused(path, "a path is text")
     try:
-        size = len(path) if path.isascii() else len(path.encode())
+        size = _size(path)
     except UnicodeEncodeError:
         raise _refused(path, "a lone surrogate") from None
     if _CONTROL.search(path):
@@ -78,11 +84,15 @@ def _normalize(path: object) -> str:
 
 
 def _check_sizes(path: str, segments: list[str]) -> None:
-    sizes = [len(segment.encode()) for segment in segments]
+    sizes = [_size(segment) for segment in segments]
     if max(sizes, default=0) > MAX_SEGMENT_BYTES:
         raise _refused(path, f"a segment of more than {MAX_SEGMENT_BYTES} bytes")
     if sum(sizes) + len(sizes) > MAX_PATH_BYTES:
-        raise _refused(path, f"more than {MAX_PATH_BYTES} bytes")
+        raise _refused(path, _TOO_LONG)
+
+
+def _size(path: str) -> int:
+    return len(path) if path.isascii() else len(path.encode())
 
 
 def _refused(path: object, reason: str) -> InvalidPathError:
@@ -104,6 +114,19 @@ def parents_of(path: str) -> list[str]:
         parents.append(path[:end])
         end = path.find("/", end + 1)
     return parents
+
+
+def require_room(source: str, destination: str, paths: Iterable[str]) -> None:
+    """Refuse a copy or move that would make a path too long (§4.5.11): ``InvalidPathError``.
+
+    ``paths`` are the canonical paths of ``source`` and what is below it, all or only the longest. They
+    are not asked for unless ``destination`` is the longer of the two: else no path grows.
+    """
+    growth = _size(destination) - _size(source)
+    if growth > 0:
+        for path in paths:
+            if _size(path) + growth > MAX_PATH_BYTES:
+                raise _refused(destination + path[len(source) :], _TOO_LONG)
 
 
 def parse_session_id(text: str) -> UUID:

@@ -55,7 +55,7 @@ class Limits(BaseModel):
     key_bytes: Annotated[int, Field(gt=0, le=1024)] = 1024
     """The longest key or name of a secret."""
     value_bytes: Annotated[int, Field(gt=0)] | None = None
-    """The largest value or secret."""
+    """The largest value or secret; a counter may always have its 20 digits."""
 
 
 class _Settings(BaseSettings):

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from everstore import errors, parse_session_id
-from everstore.paths import normalize_path, parent_of, parents_of
+from everstore.paths import MAX_PATH_BYTES, normalize_path, parent_of, parents_of, require_room
 
 SEGMENTS = st.sampled_from(
     [
@@ -115,6 +115,30 @@ def test_parents_lead_from_the_root_to_the_path():
     assert parents_of("/a") == []
     assert parents_of("/a/b/c") == ["/a", "/a/b"]
     assert [parent_of(path) for path in ("/", "/a", "/a/b/c")] == ["/", "/", "/a/b"]
+
+
+NAMES = st.text("aé\U0001f600", min_size=1, max_size=60)
+
+
+@given(NAMES, NAMES, st.integers(-3, 3))
+def test_there_is_room_for_what_is_a_path_where_it_goes_to(source, destination, more):
+    source, destination = f"/{source}", f"/{destination}"
+    size = min(MAX_PATH_BYTES - len(source.encode()), MAX_PATH_BYTES - len(destination.encode()) + more)
+    full, rest = divmod(size - 2, 201)
+    below = f"/{'é' * 100}" * full + "/" + "x" * (rest + 1)
+    if is_refused(destination + below):
+        with pytest.raises(errors.InvalidPathError, match="more than 4096 bytes") as caught:
+            require_room(source, destination, [source, source + below, f"{source}/x"])
+        assert caught.value.path == destination + below
+    else:
+        require_room(source, destination, [source, source + below, f"{source}/x"])
+
+
+def test_paths_that_do_not_grow_are_not_looked_at():
+    paths = iter(["/é/x"])
+    for destination in ("/a", "/é", "/bc"):
+        require_room("/é", destination, paths)
+    assert list(paths) == ["/é/x"]
 
 
 @given(st.uuids())

@@ -37,7 +37,8 @@ class SessionFileSystem(ABC):
     A mutating verb refuses, in this order: a path through a file (``ParentNotDirectoryError``), a
     directory where a file is wanted (``PathIsDirectoryError``), a read-only file
     (``ReadOnlyFileError``), a condition that does not hold (``RevisionConflictError``,
-    ``PathExistsError``), a limit (``QuotaExceededError``). Then nothing was written.
+    ``PathExistsError``), a path that would become too long (``InvalidPathError``, of ``copy_file`` and
+    ``move_file``), a limit (``QuotaExceededError``). Then nothing was written.
 
     Implementers: the abstract verbs are enough. The defaults of the others are correct on any
     backend, but read before they write; override one where your storage does it in one step.
@@ -102,7 +103,10 @@ class SessionFileSystem(ABC):
         Missing parents are created. The copies have their own ``id`` and times, and are not
         read-only. ``overwrite`` lets a file replace a file; a directory is never replaced or
         merged (``PathIsDirectoryError`` for a file onto it, ``PathExistsError`` for a tree onto
-        anything). ``PathNotFoundError`` when the source is missing.
+        anything). ``PathNotFoundError`` when the source is missing. ``InvalidPathError``, and nothing
+        is copied, when the path of anything below it would have more than 4096 bytes in UTF-8.
+
+        Implementers: ``everstore.paths.require_room`` knows whether a path becomes too long.
         """
 
     @abstractmethod
@@ -112,7 +116,7 @@ class SessionFileSystem(ABC):
         """Move a file or a whole tree; returns what is now at ``destination``.
 
         As ``copy_file``, but what is moved keeps ``id`` and ``created_at`` (its revision moves),
-        and a read-only file in the source is ``ReadOnlyFileError``.
+        and a read-only file in the source is ``ReadOnlyFileError``, whatever its path would become.
         """
 
     @abstractmethod

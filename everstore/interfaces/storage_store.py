@@ -62,7 +62,8 @@ class SessionStorageStore(ABC):
         """Add to an integer kept as decimal text, and return the sum; absent counts as 0.
 
         Exact under any number of writers. A time to live stays. ``InvalidContentError``, and the
-        value stays, when it is no integer or the sum leaves 64 bits.
+        value stays, when it is no integer or the sum leaves 64 bits. The digits, 20 bytes at most with
+        their sign, are not held against any limit of a value's size.
         """
 
     @abstractmethod

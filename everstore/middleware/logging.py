@@ -193,14 +193,17 @@ def _fields(verb: Verb, started: int, arguments: dict[str, object]) -> dict[str,
         if isinstance(value, InitialFile):
             fields["path"] = _shown(value.path)
         elif isinstance(value, Session):
-            fields["session_id"] = str(value.id)
+            fields["session_id"] = _shown(value.id)
         elif name in _FIELDS and value is not None:
             fields[name] = _shown(value)
     return fields
 
 
 def _shown(value: object) -> str:
-    text = value if isinstance(value, str) else str(value)
+    try:
+        text = value if isinstance(value, str) else str(value)
+    except Exception:  # noqa: BLE001 - how the call ended matters more than how its arguments look
+        text = f"<{type(value).__name__}>"
     text = text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
     if text.isprintable():
         return text

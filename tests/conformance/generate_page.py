@@ -109,13 +109,11 @@ def _families(checks: list[Check]) -> list[str]:
 
 def _table(checks: list[Check]) -> list[str]:
     proofs = {number: [check for check in checks if number in check.sentences] for number in sentences()}
-    without = [number for number, found in proofs.items() if not found]
     lines = ["## What proves which sentence", "", "| sentence | | checks |", "|---|---|---|"]
     for number, found in proofs.items():
         text = sentences()[number].replace("|", r"\|")
-        lines += [f"| {number} | {text} | {_names(found)} |"] if found else []
-    lines += ["", "## Sentences without a check", ""]
-    return [*lines, *(f"- **{number}** {sentences()[number]}" for number in without)]
+        lines.append(f"| {number} | {text} | {_names(found)} |")
+    return lines
 
 
 if __name__ == "__main__":

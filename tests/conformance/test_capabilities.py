@@ -62,7 +62,7 @@ class LastingStorage(InMemorySessionStorageStore):
         entry = self._secrets.get(session_id, name)
         if entry is None or entry.text != expected:
             return False
-        self._secrets._sessions[session_id.int][name] = msgspec.structs.replace(entry, text=replacement)
+        self._secrets.sessions[session_id.int][name] = msgspec.structs.replace(entry, text=replacement)
         return True
 
 

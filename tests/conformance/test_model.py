@@ -110,6 +110,19 @@ def test_a_move_keeps_identities_and_a_copy_does_not(files):
     assert paths(files) == ["/", "/c", "/c/d", "/c/d/a", "/c/d/b", "/e", "/e/a", "/e/b", "/r", "/r/fixed"]
 
 
+@pytest.mark.parametrize("verb", ["copy_file", "move_file"])
+def test_no_path_grows_beyond_the_longest(files, verb):
+    long = "/é" + f"/{'x' * 200}" * 20
+    files.write_file(ID, f"/d{long}", "x")
+    before = paths(files)
+    growth = 4096 - len(f"/d{long}".encode())
+    with pytest.raises(errors.InvalidPathError):
+        getattr(files, verb)(ID, "/d", "/dd" + "x" * growth)
+    assert paths(files) == before
+    getattr(files, verb)(ID, "/d", "/d" + "x" * growth)
+    assert "/d" + "x" * growth + long in paths(files)
+
+
 def test_edits_and_appends_and_matches(files):
     assert files.edit_file(ID, "/d/a", "one\r", "1\r").content == "1\r\ntwo\n"
     assert files.append_file(ID, "/d/a", "x").content == "1\r\ntwo\nx"

@@ -305,6 +305,20 @@ async def test_a_move_keeps_identity(work):
     assert (await work.files.stat_file("a")).is_directory
 
 
+@pytest.mark.parametrize("verb", ["copy_file", "move_file"])
+async def test_a_path_in_a_tree_grows_up_to_the_longest_and_no_further(work, snapshot, verb):
+    below = f"/{'é' * 100}" * 20  # 4020 bytes
+    await work.files.write_file(f"d{below}", "x")
+    before = await snapshot()
+    with pytest.raises(errors.InvalidPathError, match="4096"):
+        await getattr(work.files, verb)("d", "new/" + "é" * 36)
+    assert await snapshot() == before
+    longest = "/new/" + "é" * 35 + "x"
+    await getattr(work.files, verb)("d", longest)
+    assert len(f"{longest}{below}".encode()) == 4096
+    assert (await work.files.read_file(longest + below)).content == "x"
+
+
 async def test_a_copy_gets_its_own_identity(work):
     before = await work.files.write_file("a", "x")
     copied = await work.files.copy_file("a", "new/b")

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import logging
+import uuid
 
 import pytest
 import structlog
@@ -394,6 +395,22 @@ async def test_a_host_that_cannot_print_a_surrogate_gets_the_error_it_should(ses
     async with everstore.open_store() as store:
         with pytest.raises(errors.InvalidPathError):
             await store.file_system.read_file(session_id, "a\ud800")
+
+
+async def test_an_argument_that_cannot_be_shown_hides_no_outcome(capsys):
+    class Unreadable(uuid.UUID):
+        def __str__(self):
+            raise RuntimeError("not to be shown")
+
+    session_id = Unreadable(int=7)
+    async with everstore.open_store(log_level="debug", log_format="json") as store:
+        await store.sessions.add_session(everstore.Session(id=session_id))
+        await store.file_system.write_file(session_id, "a", "x")
+        with pytest.raises(errors.EditError):
+            await store.file_system.edit_file(session_id, "a", "y", "z")
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    calls = [event for event in told if event["event"] == "everstore.call"]
+    assert [event["session_id"] for event in calls] == ["<Unreadable>"] * 3
 
 
 async def test_a_configuration_that_comes_later_is_taken_too(session_id, capsys):

@@ -22,7 +22,7 @@ from everstore.errors import (
 )
 from everstore.interfaces import SessionFileSystem, SessionFileSystemFactory
 from everstore.models import SessionFile, root_of
-from everstore.paths import normalize_path, parent_of, parents_of
+from everstore.paths import normalize_path, parent_of, parents_of, require_room
 from everstore.search import Query, compile_glob
 
 if TYPE_CHECKING:
@@ -365,6 +365,7 @@ class InMemorySessionFileStore(SessionFileSystem):
             raise ReadOnlyFileError.at(destination, "file is read-only")
         if target is not None and not (overwrite and is_file):
             raise PathExistsError.at(destination, "something is already there")
+        require_room(taken[0].path, destination, (file.path for file in taken))
         if not move:
             files = [file for file in taken if file.content is not None]
             replaced = 0 if target is None else target.size_bytes

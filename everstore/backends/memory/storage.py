@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
 import threading
-import time
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from everstore.backends.memory.clock import Clock
+from everstore.backends.memory.spaces import Deadlines, Space
 from everstore.compat import override
 from everstore.content import add_to_counter
 from everstore.errors import RevisionConflictError
@@ -19,87 +16,16 @@ from everstore.models import KeyInfo, SecretInfo
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from everstore.backends.memory.spaces import Entry
+
 __all__ = ["InMemorySessionStorageStore"]
-
-
-class _Entry(msgspec.Struct, frozen=True, gc=False):
-    text: str
-    version: int
-    created_ns: int
-    updated_ns: int
-    expires_ns: int | None
-
-    @override
-    def __repr__(self) -> str:  # a secret's text shows nowhere
-        return f"<entry {self.version:x}>"
-
-    @property
-    def is_over(self) -> bool:
-        return self.expires_ns is not None and self.expires_ns <= time.time_ns()
-
-
-class _Space:
-    """One namespace of all sessions: key to entry, session by session. Its user holds the lock."""
-
-    def __init__(self) -> None:
-        self._sessions: dict[int, dict[str, _Entry]] = {}
-        self._expiring: dict[int, list[tuple[int, str]]] = {}
-
-    def get(self, session_id: UUID, key: str) -> _Entry | None:
-        entries = self._sessions.get(session_id.int)
-        entry = None if entries is None else entries.get(key)
-        if entry is None or (entry.expires_ns is not None and entry.is_over):
-            return None
-        return entry
-
-    def put(self, session_id: UUID, key: str, text: str, now: int, expires_ns: int | None = None) -> None:
-        """Put a text in place; the time of creation of one that is there survives."""
-        number = session_id.int
-        entries = self._sessions.get(number)
-        if entries is None:
-            entries = self._sessions[number] = {}
-        old = entries.get(key)
-        created_ns = now if old is None or (old.expires_ns is not None and old.is_over) else old.created_ns
-        entries[key] = _Entry(text, now, created_ns, now, expires_ns)
-        if expires_ns is not None and (old is None or old.expires_ns != expires_ns):
-            queue = self._expiring.setdefault(number, [])
-            heapq.heappush(queue, (expires_ns, key))
-            if len(queue) > 2 * len(entries) + 64:  # mostly times that later ones have replaced
-                queue[:] = [(entry.expires_ns, key) for key, entry in entries.items() if entry.expires_ns]
-                heapq.heapify(queue)
-        if self._expiring:
-            self._sweep(number, entries)
-
-    def _sweep(self, number: int, entries: dict[str, _Entry]) -> None:
-        """Let go of what is past its time, so that keys nobody asks for again do not pile up."""
-        queue = self._expiring.get(number)
-        now = time.time_ns()
-        while queue and queue[0][0] <= now:
-            expires_ns, key = heapq.heappop(queue)
-            if key in entries and entries[key].expires_ns == expires_ns:
-                del entries[key]
-
-    def remove(self, session_id: UUID, key: str) -> bool:
-        entries = self._sessions.get(session_id.int)
-        entry = entries.pop(key, None) if entries else None
-        return entry is not None and not entry.is_over
-
-    def items(self, session_id: UUID) -> list[tuple[str, _Entry]]:
-        entries = self._sessions.get(session_id.int, {})
-        return [(key, entry) for key, entry in sorted(entries.items()) if not entry.is_over]
-
-    def purge(self, session_id: UUID) -> bool:
-        had = bool(self.items(session_id))
-        self._sessions.pop(session_id.int, None)
-        self._expiring.pop(session_id.int, None)
-        return had
 
 
 def _expiry(now: int, ttl: float) -> int:
     return now + int(ttl * 1e9)
 
 
-def _check_condition(old: _Entry | None, if_revision: str | None, key: str) -> None:
+def _check_condition(old: Entry | None, if_revision: str | None, key: str) -> None:
     current = None if old is None else format(old.version, "x")
     if current != if_revision:
         raise RevisionConflictError.found(key, if_revision, current)
@@ -110,8 +36,9 @@ class InMemorySessionStorageStore(SessionStorageStore):
 
     def __init__(self) -> None:
         """An empty one."""
-        self._values = _Space()
-        self._secrets = _Space()
+        deadlines = Deadlines()
+        self._values = Space(deadlines)
+        self._secrets = Space(deadlines)
         self._lock = threading.Lock()
         self._stamp = Clock().stamp
 

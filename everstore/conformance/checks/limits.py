@@ -250,6 +250,23 @@ async def value_bytes(case: Case, put: Put) -> None:
     assert (caught.error.limit, caught.error.allowed) == ("value_bytes", 100)
 
 
+@check(
+    "limits.value_bytes.counter",
+    "7.4.4",
+    likely="an increment is written like any other value, and refused when it grows by a digit",
+)
+async def counter_bytes(case: Case) -> None:
+    """A counter grows beyond the limit of a value's size, up to all its 20 bytes; a value does not."""
+    session = await _limited(case, value_bytes=2)
+    await session.storage.set_value("n", "99")
+    assert await session.storage.increment_value("n") == 100
+    assert await session.storage.increment_value("n", -(2**63) - 100) == -(2**63)
+    assert await session.storage.get_value("n") == "-9223372036854775808"
+    async with case.untouched():
+        with refused(QuotaExceededError):
+            await session.storage.set_value("n", "100")
+
+
 @check("limits.key_bytes", "7.4.1", "7.4.2", likely="the limit of keys counts characters")
 async def key_bytes(case: Case) -> None:
     """A key or a secret's name of the limit is kept, one byte more is refused."""

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.case import refused
 from everstore.conformance.registry import check, table
-from everstore.errors import InvalidPathError, PathExistsError, PathIsDirectoryError, PathNotFoundError
+from everstore.errors import (
+    InvalidPathError,
+    PathExistsError,
+    PathIsDirectoryError,
+    PathNotFoundError,
+    ReadOnlyFileError,
+)
+from everstore.models import InitialFile
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -157,6 +164,64 @@ async def transfer_keeps_directory(case: Case, transfer: Transfer) -> None:
         for destination in ("empty", "dd", "/"):
             with refused(PathIsDirectoryError):
                 await transfer(case.files, "d/a", destination, overwrite=True)
+
+
+_LONG = "".join(f"/{'é' * 100}" for _ in range(19)) + f"/{'x' * 178}"
+"""3998 bytes and 2098 characters: below ``/d`` a path of 4000 bytes."""
+
+_FITS = "/new/" + "é" * 46 + "x"  # 96 bytes longer than /d, and 50 characters
+_TOO_LONG = "/new/" + "é" * 47  # one byte more, and as many characters
+
+
+@table(
+    "transfers.too_long.{row}",
+    "4.5.11",
+    rows={
+        "copy": (_copy, "deep"),
+        "copy_directory": (_copy, None),
+        "move": (_move, "deep"),
+        "move_directory": (_move, None),
+    },
+    likely="only the destination's own path is measured, or characters are counted in place of bytes",
+)
+async def transfer_too_long(case: Case, transfer: Transfer, content: str | None) -> None:
+    """A path below grows to 4096 bytes and no further, else all stays as it was: {row}."""
+    await case.files.write_file("d/a", "x")
+    await case.files.write_file("d/\U0001f600", "x")  # neither the first path nor the last is the longest
+    await case.files.write_file("d" + f"/{'y' * 200}" * 14, "x")  # more characters, and fewer bytes
+    if content is None:
+        await case.files.create_directory("d" + _LONG)
+    else:
+        await case.files.write_file("d" + _LONG, content)
+    async with case.untouched():
+        with refused(InvalidPathError):
+            await transfer(case.files, "d", _TOO_LONG)
+    await transfer(case.files, "d", _FITS)
+    assert (await case.read(_FITS + _LONG)).content == content
+    await case.files.move_file(_FITS, "e")
+    assert (await case.read("e" + _LONG)).content == content
+
+
+@table(
+    "transfers.too_long.{row}",
+    "3.11.1",
+    "4.5.11",
+    rows={
+        "read_only_first": (_move, _TOO_LONG + "2", ReadOnlyFileError),
+        "exists_first": (_copy, _TOO_LONG, PathExistsError),
+        "before_a_limit": (_copy, _TOO_LONG + "2", InvalidPathError),
+    },
+    likely="paths are measured before the tree is looked at, or after the limits are",
+)
+async def too_long_in_order(case: Case, transfer: Transfer, destination: str, error: type[Exception]) -> None:
+    """A path that would become too long is refused last but for the limits: {row}."""
+    await case.store.close()
+    case.store = await case.open(limits__session_files=2)
+    await case.files.seed_initial_file(InitialFile("d" + _LONG, "deep", is_readonly=True))
+    await case.files.write_file(_TOO_LONG + "/a", "x")
+    async with case.untouched():
+        with refused(error):
+            await transfer(case.files, "d", destination)
 
 
 @check("transfers.copy.own_id", "4.5.8", "3.2.5", likely="records are copied with their ids")

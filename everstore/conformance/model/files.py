@@ -284,7 +284,7 @@ class FileModel:
             raise PathExistsError(destination)
         after = self._with_directories(tree, parents_of(destination))
         for entry in taken:
-            path = destination + entry.path.removeprefix(source)
+            path = canonical(destination + entry.path.removeprefix(source))
             identity = entry.identity if move else next(self._marks)
             after[path] = Entry(path, identity, next(self._marks), entry.content, entry.encoding)
             if move:

@@ -181,6 +181,17 @@ def counts_in_floats(broken: Broken) -> None:
         return int(float(await broken.storage.increment_value(session_id, key, amount)))
 
 
+@mutant("limits.value_bytes.counter")
+def writes_counters_as_values(broken: Broken) -> None:
+    """An increment is written by set_value, and so held against the limit of a value's size."""
+
+    @broken.verb
+    async def increment_value(session_id: Any, key: str, amount: int = 1) -> int:
+        total = await broken.storage.increment_value(session_id, key, amount)
+        await broken.storage.set_value(session_id, key, str(total))
+        return total
+
+
 @mutant("values.increment_refused.word")
 def counts_from_zero(broken: Broken) -> None:
     """A value that is no integer counts as 0."""

@@ -48,6 +48,21 @@ async def test_expired_rows_are_swept(store, work, raw, clock):
     assert raw("SELECT key FROM secrets") == [("later",)]
 
 
+async def test_expired_rows_of_sessions_that_nobody_uses_any_more_are_swept(store, work, raw, clock):
+    for _ in range(150):
+        other = store.session(new_session_id()).storage
+        await other.set_value("value", "x", ttl=60)
+        await other.set_secret("secret", "x", ttl=60)
+        await other.set_value("lease", "x", ttl=3600)
+    clock(60)
+    await work.storage.set_value("key", "x")
+    # What a single write does is bounded.
+    assert raw("SELECT count(*) FROM pairs WHERE key = 'value'") == [(50,)]
+    await work.storage.increment_value("count")
+    assert raw("SELECT key, count(*) FROM pairs GROUP BY key") == [("count", 1), ("key", 1), ("lease", 150)]
+    assert raw("SELECT count(*) FROM secrets") == [(0,)]
+
+
 async def test_an_entry_past_its_time_is_new_when_it_is_set_again(store, work, clock):
     await work.storage.set_value("key", "x", ttl=60)
     first = await work.storage.stat_value("key")
@@ -116,6 +131,7 @@ async def test_a_session_is_one_range_of_contents(store, raw):
             "sessions_by_age",
         ),
         ("SELECT * FROM pairs WHERE expires <= 1 ORDER BY expires LIMIT 1", "pairs_by_expiry"),
+        ("SELECT 1 FROM secrets WHERE expires <= 1 LIMIT 1", "secrets_by_expiry"),
         ("SELECT * FROM secrets WHERE (session, key) > (x'', '') ORDER BY session, key", "PRIMARY KEY"),
     ],
 )

@@ -122,6 +122,54 @@ async def test_what_is_past_its_time_is_let_go_of_though_nobody_asks(session_id)
     assert await memory_of(expire) < 2_000_000
 
 
+async def test_what_is_past_its_time_in_sessions_that_nobody_uses_any_more_is_let_go_of(session_id):
+    storage = InMemorySessionStorageStore()
+
+    async def expire():
+        for number in range(100):
+            other = everstore.new_session_id()
+            await storage.set_value(other, "value", "x" * 50_000 + f"{number}", ttl=0.01)
+            await storage.set_secret(other, "secret", "x" * 50_000 + f"{number}", ttl=0.01)
+        await asyncio.sleep(0.02)
+        for _ in range(20):  # what a single write does is bounded
+            await storage.set_value(session_id, "another", "x")
+
+    assert await memory_of(expire) < 100_000
+
+
+async def test_a_write_without_a_time_to_live_sweeps_and_keeps_what_is_not_over(session_id):
+    storage = InMemorySessionStorageStore()
+    for number in range(200):
+        await storage.set_value(session_id, f"brief {number:03}", "x", ttl=0.01)
+        await storage.set_value(session_id, f"lease {number:03}", "x", ttl=3600)
+    await storage.set_value(session_id, "brief 007", "set again")
+    await storage.set_secret(session_id, "brief 008", "no value", ttl=3600)
+    await asyncio.sleep(0.02)
+    for _ in range(20):
+        await storage.increment_value(everstore.new_session_id(), "another")
+    kept = ["brief 007", *(f"lease {number:03}" for number in range(200))]
+    assert [info.key for info in await storage.list_keys(session_id)] == kept
+    assert await storage.get_secret(session_id, "brief 008") == "no value"
+
+
+@pytest.mark.parametrize("end", ["delete", "purge", "set again"])
+async def test_keys_with_a_time_to_live_that_come_and_go_leave_nothing(session_id, end):
+    storage = InMemorySessionStorageStore()
+    ends = {
+        "delete": lambda key: storage.delete_value(session_id, key),
+        "purge": lambda _: storage.purge_session(session_id),
+        "set again": lambda _: storage.set_value(session_id, "0", "x"),
+    }
+
+    async def come_and_go():
+        for number in range(10_000):
+            key = "0" if end == "set again" else f"{number}"
+            await storage.set_value(session_id, key, "x", ttl=3600)
+            await ends[end](key)
+
+    assert await memory_of(come_and_go) < 100_000
+
+
 async def test_a_key_that_is_set_over_and_over_with_a_time_to_live_stays_small(session_id):
     storage = InMemorySessionStorageStore()
 

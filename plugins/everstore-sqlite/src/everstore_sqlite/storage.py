@@ -67,6 +67,10 @@ class _Space:
 
 _VALUES = _Space("pairs")
 _SECRETS = _Space("secrets")
+_IS_ANY_OVER = """
+    SELECT EXISTS (SELECT 1 FROM pairs WHERE expires <= :now)
+        OR EXISTS (SELECT 1 FROM secrets WHERE expires <= :now)
+"""
 _SCAN = f"SELECT session, key, value FROM secrets WHERE {_ALIVE} {{}} ORDER BY session, key LIMIT ?"
 _SCAN_FIRST = _SCAN.format("")
 _SCAN_NEXT = _SCAN.format("AND (session, key) > (?, ?)")
@@ -187,8 +191,6 @@ def _set(
         current = None if old is None else format(old.version, "x")
         if current != condition[0]:
             raise RevisionConflictError.found(key, condition[0], current)
-    if ttl is not None:
-        transaction.execute(space.sweep, (time.time_ns(),))
     now = time.time_ns() if old is None else max(time.time_ns(), old.updated + 1000)
     expires = None if ttl is None else min(now + int(ttl * 1e9), _LATEST)
     _put(transaction, space, session_id, key, now if old is None else old.created, now, expires, value)
@@ -204,9 +206,20 @@ def _put(
     expires: int | None,
     value: str,
 ) -> None:
+    _sweep(transaction)
     version = transaction.version()
     row = (session_id.bytes, key, version, created, updated, expires, value.encode())
     transaction.execute(space.put, row)
+
+
+def _sweep(transaction: Transaction) -> None:
+    """Take out a few rows that are past their time, of whatever session; once in a transaction."""
+    if not transaction.is_swept:
+        transaction.is_swept = True
+        now = time.time_ns()
+        if transaction.execute(_IS_ANY_OVER, {"now": now}).fetchone()[0]:  # half the cost of two deletes
+            for space in (_VALUES, _SECRETS):
+                transaction.execute(space.sweep, (now,))
 
 
 def _increment(transaction: Transaction, session_id: UUID, key: str, amount: int) -> int:

@@ -18,10 +18,11 @@ from everstore.errors import (
     RevisionConflictError,
 )
 from everstore.models import FileInfo, SessionFile, root_of
-from everstore.paths import parent_of, parents_of
+from everstore.paths import parent_of, parents_of, require_room
 from everstore_sqlite.rows import BELOW, ENTRY, KEY, below, encoding_of, split
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from uuid import UUID
 
     from everstore.models import Encoding, InitialFile
@@ -50,6 +51,10 @@ _DELETE_CONTENTS_BELOW = f"""
     DELETE FROM contents WHERE serial IN (SELECT serial FROM entries WHERE {BELOW} AND NOT is_directory)
 """  # noqa: S608
 _READONLY_BELOW = f"SELECT min(parent || name) FROM entries WHERE {BELOW} AND is_readonly"  # noqa: S608
+_LONGEST_BELOW = f"""
+    SELECT parent || name FROM entries WHERE {BELOW}
+    ORDER BY length(CAST(parent AS BLOB)) + length(CAST(name AS BLOB)) DESC LIMIT 1
+"""  # noqa: S608
 _DELETE = f"DELETE FROM entries WHERE {KEY}"  # noqa: S608
 _SUBTREE = f"SELECT parent, name, {ENTRY} FROM entries WHERE {BELOW} ORDER BY parent, name"  # noqa: S608
 
@@ -267,7 +272,13 @@ class Tree:
             raise ReadOnlyFileError.at(destination, "file is read-only")
         if target is not None and (entry.is_directory or not overwrite):
             raise PathExistsError.at(destination, "something is already there")
+        require_room(source, destination, self._longest_below(source) if entry.is_directory else ())
         return entry, target
+
+    def _longest_below(self, path: str) -> Iterator[str]:
+        """The longest path below a directory, if any; looked for when it is asked for."""
+        for (found,) in self._execute(_LONGEST_BELOW, below(self._id, path)):
+            yield found
 
     def _require_no_readonly(self, path: str, entry: _Entry) -> None:
         found: str | None = path if entry.is_readonly else None

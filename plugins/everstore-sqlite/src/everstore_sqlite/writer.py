@@ -60,7 +60,7 @@ class Transaction:
     whoever gave it out.
     """
 
-    __slots__ = ("_first", "_version", "connection", "directories", "execute", "usages")
+    __slots__ = ("_first", "_version", "connection", "directories", "execute", "is_swept", "usages")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Begun already: nobody else writes."""
@@ -71,6 +71,8 @@ class Transaction:
         self.usages = Usages(connection)
         self.directories: set[tuple[bytes, str]] = set()
         """Directories (by session and path) that are there; to be cleared when anything is taken away."""
+        self.is_swept = False
+        """Whether what is past its time was looked for."""
 
     @property
     def changes(self) -> int:

@@ -18,7 +18,7 @@ from everstore.errors import (
     RevisionConflictError,
 )
 from everstore.models import root_of
-from everstore.paths import parent_of, parents_of
+from everstore.paths import parent_of, parents_of, require_room
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -199,6 +199,7 @@ class LedgerFileSystem(SessionFileSystem):
             raise PathExistsError.at(destination, "something is already there")
         if target is not None and target.is_readonly:
             raise ReadOnlyFileError.at(destination, "file is read-only")
+        require_room(source, destination, (file.path for file in taken))
         return taken
 
     def _transfer(self, made: list[SessionFile], gone: list[SessionFile]) -> FileInfo:
