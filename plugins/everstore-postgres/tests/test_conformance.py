@@ -21,11 +21,13 @@ SCHEMA = f"conformance_{uuid4().hex}"
 
 def subject(_directory: Path) -> Subject:
     """Sessions of their own for every check, in one schema of this process."""
-    return Subject({
-        "backend": "postgres",
-        "postgres_url": os.environ["EVERSTORE_TEST_POSTGRES_URL"],
-        "postgres_schema_name": SCHEMA,
-    })
+    return Subject(
+        {
+            "backend": "postgres",
+            "postgres_url": os.environ["EVERSTORE_TEST_POSTGRES_URL"],
+            "postgres_schema_name": SCHEMA,
+        }
+    )
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -9,7 +9,7 @@ from everstore.content import content_bytes, content_of
 from everstore.errors import PathExistsError
 from everstore.interfaces import Capabilities, SessionFileSystem, SessionFileSystemFactory
 from everstore.models import FileInfo, FileStat, SessionFile, root_of
-from everstore.paths import parent_of
+from everstore.paths import parent_of, require_room
 from everstore.search import Query
 from everstore_postgres.outcomes import refusal, version_of
 from everstore_postgres.places import depth_of, place_of, span_of
@@ -57,7 +57,8 @@ class PostgresFileSystem(SessionFileSystem):
             " AND starts_with(coalesce(long_path, place), $5)"
         )
         self._put = sql(
-            "SELECT * FROM {schema}.put_file($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+            "SELECT * FROM {schema}.put_file("
+            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
         )
         self._create = sql("SELECT * FROM {schema}.create_directory($1, $2, $3, $4)")
         self._delete = sql("SELECT {schema}.delete_file($1, $2, $3, $4, $5)")
@@ -227,6 +228,8 @@ class PostgresFileSystem(SessionFileSystem):
             self._transfer, session_id, source, depth_of(source), destination, depth_of(destination),
             overwrite, is_move, self._limits.session_files, self._limits.session_bytes,
         )  # fmt: skip
+        if row["outcome"] == "too long":
+            require_room(source, destination, [row["fact"]])
         if row["outcome"] != "done":
             raise refusal(row, source if row["outcome"] == "missing" else destination, self._limits)
         return FileInfo(

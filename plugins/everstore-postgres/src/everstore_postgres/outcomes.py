@@ -8,7 +8,6 @@ from everstore.errors import (
     EditError,
     EverstoreError,
     InvalidContentError,
-    InvalidPathError,
     ParentNotDirectoryError,
     PathExistsError,
     PathIsDirectoryError,
@@ -60,8 +59,6 @@ def refusal(row: Any, path: str, limits: Limits, if_revision: str | None = None)
             return RevisionConflictError.found(path, if_revision, format(found, "x") if found else None)
         case "over":
             return QuotaExceededError.over(fact, row["amount"], getattr(limits, fact))
-        case "too long":
-            return InvalidPathError.at(path, f"a path below would have {row['amount']} bytes, more than 4096")
         case "encoding":
             return InvalidContentError(f"{path!r} is stored as {fact}, which does not fit this call")
         case _:

@@ -284,7 +284,7 @@ class Pool:
             self._give_back(link)
 
     def _drop_idle(self) -> None:
-        """Let go of the connections nobody uses: what ended one, the end of the server, say, has ended all."""
+        """Let go of the connections nobody uses: what ended one, a restart, say, has ended all."""
         while self._idle:
             self._idle.popleft().connection.terminate()
             self._size -= 1

@@ -26,7 +26,8 @@ _ONE = f"space = $1 AND session_id = $2 AND key = $3 AND {_ALIVE}"
 # need no function.
 _REPLACED = (
     "value = excluded.value, version = excluded.version,"
-    " created_ns = CASE WHEN e.expires_ns <= excluded.updated_ns THEN excluded.created_ns ELSE e.created_ns END,"
+    " created_ns = CASE WHEN e.expires_ns <= excluded.updated_ns"
+    " THEN excluded.created_ns ELSE e.created_ns END,"
     " updated_ns = greatest(excluded.updated_ns, e.updated_ns + 1000)"
 )
 
@@ -46,7 +47,8 @@ class PostgresStorageStore(SessionStorageStore):
         self._database = database
         sql = database.sql
         self._set = sql(
-            "INSERT INTO {schema}.entries AS e (space, session_id, key, value, version, created_ns, updated_ns)"
+            "INSERT INTO {schema}.entries AS e"
+            " (space, session_id, key, value, version, created_ns, updated_ns)"
             " SELECT $1, $2, $3, $4, nextval('{schema}.versions'), now, now"
             " FROM (SELECT {schema}.now_ns() AS now) clock"
             " ON CONFLICT (space, session_id, key) DO UPDATE"
