@@ -103,7 +103,7 @@ async def test_idle_connections_that_died_are_replaced_unseen(settings, database
 
 
 async def _backends(database, which: str = "true") -> list[int]:
-    """The server processes that the test's stores use now; a transaction would go on seeing what it saw first."""
+    """The server processes of the test's stores, now: a transaction would go on seeing what it saw first."""
     await database.execute("SELECT pg_stat_clear_snapshot()")
     rows = await database.fetch(
         "SELECT pid FROM pg_stat_activity WHERE application_name = 'everstore'"
