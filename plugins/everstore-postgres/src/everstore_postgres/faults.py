@@ -93,7 +93,11 @@ _OPENING: tuple[tuple[type[Exception], type[EverstoreError], str], ...] = (
         f"{_URL}: the role may not make or change the schema; let a role that may run 'everstore migrate'",
     ),
     *(
-        (kind, BackendUnavailableError, f"{_URL}: the server cannot be reached; does it run, and there?")
+        (
+            kind,
+            BackendUnavailableError,
+            f"{_URL}: the server cannot be reached; is it running, at that host and port?",
+        )
         for kind in (OSError, asyncpg.CannotConnectNowError)
     ),
     *_WORK,
