@@ -93,11 +93,7 @@ _OPENING: tuple[tuple[type[Exception], type[EverstoreError], str], ...] = (
         f"{_URL}: the role may not make or change the schema; let a role that may run 'everstore migrate'",
     ),
     *(
-        (
-            kind,
-            BackendUnavailableError,
-            f"{_URL}: the server cannot be reached; is it running, at that host and port?",
-        )
+        (kind, BackendUnavailableError, f"{_URL}: the server cannot be reached; is it running there?")
         for kind in (OSError, asyncpg.CannotConnectNowError)
     ),
     *_WORK,
