@@ -30,6 +30,7 @@ async def _pages(case: Case, limit: int) -> AsyncIterator[list[Session]]:
     while page := await case.store.sessions.list_sessions(limit=limit, after=after):
         if page[0].created_ns < _FUTURE - 1_000_000:
             break
+        assert after is None or (page[0].created_ns, page[0].id) < (after.created_ns, after.id), "no way on"
         yield page
         after = page[-1]
 
@@ -60,9 +61,10 @@ async def record(case: Case, title: str | None) -> None:
 
 @check("sessions.record.missing", "1.4.2", "1.4.7", likely="a missing record is an error")
 async def missing(case: Case) -> None:
-    """A session without a record is None, and its record cannot be deleted."""
+    """A session without a record is None and in no list, and its record cannot be deleted."""
     await case.files.write_file("a", "x")
     assert await case.store.sessions.get_session(case.id) is None
+    assert case.id not in {session.id for session in await case.store.sessions.list_sessions(limit=1000)}
     assert await case.store.sessions.delete_session(case.id) is False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from everstore.conformance.case import refused
@@ -222,11 +223,13 @@ async def both_conditions(case: Case) -> None:
 async def content_matches(case: Case) -> None:
     """Where content and encoding are as expected the file is written and returned."""
     first = await case.files.write_file("a", "YWJj", "base64")
-    second = await case.files.write_file_if_content_matches("a", "YWJj", "base64", "new", "text")
+    await asyncio.sleep(0.005)
+    second = await case.files.write_file_if_content_matches("a", "YWJj", "base64", "new\r\n", "text")
     assert second is not None
     assert await case.read("a") == second
-    assert (second.content, second.encoding, second.id) == ("new", "text", first.id)
+    assert (second.content, second.encoding, second.id) == ("new\r\n", "text", first.id)
     assert second.revision != first.revision
+    assert second.updated_at > first.updated_at
 
 
 @table(
@@ -238,6 +241,7 @@ async def content_matches(case: Case) -> None:
         "longer": ("a", "Content\n", "text"),
         "other_case": ("a", "content", "text"),
         "trailing_space": ("a", "Content ", "text"),
+        "other_line_end": ("e", "a\nb", "text"),
         "same_text_as_base64": ("b", "YWJj", "base64"),
         "same_bytes_as_text": ("c", "abc", "text"),
         "decomposed": ("d", "e\u0301", "text"),
@@ -254,6 +258,7 @@ async def content_differs(case: Case, path: str, expected: str, encoding: Encodi
     await case.files.write_file("b", "YWJj")
     await case.files.write_file("c", "YWJj", "base64")
     await case.files.write_file("d", "\u00e9")
+    await case.files.write_file("e", "a\r\nb")
     await case.files.create_directory("directory")
     async with case.untouched():
         found = await case.files.write_file_if_content_matches(path, expected, encoding, "new", "text")

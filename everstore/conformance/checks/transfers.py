@@ -93,6 +93,42 @@ async def transfer_to_longer_name(case: Case, transfer: Transfer) -> None:
     assert (await case.read("dd.old/x/a")).content == "a neighbour"
 
 
+@table(
+    "transfers.names_again.{row}",
+    "4.5.3",
+    "2.3.4",
+    rows=_BOTH,
+    likely="the source's path is replaced wherever it is in a path, as a pattern, or cut by its bytes",
+)
+async def transfer_names_again(case: Case, transfer: Transfer) -> None:
+    """What lies in a tree keeps its names, also where they are the tree's own, or mean something: {row}."""
+    for top in ("d", "\u00e9\u00e9", "a.c", "(a", "a%", "\U0001f600"):
+        for below in (top, f"{top}/{top}", f"{top}{top}", "x"):
+            await case.files.write_file(f"{top}/{below}/f", below)
+        expected = [path.removeprefix(f"/{top}/") for path in await case.paths() if path != f"/{top}/"]
+        await transfer(case.files, top, "new/place")
+        arrived = [path.removeprefix("/new/place/") for path in await case.paths() if "/place/" in path]
+        assert arrived[1:] == expected
+        await case.store.file_system.purge_session(case.id)
+
+
+@table(
+    "transfers.large.{row}",
+    "4.5.3",
+    "7.4.2",
+    rows=_BOTH,
+    likely="content goes through a buffer, and is cut at its size",
+)
+async def transfer_large(case: Case, transfer: Transfer) -> None:
+    """A file of more than a mebibyte arrives whole: {row}."""
+    content = "\u00e9 line\r\n" * 150_000
+    await case.files.write_file("a", content)
+    await transfer(case.files, "a", "b")
+    found = await case.read("b")
+    assert found.size_bytes == len(content.encode())
+    assert found.content == content
+
+
 @table("transfers.missing.{row}", "4.5.4", rows=_BOTH, likely="a missing source is an empty one")
 async def transfer_missing(case: Case, transfer: Transfer) -> None:
     """A missing source is PathNotFoundError, also in a session that was never used: {row}."""

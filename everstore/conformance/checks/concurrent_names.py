@@ -1,0 +1,125 @@
+"""Many names written at once: what is written under one is not lost to what is written under another."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from everstore.conformance.case import gather
+from everstore.conformance.checks.concurrency import concurrent, concurrent_table, kinds
+from everstore.errors import SessionNotFoundError
+from everstore.models import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from everstore.conformance.case import Case
+    from everstore.session import BoundSession
+
+    Put = Callable[[BoundSession, int], Awaitable[Any]]
+    Names = Callable[[BoundSession], Awaitable[list[str]]]
+
+_MANY = 20
+
+
+async def _files(one: BoundSession) -> list[str]:
+    return [info.path for info in await one.files.glob_files("**")]
+
+
+async def _values(one: BoundSession) -> list[str]:
+    return [f"/{info.key}" for info in await one.storage.list_keys()]
+
+
+async def _secrets(one: BoundSession) -> list[str]:
+    return [f"/{info.name}" for info in await one.storage.list_secrets()]
+
+
+_KINDS: dict[str, tuple[Put, Names]] = {
+    "files": (lambda one, n: one.files.write_file(f"/{n:02}", "x"), _files),
+    "values": (lambda one, n: one.storage.set_value(f"{n:02}", "x"), _values),
+    "secrets": (lambda one, n: one.storage.set_secret(f"{n:02}", "x"), _secrets),
+}
+
+
+@concurrent_table(
+    "concurrency.names_survive.{row}",
+    "3.10.1",
+    rows=_KINDS,
+    likely="all of a session is read, changed and written back as one",
+)
+async def names_survive(case: Case, put: Put, names: Names) -> None:
+    """Of 20 names of a session written at once every one is there: {row}."""
+    one = case.store.session(case.id)
+    answers = await gather(*(put(one, n) for n in range(_MANY)))
+    assert kinds(answers) == {"ok": _MANY}
+    assert await names(one) == [f"/{n:02}" for n in range(_MANY)]
+
+
+@concurrent_table(
+    "concurrency.sessions_survive.{row}",
+    "1.3.2",
+    "3.10.1",
+    rows=_KINDS,
+    likely="all sessions are read, changed and written back as one",
+)
+async def sessions_survive(case: Case, put: Put, names: Names) -> None:
+    """What is written in 20 sessions at once is in each of them: {row}."""
+    sessions = [case.session() for _ in range(_MANY)]
+    answers = await gather(*(put(one, n) for n, one in enumerate(sessions)))
+    assert kinds(answers) == {"ok": _MANY}
+    assert [await names(one) for one in sessions] == [[f"/{n:02}"] for n in range(_MANY)]
+
+
+@concurrent(
+    "concurrency.records_survive",
+    "1.4.1",
+    "3.10.1",
+    likely="all records are read, changed and written back as one",
+)
+async def records_survive(case: Case) -> None:
+    """Of 20 records added at once every one is there, and those deleted at once are gone."""
+    records = case.store.sessions
+    added = [Session(case.new_id(), str(n)) for n in range(_MANY)]
+    await asyncio.gather(*map(records.add_session, added))
+    assert [await records.get_session(each.id) for each in added] == added
+    answers = await asyncio.gather(*(records.delete_session(each.id) for each in added[::2]))
+    assert set(answers) == {True}
+    assert [await records.get_session(each.id) for each in added[1::2]] == added[1::2]
+    assert {await records.get_session(each.id) for each in added[::2]} == {None}
+
+
+@concurrent(
+    "concurrency.title_and_delete",
+    "1.4.4",
+    "3.10.1",
+    likely="a title is written with the record that was read, and brings it back",
+)
+async def title_and_delete(case: Case) -> None:
+    """A record that is deleted while titles are given to it is gone, whoever came last."""
+    records = case.store.sessions
+    for _ in range(6):
+        record = Session(case.new_id(), "first")
+        await records.add_session(record)
+        calls: list[Awaitable[Any]] = [records.update_session_title(record.id, str(n)) for n in range(8)]
+        calls.insert(4, records.delete_session(record.id))
+        answers = await gather(*calls)
+        assert answers[4] is True
+        assert {type(one) for one in answers} <= {Session, SessionNotFoundError, bool}
+        assert await records.get_session(record.id) is None
+
+
+@concurrent(
+    "concurrency.empty_directory_and_write",
+    "3.8.5",
+    "3.10.1",
+    likely="a directory is looked into, and deleted a moment later with what came into it meanwhile",
+)
+async def empty_directory_and_write(case: Case) -> None:
+    """Where an empty directory is deleted, not recursively, while files come into it, none is lost."""
+    for turn in range(8):
+        await case.files.create_directory(f"d{turn}")
+        calls: list[Awaitable[Any]] = [case.files.write_file(f"d{turn}/{n}", "x") for n in range(6)]
+        calls.insert(turn % 3, case.files.delete_file(f"d{turn}"))
+        await asyncio.gather(*calls)
+        found = [info.path for info in await case.files.list_directory(f"d{turn}")]
+        assert found == [f"/d{turn}/{n}" for n in range(6)]
