@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.case import refused
 from everstore.conformance.registry import check, table
-from everstore.errors import InvalidArgumentError, UnsupportedError
+from everstore.errors import InvalidArgumentError, RevisionConflictError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -80,6 +80,24 @@ async def created_again(case: Case) -> None:
     assert first is None or (second is not None and second.created_at > first.created_at)
     assert second is not None
     assert second.expires_at is None
+
+
+@check(
+    "values.expired.revision",
+    "6.5.1",
+    "4.6.1",
+    likely="a condition is compared with what is over",
+    needs=_NEEDS,
+)
+async def revision_of_expired(case: Case) -> None:
+    """The revision of a value whose time is over is no revision any more."""
+    await case.storage.set_value("k", "x", ttl=4 * _SHORT)
+    was = await case.storage.stat_value("k")
+    await asyncio.sleep(6 * _SHORT)
+    with refused(RevisionConflictError) as caught:
+        await case.storage.set_value("k", "y", if_revision=was.revision if was else "0")
+    assert caught.error.current_revision is None
+    assert await case.storage.get_value("k") is None
 
 
 @check(

@@ -68,13 +68,18 @@ async def revision_not_after_delete(case: Case) -> None:
     likely="the counter lives in the session and starts again with it",
 )
 async def revision_not_after_session(case: Case) -> None:
-    """A session that is deleted and used again gives no old revision."""
-    seen = []
-    for _ in range(3):
-        seen.append((await case.files.write_file("a", "x")).revision)
-        seen.append((await case.files.write_file("a", "y")).revision)
-        await case.store.delete_session(case.id)
-    assert len(set(seen)) == len(seen)
+    """A session that is deleted and used again gives no old revision, to no file and to no value."""
+    files, values = [], []
+    for turn in range(6):
+        files.append((await case.files.write_file("a", "x")).revision)
+        await case.storage.set_value("k", "x")
+        info = await case.storage.stat_value("k")
+        assert info is not None
+        values.append(info.revision)
+        if turn % 2:
+            await case.store.delete_session(case.id)
+    assert len(set(files)) == len(files)
+    assert len(set(values)) == len(values)
 
 
 @check(

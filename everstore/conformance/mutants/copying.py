@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from everstore.conformance.mutants.broken import Broken, mutant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from everstore.middleware.base import Call
 
 __all__: list[str] = []
 
@@ -106,3 +112,71 @@ def moves_into_itself(broken: Broken) -> None:
             found = await broken.files.read_file(session_id, source)
             return found.info() if found else None
         return await broken.files.move_file(session_id, source, destination, overwrite=overwrite)
+
+
+def _respelled(broken: Broken, verb: str, respell: Callable[[str, str, str], str]) -> None:
+    """Put the files of a tree where ``respell`` says; it is told a path of the source, and both tops."""
+
+    def wrap(call: Call) -> Call:
+        async def transferred(session_id: Any, source: str, destination: str, **options: Any) -> Any:
+            answer = await call(session_id, source, destination, **options)
+            top, new_top = "/" + source.strip("/"), answer.path
+            for info in await broken.entries(session_id):
+                if info.path.startswith(f"{new_top}/") and not info.is_directory:
+                    place = respell(top + info.path[len(new_top) :], top, new_top)
+                    if place != info.path:
+                        await broken.files.move_file(session_id, info.path, place)
+            return answer
+
+        return transferred
+
+    broken.around(wrap, ["file_system"], [verb])
+
+
+@mutant("transfers.names_again.move")
+def moves_by_replacing_text(broken: Broken) -> None:
+    """The source's path is replaced wherever it is in the paths below, as SQL's replace() does."""
+    _respelled(broken, "move_file", str.replace)
+
+
+@mutant("transfers.names_again.copy")
+def copies_by_replacing_text(broken: Broken) -> None:
+    """A copied tree's paths are made by replacing the source's path wherever it is in them."""
+    _respelled(broken, "copy_file", str.replace)
+
+
+@mutant("transfers.names_again.move")
+def cuts_paths_by_bytes(broken: Broken) -> None:
+    """The source's path is cut off by its length in bytes, where characters are counted."""
+    _respelled(
+        broken,
+        "move_file",
+        lambda path, top, new_top: f"{new_top}/{path[len(top.encode()) :].lstrip('/') or 'unnamed'}",
+    )
+
+
+@mutant("transfers.names_again.move")
+def moves_by_regex(broken: Broken) -> None:
+    """The source's path is a regular expression where it is replaced."""
+
+    def respell(path: str, top: str, new_top: str) -> str:
+        try:
+            return re.sub(f"^{top}", lambda _: new_top, path)
+        except re.error:
+            return path
+
+    _respelled(broken, "move_file", respell)
+
+
+@mutant("transfers.large.copy")
+def copies_one_buffer(broken: Broken) -> None:
+    """A copy goes through a buffer of 64 KiB, once."""
+
+    @broken.verb
+    async def copy_file(session_id: Any, source: str, destination: str, *, overwrite: bool = False) -> Any:
+        answer = await broken.files.copy_file(session_id, source, destination, overwrite=overwrite)
+        found = await broken.files.read_file(session_id, destination)
+        if found is None or not found.content or len(found.content) <= 1 << 16:
+            return answer
+        cut = found.content[: 1 << 16]
+        return (await broken.files.write_file(session_id, destination, cut, found.encoding)).info()

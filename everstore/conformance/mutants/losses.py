@@ -1,0 +1,144 @@
+"""Mistakes that lose what somebody else wrote at the same time, under another name."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from everstore.conformance.mutants.broken import Broken, mutant
+
+if TYPE_CHECKING:
+    from everstore.middleware.base import Call
+
+__all__: list[str] = []
+
+
+@mutant("concurrency.names_survive.secrets")
+def keeps_secrets_in_one_record(broken: Broken) -> None:
+    """All secrets of a session are one record, which is read, changed and written back."""
+
+    @broken.verb
+    async def set_secret(session_id: Any, name: str, value: str, *, ttl: Any = None) -> None:
+        read = {info.name for info in await broken.storage.list_secrets(session_id)}
+        await asyncio.sleep(0)
+        await broken.storage.set_secret(session_id, name, value, ttl=ttl)
+        for info in await broken.storage.list_secrets(session_id):
+            if info.name not in {*read, name}:
+                await broken.storage.delete_secret(session_id, info.name)
+
+
+@mutant("concurrency.names_survive.values")
+def keeps_values_in_one_record(broken: Broken) -> None:
+    """All values of a session are one record, which is read, changed and written back."""
+
+    @broken.verb
+    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> None:
+        read = {info.key for info in await broken.storage.list_keys(session_id)}
+        await asyncio.sleep(0)
+        await broken.storage.set_value(session_id, key, value, **options)
+        for info in await broken.storage.list_keys(session_id):
+            if info.key not in {*read, key}:
+                await broken.storage.delete_value(session_id, info.key)
+
+
+def _one_for_all_sessions(broken: Broken, verb: str, remove: str, role: str) -> None:
+    """What the verb writes, in whatever session, is one record that is read, changed and written back."""
+    held: dict[tuple[Any, str], None] = {}
+
+    def wrap(call: Call) -> Call:
+        async def written(session_id: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+            read = set(held)
+            await asyncio.sleep(0)
+            answer = await call(session_id, name, *args, **kwargs)
+            for other, theirs in [each for each in held if each not in read and each[0] != session_id]:
+                del held[other, theirs]
+                await getattr(getattr(broken, role), remove)(other, theirs)
+            held[session_id, name] = None
+            return answer
+
+        return written
+
+    broken.around(wrap, ["file_system" if role == "files" else role], [verb])
+
+
+@mutant("concurrency.sessions_survive.files")
+def keeps_files_in_one_record(broken: Broken) -> None:
+    """The files of all sessions are one record, which is read, changed and written back."""
+    _one_for_all_sessions(broken, "write_file", "delete_file", "files")
+
+
+@mutant("concurrency.sessions_survive.values")
+def keeps_all_values_in_one_record(broken: Broken) -> None:
+    """The values of all sessions are one record, which is read, changed and written back."""
+    _one_for_all_sessions(broken, "set_value", "delete_value", "storage")
+
+
+@mutant("concurrency.sessions_survive.secrets")
+def keeps_all_secrets_in_one_record(broken: Broken) -> None:
+    """The secrets of all sessions are one record, which is read, changed and written back."""
+    _one_for_all_sessions(broken, "set_secret", "delete_secret", "storage")
+
+
+@mutant("concurrency.names_survive.files")
+def keeps_a_directory_in_one_record(broken: Broken) -> None:
+    """The files of a directory are one record, which is read, changed and written back."""
+
+    @broken.verb
+    async def write_file(
+        session_id: Any, path: str, content: str, encoding: Any = "text", **options: Any
+    ) -> Any:
+        parent = ("/" + path.strip("/")).rpartition("/")[0] or "/"
+        read = {info.path for info in await broken.files.list_directory(session_id, parent)}
+        await asyncio.sleep(0)
+        answer = await broken.files.write_file(session_id, path, content, encoding, **options)
+        for info in await broken.files.list_directory(session_id, parent):
+            if info.path not in {*read, answer.path}:
+                await broken.files.delete_file(session_id, info.path)
+        return answer
+
+
+@mutant("concurrency.records_survive")
+def keeps_records_in_one_file(broken: Broken) -> None:
+    """All session records are one file, which is read, changed and written back."""
+    held: dict[Any, None] = {}
+
+    @broken.verb
+    async def add_session(session: Any) -> None:
+        read = set(held)
+        await asyncio.sleep(0)
+        await broken.sessions.add_session(session)
+        for other in [each for each in held if each not in read and each != session.id]:
+            del held[other]
+            await broken.sessions.delete_session(other)
+        held[session.id] = None
+
+
+@mutant("concurrency.title_and_delete")
+def retitles_what_it_read(broken: Broken) -> None:
+    """A title is given to the record that was read, which is then added again."""
+
+    @broken.verb
+    async def update_session_title(session_id: Any, title: str) -> Any:
+        found = await broken.sessions.get_session(session_id)
+        if found is None:
+            return await broken.sessions.update_session_title(session_id, title)
+        await asyncio.sleep(0)
+        record = found.retitled(title, time.time_ns())
+        await broken.sessions.add_session(record)
+        return record
+
+
+@mutant("concurrency.empty_directory_and_write")
+def looks_then_deletes(broken: Broken) -> None:
+    """An empty directory is looked into, and deleted a moment later with all that is in it."""
+
+    @broken.verb
+    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
+        found = await broken.files.stat_file(session_id, path)
+        if recursive or found is None or not found.is_directory:
+            return await broken.files.delete_file(session_id, path, recursive)
+        if await broken.files.list_directory(session_id, path):
+            return False
+        await asyncio.sleep(0)
+        return await broken.files.delete_file(session_id, path, recursive=True)
