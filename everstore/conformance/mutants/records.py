@@ -109,3 +109,14 @@ def never_replaces_records(broken: Broken) -> None:
     async def add_session(session: Any) -> None:
         if not isinstance(session, Session) or await broken.sessions.get_session(session.id) is None:
             await broken.sessions.add_session(session)
+
+
+@mutant("sessions.list.pages_of_1")
+def begins_with_the_last(broken: Broken) -> None:
+    """A page begins with the record that the one before ended with."""
+
+    @broken.verb
+    async def list_sessions(*, limit: int = 100, after: Any = None) -> Any:
+        if isinstance(after, Session):
+            after = replace(after, id=UUID(int=min(after.id.int + 1, (1 << 128) - 1)))
+        return await broken.sessions.list_sessions(limit=limit, after=after)

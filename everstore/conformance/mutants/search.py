@@ -333,3 +333,59 @@ def takes_path_patterns_for_prefixes(broken: Broken) -> None:
         if path_pattern is None or set(path_pattern) & set("*?["):
             return found
         return [each for each in found if each.path.strip("/").startswith(path_pattern.strip("/"))]
+
+
+@mutant("search.regex.blank_is_no_line_end")
+def matches_across_lines(broken: Broken) -> None:
+    r"""A regular expression is held against the whole text, so that \s takes a line end."""
+
+    @broken.verb
+    async def grep_files(session_id: Any, pattern: str, path_pattern: Any = None, **options: Any) -> Any:
+        found = await broken.files.grep_files(session_id, pattern, path_pattern, **options)
+        if not options.get("regex") or r"\s" not in pattern:
+            return found
+        for info in await broken.files.glob_files(session_id, "**"):
+            file = await broken.files.read_file(session_id, info.path)
+            for match in re.finditer(pattern, (file and file.content) or ""):
+                if "\n" in match.group():
+                    found.append(GrepMatch(info.path, 1, match.group().partition("\n")[0]))
+        return found
+
+
+@mutant("search.lines.bom")
+def searches_without_bom(broken: Broken) -> None:
+    """A search reads with the codec utf-8-sig, which drops a byte order mark."""
+    _grep_then(
+        broken, lambda matches, _: [replace(each, line=each.line.removeprefix("\ufeff")) for each in matches]
+    )
+
+
+@mutant("search.read_lines.none_beyond")
+def says_more_for_nothing(broken: Broken) -> None:
+    """read_lines says that more follows whenever none was asked for."""
+
+    @broken.verb
+    async def read_lines(session_id: Any, path: str, start: int = 1, limit: Any = None) -> Any:
+        answer = await broken.files.read_lines(session_id, path, start, limit)
+        return answer and replace(answer, has_more=answer.has_more or limit == 0)
+
+
+@mutant("search.glob.double_star_of_nothing")
+def double_star_takes_one_at_least(broken: Broken) -> None:
+    """**/ in a glob stands for one directory or more, never for none."""
+
+    @broken.verb
+    async def glob_files(session_id: Any, pattern: str) -> Any:
+        found = await broken.files.glob_files(session_id, pattern)
+        deep = pattern.lstrip("/").startswith("**/")
+        return [info for info in found if not deep or info.path.count("/") > 1]
+
+
+@mutant("search.glob_order")
+def globs_as_it_walks(broken: Broken) -> None:
+    """A glob's answer is in the order of a walk: a directory's files come before its neighbour's."""
+
+    @broken.verb
+    async def glob_files(session_id: Any, pattern: str) -> Any:
+        found = await broken.files.glob_files(session_id, pattern)
+        return sorted(found, key=lambda info: info.path.split("/"))

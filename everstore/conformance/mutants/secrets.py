@@ -135,3 +135,49 @@ def scans_one_page(broken: Broken) -> None:
     @broken.verb
     async def scan_secrets(*, after: Any = None, limit: int = 100) -> Any:
         return [] if after is not None else await broken.storage.scan_secrets(limit=limit)
+
+
+@mutant("secrets.at_rest.swap", durable=True)
+def swaps_without_end(broken: Broken) -> None:
+    """A swap sets the secret anew, without its time to live."""
+    kept: dict[Any, Any] = {}
+
+    @broken.verb
+    async def swap_secret(session_id: Any, name: str, expected: str, replacement: str) -> bool:
+        done: bool = await broken.storage.swap_secret(session_id, name, expected, replacement)
+        kept[session_id, name] = done
+        return done
+
+    @broken.verb
+    async def list_secrets(session_id: Any) -> Any:
+        found = await broken.storage.list_secrets(session_id)
+        return [
+            replace(info, expires_ns=None) if kept.get((session_id, info.name)) else info for info in found
+        ]
+
+
+@mutant("secrets.at_rest.scan", durable=True)
+def scans_from_the_last(broken: Broken) -> None:
+    """A page of scan_secrets begins with the last secret of the one before."""
+
+    @broken.verb
+    async def scan_secrets(*, after: Any = None, limit: int = 100) -> Any:
+        if after is None:
+            return await broken.storage.scan_secrets(limit=limit)
+        everything = await broken.storage.scan_secrets(limit=10_000)
+        return [each for each in everything if (each.session_id, each.name) >= after][:limit]
+
+
+@mutant("secrets.at_rest.expired", durable=True)
+def scans_what_is_over(broken: Broken) -> None:
+    """scan_secrets has what is past its time, until a sweep comes round."""
+    seen: dict[Any, Any] = {}
+
+    @broken.verb
+    async def scan_secrets(*, after: Any = None, limit: int = 100) -> Any:
+        page = await broken.storage.scan_secrets(after=after, limit=limit)
+        seen.update({(each.session_id, each.name): each for each in page})
+        if len(page) == limit:
+            return page
+        found = {**seen, **{(each.session_id, each.name): each for each in page}}
+        return [found[place] for place in sorted(found) if after is None or place > after][:limit]
