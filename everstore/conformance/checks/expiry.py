@@ -144,6 +144,30 @@ async def fraction(case: Case) -> None:
             assert abs(lasts - 3600 - tenths / 10) < 0.4  # whatever the clock: both times are of the same one
 
 
+@check(
+    "values.expiry.with_condition",
+    "4.6.1",
+    "6.5.4",
+    likely="a conditional write is another statement, which forgets the time to live",
+    needs=_NEEDS,
+)
+async def with_condition(case: Case) -> None:
+    """A time to live holds for what is set under a condition too, as a lock that lets go by itself is."""
+    await case.storage.set_value("k", "x", ttl=3600, if_absent=True)
+    created = await case.storage.stat_value("k")
+    assert created is not None
+    assert created.expires_at is not None
+    await case.storage.set_value("k", "y", ttl=7200, if_revision=created.revision)
+    extended = await case.storage.stat_value("k")
+    assert extended is not None
+    assert extended.expires_at is not None
+    assert extended.expires_at > created.expires_at
+    await case.storage.set_value("k", "z", if_revision=extended.revision)
+    cleared = await case.storage.stat_value("k")
+    assert cleared is not None
+    assert cleared.expires_at is None
+
+
 @check("values.expiry.cleared", "6.5.2", likely="an update keeps the old time to live", needs=_NEEDS)
 async def cleared(case: Case) -> None:
     """Setting again without a time to live clears it."""

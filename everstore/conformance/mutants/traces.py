@@ -201,3 +201,23 @@ def takes_revisions_of_the_dead(broken: Broken) -> None:
         await broken.storage.set_value(session_id, key, value, ttl=ttl, **options)
         info = await broken.storage.stat_value(session_id, key)
         dying[session_id, key] = info.revision if ttl and info else ""
+
+
+@mutant("values.expiry.with_condition")
+def locks_for_ever(broken: Broken) -> None:
+    """A value that is set only if absent has no time to live."""
+
+    @broken.verb
+    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> None:
+        given = None if options.get("if_absent") else ttl
+        await broken.storage.set_value(session_id, key, value, ttl=given, **options)
+
+
+@mutant("values.expiry.with_condition")
+def never_extends(broken: Broken) -> None:
+    """A value that is set under a revision has no time to live."""
+
+    @broken.verb
+    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> None:
+        given = None if options.get("if_revision") else ttl
+        await broken.storage.set_value(session_id, key, value, ttl=given, **options)
