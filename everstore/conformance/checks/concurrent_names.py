@@ -123,3 +123,26 @@ async def empty_directory_and_write(case: Case) -> None:
         await asyncio.gather(*calls)
         found = [info.path for info in await case.files.list_directory(f"d{turn}")]
         assert found == [f"/d{turn}/{n}" for n in range(6)]
+
+
+@concurrent_table(
+    "concurrency.no_half_purged_session.{row}",
+    "3.10.1",
+    "1.5.1",
+    rows=_KINDS,
+    likely="a session is purged entry by entry",
+)
+async def no_half_purged_session(case: Case, put: Put, names: Names) -> None:
+    """While all of one kind in a session is purged, a look sees all of it or nothing: {row}."""
+    for _ in range(4):
+        one = case.session()
+        await asyncio.gather(*(put(one, n) for n in range(_MANY)))
+        purges = (case.store.file_system.purge_session, case.store.storage.purge_session)
+        purging = asyncio.gather(*(purge(one.id) for purge in purges))
+        seen = set()
+        while not purging.done():
+            seen.add(len(await names(one)))
+            await asyncio.sleep(0)
+        assert True in await purging
+        assert seen <= {0, _MANY}, "a half-purged session is visible"
+        assert await names(one) == []

@@ -1,4 +1,4 @@
-"""Mistakes that lose what somebody else wrote at the same time, under another name."""
+"""Mistakes with what is done at the same time under several names: some of it is lost, or seen in halves."""
 
 from __future__ import annotations
 
@@ -142,3 +142,40 @@ def looks_then_deletes(broken: Broken) -> None:
             return False
         await asyncio.sleep(0)
         return await broken.files.delete_file(session_id, path, recursive=True)
+
+
+@mutant("concurrency.no_half_purged_session.files")
+def purges_file_by_file(broken: Broken) -> None:
+    """Purging takes one entry after the other, for all to see."""
+
+    def wrap(call: Call) -> Call:
+        async def purge_session(session_id: Any) -> bool:
+            infos = await broken.files.list_directory(session_id)
+            for info in infos:
+                await broken.files.delete_file(session_id, info.path, recursive=True)
+                await asyncio.sleep(0)
+            return bool(await call(session_id)) or bool(infos)
+
+        return purge_session
+
+    broken.around(wrap, ["file_system"], ["purge_session"])
+
+
+@mutant("concurrency.no_half_purged_session.values")
+def purges_key_by_key(broken: Broken) -> None:
+    """Purging deletes one value or secret after the other, for all to see."""
+
+    def wrap(call: Call) -> Call:
+        async def purge_session(session_id: Any) -> bool:
+            found = False
+            for key in await broken.storage.list_keys(session_id):
+                found = await broken.storage.delete_value(session_id, key.key) or found
+                await asyncio.sleep(0)
+            for secret in await broken.storage.list_secrets(session_id):
+                found = await broken.storage.delete_secret(session_id, secret.name) or found
+                await asyncio.sleep(0)
+            return bool(await call(session_id)) or found
+
+        return purge_session
+
+    broken.around(wrap, ["storage"], ["purge_session"])

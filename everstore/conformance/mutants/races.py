@@ -159,6 +159,29 @@ def tears_when_cancelled(broken: Broken) -> None:
         return await broken.files.write_file(session_id, path, content, encoding, **options)
 
 
+@mutant("lifecycle.cancelled.move_tree")
+def moves_when_nobody_waits(broken: Broken) -> None:
+    """A call is handed to a worker, which does it a little later, also when it was cancelled meanwhile."""
+    working: set[Any] = set()
+
+    @broken.verb
+    async def move_file(session_id: Any, source: str, destination: str, *, overwrite: bool = False) -> Any:
+        async def later() -> Any:
+            await asyncio.sleep(0.003)
+            return await broken.files.move_file(session_id, source, destination, overwrite=overwrite)
+
+        task = asyncio.create_task(later())
+        working.add(task)
+        task.add_done_callback(working.discard)
+        return await asyncio.shield(task)
+
+    async def close() -> None:
+        await asyncio.gather(*working, return_exceptions=True)
+        await broken.sound.close()
+
+    broken.close = close
+
+
 @mutant("durability.kill.values", durable=True)
 def writes_behind(broken: Broken) -> None:
     """A write is acknowledged at once and made a little later."""
