@@ -146,3 +146,35 @@ async def no_half_purged_session(case: Case, put: Put, names: Names) -> None:
         assert True in await purging
         assert seen <= {0, _MANY}, "a half-purged session is visible"
         assert await names(one) == []
+
+
+@concurrent_table(
+    "concurrency.no_torn_list.{row}",
+    "3.10.1",
+    rows={
+        "files": (*_KINDS["files"], lambda one, n: one.files.delete_file(f"/{n:02}")),
+        "values": (*_KINDS["values"], lambda one, n: one.storage.delete_value(f"{n:02}")),
+        "secrets": (*_KINDS["secrets"], lambda one, n: one.storage.delete_secret(f"{n:02}")),
+    },
+    likely="names are listed in one step, and looked at in others",
+)
+async def no_torn_list(case: Case, put: Put, names: Names, delete: Put) -> None:
+    """Where there is always one of two names, a list always has one: {row}."""
+    one = case.store.session(case.id)
+    await put(one, 0)
+    done = False
+
+    async def change() -> None:
+        nonlocal done
+        for turn in range(24):
+            await put(one, (turn + 1) % 2)
+            await delete(one, turn % 2)
+            await asyncio.sleep(0)
+        done = True
+
+    async def look() -> None:
+        while not done:
+            assert await names(one) != []
+            await asyncio.sleep(0)
+
+    await asyncio.gather(change(), look(), look())

@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from everstore.conformance.mutants.broken import Broken, mutant
 
 if TYPE_CHECKING:
@@ -179,3 +181,43 @@ def purges_key_by_key(broken: Broken) -> None:
         return purge_session
 
     broken.around(wrap, ["storage"], ["purge_session"])
+
+
+@mutant("concurrency.no_torn_list.values")
+def lists_keys_in_steps(broken: Broken) -> None:
+    """A list of keys takes the names first, and then looks at each of them."""
+
+    @broken.verb
+    async def list_keys(session_id: Any) -> Any:
+        found = []
+        for info in await broken.storage.list_keys(session_id):
+            await asyncio.sleep(0)
+            found.append(await broken.storage.stat_value(session_id, info.key))
+        return [info for info in found if info is not None]
+
+
+@mutant("concurrency.no_torn_list.secrets")
+def lists_secrets_in_steps(broken: Broken) -> None:
+    """A list of secrets takes the names first, and then looks at each of them."""
+
+    @broken.verb
+    async def list_secrets(session_id: Any) -> Any:
+        found = []
+        for info in await broken.storage.list_secrets(session_id):
+            await asyncio.sleep(0)
+            if await broken.storage.get_secret(session_id, info.name) is not None:
+                found.append(info)
+        return found
+
+
+@mutant("concurrency.seed_read_only")
+def protects_a_moment_later(broken: Broken) -> None:
+    """A seed is written first, and made read-only a moment later."""
+
+    @broken.verb
+    async def seed_initial_file(session_id: Any, file: Any) -> Any:
+        seeded = await broken.files.seed_initial_file(session_id, replace(file, is_readonly=False))
+        if not file.is_readonly:
+            return seeded
+        await asyncio.sleep(0)
+        return await broken.files.seed_initial_file(session_id, file)
