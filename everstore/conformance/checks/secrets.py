@@ -31,7 +31,9 @@ async def _stored(case: Case) -> dict[str, StoredSecret]:
     page = await case.store.storage.scan_secrets(limit=1000)
     while page:
         found.update({one.name: one for one in page if one.session_id == case.id})
-        page = await case.store.storage.scan_secrets(after=(page[-1].session_id, page[-1].name), limit=1000)
+        last = (page[-1].session_id, page[-1].name)
+        page = await case.store.storage.scan_secrets(after=last, limit=1000)
+        assert last not in {(one.session_id, one.name) for one in page}, "no way on"
     return found
 
 

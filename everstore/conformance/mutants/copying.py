@@ -168,15 +168,30 @@ def moves_by_regex(broken: Broken) -> None:
     _respelled(broken, "move_file", respell)
 
 
+def _through_a_buffer(broken: Broken, verb: str) -> None:
+    """What the verb takes along is what fits into a buffer of 64 KiB."""
+
+    def wrap(call: Call) -> Call:
+        async def transferred(session_id: Any, source: str, destination: str, **options: Any) -> Any:
+            answer = await call(session_id, source, destination, **options)
+            found = await broken.files.read_file(session_id, destination)
+            if found is None or not found.content or len(found.content) <= 1 << 16:
+                return answer
+            cut = found.content[: 1 << 16]
+            return (await broken.files.write_file(session_id, destination, cut, found.encoding)).info()
+
+        return transferred
+
+    broken.around(wrap, ["file_system"], [verb])
+
+
 @mutant("transfers.large.copy")
 def copies_one_buffer(broken: Broken) -> None:
     """A copy goes through a buffer of 64 KiB, once."""
+    _through_a_buffer(broken, "copy_file")
 
-    @broken.verb
-    async def copy_file(session_id: Any, source: str, destination: str, *, overwrite: bool = False) -> Any:
-        answer = await broken.files.copy_file(session_id, source, destination, overwrite=overwrite)
-        found = await broken.files.read_file(session_id, destination)
-        if found is None or not found.content or len(found.content) <= 1 << 16:
-            return answer
-        cut = found.content[: 1 << 16]
-        return (await broken.files.write_file(session_id, destination, cut, found.encoding)).info()
+
+@mutant("transfers.large.move")
+def moves_one_buffer(broken: Broken) -> None:
+    """A move between two volumes goes through a buffer of 64 KiB, once."""
+    _through_a_buffer(broken, "move_file")

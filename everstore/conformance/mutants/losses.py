@@ -210,6 +210,20 @@ def lists_secrets_in_steps(broken: Broken) -> None:
         return found
 
 
+@mutant("concurrency.no_torn_list.files")
+def globs_in_steps(broken: Broken) -> None:
+    """A glob takes the paths first, and then looks at each of them."""
+
+    @broken.verb
+    async def glob_files(session_id: Any, pattern: str) -> Any:
+        found = []
+        for info in await broken.files.glob_files(session_id, pattern):
+            await asyncio.sleep(0)
+            if await broken.files.stat_file(session_id, info.path) is not None:
+                found.append(info)
+        return found
+
+
 @mutant("concurrency.seed_read_only")
 def protects_a_moment_later(broken: Broken) -> None:
     """A seed is written first, and made read-only a moment later."""
