@@ -292,9 +292,13 @@ async def seed_replaces(case: Case) -> None:
     likely="one read-only file makes its directory read-only",
 )
 async def read_only_leaves_others(case: Case) -> None:
-    """Beside a read-only file everything else stays writable."""
+    """Beside a read-only file everything else can be written, moved and deleted."""
     await case.files.seed_initial_file(InitialFile("d/kept", "x", is_readonly=True))
     await case.files.write_file("d/a", "y")
     await case.files.edit_file("d/a", "y", "z")
     await case.files.move_file("d/a", "d/b")
     assert await case.files.delete_file("d/b") is True
+    await case.files.write_file("e/a", "x")
+    await case.files.seed_initial_file(InitialFile("ee/kept", "x", is_readonly=True))
+    await case.files.move_file("e", "f")
+    assert await case.paths() == ["/d/", "/d/kept", "/ee/", "/ee/kept", "/f/", "/f/a"]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         "everything": ("one", "one", "two", "two"),
         "by_nothing": ("one two", " two", "", "one"),
         "crlf_kept": ("a\r\nb\r\nc\r\n", "b\r\nc", "B\r\nC", "a\r\nB\r\nC\r\n"),
+        "lf_into_crlf": ("a\r\nb\r\n", "b", "x\ny", "a\r\nx\ny\r\n"),
         "across_crlf": ("a\r\nb", "\n", "-", "a\r-b"),
         "several_lines": ("a\nb\nc\n", "a\nb\n", "", "c\n"),
         "no_pattern": ("a.c abc", "a.c", "x", "x abc"),
@@ -162,7 +163,7 @@ async def edit_large_file(case: Case) -> None:
         "cr_then_lf": ("one\r", "\n"),
         "combining": ("e", "\u0301"),
         "nul": ("a\0", "\0b"),
-        "large": ("x" * 70_000, "y" * 70_000),
+        "large": ("x" * 700_000, "y" * 700_000),
     },
     likely="a line end is added, or the joint is normalised",
 )

@@ -194,6 +194,18 @@ async def context(
     assert (match.path, match.line, match.before, match.after) == ("/b", hit, above, below)
 
 
+@check("search.context_of_neighbours", "5.1.4", likely="a line is shown once, as grep does")
+async def context_of_neighbours(case: Case) -> None:
+    """Matches next to each other have each other among their neighbouring lines."""
+    await case.files.write_file("a", "hit 1\nhit 2\nother\nhit 3")
+    found = await case.files.grep_files("hit", before=1, after=1)
+    assert [(match.before, match.line, match.after) for match in found] == [
+        ((), "hit 1", ("hit 2",)),
+        (("hit 1",), "hit 2", ("other",)),
+        (("other",), "hit 3", ()),
+    ]
+
+
 @check("search.only_text", "5.3.1", likely="base64 is searched as text, or decoded")
 async def only_text(case: Case) -> None:
     """Files in base64 are not searched, neither their text nor their bytes."""
@@ -235,8 +247,9 @@ async def regex(case: Case, pattern: str, matching: list[str], others: list[str]
 async def regex_ignore_case(case: Case) -> None:
     """ignore_case holds for regular expressions too."""
     await case.files.write_file("a", "HELLO\nhallo\nhull")
-    found = await case.files.grep_files("h[ae]llo", regex=True, ignore_case=True)
-    assert _numbered(found) == [(1, "HELLO"), (2, "hallo")]
+    for pattern in ("h[ae]llo", r"\SALLO|h\Dllo"):  # a class in capitals is no letter
+        found = await case.files.grep_files(pattern, regex=True, ignore_case=True)
+        assert _numbered(found) == [(1, "HELLO"), (2, "hallo")]
 
 
 @table(

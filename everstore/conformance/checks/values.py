@@ -125,6 +125,7 @@ async def list_many(case: Case) -> None:
     "values.keys.{row}",
     "6.1.7",
     "6.1.4",
+    "6.2.1",
     rows={
         "slashes": ("/a", "a", "a/", "a//b", "/"),
         "dots": (".", "..", "a/../b", "./a"),
@@ -140,11 +141,14 @@ async def list_many(case: Case) -> None:
     likely="keys are normalised, joined with a separator, or cut",
 )
 async def keys(case: Case, *names: str) -> None:
-    """Keys are compared byte for byte, and any text will do: {row}."""
+    """Keys, and names of secrets, are compared byte for byte, and any text will do: {row}."""
     for name in names:
         await case.storage.set_value(name, f"value of {name}")
+        await case.storage.set_secret(name, f"secret of {name}")
     assert [await case.storage.get_value(name) for name in names] == [f"value of {name}" for name in names]
+    assert [await case.storage.get_secret(name) for name in names] == [f"secret of {name}" for name in names]
     assert [info.key for info in await case.storage.list_keys()] == sorted(names)
+    assert [info.name for info in await case.storage.list_secrets()] == sorted(names)
 
 
 @table(

@@ -203,3 +203,17 @@ def copies_the_flag(broken: Broken) -> None:
             seed = InitialFile(destination, found.content, found.encoding, is_readonly=True)
             return (await broken.files.seed_initial_file(session_id, seed)).info()
         return answer
+
+
+@mutant("tree.readonly.unconditional_writes_elsewhere")
+def protects_neighbours(broken: Broken) -> None:
+    """A tree cannot be moved where a path that begins with its own is read-only."""
+
+    @broken.verb
+    async def move_file(session_id: Any, source: str, destination: str, *, overwrite: bool = False) -> Any:
+        begins = "/" + source.strip("/")
+        if await broken.files.stat_file(session_id, source) is not None:
+            for info in await broken.entries(session_id):
+                if info.is_readonly and info.path.startswith(begins):
+                    raise ReadOnlyFileError.at(info.path, "file is read-only")
+        return await broken.files.move_file(session_id, source, destination, overwrite=overwrite)

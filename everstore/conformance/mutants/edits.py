@@ -128,3 +128,27 @@ def joins_base64_as_text(broken: Broken) -> None:
         if encoding == "base64" and found is not None and found.content and found.content.endswith("="):
             return found
         return await broken.files.append_file(session_id, path, content, encoding)
+
+
+@mutant("edits.replaces.lf_into_crlf")
+def edits_in_the_line_ends_of_the_file(broken: Broken) -> None:
+    """New text gets the line ends that the file has."""
+
+    @broken.verb
+    async def edit_file(session_id: Any, path: str, old: str, new: str, *, replace_all: bool = False) -> Any:
+        found = await broken.files.read_file(session_id, path)
+        if found is not None and "\r\n" in (found.content or "") and "\r\n" not in new:
+            new = new.replace("\n", "\r\n")
+        return await broken.files.edit_file(session_id, path, old, new, replace_all=replace_all)
+
+
+@mutant("edits.append.text.large")
+def appends_up_to_a_mebibyte(broken: Broken) -> None:
+    """What an append adds beyond a mebibyte is dropped."""
+
+    @broken.verb
+    async def append_file(session_id: Any, path: str, content: str, encoding: Any = "text") -> Any:
+        found = await broken.files.read_file(session_id, path)
+        if found is not None and encoding == "text" and isinstance(content, str):
+            content = content[: max(0, (1 << 20) - found.size_bytes)]
+        return await broken.files.append_file(session_id, path, content, encoding)

@@ -120,3 +120,21 @@ def begins_with_the_last(broken: Broken) -> None:
         if isinstance(after, Session):
             after = replace(after, id=UUID(int=min(after.id.int + 1, (1 << 128) - 1)))
         return await broken.sessions.list_sessions(limit=limit, after=after)
+
+
+@mutant("sessions.list.pages_of_1100")
+def caps_pages(broken: Broken) -> None:
+    """A page has a hundred records at most, whatever was asked for."""
+
+    @broken.verb
+    async def list_sessions(*, limit: int = 100, after: Any = None) -> Any:
+        return await broken.sessions.list_sessions(limit=min(limit, 100), after=after)
+
+
+@mutant("sessions.record.title")
+def cuts_titles(broken: Broken) -> None:
+    """A new title is cut to the 255 characters of its column."""
+
+    @broken.verb
+    async def update_session_title(session_id: Any, title: str) -> Any:
+        return await broken.sessions.update_session_title(session_id, title and title[:255])

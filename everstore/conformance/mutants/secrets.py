@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from everstore.conformance.mutants.broken import Broken, mutant
 from everstore.errors import EverstoreError
+
+if TYPE_CHECKING:
+    from everstore.middleware.base import Call
 
 __all__: list[str] = []
 
@@ -181,3 +184,17 @@ def scans_what_is_over(broken: Broken) -> None:
             return page
         found = {**seen, **{(each.session_id, each.name): each for each in page}}
         return [found[place] for place in sorted(found) if after is None or place > after][:limit]
+
+
+@mutant("values.keys.longest")
+def cuts_names_of_secrets(broken: Broken) -> None:
+    """The name of a secret is cut to the 255 characters of its column."""
+
+    def wrap(call: Call) -> Call:
+        async def named(session_id: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+            fits = isinstance(name, str) and len(name.encode(errors="replace")) <= 1024
+            return await call(session_id, name[:255] if fits else name, *args, **kwargs)
+
+        return named
+
+    broken.around(wrap, ["storage"], ["set_secret", "get_secret", "delete_secret"])
