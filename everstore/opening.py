@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from everstore.context import PluginContext
 from everstore.errors import BackendError, EverstoreError, PluginError, SettingsError
 from everstore.interfaces import (
+    Capabilities,
     SessionFileSystem,
     SessionFileSystemFactory,
     SessionStorageStore,
@@ -160,6 +161,7 @@ class _Opening:
             made = await _told(name, made.create_session_file_system(context))
         backend = _checked(plugin, role, interface, made)
         self.resources.push_async_callback(backend.close)
+        _checked(plugin, f"{role}.capabilities", Capabilities, backend.capabilities)
         return backend
 
     def _face(self, role: str, interface: type[T], backend: T, guard: Callable[[T], T]) -> T:

@@ -39,7 +39,7 @@ def conformance(
     """Run the conformance suite on an installed backend, with the settings from the environment.
 
     It works in sessions of its own, which it removes, so it can run on a storage in use. The exit status
-    is 0 only when the level is reached; a selection of checks (-k) reaches none.
+    is 0 only when the level is reached; a selection (-k) that leaves out checks of it does not reach it.
     """
     try:
         from everstore.cli import proving  # noqa: PLC0415 - needs the extra, and loads pytest
@@ -53,6 +53,7 @@ def conformance(
         return 0
     if name is None:
         raise typer.BadParameter("which backend? 'everstore backends' lists them", param_hint="NAME")
+    proving.require_writable(json_file, markdown, badge)
     report = proving.prove(name, checks, level, seed)
     proving.save(report, json_file, markdown, badge)
     proving.tell(report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -41,10 +42,12 @@ def render(name: str) -> dict[str, str]:
     ``SettingsError`` when the name cannot be that of a backend and of a Python module.
     """
     module = f"everstore_{name.replace('-', '_')}"
-    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
+    if not _NAME.fullmatch(name):
         raise SettingsError(
             f"{name!r:.80} cannot be a backend's name: small letters, digits and single '-', a letter first"
         )
+    if keyword.iskeyword(name):
+        raise SettingsError(f"{name!r} cannot be a backend's name: it is a keyword of Python")
     prefix = plugin_prefix(name)
     words = {
         "name": name,
@@ -69,13 +72,21 @@ def new_plugin(
 ) -> None:
     """Write a backend of your own to start from: it installs, runs and passes the conformance suite."""
     rendered = render(name)
+    for point in entry_points(group="everstore", name=name):
+        owner = f" with {point.dist.name}" if point.dist else ""
+        raise SettingsError(
+            f"a backend {name!r} is installed{owner}; two of one name could not be told apart"
+        )
     root = directory or Path(f"everstore-{name}")
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise SettingsError(f"{root} is there already and not empty; name another with --directory")
-    for path, text in rendered.items():
-        file = root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+    try:
+        if root.exists() and (not root.is_dir() or any(root.iterdir())):
+            raise SettingsError(f"{root} is there already and not empty; name another with --directory")
+        for path, text in rendered.items():
+            file = root / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{root!s:.200} cannot be written: {error.strerror}") from None
     write(f"Wrote {len(rendered)} files to {root}. To see it work, and to prove it:\n\n")
     write(f"    pip install -e '{root}[test]'\n")
     write(f"    everstore conformance {name} --level core\n")

@@ -23,6 +23,7 @@ from everstore.conformance import (
 )
 from everstore.conformance.registry import levels_up_to
 from everstore.conformance.runner import declared
+from everstore.errors import InvalidPatternError, SettingsError
 from everstore.opening import configure
 from everstore.plugins import ROLES, Plugins
 
@@ -32,18 +33,39 @@ if TYPE_CHECKING:
     from everstore.conformance import Check, Level, Result
     from everstore.conformance.report import CheckReport
 
-__all__ = ["chosen", "print_checks", "prove", "save", "tell"]
+__all__ = ["chosen", "print_checks", "prove", "require_writable", "save", "tell"]
 
 _STAND_IN = "memory"
 _FINE = {"passed", "not applicable"}
 
 
 def chosen(level: Level, expression: str | None) -> list[Check]:
-    """The checks of a level and those below it, or what an expression selects of all."""
+    """The checks of a level and those below it, or what an expression selects of all.
+
+    ``InvalidPatternError`` when it selects none.
+    """
     if expression is None:
         return [check for check in all_checks() if check.level in levels_up_to(level)]
     selects = selected(expression)
-    return [check for check in all_checks() if selects(check)]
+    found = [check for check in all_checks() if selects(check)]
+    if not found:
+        hint = "'everstore conformance --list' shows ids and levels"
+        raise InvalidPatternError(f"-k {expression!r:.80} selects no check; {hint}", pattern=expression)
+    return found
+
+
+def require_writable(*files: Path | None) -> None:
+    """``SettingsError`` for a file that could not be written; said before a run, which takes minutes."""
+    for file in files:
+        if file is None:
+            continue
+        is_new = not file.exists()
+        try:
+            file.open("ab").close()
+        except OSError as error:
+            raise SettingsError(f"{file} cannot be written: {error.strerror}") from None
+        if is_new:
+            file.unlink()
 
 
 def print_checks(checks: Sequence[Check]) -> None:
@@ -72,6 +94,8 @@ def _subject(name: str) -> Subject:
     """The backend as it is configured; what it cannot keep is kept in memory meanwhile."""
     settings = {"backend": name}
     can = Plugins().load(name).roles
+    if not can:  # all of it would be kept in memory, which would then be what is proven
+        raise SettingsError(f"plugin {name!r} keeps nothing by itself, so there is nothing to prove of it")
     settings |= dict.fromkeys((role for role in ROLES if role not in can), _STAND_IN)
     configuration = configure({**settings, "log_level": "off"})
     # What a setting names is where the storage is, whatever source the setting came from.

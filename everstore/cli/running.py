@@ -97,7 +97,7 @@ def report(error: Exception) -> int:
     if _log_level() == "debug":
         sys.stderr.write("".join(traceback.format_exception(error)))
     message = str(error)
-    if not isinstance(error, EverstoreError):
+    if not isinstance(error, EverstoreError) or (isinstance(error, BackendError) and error.__cause__):
         message += " (EVERSTORE_LOG_LEVEL=debug shows where)"
     sys.stderr.write(f"everstore: error: {code_of(error)}: {one_line(message)}\n")
     return status_of(error)

@@ -37,7 +37,7 @@ class SessionStore(ABC):
         """A page of records, newest first (by ``created_at``, then id, both descending).
 
         For the next page pass the last record of this one as ``after``: it need not exist any
-        more. ``[]`` when there are no more.
+        more. Fewer than ``limit`` only when no more follow, ``[]`` when there are none.
         """
 
     @abstractmethod

@@ -18,9 +18,10 @@ __all__ = ["SessionStorageStore"]
 class SessionStorageStore(ABC):
     """Values and secrets: two namespaces of text by text for every session.
 
-    Keys, names, values and times to live reach a backend validated. ``ttl`` is in seconds: past it
-    the entry is absent from every verb at once; setting again without it clears it. Every verb is
-    atomic. A backend whose ``capabilities.durable`` is true is handed ciphertext for secrets.
+    Keys, names, values and times to live reach a backend validated. ``ttl`` is in seconds, of which
+    fractions count: until then the entry is there, past it absent from every verb at once; setting
+    again without it clears it. Every verb is atomic. A backend whose ``capabilities.durable`` is true
+    is handed ciphertext for secrets.
 
     Implementers: all verbs but ``stat_value`` are abstract; a backend that does not
     outlive the process needs neither ``scan_secrets`` nor ``swap_secret``.

@@ -143,6 +143,7 @@ def test_a_backend_failure_is_one_line_without_the_drivers_words(cli, broken):
     assert answer.status == 4
     assert answer.err.splitlines()[-1] == (
         "everstore: error: backend_error: broken: get_value failed with ValueError"
+        " (EVERSTORE_LOG_LEVEL=debug shows where)"
     )
     assert "Traceback" not in answer.err
     assert "sensitive" not in answer.err

@@ -42,6 +42,21 @@ def test_a_name_that_cannot_be_is_refused_and_nothing_written(cli, in_empty_fold
     assert list(in_empty_folder.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("class", "it is a keyword of Python"),
+        ("memory", "a backend 'memory' is installed with everstore"),
+        ("x" * 300, "cannot be written: File name too long"),
+    ],
+)
+def test_a_refused_name_is_told_why_in_one_line(cli, in_empty_folder, name, said):
+    answer = cli("new-plugin", name)
+    assert (answer.status, len(answer.err.splitlines())) == (2, 1)
+    assert said in answer.err
+    assert list(in_empty_folder.iterdir()) == []
+
+
 def test_nothing_is_overwritten(cli, in_empty_folder):
     kept = in_empty_folder / "everstore-shelf" / "mine.txt"
     kept.parent.mkdir()

@@ -101,10 +101,15 @@ def broken_plugin(in_empty_folder):
         "def everstore_file_system_factory():\n"
         "    return Factory()\n"
     )
-    info = in_empty_folder / "broken-2.0.dist-info"
+    install(in_empty_folder, "broken", "broken_plugin")
+
+
+def install(folder, name, module):
+    """Make a module of the folder a plugin, of version 2.0."""
+    info = folder / f"{name}-2.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 2.0\n")
-    (info / "entry_points.txt").write_text("[everstore]\nbroken = broken_plugin\n")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 2.0\n")
+    (info / "entry_points.txt").write_text(f"[everstore]\n{name} = {module}\n")
 
 
 def test_what_a_plugin_cannot_keep_is_kept_in_memory_meanwhile(everstore, in_empty_folder, broken_plugin):
@@ -121,7 +126,12 @@ def test_what_a_plugin_cannot_keep_is_kept_in_memory_meanwhile(everstore, in_emp
         (("no-such-backend",), "no backend 'no-such-backend'"),
         ((), "which backend?"),
         (("memory", "-k", "files and"), "not a selection: 'files and', at its end"),
+        (("memory", "-k", "no-such-check"), "-k 'no-such-check' selects no check"),
+        (("--list", "-k", "no-such-check"), "-k 'no-such-check' selects no check"),
         (("memory", "--level", "perfect"), "perfect"),
+        (("memory", "--json", "missing/r.json"), "missing/r.json cannot be written"),
+        (("memory", "--markdown", "."), ". cannot be written"),
+        (("memory", "--badge", "r.json/r.svg"), "r.json/r.svg cannot be written"),
     ],
 )
 def test_wrong_use_is_told_in_one_line(everstore, arguments, said):
@@ -129,6 +139,23 @@ def test_wrong_use_is_told_in_one_line(everstore, arguments, said):
     assert (status, out) == (2, "")
     assert said in err
     assert len(err.splitlines()) == 1
+
+
+def test_a_plugin_that_keeps_nothing_is_no_backend_to_prove(everstore, in_empty_folder):
+    (in_empty_folder / "idle_plugin.py").write_text(
+        "from everstore import hookimpl\n@hookimpl\ndef everstore_middleware():\n    return None\n"
+    )
+    install(in_empty_folder, "idle", "idle_plugin")
+    status, out, err = everstore("idle")
+    assert (status, out) == (2, "")
+    assert "plugin 'idle' keeps nothing by itself" in err
+
+
+def test_a_file_that_is_there_stays_until_the_run_is_over(everstore, in_empty_folder):
+    (in_empty_folder / "r.json").write_text("of another run")
+    everstore("no-such-backend", "--json", "r.json", "--badge", "r.svg")
+    assert (in_empty_folder / "r.json").read_text() == "of another run"
+    assert not (in_empty_folder / "r.svg").exists()
 
 
 def test_optimised_python_which_drops_assertions_is_refused(everstore):

@@ -45,6 +45,19 @@ async def test_roles_can_be_mixed(ledger, session_id):
         assert await store.storage.list_keys(session_id) == []
 
 
+async def test_capabilities_of_another_type_are_told_with_their_plugin(install):
+    install("other", PLUGIN + """
+    class Other(InMemorySessionStorageStore):
+        capabilities = {"durable": True}
+    @hookimpl
+    def everstore_storage_store():
+        return Other()
+    """)  # fmt: skip
+    with pytest.raises(PluginError, match=r"storage\.capabilities is of type dict, not Capabilities"):
+        async with everstore.open_store(storage="other"):
+            pass
+
+
 async def test_the_environment_mixes_roles_too(ledger, monkeypatch):
     monkeypatch.setenv("EVERSTORE_BACKEND", "ledger")
     monkeypatch.setenv("EVERSTORE_SESSIONS", "memory")

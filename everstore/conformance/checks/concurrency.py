@@ -208,11 +208,19 @@ async def no_torn_read(case: Case) -> None:
     "concurrency.seed_read_only", "3.9.2", likely="is_readonly is looked at before the write, not with it"
 )
 async def seed_read_only(case: Case) -> None:
-    """A read-only seed that writes compete with holds what it was seeded with."""
+    """A read-only seed that writes compete with holds what it was seeded with, and is read-only at once."""
     for turn in range(6):
         calls: list[Awaitable[Any]] = [case.files.write_file(f"f{turn}", f"by {n}") for n in range(8)]
-        calls.insert(4, case.files.seed_initial_file(InitialFile(f"f{turn}", "seed", is_readonly=True)))
-        await gather(*calls)
+        calls.insert(
+            8 if turn % 2 else 4,
+            case.files.seed_initial_file(InitialFile(f"f{turn}", "seed", is_readonly=True)),
+        )
+        working = asyncio.ensure_future(gather(*calls))
+        while not working.done():
+            between = await case.files.read_file(f"f{turn}")
+            assert between is None or (between.content == "seed") == between.is_readonly
+            await asyncio.sleep(0)
+        await working
         found = await case.read(f"f{turn}")
         assert (found.content, found.is_readonly) == ("seed", True)
 

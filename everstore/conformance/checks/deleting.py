@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.case import refused
@@ -275,9 +276,11 @@ async def seed(case: Case) -> None:
 async def seed_replaces(case: Case) -> None:
     """A seed replaces any file, read-only or not, and sets the flag as it says."""
     first = await case.files.write_file("a", "one")
+    await asyncio.sleep(0.005)
     second = await case.files.seed_initial_file(InitialFile("a", "two", is_readonly=True))
     third = await case.files.seed_initial_file(InitialFile("a", "three", is_readonly=True))
     fourth = await case.files.seed_initial_file(InitialFile("a", "four"))
+    assert second.updated_at > first.updated_at
     assert {file.id for file in (first, second, third, fourth)} == {first.id}
     assert len({file.revision for file in (first, second, third, fourth)}) == 4
     assert (await case.files.write_file("a", "five")).is_readonly is False
@@ -289,9 +292,13 @@ async def seed_replaces(case: Case) -> None:
     likely="one read-only file makes its directory read-only",
 )
 async def read_only_leaves_others(case: Case) -> None:
-    """Beside a read-only file everything else stays writable."""
+    """Beside a read-only file everything else can be written, moved and deleted."""
     await case.files.seed_initial_file(InitialFile("d/kept", "x", is_readonly=True))
     await case.files.write_file("d/a", "y")
     await case.files.edit_file("d/a", "y", "z")
     await case.files.move_file("d/a", "d/b")
     assert await case.files.delete_file("d/b") is True
+    await case.files.write_file("e/a", "x")
+    await case.files.seed_initial_file(InitialFile("ee/kept", "x", is_readonly=True))
+    await case.files.move_file("e", "f")
+    assert await case.paths() == ["/d/", "/d/kept", "/ee/", "/ee/kept", "/f/", "/f/a"]

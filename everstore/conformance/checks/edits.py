@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         "everything": ("one", "one", "two", "two"),
         "by_nothing": ("one two", " two", "", "one"),
         "crlf_kept": ("a\r\nb\r\nc\r\n", "b\r\nc", "B\r\nC", "a\r\nB\r\nC\r\n"),
+        "lf_into_crlf": ("a\r\nb\r\n", "b", "x\ny", "a\r\nx\ny\r\n"),
         "across_crlf": ("a\r\nb", "\n", "-", "a\r-b"),
         "several_lines": ("a\nb\nc\n", "a\nb\n", "", "c\n"),
         "no_pattern": ("a.c abc", "a.c", "x", "x abc"),
@@ -129,12 +131,15 @@ async def edit_refused_content(case: Case) -> None:
     "edits.is_a_write", "3.2.3", "3.2.4", "4.1.1", likely="an edit deletes and creates, or keeps the revision"
 )
 async def edit_is_a_write(case: Case) -> None:
-    """An edit keeps id and created_at, moves the revision, and recounts the bytes."""
+    """An edit keeps id and created_at, moves updated_at and the revision, also when it changes nothing."""
     before = await case.files.write_file("a", "one")
-    after = await case.files.edit_file("a", "one", "zwölf")
-    assert (after.id, after.created_at, after.size_bytes) == (before.id, before.created_at, 6)
-    assert after.revision != before.revision
-    assert after.updated_at >= before.updated_at
+    for old, new, size in (("one", "zwölf", 6), ("zwölf", "zwölf", 6)):
+        await asyncio.sleep(0.005)
+        after = await case.files.edit_file("a", old, new)
+        assert (after.id, after.created_at, after.size_bytes) == (before.id, before.created_at, size)
+        assert after.revision != before.revision
+        assert after.updated_at > before.updated_at
+        before = after
 
 
 @check("edits.large_file", "4.4.4", likely="only a first part of the file is searched or kept")
@@ -158,7 +163,7 @@ async def edit_large_file(case: Case) -> None:
         "cr_then_lf": ("one\r", "\n"),
         "combining": ("e", "\u0301"),
         "nul": ("a\0", "\0b"),
-        "large": ("x" * 70_000, "y" * 70_000),
+        "large": ("x" * 700_000, "y" * 700_000),
     },
     likely="a line end is added, or the joint is normalised",
 )
@@ -206,12 +211,14 @@ async def append_creates(case: Case) -> None:
     "edits.append.is_a_write", "3.2.3", "3.2.4", likely="an append keeps the revision, or makes a new file"
 )
 async def append_is_a_write(case: Case) -> None:
-    """An append keeps id and created_at and moves the revision, also when it adds nothing."""
+    """An append keeps id and created_at, moves updated_at and the revision, also when it adds nothing."""
     before = await case.files.write_file("a", "one")
     for more in ("two", ""):
+        await asyncio.sleep(0.005)
         after = await case.files.append_file("a", more)
         assert (after.id, after.created_at) == (before.id, before.created_at)
         assert after.revision != before.revision
+        assert after.updated_at > before.updated_at
         before = after
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.case import refused
 from everstore.conformance.registry import check, table
-from everstore.errors import InvalidArgumentError, UnsupportedError
+from everstore.errors import InvalidArgumentError, RevisionConflictError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,6 +27,10 @@ async def _expire(case: Case) -> None:
     await case.storage.set_secret("kept", "x")
     await case.storage.set_value("gone", "7", ttl=_SHORT)
     await case.storage.set_secret("gone", "7", ttl=_SHORT)
+    # What a look keeps for the next one must be over too.
+    await _names(case.storage)
+    for look in (case.storage.get_value, case.storage.stat_value, case.storage.get_secret):
+        await look("gone")
     await asyncio.sleep(3 * _SHORT)
 
 
@@ -79,6 +83,24 @@ async def created_again(case: Case) -> None:
 
 
 @check(
+    "values.expired.revision",
+    "6.5.1",
+    "4.6.1",
+    likely="a condition is compared with what is over",
+    needs=_NEEDS,
+)
+async def revision_of_expired(case: Case) -> None:
+    """The revision of a value whose time is over is no revision any more."""
+    await case.storage.set_value("k", "x", ttl=4 * _SHORT)
+    was = await case.storage.stat_value("k")
+    await asyncio.sleep(6 * _SHORT)
+    with refused(RevisionConflictError) as caught:
+        await case.storage.set_value("k", "y", if_revision=was.revision if was else "0")
+    assert caught.error.current_revision is None
+    assert await case.storage.get_value("k") is None
+
+
+@check(
     "values.expired.session", "6.5.1", "1.5.1", likely="what is over still counts as something", needs=_NEEDS
 )
 async def session_of_expired(case: Case) -> None:
@@ -90,7 +112,7 @@ async def session_of_expired(case: Case) -> None:
     assert await case.store.storage.purge_session(session.id) is False
 
 
-@check("values.expiry.stays_until_then", "6.5.1", likely="ttl is taken in another unit", needs=_NEEDS)
+@check("values.expiry.stays_until_then", "6.5.4", likely="ttl is taken in another unit", needs=_NEEDS)
 async def stays_until_then(case: Case) -> None:
     """Within its time to live a value or secret is there, and says when it goes."""
     before = time.time()
@@ -102,6 +124,48 @@ async def stays_until_then(case: Case) -> None:
     assert secret.expires_at is not None
     assert abs(key.expires_at.timestamp() - before - 3600) < 600
     assert abs(secret.expires_at.timestamp() - before - 43_200) < 600
+
+
+@check(
+    "values.expiry.fraction",
+    "6.5.4",
+    likely="times to live, or the moments they end at, are kept in whole seconds",
+    needs=_NEEDS,
+)
+async def fraction(case: Case) -> None:
+    """Fractions of a second count in a time to live, of a value and of a secret."""
+    for tenths in range(10):  # whatever part of a second it is now, for one of them rounding is far off
+        await case.storage.set_value("k", "x", ttl=3600 + tenths / 10)
+        await case.storage.set_secret("s", "x", ttl=3600 + tenths / 10)
+        [key], [secret] = await case.storage.list_keys(), await case.storage.list_secrets()
+        for info in (key, secret):
+            assert info.expires_at is not None
+            lasts = (info.expires_at - info.updated_at).total_seconds()
+            assert abs(lasts - 3600 - tenths / 10) < 0.4  # whatever the clock: both times are of the same one
+
+
+@check(
+    "values.expiry.with_condition",
+    "4.6.1",
+    "6.5.4",
+    likely="a conditional write is another statement, which forgets the time to live",
+    needs=_NEEDS,
+)
+async def with_condition(case: Case) -> None:
+    """A time to live holds for what is set under a condition too, as a lock that lets go by itself is."""
+    await case.storage.set_value("k", "x", ttl=3600, if_absent=True)
+    created = await case.storage.stat_value("k")
+    assert created is not None
+    assert created.expires_at is not None
+    await case.storage.set_value("k", "y", ttl=7200, if_revision=created.revision)
+    extended = await case.storage.stat_value("k")
+    assert extended is not None
+    assert extended.expires_at is not None
+    assert extended.expires_at > created.expires_at
+    await case.storage.set_value("k", "z", if_revision=extended.revision)
+    cleared = await case.storage.stat_value("k")
+    assert cleared is not None
+    assert cleared.expires_at is None
 
 
 @check("values.expiry.cleared", "6.5.2", likely="an update keeps the old time to live", needs=_NEEDS)

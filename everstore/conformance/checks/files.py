@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from everstore.conformance.case import refused
 from everstore.conformance.registry import check, table
 from everstore.errors import InvalidContentError
+from everstore.models import InitialFile
 
 if TYPE_CHECKING:
     from everstore.conformance.case import Case
@@ -74,11 +75,13 @@ async def text_kept(case: Case, content: str) -> None:
     likely="content is cut at a buffer's or a column's size",
 )
 async def large_text_kept(case: Case, content: str) -> None:
-    """Text of {row} is kept whole."""
+    """Text of {row} is kept whole, seeded or written."""
     await case.files.write_file("a.txt", content)
-    found = await case.read("a.txt")
-    assert found.size_bytes == len(content.encode())
-    assert found.content == content
+    await case.files.seed_initial_file(InitialFile("b.txt", content))
+    for path in ("a.txt", "b.txt"):
+        found = await case.read(path)
+        assert found.size_bytes == len(content.encode())
+        assert found.content == content
 
 
 @table(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.case import refused
 from everstore.conformance.registry import check, table
 from everstore.errors import InvalidContentError, InvalidPatternError
+from everstore.models import InitialFile
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from everstore.conformance.case import Case
+    from everstore.session import BoundFiles
 
 _PATHS = [
     "/.hidden",
@@ -44,6 +48,7 @@ _GLOBS: dict[str, tuple[str, list[str]]] = {
     ),
     "double_star_at_end": ("/src/deep/**", ["/src/deep/er/util.py"]),
     "double_star_first": ("**/util.py", ["/src/deep/er/util.py"]),
+    "double_star_of_nothing": ("**/notes.txt", ["/notes.txt"]),
     "double_star_alone": ("**", _PATHS),
     "star_takes_hidden": ("/*", ["/.hidden", "/README.md", "/a[1].txt", "/notes.txt", "/é.txt"]),
     "question_mark": ("/?.txt", ["/é.txt"]),
@@ -149,6 +154,7 @@ async def refused_patterns(case: Case) -> None:
         "beyond": (6, None, [], False),
         "far_beyond": (1000, 10, [], False),
         "none": (1, 0, [], True),
+        "none_beyond": (6, 0, [], False),
     },
     likely="start or limit is off by one, or has_more is guessed",
 )
@@ -161,6 +167,51 @@ async def read_lines(case: Case, start: int, most: int | None, numbers: list[int
         (number, f"l{number}") for number in numbers
     ]
     assert (found.has_more, found.path, found.revision) == (more, "/a", written.revision)
+
+
+@table(
+    "search.read_lines_follows.{row}",
+    "5.6.1",
+    "5.6.2",
+    rows={
+        "overwrite": (lambda files: files.write_file("d/a", "new"), "new"),
+        "edit": (lambda files: files.edit_file("d/a", "old", "new"), "new"),
+        "append": (lambda files: files.append_file("d/a", "er"), "older"),
+        "seed": (lambda files: files.seed_initial_file(InitialFile("d/a", "new")), "new"),
+        "content_matches": (
+            lambda files: files.write_file_if_content_matches("d/a", "old", "text", "new", "text"),
+            "new",
+        ),
+        "copied_onto": (lambda files: files.copy_file("other", "d/a", overwrite=True), "other"),
+        "moved_onto": (lambda files: files.move_file("other", "d/a", overwrite=True), "other"),
+        "tree_moved_away": (lambda files: files.move_file("d", "e"), None),
+        "tree_deleted": (lambda files: files.delete_file("d", recursive=True), None),
+    },
+    likely="lines are kept beside the file, and not kept up",
+)
+async def read_lines_follow(
+    case: Case, change: Callable[[BoundFiles], Awaitable[Any]], expected: str | None
+) -> None:
+    """read_lines sees every change at once, whatever it had read before: {row}."""
+    await case.files.write_file("d/a", "old")
+    await case.files.write_file("other", "other")
+    before = await case.files.read_lines("d/a")
+    assert before is not None
+    await change(case.files)
+    found = await case.files.read_lines("d/a")
+    assert (found and [line.text for line in found.lines]) == (expected and [expected])
+    there = await case.files.stat_file("d/a")
+    assert (found and found.revision) == (there and there.revision)
+
+
+@check("search.glob_order", "5.5.1", likely="paths come as a walk finds them, or sorted by UTF-16")
+async def glob_order(case: Case) -> None:
+    """What a glob selects is sorted by path by code point, across directories too."""
+    paths = ["b", "a-b", "a/x", "a.b", "a0", "B", "\u00e9", "\uffff", "\U0001f600", "Z/z"]
+    for path in paths:
+        await case.files.write_file(path, "x")
+    found = await case.files.glob_files("**")
+    assert [info.path for info in found] == sorted(f"/{path}" for path in paths)
 
 
 @check("search.read_lines_of_nothing", "5.6.2", likely="what has no lines is an error, or an empty file")

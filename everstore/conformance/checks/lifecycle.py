@@ -26,6 +26,7 @@ from everstore.models import InitialFile, Session
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from uuid import UUID
 
     from everstore.conformance.case import Case
     from everstore.session import BoundSession
@@ -212,7 +213,7 @@ async def _prepare(session: BoundSession) -> None:
         "increment": (lambda one: one.storage.increment_value("n"),),
         "set_secret": (lambda one: one.storage.set_secret("s", "new"),),
     },
-    likely="a cancelled call leaves half of its work, or a connection that nobody can use",
+    likely="a cancelled call leaves half of its work, goes on later, or keeps a connection to itself",
     level="standard",
     tags=("concurrency",),
 )
@@ -224,6 +225,7 @@ async def cancelled(case: Case, call: Callable[[BoundSession], Awaitable[Any]]) 
     untouched = case.session()
     await _prepare(untouched)
     outcomes = [_shape(await case.snapshot(one.id)) for one in (untouched, whole)]
+    left: dict[UUID, dict[str, Any]] = {}
     for turns in (*range(12), 20, 40, 80):
         session = case.session()
         await _prepare(session)
@@ -237,11 +239,16 @@ async def cancelled(case: Case, call: Callable[[BoundSession], Awaitable[Any]]) 
         # A later write of the same session finds the cancelled one settled; only then is there an answer.
         assert await session.storage.increment_value("count") == 1
         await session.files.write_file("after", "x")
-        shape = _shape(await case.snapshot(session.id))
+        left[session.id] = await case.snapshot(session.id)
+        shape = _shape(left[session.id])
         assert (shape.pop("value count"), shape.pop("file /after")) == ("1", "x")
         assert shape in outcomes, "half of a cancelled call is visible"
         if not isinstance(ended, asyncio.CancelledError):
             assert shape == outcomes[1]
+    await asyncio.sleep(0.05)  # for whatever was put off
+    for session_id, before in left.items():
+        later = await case.snapshot(session_id)
+        assert later == before, "a cancelled call went on after a later write"
 
 
 def _shape(snapshot: dict[str, Any]) -> dict[str, object]:

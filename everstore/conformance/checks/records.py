@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.case import refused
@@ -30,6 +31,7 @@ async def _pages(case: Case, limit: int) -> AsyncIterator[list[Session]]:
     while page := await case.store.sessions.list_sessions(limit=limit, after=after):
         if page[0].created_ns < _FUTURE - 1_000_000:
             break
+        assert after is None or (page[0].created_ns, page[0].id) < (after.created_ns, after.id), "no way on"
         yield page
         after = page[-1]
 
@@ -60,9 +62,10 @@ async def record(case: Case, title: str | None) -> None:
 
 @check("sessions.record.missing", "1.4.2", "1.4.7", likely="a missing record is an error")
 async def missing(case: Case) -> None:
-    """A session without a record is None, and its record cannot be deleted."""
+    """A session without a record is None and in no list, and its record cannot be deleted."""
     await case.files.write_file("a", "x")
     assert await case.store.sessions.get_session(case.id) is None
+    assert case.id not in {session.id for session in await case.store.sessions.list_sessions(limit=1000)}
     assert await case.store.sessions.delete_session(case.id) is False
 
 
@@ -89,9 +92,12 @@ async def title(case: Case) -> None:
     assert (renamed.id, renamed.title, renamed.created_at) == (case.id, "two", created.created_at)
     assert renamed.updated_at > created.updated_at
     assert await case.store.sessions.get_session(case.id) == renamed
-    again = await case.store.sessions.update_session_title(case.id, "")
-    assert again.updated_at > renamed.updated_at
-    assert (await case.store.sessions.get_session(case.id)) == again
+    for text in ("", " a\r\nb ", "t" * 10_000):
+        again = await case.store.sessions.update_session_title(case.id, text)
+        assert again.title == text
+        assert again.updated_at > renamed.updated_at
+        assert await case.store.sessions.get_session(case.id) == again
+        renamed = again
 
 
 @check("sessions.record.title_of_missing", "1.4.4", likely="the record is created, or nothing is told")
@@ -168,17 +174,19 @@ async def same_time(case: Case) -> None:
 @table(
     "sessions.list.pages_of_{row}",
     "1.4.6",
-    rows={"1": (1,), "2": (2,), "3": (3,), "12": (12,), "13": (13,)},
+    "1.4.8",
+    rows={"1": (1,), "2": (2,), "3": (3,), "12": (12,), "13": (13,), "1100": (1100,)},
     likely="a page starts one too early or too late",
 )
 async def pages(case: Case, size: int) -> None:
-    """Pages have every record once, and at most as many as asked for: {row}."""
-    records = [_record(case, age * 1000, str(age)) for age in range(12)]
-    for one in reversed(records):
-        await case.store.sessions.add_session(one)
+    """Pages have every record once, and as many as asked for while there are more: {row}."""
+    count = max(12, size + 10)
+    records = [_record(case, age * 1000, str(age)) for age in range(count)]
+    await asyncio.gather(*map(case.store.sessions.add_session, reversed(records)))
     mine = {one.id for one in records}
-    listed = []
+    listed: list[Session] = []
     async for page in _pages(case, size):
+        assert len(page) == size or len(listed) + len(page) >= count
         assert len(page) <= size
         listed += [one for one in page if one.id in mine]
     assert listed == records

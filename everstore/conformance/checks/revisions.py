@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from everstore.conformance.case import refused
@@ -67,13 +68,18 @@ async def revision_not_after_delete(case: Case) -> None:
     likely="the counter lives in the session and starts again with it",
 )
 async def revision_not_after_session(case: Case) -> None:
-    """A session that is deleted and used again gives no old revision."""
-    seen = []
-    for _ in range(3):
-        seen.append((await case.files.write_file("a", "x")).revision)
-        seen.append((await case.files.write_file("a", "y")).revision)
-        await case.store.delete_session(case.id)
-    assert len(set(seen)) == len(seen)
+    """A session that is deleted and used again gives no old revision, to no file and to no value."""
+    files, values = [], []
+    for turn in range(6):
+        files.append((await case.files.write_file("a", "x")).revision)
+        await case.storage.set_value("k", "x")
+        info = await case.storage.stat_value("k")
+        assert info is not None
+        values.append(info.revision)
+        if turn % 2:
+            await case.store.delete_session(case.id)
+    assert len(set(files)) == len(files)
+    assert len(set(values)) == len(values)
 
 
 @check(
@@ -222,11 +228,13 @@ async def both_conditions(case: Case) -> None:
 async def content_matches(case: Case) -> None:
     """Where content and encoding are as expected the file is written and returned."""
     first = await case.files.write_file("a", "YWJj", "base64")
-    second = await case.files.write_file_if_content_matches("a", "YWJj", "base64", "new", "text")
+    await asyncio.sleep(0.005)
+    second = await case.files.write_file_if_content_matches("a", "YWJj", "base64", "new\r\n", "text")
     assert second is not None
     assert await case.read("a") == second
-    assert (second.content, second.encoding, second.id) == ("new", "text", first.id)
+    assert (second.content, second.encoding, second.id) == ("new\r\n", "text", first.id)
     assert second.revision != first.revision
+    assert second.updated_at > first.updated_at
 
 
 @table(
@@ -238,6 +246,7 @@ async def content_matches(case: Case) -> None:
         "longer": ("a", "Content\n", "text"),
         "other_case": ("a", "content", "text"),
         "trailing_space": ("a", "Content ", "text"),
+        "other_line_end": ("e", "a\nb", "text"),
         "same_text_as_base64": ("b", "YWJj", "base64"),
         "same_bytes_as_text": ("c", "abc", "text"),
         "decomposed": ("d", "e\u0301", "text"),
@@ -254,6 +263,7 @@ async def content_differs(case: Case, path: str, expected: str, encoding: Encodi
     await case.files.write_file("b", "YWJj")
     await case.files.write_file("c", "YWJj", "base64")
     await case.files.write_file("d", "\u00e9")
+    await case.files.write_file("e", "a\r\nb")
     await case.files.create_directory("directory")
     async with case.untouched():
         found = await case.files.write_file_if_content_matches(path, expected, encoding, "new", "text")

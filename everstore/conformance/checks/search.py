@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from everstore.conformance.case import refused
 from everstore.conformance.registry import check, table
 from everstore.errors import InvalidPatternError
+from everstore.models import InitialFile
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -48,6 +49,7 @@ def _placed(matches: list[GrepMatch]) -> list[tuple[str, int]]:
         "empty_file": ("", []),
         "one_newline": ("\n", [(1, "")]),
         "nul": ("a\0b\nc", [(1, "a\0b"), (2, "c")]),
+        "bom": ("\ufeffa\n\ufeffb", [(1, "\ufeffa"), (2, "\ufeffb")]),
     },
     likely="str.splitlines() or the database splits the lines",
 )
@@ -192,6 +194,18 @@ async def context(
     assert (match.path, match.line, match.before, match.after) == ("/b", hit, above, below)
 
 
+@check("search.context_of_neighbours", "5.1.4", likely="a line is shown once, as grep does")
+async def context_of_neighbours(case: Case) -> None:
+    """Matches next to each other have each other among their neighbouring lines."""
+    await case.files.write_file("a", "hit 1\nhit 2\nother\nhit 3")
+    found = await case.files.grep_files("hit", before=1, after=1)
+    assert [(match.before, match.line, match.after) for match in found] == [
+        ((), "hit 1", ("hit 2",)),
+        (("hit 1",), "hit 2", ("other",)),
+        (("other",), "hit 3", ()),
+    ]
+
+
 @check("search.only_text", "5.3.1", likely="base64 is searched as text, or decoded")
 async def only_text(case: Case) -> None:
     """Files in base64 are not searched, neither their text nor their bytes."""
@@ -216,6 +230,7 @@ async def only_text(case: Case) -> None:
         "dot_is_no_line_end": ("a.b", ["a\u2028b", "axb"], ["a", "b"]),
         "empty": ("", ["a", ""], []),
         "start_of_text": (r"\Ab", ["b", "b too"], ["ab"]),
+        "blank_is_no_line_end": (r"a\s+b", ["a b"], ["a", "b"]),
         "like_characters": ("a_c%", ["a_c%"], ["abc"]),
     },
     likely="a pre-filter or another engine decides",
@@ -232,8 +247,9 @@ async def regex(case: Case, pattern: str, matching: list[str], others: list[str]
 async def regex_ignore_case(case: Case) -> None:
     """ignore_case holds for regular expressions too."""
     await case.files.write_file("a", "HELLO\nhallo\nhull")
-    found = await case.files.grep_files("h[ae]llo", regex=True, ignore_case=True)
-    assert _numbered(found) == [(1, "HELLO"), (2, "hallo")]
+    for pattern in ("h[ae]llo", r"\SALLO|h\Dllo"):  # a class in capitals is no letter
+        found = await case.files.grep_files(pattern, regex=True, ignore_case=True)
+        assert _numbered(found) == [(1, "HELLO"), (2, "hallo")]
 
 
 @table(
@@ -271,6 +287,12 @@ async def wrong_regex(case: Case, pattern: str) -> None:
         "copy": (lambda files: files.copy_file("a", "c"), ["/a", "/b", "/c"], []),
         "delete": (lambda files: files.delete_file("a"), ["/b"], []),
         "becomes_base64": (lambda files: files.write_file("a", "YWJj", "base64"), ["/b"], []),
+        "seed": (lambda files: files.seed_initial_file(InitialFile("a", "fresh")), ["/b"], ["/a"]),
+        "content_matches": (
+            lambda files: files.write_file_if_content_matches("a", "stale text", "text", "fresh", "text"),
+            ["/b"],
+            ["/a"],
+        ),
     },
     likely="a search index is not kept up",
 )
@@ -281,9 +303,13 @@ async def follows(
     await case.files.write_file("a", "stale text")
     await case.files.write_file("b", "stale text")
     assert len(await case.files.grep_files("stale")) == 2
+    assert await case.files.grep_files("fresh") == []
+    assert len(await case.files.glob_files("**")) == 2
     await change(case.files)
     assert [match.path for match in await case.files.grep_files("stale")] == stale
     assert [match.path for match in await case.files.grep_files("fresh")] == fresh
+    globbed = [(info.path, info.revision) for info in await case.files.glob_files("**")]
+    assert globbed == [(info.path, info.revision) for info in await case.files.list_directory()]
 
 
 @check(
@@ -293,11 +319,10 @@ async def follows(
     likely="line numbers restart, or a match is lost, where a text is cut in pieces",
 )
 async def large(case: Case) -> None:
-    """In a large file with long lines every match has its number."""
+    """In a file of 2 MB with long lines every match has its number."""
     long_line = "x" * 300_000
-    text = "\n".join(
-        ["needle first", *["hay"] * 50_000, f"{long_line}needle{long_line}", *["hay"] * 50_000, "needle last"]
-    )
+    hay = ["hay and straw"] * 50_000
+    text = "\n".join(["needle first", *hay, f"{long_line}needle{long_line}", *hay, "needle last"])
     await case.files.write_file("a", text)
     for is_regex, any_case in ((False, False), (True, False), (False, True)):
         found = await case.files.grep_files("needle", regex=is_regex, ignore_case=any_case)

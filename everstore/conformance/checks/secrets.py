@@ -17,6 +17,8 @@ from everstore.middleware.encryption import generate_key
 from everstore.models import to_dict
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from everstore.conformance.case import Case
     from everstore.models import StoredSecret
 
@@ -29,7 +31,9 @@ async def _stored(case: Case) -> dict[str, StoredSecret]:
     page = await case.store.storage.scan_secrets(limit=1000)
     while page:
         found.update({one.name: one for one in page if one.session_id == case.id})
-        page = await case.store.storage.scan_secrets(after=(page[-1].session_id, page[-1].name), limit=1000)
+        last = (page[-1].session_id, page[-1].name)
+        page = await case.store.storage.scan_secrets(after=last, limit=1000)
+        assert last not in {(one.session_id, one.name) for one in page}, "no way on"
     return found
 
 
@@ -284,9 +288,11 @@ async def scan(case: Case) -> None:
         for name in ("b", "a", "é"):
             await session.storage.set_secret(name, "x")
     mine = sorted({case.id, *(session.id for session in others)})
-    found, page = [], await case.store.storage.scan_secrets(limit=4)
+    found: list[tuple[UUID, str]] = []
+    page = await case.store.storage.scan_secrets(limit=4)
     while page:
         assert len(page) <= 4
+        assert len({*found, *((one.session_id, one.name) for one in page)}) == len(found) + len(page)
         found += [(one.session_id, one.name) for one in page if one.session_id in mine]
         page = await case.store.storage.scan_secrets(after=(page[-1].session_id, page[-1].name), limit=4)
     assert found == [(session_id, name) for session_id in mine for name in ("a", "b", "é")]
@@ -294,8 +300,9 @@ async def scan(case: Case) -> None:
 
 @check("secrets.at_rest.swap", "6.4.1", likely="a swap replaces whatever is there", needs=("durable",))
 async def swap(case: Case) -> None:
-    """swap_secret replaces only what is expected, and keeps the times."""
-    await case.storage.set_secret("s", "x")
+    """swap_secret replaces only what is expected, and keeps the times, the time to live among them."""
+    ttl = 3600 if case.capabilities.time_to_live else None
+    await case.storage.set_secret("s", "x", ttl=ttl)
     sealed = (await _stored(case))["s"].ciphertext
     [before] = await case.storage.list_secrets()
     async with case.untouched():
@@ -307,5 +314,28 @@ async def swap(case: Case) -> None:
     assert (after.created_at, after.updated_at, after.expires_at) == (
         before.created_at,
         before.updated_at,
-        None,
+        before.expires_at,
     )
+    assert (after.expires_at is None) == (ttl is None)
+
+
+@check(
+    "secrets.at_rest.expired",
+    "6.5.1",
+    "6.4.1",
+    likely="a rotation of keys sees what is over, and brings it back",
+    needs=("durable", "time_to_live"),
+)
+async def expired(case: Case) -> None:
+    """Past its time to live a secret is in no scan, and no swap finds it."""
+    swap = case.store.storage.swap_secret
+    await case.storage.set_secret("kept", "x")
+    kept = (await _stored(case))["kept"].ciphertext
+    await case.storage.set_secret("gone", "x", ttl=3600)
+    sealed = (await _stored(case))["gone"].ciphertext
+    await case.storage.set_secret("gone", "x", ttl=0.02)
+    await asyncio.sleep(0.06)
+    assert list(await _stored(case)) == ["kept"]
+    for expected in (sealed, kept):
+        assert await swap(case.id, "gone", expected, kept) is False
+    assert await case.storage.get_secret("gone") is None

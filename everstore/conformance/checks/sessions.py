@@ -174,15 +174,30 @@ async def refused_ids(case: Case, spelled: Callable[[uuid.UUID], Any]) -> None:
                 await call()
 
 
+async def _looks(one: BoundSession) -> list[object]:
+    """What looks other than a listing's show of what ``_fill`` put there."""
+    return [
+        await one.files.grep_files("text"),
+        await one.files.glob_files("**"),
+        await one.files.read_lines("d/a"),
+        await one.files.stat_file("d/a"),
+        await one.storage.get_value("k"),
+        await one.storage.stat_value("k"),
+        await one.storage.get_secret("s"),
+    ]
+
+
 @check("sessions.delete.everything", "1.5.1", likely="a role is forgotten, or read-only files stay")
 async def delete_everything(case: Case) -> None:
     """delete_session removes record, files, values and secrets, and is True once."""
     await _fill(case.store.session(case.id))
     await case.store.create_session("a title", session_id=case.id)
+    assert all(await _looks(case.store.session(case.id)))
     assert await case.store.delete_session(case.id) is True
     assert await case.snapshot() == {}
     assert await case.store.sessions.get_session(case.id) is None
-    assert await case.files.grep_files("") == []
+    # What a look keeps for the next one must go too.
+    assert await _looks(case.store.session(case.id)) == [[], [], None, None, None, None, None]
     assert await case.store.delete_session(case.id) is False
 
 

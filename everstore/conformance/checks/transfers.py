@@ -35,7 +35,8 @@ def _move(files: BoundFiles, source: str, destination: str, **options: bool) -> 
 _BOTH: dict[str, tuple[Transfer]] = {"copy": (_copy,), "move": (_move,)}
 
 
-async def _some_files(case: Case) -> None:
+async def some_files(case: Case) -> None:
+    """A tree to copy and move, and a neighbour whose name begins like its own."""
     await case.files.write_file("d/a", "one\r\n")
     await case.files.write_file("d/sub/b", "AP8=", "base64")
     await case.files.create_directory("d/empty")
@@ -50,7 +51,7 @@ async def _some_files(case: Case) -> None:
 )
 async def transfer_file(case: Case, transfer: Transfer) -> None:
     """A file arrives whole, with the parents it needs, and the answer is what is there: {row}."""
-    await _some_files(case)
+    await some_files(case)
     for source, content, encoding in (("d/a", "one\r\n", "text"), ("d/sub/b", "AP8=", "base64")):
         info = await transfer(case.files, source, f"new/deep{source}")
         arrived = await case.read(f"new/deep{source}")
@@ -69,7 +70,7 @@ async def transfer_file(case: Case, transfer: Transfer) -> None:
 )
 async def transfer_tree(case: Case, transfer: Transfer, left: list[str]) -> None:
     """A tree arrives whole, empty directories too, and its neighbours stay: {row}."""
-    await _some_files(case)
+    await some_files(case)
     info = await transfer(case.files, "d", "x/y")
     assert info == (await case.read("x/y")).info()
     arrived = ["/x/", "/x/y/", "/x/y/a", "/x/y/empty/", "/x/y/sub/", "/x/y/sub/b"]
@@ -86,11 +87,47 @@ async def transfer_tree(case: Case, transfer: Transfer, left: list[str]) -> None
 )
 async def transfer_to_longer_name(case: Case, transfer: Transfer) -> None:
     """A tree goes to a name that its own begins with: {row}."""
-    await _some_files(case)
+    await some_files(case)
     await transfer(case.files, "d", "d2")
     assert (await case.read("d2/a")).content == "one\r\n"
     await transfer(case.files, "dd", "dd.old/x")
     assert (await case.read("dd.old/x/a")).content == "a neighbour"
+
+
+@table(
+    "transfers.names_again.{row}",
+    "4.5.3",
+    "2.3.4",
+    rows=_BOTH,
+    likely="the source's path is replaced wherever it is in a path, as a pattern, or cut by its bytes",
+)
+async def transfer_names_again(case: Case, transfer: Transfer) -> None:
+    """What lies in a tree keeps its names, also where they are the tree's own, or mean something: {row}."""
+    for top in ("d", "\u00e9\u00e9", "a.c", "(a", "a%", "\U0001f600"):
+        for below in (top, f"{top}/{top}", f"{top}{top}", "x"):
+            await case.files.write_file(f"{top}/{below}/f", below)
+        expected = [path.removeprefix(f"/{top}/") for path in await case.paths() if path != f"/{top}/"]
+        await transfer(case.files, top, "new/place")
+        arrived = [path.removeprefix("/new/place/") for path in await case.paths() if "/place/" in path]
+        assert arrived[1:] == expected
+        await case.store.file_system.purge_session(case.id)
+
+
+@table(
+    "transfers.large.{row}",
+    "4.5.3",
+    "7.4.2",
+    rows=_BOTH,
+    likely="content goes through a buffer, and is cut at its size",
+)
+async def transfer_large(case: Case, transfer: Transfer) -> None:
+    """A file of more than a mebibyte arrives whole: {row}."""
+    content = "\u00e9 line\r\n" * 150_000
+    await case.files.write_file("a", content)
+    await transfer(case.files, "a", "b")
+    found = await case.read("b")
+    assert found.size_bytes == len(content.encode())
+    assert found.content == content
 
 
 @table("transfers.missing.{row}", "4.5.4", rows=_BOTH, likely="a missing source is an empty one")
@@ -98,7 +135,7 @@ async def transfer_missing(case: Case, transfer: Transfer) -> None:
     """A missing source is PathNotFoundError, also in a session that was never used: {row}."""
     with refused(PathNotFoundError):
         await transfer(case.files, "missing", "x")
-    await _some_files(case)
+    await some_files(case)
     async with case.untouched():
         for source in ("missing", "d/missing", "d/a2"):
             with refused(PathNotFoundError):
@@ -108,7 +145,7 @@ async def transfer_missing(case: Case, transfer: Transfer) -> None:
 @table("transfers.into_itself.{row}", "4.5.5", rows=_BOTH, likely="the tree grows into itself, or disappears")
 async def transfer_into_itself(case: Case, transfer: Transfer) -> None:
     """Onto or into itself is InvalidPathError, and nothing changes: {row}."""
-    await _some_files(case)
+    await some_files(case)
     async with case.untouched():
         for source, destination in (("d", "d"), ("d/a", "d/a"), ("d", "d/sub/x"), ("d", "d/new"), ("/", "x")):
             with refused(InvalidPathError):
@@ -120,7 +157,7 @@ async def transfer_into_itself(case: Case, transfer: Transfer) -> None:
 )
 async def transfer_refuses(case: Case, transfer: Transfer) -> None:
     """A file that is there is not replaced without overwrite: {row}."""
-    await _some_files(case)
+    await some_files(case)
     async with case.untouched():
         with refused(PathExistsError):
             await transfer(case.files, "d/a", "dd/a")
@@ -137,7 +174,7 @@ async def transfer_refuses(case: Case, transfer: Transfer) -> None:
 )
 async def transfer_overwrites(case: Case, transfer: Transfer) -> None:
     """With overwrite a file replaces a file: {row}."""
-    await _some_files(case)
+    await some_files(case)
     old = await case.read("dd/a")
     await transfer(case.files, "d/sub/b", "dd/a", overwrite=True)
     new = await case.read("dd/a")
@@ -155,7 +192,7 @@ async def transfer_overwrites(case: Case, transfer: Transfer) -> None:
 )
 async def transfer_keeps_directory(case: Case, transfer: Transfer) -> None:
     """A directory is never replaced, not even an empty one, and replaces nothing: {row}."""
-    await _some_files(case)
+    await some_files(case)
     await case.files.create_directory("empty")
     async with case.untouched():
         for source, destination in (("d", "dd"), ("dd", "empty"), ("d", "dd/a"), ("empty", "dd")):
@@ -227,7 +264,7 @@ async def too_long_in_order(case: Case, transfer: Transfer, destination: str, er
 @check("transfers.copy.own_id", "4.5.8", "3.2.5", likely="records are copied with their ids")
 async def copy_own_id(case: Case) -> None:
     """A copy has its own id, at every level of a tree, and the source stays as it was."""
-    await _some_files(case)
+    await some_files(case)
     before = await case.snapshot()
     await case.files.copy_file("d", "e")
     after = await case.snapshot()
@@ -246,72 +283,3 @@ async def copy_independent(case: Case) -> None:
     assert ((await case.read("a")).content, (await case.read("b")).content) == ("two", "one more")
     await case.files.delete_file("a")
     assert (await case.read("b")).content == "one more"
-
-
-@check("transfers.move.keeps_id", "4.5.7", likely="a move copies and deletes")
-async def move_keeps_id(case: Case) -> None:
-    """What is moved keeps id and created_at, at every level of a tree; its revision moves."""
-    await _some_files(case)
-    places = ["d", "d/a", "d/sub", "d/sub/b", "d/empty"]
-    before = [await case.read(path) for path in places]
-    await case.files.move_file("d", "e/f")
-    after = [await case.read(f"e/f{path[1:]}") for path in places]
-    assert [(entry.id, entry.created_at) for entry in after] == [
-        (entry.id, entry.created_at) for entry in before
-    ]
-    assert after[1].revision != before[1].revision
-    assert [entry.path for entry in after] == ["/e/f", "/e/f/a", "/e/f/sub", "/e/f/sub/b", "/e/f/empty"]
-
-
-@check("transfers.move.source_is_gone", "4.5.3", likely="the source stays in some index")
-async def move_source_gone(case: Case) -> None:
-    """After a move the source is missing from every verb, and can be written anew."""
-    await _some_files(case)
-    await case.files.move_file("d", "e")
-    assert [await case.files.read_file(path) for path in ("d", "d/a", "d/sub/b")] == [None] * 3
-    assert await case.files.list_directory("d") == []
-    assert [match.path for match in await case.files.grep_files("one")] == ["/e/a"]
-    assert [info.path for info in await case.files.glob_files("a")] == ["/dd/a", "/e/a"]
-    created = await case.files.write_file("d/a", "new", if_absent=True)
-    assert created.id != (await case.read("e/a")).id
-
-
-@check("transfers.move.there_and_back", "4.5.7", likely="a path that was moved away counts as taken")
-async def move_there_and_back(case: Case) -> None:
-    """A tree that is moved away and back is as it was, but for its revisions."""
-    await _some_files(case)
-    before = await case.paths()
-    await case.files.move_file("d", "x")
-    await case.files.move_file("x", "d")
-    assert await case.paths() == before
-    assert (await case.read("d/sub/b")).content == "AP8="
-
-
-@check(
-    "transfers.move.up_and_down",
-    "4.5.3",
-    likely="a move into a parent, or out of it, is taken for one into itself",
-)
-async def move_up_and_down(case: Case) -> None:
-    """A tree moves to a level above, and a file below a sibling directory."""
-    await _some_files(case)
-    await case.files.move_file("d/sub", "sub")
-    await case.files.move_file("sub/b", "d/empty/b")
-    assert await case.paths() == ["/d/", "/d/a", "/d/empty/", "/d/empty/b", "/dd/", "/dd/a", "/sub/"]
-
-
-@check(
-    "transfers.move.chain",
-    "4.5.9",
-    "3.4.1",
-    likely="a name is checked against entries that moved away meanwhile",
-)
-async def move_chain(case: Case) -> None:
-    """Names change places by way of a third one."""
-    await case.files.write_file("a", "was a")
-    await case.files.write_file("b/x", "was b")
-    await case.files.move_file("a", "c")
-    await case.files.move_file("b", "a")
-    await case.files.move_file("c", "b")
-    assert await case.paths() == ["/a/", "/a/x", "/b"]
-    assert (await case.read("b")).content == "was a"

@@ -125,6 +125,7 @@ async def list_many(case: Case) -> None:
     "values.keys.{row}",
     "6.1.7",
     "6.1.4",
+    "6.2.1",
     rows={
         "slashes": ("/a", "a", "a/", "a//b", "/"),
         "dots": (".", "..", "a/../b", "./a"),
@@ -140,11 +141,14 @@ async def list_many(case: Case) -> None:
     likely="keys are normalised, joined with a separator, or cut",
 )
 async def keys(case: Case, *names: str) -> None:
-    """Keys are compared byte for byte, and any text will do: {row}."""
+    """Keys, and names of secrets, are compared byte for byte, and any text will do: {row}."""
     for name in names:
         await case.storage.set_value(name, f"value of {name}")
+        await case.storage.set_secret(name, f"secret of {name}")
     assert [await case.storage.get_value(name) for name in names] == [f"value of {name}" for name in names]
+    assert [await case.storage.get_secret(name) for name in names] == [f"secret of {name}" for name in names]
     assert [info.key for info in await case.storage.list_keys()] == sorted(names)
+    assert [info.name for info in await case.storage.list_secrets()] == sorted(names)
 
 
 @table(
@@ -313,12 +317,16 @@ async def increment_refused(case: Case, value: str, amount: int) -> None:
 
 @check("values.increment.is_a_write", "6.1.6", "4.1.1", likely="an increment bypasses the record")
 async def increment_is_a_write(case: Case) -> None:
-    """An increment keeps created_at and moves the revision."""
+    """An increment keeps created_at and moves updated_at and the revision, also when it adds nothing."""
     await case.storage.set_value("k", "1")
     before = await _info(case, "k")
-    await case.storage.increment_value("k")
-    after = await _info(case, "k")
-    assert after.created_at == before.created_at
-    assert after.revision != before.revision
+    for amount in (0, 1):
+        await asyncio.sleep(0.005)
+        await case.storage.increment_value("k", amount)
+        after = await _info(case, "k")
+        assert after.created_at == before.created_at
+        assert after.updated_at > before.updated_at
+        assert after.revision != before.revision
+        before, outdated = after, before
     with refused(RevisionConflictError):
-        await case.storage.set_value("k", "x", if_revision=before.revision)
+        await case.storage.set_value("k", "x", if_revision=outdated.revision)

@@ -104,6 +104,17 @@ class Broken:
             if role in roles and (not wanted or name in wanted):
                 self._calls[role, name] = wrap(call)
 
+    async def entries(self, session_id: Any) -> list[Any]:
+        """Every entry of a session of the sound store, parents before children."""
+        found = []
+        directories = ["/"]
+        while directories:
+            for info in await self.files.list_directory(session_id, directories.pop()):
+                found.append(info)
+                if info.is_directory:
+                    directories.append(info.path)
+        return found
+
     def store(self) -> Store:
         """The broken store."""
         return Store(

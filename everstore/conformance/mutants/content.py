@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from everstore.conformance.mutants.broken import Broken, mutant
 from everstore.errors import InvalidContentError
+from everstore.models import InitialFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -361,3 +362,14 @@ def keeps_the_first_encoding(broken: Broken) -> None:
         return found
 
     encodings: dict[Any, Any] = {}
+
+
+@mutant("files.size.64k_and_one")
+def seeds_64_kib(broken: Broken) -> None:
+    """A seed of more than 64 KiB is cut there."""
+
+    @broken.verb
+    async def seed_initial_file(session_id: Any, file: Any) -> Any:
+        if isinstance(file, InitialFile) and file.encoding == "text" and isinstance(file.content, str):
+            file = replace(file, content=file.content[: 1 << 16])
+        return await broken.files.seed_initial_file(session_id, file)

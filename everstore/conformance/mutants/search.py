@@ -1,4 +1,4 @@
-"""Mistakes with searching, globs and lines."""
+"""Mistakes with searching the lines of files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from everstore.conformance.mutants.broken import Broken, mutant
-from everstore.models import FileLines, GrepMatch, NumberedLine
+from everstore.models import GrepMatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,54 +34,12 @@ def _grep_then(broken: Broken, change: Callable[[list[GrepMatch], dict[str, Any]
         return change(await broken.files.grep_files(session_id, pattern, path_pattern, **options), options)
 
 
-@mutant("search.lines.unicode_line_separator")
-def splits_lines_as_python_does(broken: Broken) -> None:
-    """Lines end wherever str.splitlines() ends them."""
-
-    @broken.verb
-    async def read_lines(session_id: Any, path: str, start: int = 1, limit: Any = None) -> Any:
-        answer = await broken.files.read_lines(session_id, path, start, limit)
-        found = await broken.files.read_file(session_id, path)
-        if answer is None or found is None or found.content is None:
-            return answer
-        lines = found.content.splitlines()
-        end = len(lines) if limit is None else start - 1 + limit
-        numbered = (NumberedLine(number, text) for number, text in enumerate(lines[start - 1 : end], start))
-        return FileLines(answer.path, tuple(numbered), end < len(lines), answer.revision)
-
-
-@mutant("search.lines.crlf")
-def keeps_carriage_returns(broken: Broken) -> None:
-    """A line keeps the carriage return before its end."""
-
-    @broken.verb
-    async def read_lines(session_id: Any, path: str, start: int = 1, limit: Any = None) -> Any:
-        answer = await broken.files.read_lines(session_id, path, start, limit)
-        found = await broken.files.read_file(session_id, path)
-        if answer is None or found is None or found.content is None:
-            return answer
-        raw = found.content.split("\n")
-        return replace(
-            answer, lines=tuple(NumberedLine(line.number, raw[line.number - 1]) for line in answer.lines)
-        )
-
-
 @mutant("search.lines.no_final_newline")
 def numbers_from_zero(broken: Broken) -> None:
     """The first line is line 0."""
     _grep_then(
         broken, lambda matches, _: [replace(each, line_number=each.line_number - 1) for each in matches]
     )
-
-
-@mutant("search.read_lines.exactly_all")
-def always_says_more(broken: Broken) -> None:
-    """read_lines says that more follows whenever the limit is reached."""
-
-    @broken.verb
-    async def read_lines(session_id: Any, path: str, start: int = 1, limit: Any = None) -> Any:
-        answer = await broken.files.read_lines(session_id, path, start, limit)
-        return answer and replace(answer, has_more=answer.has_more or len(answer.lines) == limit)
 
 
 @mutant("search.literal.dot")
@@ -269,67 +227,55 @@ def holds_the_loop(broken: Broken) -> None:
                 return done.value
 
 
-@mutant("search.glob.star_stays_in_segment")
-def stars_cross_segments(broken: Broken) -> None:
-    """* in a glob crosses segments, as in fnmatch."""
-
-    @broken.verb
-    async def glob_files(session_id: Any, pattern: str) -> Any:
-        wider = pattern.replace("**", "*").replace("*", "**") if "/" in pattern else pattern
-        return await broken.files.glob_files(session_id, wider)
-
-
-@mutant("search.glob.basename_at_any_depth")
-def globs_from_the_root(broken: Broken) -> None:
-    """A glob without a slash matches in the root only."""
-
-    @broken.verb
-    async def glob_files(session_id: Any, pattern: str) -> Any:
-        anchored = pattern if "/" in pattern or "**" in pattern else f"/{pattern}"
-        return await broken.files.glob_files(session_id, anchored)
-
-
-@mutant("search.glob.star_takes_hidden")
-def hides_dotfiles(broken: Broken) -> None:
-    """* does not match a leading dot, as in a shell."""
-
-    @broken.verb
-    async def glob_files(session_id: Any, pattern: str) -> Any:
-        return [
-            info
-            for info in await broken.files.glob_files(session_id, pattern)
-            if not info.name.startswith(".")
-        ]
-
-
-@mutant("search.glob.question_mark")
-def knows_no_question_mark(broken: Broken) -> None:
-    """? in a glob is an ordinary character."""
-
-    @broken.verb
-    async def glob_files(session_id: Any, pattern: str) -> Any:
-        return await broken.files.glob_files(session_id, pattern.replace("?", "[?]"))
-
-
-@mutant("search.glob_follows")
-def globs_a_stale_index(broken: Broken) -> None:
-    """The list of paths is made once a session."""
-    seen: dict[Any, Any] = {}
-
-    @broken.verb
-    async def glob_files(session_id: Any, pattern: str) -> Any:
-        if (session_id, pattern) not in seen:
-            seen[session_id, pattern] = await broken.files.glob_files(session_id, pattern)
-        return list(seen[session_id, pattern])
-
-
-@mutant("search.path_pattern.substring")
-def takes_path_patterns_for_prefixes(broken: Broken) -> None:
-    """path_pattern is a prefix of the path."""
+@mutant("search.regex.blank_is_no_line_end")
+def matches_across_lines(broken: Broken) -> None:
+    r"""A regular expression is held against the whole text, so that \s takes a line end."""
 
     @broken.verb
     async def grep_files(session_id: Any, pattern: str, path_pattern: Any = None, **options: Any) -> Any:
         found = await broken.files.grep_files(session_id, pattern, path_pattern, **options)
-        if path_pattern is None or set(path_pattern) & set("*?["):
+        if not options.get("regex") or r"\s" not in pattern:
             return found
-        return [each for each in found if each.path.strip("/").startswith(path_pattern.strip("/"))]
+        for info in await broken.files.glob_files(session_id, "**"):
+            file = await broken.files.read_file(session_id, info.path)
+            for match in re.finditer(pattern, (file and file.content) or ""):
+                if "\n" in match.group():
+                    found.append(GrepMatch(info.path, 1, match.group().partition("\n")[0]))
+        return found
+
+
+@mutant("search.lines.bom")
+def searches_without_bom(broken: Broken) -> None:
+    """A search reads with the codec utf-8-sig, which drops a byte order mark."""
+    _grep_then(
+        broken, lambda matches, _: [replace(each, line=each.line.removeprefix("\ufeff")) for each in matches]
+    )
+
+
+@mutant("search.context_of_neighbours")
+def shows_each_line_once(broken: Broken) -> None:
+    """A line that was shown with one match is not shown with the next, as grep does."""
+
+    def once(matches: list[GrepMatch], options: dict[str, Any]) -> list[GrepMatch]:
+        del options
+        shown: dict[str, int] = {}
+        answer = []
+        for match in matches:
+            first = match.line_number - len(match.before)
+            again = max(0, shown.get(match.path, 0) - first + 1)
+            answer.append(replace(match, before=match.before[again:]))
+            shown[match.path] = match.line_number + len(match.after)
+        return answer
+
+    _grep_then(broken, once)
+
+
+@mutant("search.regex_ignore_case")
+def lowers_regexes(broken: Broken) -> None:
+    r"""To ignore case a regular expression is lowered, which makes \s of \S."""
+
+    def lowered(pattern: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        both = options.get("regex") and options.get("ignore_case")
+        return (pattern.lower() if both else pattern), options
+
+    _grep_with(broken, lowered)

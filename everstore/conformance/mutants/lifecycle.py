@@ -1,0 +1,128 @@
+"""Mistakes with opening, closing, errors and limits, and backends that do nothing at all."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from everstore.conformance.mutants.broken import Broken, mutant
+from everstore.errors import BackendError, EverstoreError, StoreClosedError, UnsupportedError
+
+if TYPE_CHECKING:
+    from everstore.middleware.base import Call
+
+__all__: list[str] = []
+
+_LEFT: list[asyncio.Task[Any]] = []  # what ``leaves_a_task`` leaves
+
+
+@mutant("lifecycle.after_close.file_system")
+def works_when_closed(broken: Broken) -> None:
+    """A closed store answers with nothing."""
+
+    def wrap(call: Call) -> Call:
+        async def answered(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return await call(*args, **kwargs)
+            except StoreClosedError:
+                return None
+
+        return answered
+
+    broken.around(wrap)
+
+
+@mutant("lifecycle.close_twice")
+def closes_once(broken: Broken) -> None:
+    """Closing again is an error."""
+    closed: list[bool] = []
+
+    async def close() -> None:
+        if closed:
+            raise BackendError("already closed")
+        closed.append(True)
+        await broken.sound.close()
+
+    broken.close = close
+
+
+@mutant("lifecycle.nothing_left")
+def leaves_a_task(broken: Broken) -> None:
+    """Every write leaves a task that waits for ever."""
+
+    @broken.verb
+    async def write_file(
+        session_id: Any, path: str, content: str, encoding: Any = "text", **options: Any
+    ) -> Any:
+        _LEFT.append(asyncio.create_task(asyncio.Event().wait()))
+        return await broken.files.write_file(session_id, path, content, encoding, **options)
+
+
+@mutant("lifecycle.errors.typed")
+def raises_bare_errors(broken: Broken) -> None:
+    """Refusals are errors of Python's own."""
+
+    def wrap(call: Call) -> Call:
+        async def bare(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return await call(*args, **kwargs)
+            except EverstoreError as error:
+                raise ValueError(str(error)) from error
+
+        return bare
+
+    broken.around(wrap)
+
+
+@mutant("lifecycle.errors.no_content")
+def shows_content_in_errors(broken: Broken) -> None:
+    """A refusal quotes what it was given."""
+
+    def wrap(call: Call) -> Call:
+        async def quoting(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return await call(*args, **kwargs)
+            except EverstoreError as error:
+                error.args = (f"{error} (called with {args[1:]!r} {kwargs!r})",)
+                raise
+
+        return quoting
+
+    broken.around(wrap)
+
+
+@mutant("limits.session_files.write", without=("limits",))
+def knows_no_limits(broken: Broken) -> None:
+    """The limits of the settings never reach the backend."""
+    del broken
+
+
+@mutant("files.write.answer_is_stored")
+def implements_nothing(broken: Broken) -> None:
+    """Every verb does nothing and answers None."""
+
+    def wrap(call: Call) -> Call:
+        del call
+
+        async def nothing(*args: Any, **kwargs: Any) -> None:
+            del args, kwargs
+
+        return nothing
+
+    broken.around(wrap)
+
+
+@mutant("values.round_trip.plain")
+def supports_nothing(broken: Broken) -> None:
+    """Every verb is UnsupportedError."""
+
+    def wrap(call: Call) -> Call:
+        del call
+
+        async def unsupported(*args: Any, **kwargs: Any) -> None:
+            del args, kwargs
+            raise UnsupportedError("not offered")
+
+        return unsupported
+
+    broken.around(wrap)

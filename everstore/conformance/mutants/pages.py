@@ -1,0 +1,176 @@
+"""Mistakes with more than a page: something is done to the first thousand, and nobody goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from everstore.conformance.mutants.broken import Broken, mutant
+
+if TYPE_CHECKING:
+    from everstore.middleware.base import Call
+
+__all__: list[str] = []
+
+_PAGE = 1000
+
+
+async def _beyond(broken: Broken, session_id: Any, path: str = "/") -> list[str]:
+    """The files below a directory that a first page of them does not have."""
+    inside = "/" + path.strip("/")
+    entries = await broken.entries(session_id)
+    below = [info.path for info in entries if info.path.startswith(inside) and not info.is_directory]
+    return sorted(below)[_PAGE:]
+
+
+@mutant("search.all_of_many")
+def globs_one_page(broken: Broken) -> None:
+    """A glob answers with one page."""
+
+    @broken.verb
+    async def glob_files(session_id: Any, pattern: str) -> Any:
+        return (await broken.files.glob_files(session_id, pattern))[:_PAGE]
+
+
+@mutant("search.all_of_many")
+def searches_one_page(broken: Broken) -> None:
+    """A search looks through the files of one page."""
+
+    @broken.verb
+    async def grep_files(session_id: Any, pattern: str, path_pattern: Any = None, **options: Any) -> Any:
+        found = await broken.files.grep_files(session_id, pattern, path_pattern, **options)
+        skipped = set(await _beyond(broken, session_id))
+        return [match for match in found if match.path not in skipped]
+
+
+@mutant("tree.delete.all_of_many")
+def deletes_one_page(broken: Broken) -> None:
+    """A recursive delete takes one batch."""
+
+    @broken.verb
+    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
+        left = await _beyond(broken, session_id, path) if recursive and isinstance(path, str) else []
+        files = [await broken.files.read_file(session_id, each) for each in left]
+        answer = await broken.files.delete_file(session_id, path, recursive)
+        for file in files:
+            if answer and file is not None and file.content is not None:
+                await broken.files.write_file(session_id, file.path, file.content, file.encoding)
+        return answer
+
+
+def _takes_one_page_along(call: Call, broken: Broken) -> Call:
+    async def transferred(session_id: Any, source: str, destination: str, **options: Any) -> Any:
+        answer = await call(session_id, source, destination, **options)
+        for path in await _beyond(broken, session_id, destination):
+            await broken.files.delete_file(session_id, path)
+        return answer
+
+    return transferred
+
+
+@mutant("transfers.all_of_many.copy")
+def copies_one_page(broken: Broken) -> None:
+    """Copying a tree takes one batch along."""
+    broken.around(lambda call: _takes_one_page_along(call, broken), ["file_system"], ["copy_file"])
+
+
+@mutant("transfers.all_of_many.move")
+def moves_one_page(broken: Broken) -> None:
+    """Moving a tree takes one batch along, and loses the rest."""
+    broken.around(lambda call: _takes_one_page_along(call, broken), ["file_system"], ["move_file"])
+
+
+@mutant("secrets.list.all_of_many")
+def lists_one_page_of_secrets(broken: Broken) -> None:
+    """A listing of secrets ends after a thousand."""
+
+    @broken.verb
+    async def list_secrets(session_id: Any) -> Any:
+        return (await broken.storage.list_secrets(session_id))[:_PAGE]
+
+
+@mutant("sessions.delete.all_of_many.files")
+def purges_one_page_of_files(broken: Broken) -> None:
+    """Purging deletes one batch of files."""
+
+    def wrap(call: Call) -> Call:
+        async def purge_session(session_id: Any) -> bool:
+            left = [
+                await broken.files.read_file(session_id, each) for each in await _beyond(broken, session_id)
+            ]
+            answer = bool(await call(session_id))
+            for file in left:
+                if file is not None and file.content is not None:
+                    await broken.files.write_file(session_id, file.path, file.content, file.encoding)
+            return answer
+
+        return purge_session
+
+    broken.around(wrap, ["file_system"], ["purge_session"])
+
+
+@mutant("sessions.delete.all_of_many.values")
+def purges_one_page_of_values(broken: Broken) -> None:
+    """Purging deletes one batch of values."""
+
+    def wrap(call: Call) -> Call:
+        async def purge_session(session_id: Any) -> bool:
+            left = (await broken.storage.list_keys(session_id))[_PAGE:]
+            answer = bool(await call(session_id))
+            for info in left:
+                await broken.storage.set_value(session_id, info.key, "")
+            return answer
+
+        return purge_session
+
+    broken.around(wrap, ["storage"], ["purge_session"])
+
+
+@mutant("sessions.delete.all_of_many.secrets")
+def purges_one_page_of_secrets(broken: Broken) -> None:
+    """Purging deletes one batch of secrets."""
+
+    def wrap(call: Call) -> Call:
+        async def purge_session(session_id: Any) -> bool:
+            left = (await broken.storage.list_secrets(session_id))[_PAGE:]
+            answer = bool(await call(session_id))
+            for info in left:
+                await broken.storage.set_secret(session_id, info.name, "")
+            return answer
+
+        return purge_session
+
+    broken.around(wrap, ["storage"], ["purge_session"])
+
+
+@mutant("search.read_lines.all_of_many")
+def reads_two_thousand_lines(broken: Broken) -> None:
+    """read_lines without a limit answers with two thousand lines, as the tools of agents do."""
+
+    @broken.verb
+    async def read_lines(session_id: Any, path: str, start: int = 1, limit: Any = None) -> Any:
+        return await broken.files.read_lines(session_id, path, start, 2 * _PAGE if limit is None else limit)
+
+
+@mutant("search.read_lines.all_of_many")
+def cuts_long_lines(broken: Broken) -> None:
+    """read_lines cuts a line after two thousand characters."""
+
+    @broken.verb
+    async def read_lines(session_id: Any, path: str, start: int = 1, limit: Any = None) -> Any:
+        found = await broken.files.read_lines(session_id, path, start, limit)
+        return found and replace(
+            found, lines=tuple(replace(line, text=line.text[: 2 * _PAGE]) for line in found.lines)
+        )
+
+
+@mutant("search.large")
+def skips_large_files(broken: Broken) -> None:
+    """A search leaves out files of more than a mebibyte."""
+
+    @broken.verb
+    async def grep_files(session_id: Any, pattern: str, path_pattern: Any = None, **options: Any) -> Any:
+        found = await broken.files.grep_files(session_id, pattern, path_pattern, **options)
+        large = {info.path for info in await broken.entries(session_id) if info.size_bytes > 1 << 20}
+        return [match for match in found if match.path not in large]

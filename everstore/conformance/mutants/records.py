@@ -1,0 +1,140 @@
+"""Mistakes with session records."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from everstore.conformance.mutants.broken import Broken, mutant
+from everstore.errors import SessionNotFoundError
+from everstore.models import Session
+
+__all__: list[str] = []
+
+
+@mutant("sessions.list.newest_first")
+def lists_oldest_first(broken: Broken) -> None:
+    """Records come oldest first within a page."""
+
+    @broken.verb
+    async def list_sessions(*, limit: int = 100, after: Any = None) -> Any:
+        return (await broken.sessions.list_sessions(limit=limit, after=after))[::-1]
+
+
+@mutant("sessions.list.pages_of_2")
+def has_one_page(broken: Broken) -> None:
+    """Every page is the first page."""
+
+    @broken.verb
+    async def list_sessions(*, limit: int = 100, after: Any = None) -> Any:
+        page = await broken.sessions.list_sessions(limit=limit)
+        return [] if after is not None and after.id in {each.id for each in page[-1:]} else page
+
+
+@mutant("sessions.list.after_deleted")
+def loses_its_place(broken: Broken) -> None:
+    """A page that follows a deleted record is empty."""
+
+    @broken.verb
+    async def list_sessions(*, limit: int = 100, after: Any = None) -> Any:
+        if isinstance(after, Session) and await broken.sessions.get_session(after.id) is None:
+            return []
+        return await broken.sessions.list_sessions(limit=limit, after=after)
+
+
+@mutant("sessions.list.same_time")
+def pages_by_time_alone(broken: Broken) -> None:
+    """The next page begins with the next older time."""
+
+    @broken.verb
+    async def list_sessions(*, limit: int = 100, after: Any = None) -> Any:
+        if isinstance(after, Session):
+            after = replace(after, id=UUID(int=0))
+        return await broken.sessions.list_sessions(limit=limit, after=after)
+
+
+@mutant("sessions.record.title")
+def renames_without_a_trace(broken: Broken) -> None:
+    """A new title leaves updated_at alone."""
+
+    @broken.verb
+    async def update_session_title(session_id: Any, title: str) -> Any:
+        old = await broken.sessions.get_session(session_id)
+        await broken.sessions.update_session_title(session_id, title)
+        if old is not None:
+            await broken.sessions.add_session(replace(old, title=title))
+        return await broken.sessions.get_session(session_id)
+
+
+@mutant("sessions.record.title_of_missing")
+def renames_into_being(broken: Broken) -> None:
+    """A title for a missing record makes one."""
+
+    @broken.verb
+    async def update_session_title(session_id: Any, title: str) -> Any:
+        try:
+            return await broken.sessions.update_session_title(session_id, title)
+        except SessionNotFoundError:
+            await broken.sessions.add_session(Session(id=session_id, title=title))
+            return await broken.sessions.get_session(session_id)
+
+
+@mutant("sessions.record.plain")
+def cuts_times_to_seconds(broken: Broken) -> None:
+    """A record's times are kept in whole seconds."""
+
+    @broken.verb
+    async def get_session(session_id: Any) -> Any:
+        found = await broken.sessions.get_session(session_id)
+        return found and replace(found, created_ns=found.created_ns // 10**9 * 10**9)
+
+
+@mutant("sessions.record.empty_title")
+def takes_the_empty_title_for_none(broken: Broken) -> None:
+    """The empty title is no title."""
+
+    @broken.verb
+    async def get_session(session_id: Any) -> Any:
+        found = await broken.sessions.get_session(session_id)
+        return found and replace(found, title=found.title or None)
+
+
+@mutant("sessions.record.replace")
+def never_replaces_records(broken: Broken) -> None:
+    """Adding a record again leaves the first one."""
+
+    @broken.verb
+    async def add_session(session: Any) -> None:
+        if not isinstance(session, Session) or await broken.sessions.get_session(session.id) is None:
+            await broken.sessions.add_session(session)
+
+
+@mutant("sessions.list.pages_of_1")
+def begins_with_the_last(broken: Broken) -> None:
+    """A page begins with the record that the one before ended with."""
+
+    @broken.verb
+    async def list_sessions(*, limit: int = 100, after: Any = None) -> Any:
+        if isinstance(after, Session):
+            after = replace(after, id=UUID(int=min(after.id.int + 1, (1 << 128) - 1)))
+        return await broken.sessions.list_sessions(limit=limit, after=after)
+
+
+@mutant("sessions.list.pages_of_1100")
+def caps_pages(broken: Broken) -> None:
+    """A page has a hundred records at most, whatever was asked for."""
+
+    @broken.verb
+    async def list_sessions(*, limit: int = 100, after: Any = None) -> Any:
+        return await broken.sessions.list_sessions(limit=min(limit, 100), after=after)
+
+
+@mutant("sessions.record.title")
+def cuts_titles(broken: Broken) -> None:
+    """A new title is cut to the 255 characters of its column."""
+
+    @broken.verb
+    async def update_session_title(session_id: Any, title: str) -> Any:
+        return await broken.sessions.update_session_title(session_id, title and title[:255])
