@@ -132,7 +132,7 @@ def test_a_terminal_sees_the_import_advance(in_empty_folder):
 
 def test_a_narrow_terminal_loses_nothing(in_empty_folder):
     _, shown = on_a_terminal(in_empty_folder, "backends", COLUMNS="60", NO_COLOR="1", TERM="dumb")
-    assert shown.split().count("sessions") == 2
+    assert shown.split().count("sessions") >= 2  # what it can keep and is configured for; other plugins too
     assert "everstore" in shown
 
 
