@@ -1,4 +1,4 @@
-"""A wire between client and server that a test can cut, and one that pools by transaction."""
+"""A wire between client and server that a test can cut; ``pooler.py`` and ``tls.py`` have others."""
 
 from __future__ import annotations
 

@@ -6,6 +6,8 @@ and its password are in none.
 
 from __future__ import annotations
 
+import ssl
+
 import asyncpg
 
 from everstore.errors import BackendError, BackendUnavailableError, EverstoreError, SettingsError
@@ -20,6 +22,8 @@ RETRIED = (*CONNECTION_LOST, asyncpg.InterfaceError)
 """What a statement that only reads is sent again for: the driver says of a dead connection this, too."""
 
 _URL = "EVERSTORE_POSTGRES_URL"
+_TLS = "EVERSTORE_POSTGRES_TLS"
+_TLS_REFUSED = "rejected SSL upgrade"  # the driver has no error of its own for it
 
 # Most specific first.
 _WORK: tuple[tuple[type[Exception], type[EverstoreError], str], ...] = (
@@ -73,6 +77,13 @@ _WORK: tuple[tuple[type[Exception], type[EverstoreError], str], ...] = (
 )
 
 _OPENING: tuple[tuple[type[Exception], type[EverstoreError], str], ...] = (
+    # Its class is a ValueError, too.
+    (
+        ssl.SSLCertVerificationError,
+        SettingsError,
+        f"{_TLS}: the server's certificate is for another host, or not from whom {_TLS}_CA_FILE trusts",
+    ),
+    (ssl.SSLError, SettingsError, f"{_TLS}: the server and this client agree on no way to encrypt"),
     *(
         (kind, SettingsError, f"{_URL}: the server refuses this user or password")
         for kind in (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError)
@@ -107,6 +118,10 @@ def at_work(error: Exception) -> EverstoreError:
 
 def at_opening(error: Exception) -> EverstoreError:
     """The error of a store that cannot be opened, which names the setting to change."""
+    if isinstance(error, ConnectionError) and _TLS_REFUSED in str(error):
+        return SettingsError(
+            f"postgres: {_TLS}: the server does not encrypt; set up TLS there, or 'prefer' here"
+        )
     return _explained(_OPENING, error)
 
 
