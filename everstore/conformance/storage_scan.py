@@ -40,20 +40,27 @@ def traces_of(text: str, data: bytes) -> bool:
 
 def files_holding(text: str, places: Iterable[Path]) -> list[str]:
     """The names of the files at or below these places, or beside them with a longer name, that hold it."""
-    found = []
-    for path in sorted({path for place in places for path in _files_at(place)}):
-        tail = b""
+    files = sorted({path for place in places for path in _files_at(place)})
+    return [path.name for path in files if _holds(path, text)]
+
+
+def _holds(path: Path, text: str) -> bool:
+    tail = b""
+    try:
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 if traces_of(text, tail + chunk):
-                    found.append(path.name)
-                    break
+                    return True
                 tail = chunk[-512:]
-    return found
+    except FileNotFoundError:
+        pass  # a server at work removes files
+    return False
 
 
 def _files_at(place: Path) -> list[Path]:
     if place.is_dir():
-        return [Path(folder, name) for folder, _, names in os.walk(place) for name in names]
-    # A database has its journals beside it, with its own name in front.
-    return [path for path in place.parent.glob(f"{place.name}*") if path.is_file()]
+        paths = [Path(folder, name) for folder, _, names in os.walk(place) for name in names]
+    else:
+        # A database has its journals beside it, with its own name in front.
+        paths = list(place.parent.glob(f"{place.name}*"))
+    return [path for path in paths if path.is_file()]

@@ -205,14 +205,15 @@ async def at_rest_ciphertext(case: Case) -> None:
 )
 async def at_rest_bytes(case: Case) -> None:
     """No file of the storage holds a secret, in UTF-8, UTF-16, base64 or hexadecimal."""
-    await case.storage.set_secret("s", _MARK)
+    mark = f"only ever a secret: {_MARK}"  # a journal may still hold what another check has kept as a value
+    await case.storage.set_secret("s", mark)
     await case.storage.set_secret("t", "first")
-    await case.storage.set_secret("t", _MARK)
+    await case.storage.set_secret("t", mark)
     await case.storage.get_secret("s")
     await case.storage.delete_secret("t")
-    open_places = case.places_with(_MARK)
+    open_places = case.places_with(mark)
     await case.reopen()
-    assert (open_places, case.places_with(_MARK)) == ([], [])
+    assert (open_places, case.places_with(mark)) == ([], [])
 
 
 @check("secrets.at_rest.moved", "6.4.2", likely="a ciphertext is bound to no place", needs=("durable",))

@@ -18,6 +18,7 @@ import warnings
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 from psutil import NoSuchProcess, wait_procs
 
@@ -91,6 +92,12 @@ def server_url() -> Iterator[str]:
         return
     with running_server() as server:
         yield server.url
+
+
+def files_of(url: str) -> tuple[str, ...]:
+    """The folder with everything that the server keeps, if it is ours: its socket is in there."""
+    folder = parse_qs(urlsplit(url).query).get("host", [""])[0]
+    return (folder,) if Path(folder, "PG_VERSION").is_file() else ()
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+import server
 
 from everstore.conformance import Subject, pytest_suite
 
@@ -21,12 +22,10 @@ SCHEMA = f"conformance_{uuid4().hex}"
 
 def subject(_directory: Path) -> Subject:
     """Sessions of their own for every check, in one schema of this process."""
+    url = os.environ["EVERSTORE_TEST_POSTGRES_URL"]
     return Subject(
-        {
-            "backend": "postgres",
-            "postgres_url": os.environ["EVERSTORE_TEST_POSTGRES_URL"],
-            "postgres_schema_name": SCHEMA,
-        }
+        {"backend": "postgres", "postgres_url": url, "postgres_schema_name": SCHEMA},
+        files=server.files_of(url),
     )
 
 
