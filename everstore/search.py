@@ -216,8 +216,9 @@ class Query:
 
     Feed it the selected files in order of their paths, until ``add`` or ``run`` says that the limit
     is reached. For a backend that can filter before it reads: ``required`` is what every matching text
-    contains, ``path_part`` what every selected path does (``None`` when nothing is known), and with
-    ``literal`` containing it is also enough.
+    contains, ``folded`` what it contains in one case or another where case is ignored, ``path_part`` what
+    every selected path does (each ``None`` when nothing is known), and with ``literal`` containing it is
+    also enough.
     """
 
     def __init__(
@@ -243,6 +244,7 @@ class Query:
         self.literal = None if regex or ignore_case else pattern
         find = literal_of_regex if regex else literal_of_text
         self.required = find(pattern, ignore_case=ignore_case)
+        self.folded = find(pattern, ignore_case=False) if ignore_case else None
         self._before, self._after = before, after
         self._limit = limit
         self._line: Any = None

@@ -8,7 +8,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from everstore.literals import literal_of_glob, literal_of_regex, literal_of_text
-from everstore.search import compile_glob
+from everstore.errors import InvalidPatternError
+from everstore.search import Query, compile_glob
 
 PIECES = st.sampled_from(
     [
@@ -70,6 +71,23 @@ def test_a_text_without_the_literal_has_no_match(pattern, ignore_case, texts):
         assert literal is None or literal in text or matcher.search(text) is None
 
 
+@given(st.lists(PIECES, max_size=8).map("".join), st.booleans(), st.lists(TEXTS, max_size=20))
+@example("Ka", True, ["\u212aA"])
+def test_a_text_without_the_folded_literal_in_any_case_has_no_match(pattern, regex, texts):
+    try:
+        query = Query(pattern, regex=regex, ignore_case=True)
+    except InvalidPatternError:
+        assume(False)
+    if query.folded is not None:
+        in_any_case = Query(query.folded, ignore_case=True)
+        for text in texts:
+            query.matches.clear()
+            in_any_case.matches.clear()
+            query.add_now("/a", text)
+            in_any_case.add_now("/a", text)
+            assert in_any_case.matches or not query.matches
+
+
 @pytest.mark.parametrize(
     ("pattern", "literal"),
     [
@@ -95,6 +113,12 @@ def test_letters_are_no_literal_when_case_is_ignored():
     assert literal_of_text("Key: 42", ignore_case=True) == ": 42"
     assert literal_of_text("key", ignore_case=True) is None
     assert literal_of_text("Key", ignore_case=False) == "Key"
+
+
+def test_the_folded_literal_is_there_only_where_case_is_ignored():
+    assert Query("Key_1", ignore_case=True).folded == "Key_1"
+    assert Query(r"(a|b)Suffix", regex=True, ignore_case=True).folded == "Suffix"
+    assert Query("Key_1").folded is None
 
 
 GLOB_PIECES = st.sampled_from(["a", "b", "/", "*", "**", "**/", "?", "[ab]", "[!a]", "[", "]", ".py"])

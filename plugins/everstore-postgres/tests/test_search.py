@@ -19,6 +19,10 @@ SEARCHES = [
     ("import", {}),
     ("IMPORT", {"ignore_case": True}),
     ("needle", {}),
+    ("NEEDLE AT", {"ignore_case": True}),
+    ("(nee)DLE (in|at)", {"regex": True, "ignore_case": True}),
+    ("KELVIN", {"ignore_case": True}),
+    ("STRASSE", {"ignore_case": True}),
     ("needle", {"limit": 2, "before": 1, "after": 1}),
     ("100%", {}),
     ("_under_", {}),
@@ -69,12 +73,13 @@ async def test_a_large_answer_is_read_through_a_cursor(store, work):
     assert len(await work.files.grep_files("needle", limit=230)) == 230
 
 
-async def test_the_index_is_used(settings, database):
+@pytest.mark.parametrize("like", ["LIKE", "ILIKE"])
+async def test_the_index_is_used(settings, database, like):
     async with everstore.open_store(**settings, postgres_search_index=True) as store:
         session_id = everstore.new_session_id()
         await store.file_system.write_file(session_id, "a", "needle")
         plan = await database.fetch(
             "EXPLAIN SELECT place FROM files WHERE session_id = gen_random_uuid() AND kind = 't'"
-            " AND size <= 1048576 AND (text_of(content) COLLATE \"C\") LIKE '%needle%'"
+            f" AND size <= 1048576 AND (text_of(content) COLLATE \"C\") {like} '%needle%'"
         )
         assert any("Bitmap Index Scan on" in row[0] and "text_of" in row[0] for row in plan)

@@ -35,6 +35,8 @@ _BYTES_ON_THE_LOOP = 1 << 16  # matched sooner than a thread is asked
 # A run of which pg_trgm makes a trigram at least. It folds case by the database's locale, which for two
 # letters may depend on what follows them (Lithuanian, Turkish).
 _INDEXABLE = re.compile(r"[A-HK-Za-z0-9]{3,}")
+# Where case is ignored, without the letters that are the same as another one outside of ASCII, too.
+_INDEXABLE_FOLDED = re.compile(r"[A-HL-RT-Za-hl-rt-z0-9]{3,}")
 
 _PATH = "coalesce(long_path, place)"
 _HERE = f"session_id = $1 AND ($2::text IS NULL OR strpos({_PATH}, $2) > 0)"
@@ -44,11 +46,15 @@ _SCANNED = f"{_CANDIDATES} AND kind IN ('t', 'z') AND {_HOLDS}"
 # The index has the texts that pg_trgm can take in. The few others have an index of their own, and are looked
 # at one by one; CASE, so that no plan compares the content of any other file first.
 _OTHERS = "(kind = 'z' OR kind = 't' AND size > 1048576)"
-_INDEXED = (
-    f"{_CANDIDATES} AND kind = 't' AND size <= 1048576"
-    f' AND ({{schema}}.text_of(content) COLLATE "C") LIKE $4 AND {_HOLDS}'
-    f" UNION ALL {_CANDIDATES} AND {_OTHERS} AND CASE WHEN {_OTHERS} THEN {_HOLDS} ELSE false END"
-)
+
+
+def _indexed(like: str) -> str:
+    """The statement that has the index find the texts."""
+    return (
+        f"{_CANDIDATES} AND kind = 't' AND size <= 1048576"
+        f' AND ({{schema}}.text_of(content) COLLATE "C") {like} $4 AND {_HOLDS}'
+        f" UNION ALL {_CANDIDATES} AND {_OTHERS} AND CASE WHEN {_OTHERS} THEN {_HOLDS} ELSE false END"
+    )
 
 
 async def infos(session_id: UUID, rows: Sequence[Any]) -> list[FileInfo]:
@@ -88,7 +94,8 @@ class Searcher:
             f" FROM {{schema}}.files WHERE {_HERE} AND kind <> 'd'"
         )
         self._scanned = database.sql(_SCANNED)
-        self._indexed = database.sql(_INDEXED) if database.search_index else None
+        self._indexed = database.sql(_indexed("LIKE"))
+        self._indexed_folded = database.sql(_indexed("ILIKE"))
 
     async def glob(self, session_id: UUID, pattern: str) -> list[FileInfo]:
         """The files whose path the glob selects, sorted by path."""
@@ -122,10 +129,11 @@ class Searcher:
         """The statement that finds the texts to look at, and its arguments."""
         required = query.required
         args: list[object] = [session_id, query.path_part, None if required is None else required.encode()]
-        if self._indexed is not None and required is not None:
-            run = max(_INDEXABLE.findall(required), key=len, default=None)
-            if run is not None:
+        if self._database.search_index:
+            if run := _longest(_INDEXABLE, required):
                 return self._indexed, [*args, f"%{run}%"]
+            if run := _longest(_INDEXABLE_FOLDED, query.folded):
+                return self._indexed_folded, [*args, f"%{run}%"]
         return self._scanned, args
 
     async def _grep_all(self, query: Query, texts: str, args: list[object]) -> None:
@@ -134,6 +142,10 @@ class Searcher:
             async for rows in _batches(link, texts, args):
                 if await _match(query, rows):
                     break
+
+
+def _longest(runs: re.Pattern[str], text: str | None) -> str | None:
+    return max(runs.findall(text or ""), key=len, default=None)
 
 
 async def _batches(link: Link, statement: str, args: list[object]) -> AsyncIterator[list[Any]]:
