@@ -7,8 +7,8 @@ import re2
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from everstore.literals import literal_of_glob, literal_of_regex, literal_of_text
 from everstore.errors import InvalidPatternError
+from everstore.literals import literal_of_glob, literal_of_regex, literal_of_text
 from everstore.search import Query, compile_glob
 
 PIECES = st.sampled_from(
