@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LATEST", "at_opening", "migrate"]
 
-_STEPS = (("tables.sql", "functions.sql"),)
+_STEPS = (("tables.sql", "places.sql", "trees.sql", "writing.sql", "transfers.sql", "entries.sql"),)
 """The scripts that make version 1, those that make version 2 of it, and so on. Never edited once released."""
 
 LATEST = len(_STEPS)

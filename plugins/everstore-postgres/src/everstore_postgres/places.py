@@ -1,4 +1,4 @@
-"""Where a path is in the index: the Python side of ``place_of`` and ``span_of`` in functions.sql."""
+"""Where a path is in the index: the Python side of ``place_of`` and ``span_of`` in places.sql."""
 
 from __future__ import annotations
 

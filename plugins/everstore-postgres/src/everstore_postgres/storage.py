@@ -22,7 +22,7 @@ _MANY_DIGITS = 10**30  # more than any stored integer has: the sum of the two is
 _ALIVE = "(expires_ns IS NULL OR expires_ns > {schema}.now_ns())"
 _ONE = f"space = $1 AND session_id = $2 AND key = $3 AND {_ALIVE}"
 
-# What set_entry in functions.sql does, too: most calls have neither a condition nor a time to live, and
+# What set_entry in entries.sql does, too: most calls have neither a condition nor a time to live, and
 # need no function.
 _REPLACED = (
     "value = excluded.value, version = excluded.version,"

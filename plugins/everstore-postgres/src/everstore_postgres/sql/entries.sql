@@ -1,0 +1,120 @@
+-- Values and secrets. A row is locked by whoever changes it, and by nobody for long.
+
+-- Set a value or a secret that may have a condition (as put_file's) or a time to live. The answer is
+-- the version in the way, 0 when nothing is there, null when it was set.
+CREATE FUNCTION {schema}.set_entry(
+    in_space "char", of_session uuid, at_key text, data bytea, ttl_ns bigint, if_version bigint
+) RETURNS bigint LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+DECLARE
+    now bigint;
+    until bigint;
+    found_version bigint;
+    over record;
+BEGIN
+    LOOP
+        now := {schema}.now_ns();
+        until := CASE WHEN ttl_ns IS NOT NULL THEN least(now::numeric + ttl_ns, 9223372036854775807) END;
+        IF coalesce(if_version, 0) <> 0 THEN
+            UPDATE {schema}.entries e
+            SET value = data, version = nextval('{schema}.versions'), expires_ns = until,
+                updated_ns = greatest(now, e.updated_ns + 1000)
+            WHERE e.space = in_space AND e.session_id = of_session AND e.key = at_key AND e.version = if_version
+                AND (e.expires_ns IS NULL OR e.expires_ns > {schema}.now_ns());
+        ELSE
+            INSERT INTO {schema}.entries AS e (space, session_id, key, value, version, created_ns, updated_ns, expires_ns)
+            VALUES (in_space, of_session, at_key, data, nextval('{schema}.versions'), now, now, until)
+            ON CONFLICT (space, session_id, key) DO UPDATE
+            SET value = excluded.value, version = excluded.version, expires_ns = excluded.expires_ns,
+                created_ns = CASE WHEN e.expires_ns <= excluded.updated_ns THEN excluded.created_ns ELSE e.created_ns END,
+                updated_ns = greatest(excluded.updated_ns, e.updated_ns + 1000)
+            WHERE if_version IS NULL OR e.expires_ns <= {schema}.now_ns();
+        END IF;
+        IF NOT FOUND THEN
+            SELECT e.version INTO found_version FROM {schema}.entries e
+            WHERE e.space = in_space AND e.session_id = of_session AND e.key = at_key
+                AND (e.expires_ns IS NULL OR e.expires_ns > {schema}.now_ns());
+            IF found_version IS NOT NULL OR if_version <> 0 THEN
+                RETURN coalesce(found_version, 0);
+            END IF;
+            CONTINUE;  -- what was in the way has gone meanwhile
+        END IF;
+        EXIT;
+    END LOOP;
+    IF ttl_ns IS NOT NULL THEN
+        -- Let go of some that are past their time, whosever they are, so that keys that nobody asks for again
+        -- do not pile up. Nothing is waited for here: this cannot deadlock.
+        FOR over IN
+            SELECT o.space, o.session_id, o.key FROM {schema}.entries o
+            WHERE o.expires_ns <= now ORDER BY o.expires_ns LIMIT 20 FOR UPDATE SKIP LOCKED
+        LOOP
+            DELETE FROM {schema}.entries e
+            WHERE e.space = over.space AND e.session_id = over.session_id AND e.key = over.key;
+        END LOOP;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+-- Add to a counter. The outcome is 'done', 'no integer' or 'too large'; then it stays as it was.
+CREATE FUNCTION {schema}.increment(
+    of_session uuid, at_key text, step numeric, OUT outcome text, OUT total bigint
+) LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+DECLARE
+    now bigint;
+    old record;
+    digits text;
+    amount numeric;
+BEGIN
+    LOOP
+        SELECT e.value, e.expires_ns INTO old FROM {schema}.entries e
+        WHERE e.space = 'v' AND e.session_id = of_session AND e.key = at_key FOR UPDATE;
+        now := {schema}.now_ns();
+        digits := CASE WHEN FOUND AND coalesce(old.expires_ns > now, true) THEN encode(old.value, 'escape') ELSE '0' END;
+        IF digits !~ '^-?[0-9]{1,20}$' THEN
+            outcome := 'no integer';
+            RETURN;
+        END IF;
+        amount := digits::numeric + step;
+        IF amount NOT BETWEEN -9223372036854775808 AND 9223372036854775807 THEN
+            outcome := 'too large';
+            RETURN;
+        END IF;
+        IF old.value IS NOT NULL THEN
+            UPDATE {schema}.entries e
+            SET value = convert_to(amount::text, 'UTF8'), version = nextval('{schema}.versions'),
+                created_ns = CASE WHEN e.expires_ns <= now THEN now ELSE e.created_ns END,
+                expires_ns = CASE WHEN e.expires_ns > now THEN e.expires_ns END,
+                updated_ns = greatest(now, e.updated_ns + 1000)
+            WHERE e.space = 'v' AND e.session_id = of_session AND e.key = at_key;
+        ELSE
+            INSERT INTO {schema}.entries (space, session_id, key, value, version, created_ns, updated_ns)
+            VALUES ('v', of_session, at_key, convert_to(amount::text, 'UTF8'), nextval('{schema}.versions'), now, now)
+            ON CONFLICT DO NOTHING;
+        END IF;
+        IF FOUND THEN
+            outcome := 'done';
+            total := amount;
+            RETURN;
+        END IF;
+        -- Somebody else inserted it first: add to theirs.
+    END LOOP;
+END
+$$;
+
+CREATE FUNCTION {schema}.purge_entries(of_session uuid) RETURNS boolean LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+DECLARE
+    locked text;
+    had boolean;
+BEGIN
+    locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 2));  -- two purges would lock rows in any order
+    WITH gone AS (
+        DELETE FROM {schema}.entries e WHERE e.space IN ('v', 's') AND e.session_id = of_session
+        RETURNING e.expires_ns
+    )
+    SELECT count(*) > 0 INTO had FROM gone WHERE expires_ns IS NULL OR expires_ns > {schema}.now_ns();
+    RETURN had;
+END
+$$;

@@ -1,0 +1,158 @@
+-- Copying and moving. trees.sql says how everything here is kept apart.
+
+-- copy_file and move_file. source is not above destination, and neither is the root.
+CREATE FUNCTION {schema}.transfer(
+    of_session uuid, source text, source_depth integer, destination text, destination_depth integer,
+    overwrite boolean, is_move boolean, max_files bigint, max_bytes bigint,
+    OUT outcome text, OUT fact text, OUT amount bigint,
+    OUT version bigint, OUT serial bigint, OUT created_ns bigint, OUT updated_ns bigint,
+    OUT size integer, OUT kind "char"
+) LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE
+    locked text;
+    limited boolean := max_files IS NOT NULL OR max_bytes IS NOT NULL;
+    longer integer := octet_length(destination) - octet_length(source);
+    source_place text := {schema}.place_of(source);
+    destination_place text := {schema}.place_of(destination);
+    node record;
+    target record;
+    target_there boolean;
+    ground record;
+    span record;
+    over record;
+    taken record;
+    prefix text := source;  -- the source itself at first, then what is below it, level by level
+    low text := source_place;
+    high text := source_place || chr(1);
+    level integer := source_depth;
+    more_files bigint;
+    more_bytes bigint;
+    now bigint;
+BEGIN
+    locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
+    SELECT f.kind, f.size, f.is_readonly INTO node FROM {schema}.files f
+    WHERE f.session_id = of_session AND f.depth = source_depth AND f.place = source_place;
+    IF NOT FOUND THEN
+        outcome := 'missing';
+        RETURN;
+    END IF;
+    SELECT f.kind, f.size, f.is_readonly INTO target FROM {schema}.files f
+    WHERE f.session_id = of_session AND f.depth = destination_depth AND f.place = destination_place;
+    target_there := FOUND;
+    IF NOT target_there THEN
+        ground := {schema}.ground_of(of_session, destination, destination_depth);
+        IF ground.file IS NOT NULL THEN
+            outcome := 'through file';
+            fact := ground.file;
+            RETURN;
+        END IF;
+    ELSIF target.kind = 'd' AND node.kind <> 'd' THEN
+        outcome := 'directory';
+        RETURN;
+    END IF;
+    span := {schema}.span_of(source);
+    IF is_move THEN
+        fact := CASE
+            WHEN node.is_readonly THEN source
+            WHEN node.kind = 'd' THEN
+                {schema}.readonly_below(of_session, span.prefix, span.low, span.high)
+        END;
+    END IF;
+    IF fact IS NULL AND target.is_readonly AND overwrite AND node.kind <> 'd' THEN
+        fact := destination;
+    END IF;
+    IF fact IS NOT NULL THEN
+        outcome := 'read-only';
+        RETURN;
+    END IF;
+    IF target_there AND (node.kind = 'd' OR NOT overwrite) THEN
+        outcome := 'exists';
+        RETURN;
+    END IF;
+
+    more_files := (NOT is_move AND node.kind <> 'd')::integer - target_there::integer;
+    more_bytes := CASE WHEN is_move THEN 0 ELSE node.size END - coalesce(target.size, 0);
+    IF node.kind = 'd' AND (longer > 0 OR limited AND NOT is_move) THEN
+        LOOP
+            level := level + 1;
+            SELECT count(*) AS entries, count(*) FILTER (WHERE f.kind <> 'd') AS files,
+                coalesce(sum(f.size), 0) AS bytes, max(octet_length(coalesce(f.long_path, f.place))) AS longest
+            INTO taken FROM {schema}.files f
+            WHERE f.session_id = of_session AND f.depth = level AND f.place >= span.low AND f.place < span.high
+                AND starts_with(coalesce(f.long_path, f.place), span.prefix);
+            EXIT WHEN taken.entries = 0;
+            IF longer > 0 AND taken.longest + longer > 4096 THEN  -- MAX_PATH_BYTES of everstore.paths
+                outcome := 'too long';
+                SELECT coalesce(f.long_path, f.place) INTO fact FROM {schema}.files f
+                WHERE f.session_id = of_session AND f.depth = level AND f.place >= span.low AND f.place < span.high
+                    AND starts_with(coalesce(f.long_path, f.place), span.prefix)
+                ORDER BY octet_length(coalesce(f.long_path, f.place)) DESC LIMIT 1;
+                RETURN;
+            END IF;
+            IF NOT is_move THEN
+                more_files := more_files + taken.files;
+                more_bytes := more_bytes + taken.bytes;
+            END IF;
+        END LOOP;
+    END IF;
+    IF limited AND NOT is_move THEN
+        over := {schema}.exceeded(of_session, more_files, more_bytes, max_files, max_bytes);
+        IF over.name IS NOT NULL THEN
+            outcome := 'over';
+            fact := over.name;
+            amount := over.wanted;
+            RETURN;
+        END IF;
+    END IF;
+
+    now := {schema}.now_ns();
+    IF target_there THEN
+        DELETE FROM {schema}.files f
+        WHERE f.session_id = of_session AND f.depth = destination_depth AND f.place = destination_place;
+    ELSE
+        PERFORM {schema}.make_directories(of_session, destination, ground.existing + 1, destination_depth - 1);
+    END IF;
+    level := source_depth;
+    LOOP
+        IF is_move THEN
+            UPDATE {schema}.files f
+            SET version = nextval('{schema}.versions'), updated_ns = greatest(now, f.updated_ns + 1000),
+                depth = f.depth + destination_depth - source_depth,
+                place = {schema}.place_of(destination || substr(coalesce(f.long_path, f.place), length(source) + 1)),
+                long_path = {schema}.long_path_of(destination || substr(coalesce(f.long_path, f.place), length(source) + 1))
+            WHERE f.session_id = of_session AND f.depth = level AND f.place >= low AND f.place < high
+                AND starts_with(coalesce(f.long_path, f.place), prefix);
+        ELSE
+            INSERT INTO {schema}.files
+                (session_id, depth, place, long_path, kind, is_readonly, size, version, serial, created_ns,
+                 updated_ns, content)
+            SELECT of_session, f.depth + destination_depth - source_depth,
+                {schema}.place_of(destination || substr(f.path, length(source) + 1)),
+                {schema}.long_path_of(destination || substr(f.path, length(source) + 1)),
+                f.kind, false, f.size, f.stamp, f.stamp, now, now, f.content
+            FROM (
+                SELECT f.*, coalesce(f.long_path, f.place) AS path, nextval('{schema}.versions') AS stamp
+                FROM {schema}.files f
+                WHERE f.session_id = of_session AND f.depth = level AND f.place >= low AND f.place < high
+                    AND starts_with(coalesce(f.long_path, f.place), prefix)
+                OFFSET 0
+            ) f;
+        END IF;
+        EXIT WHEN NOT FOUND OR node.kind <> 'd';
+        level := level + 1;
+        prefix := span.prefix;
+        low := span.low;
+        high := span.high;
+    END LOOP;
+    IF is_move OR limited THEN
+        PERFORM {schema}.count_usage(of_session, more_files, more_bytes);
+    ELSE
+        DELETE FROM {schema}.usage u WHERE u.session_id = of_session;
+    END IF;
+    SELECT 'done', f.version, f.serial, f.created_ns, f.updated_ns, f.size, f.kind
+    INTO outcome, version, serial, created_ns, updated_ns, size, kind FROM {schema}.files f
+    WHERE f.session_id = of_session AND f.depth = destination_depth AND f.place = destination_place;
+END
+$$;

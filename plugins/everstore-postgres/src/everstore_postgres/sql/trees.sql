@@ -1,0 +1,221 @@
+-- The verbs that change something, one function each: one round trip, one atomic step.
+--
+-- Every session has a lock, held until the transaction ends. Whoever takes files away (delete, move,
+-- purge) or counts them exactly (a limit is set; copy) takes it alone; whoever only adds or replaces
+-- shares it, and then locks the rows of its one path, from the root down. So what a function has found
+-- there stays: nothing vanishes beneath it, and two writers meet in a row or in the unique index, where
+-- one waits and looks again. All wait in the same order, so nothing can deadlock. Each statement
+-- sees what was committed before it began (READ COMMITTED, volatile functions). Readers take no lock,
+-- and sessions do not wait for each other.
+--
+-- The statements find rows by whole keys or ranges of them, whatever the session: they are planned once a
+-- connection, for any partition (planning again each time would take most of a call), and always
+-- with the index, also while the statistics of a young table would have it scanned.
+--
+-- What is refused is told by the outcome, not raised: outcomes.py makes the typed error of it. When the
+-- outcome is not 'done', nothing was written.
+
+-- How deep the existing part of a path reaches, above the path itself, and the file it ends in, if
+-- it is one.
+CREATE FUNCTION {schema}.ground_of(
+    of_session uuid, path text, depth integer, OUT existing integer, OUT file text
+) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    above text;
+    found_kind "char";
+BEGIN
+    FOR level IN REVERSE depth - 1 .. 1 LOOP
+        above := {schema}.ancestor(path, level);
+        SELECT f.kind INTO found_kind FROM {schema}.files f
+        WHERE f.session_id = of_session AND f.depth = level AND f.place = {schema}.place_of(above);
+        IF FOUND THEN
+            existing := level;
+            file := CASE WHEN found_kind <> 'd' THEN above END;
+            RETURN;
+        END IF;
+    END LOOP;
+    existing := 0;
+END
+$$;
+
+-- Make the directories of a path between two depths, which are missing, or were a moment ago. The answer
+-- is the file that another writer has put in the way meanwhile; then nothing was made.
+CREATE FUNCTION {schema}.make_directories(
+    of_session uuid, path text, first_depth integer, last_depth integer
+) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    stamp bigint;
+    now bigint := {schema}.now_ns();
+    directory text;
+BEGIN
+    FOR level IN first_depth .. last_depth LOOP
+        stamp := nextval('{schema}.versions');
+        directory := {schema}.ancestor(path, level);
+        INSERT INTO {schema}.files
+            (session_id, depth, place, long_path, kind, is_readonly, size, version, serial, created_ns, updated_ns)
+        VALUES (of_session, level, {schema}.place_of(directory), {schema}.long_path_of(directory),
+            'd', false, 0, stamp, stamp, now, now)
+        ON CONFLICT (session_id, depth, place) DO NOTHING;
+        IF NOT FOUND THEN
+            PERFORM FROM {schema}.files f
+            WHERE f.session_id = of_session AND f.depth = level AND f.place = {schema}.place_of(directory)
+                AND f.kind = 'd';
+            IF NOT FOUND THEN
+                RETURN directory;
+            END IF;
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+
+-- A read-only file below a directory, if there is any.
+CREATE FUNCTION {schema}.readonly_below(of_session uuid, prefix text, low text, high text) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(f.long_path, f.place) FROM {schema}.files f
+    WHERE f.session_id = of_session AND f.is_readonly AND f.place >= low AND f.place < high
+        AND starts_with(coalesce(f.long_path, f.place), prefix)
+    LIMIT 1
+$$;
+
+-- Keep what a session has, where it is kept. Its lock is held alone.
+CREATE FUNCTION {schema}.count_usage(of_session uuid, more_files bigint, more_bytes bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    UPDATE {schema}.usage u SET files = u.files + more_files, bytes = u.bytes + more_bytes
+    WHERE u.session_id = of_session;
+END
+$$;
+
+-- The limit that a session would exceed, if any, and what the session would have. Its lock is held alone.
+CREATE FUNCTION {schema}.exceeded(
+    of_session uuid, more_files bigint, more_bytes bigint, max_files bigint, max_bytes bigint,
+    OUT name text, OUT wanted bigint
+) LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    has record;
+BEGIN
+    SELECT u.files, u.bytes INTO has FROM {schema}.usage u WHERE u.session_id = of_session;
+    IF NOT FOUND THEN
+        INSERT INTO {schema}.usage AS u
+        SELECT of_session, count(*) FILTER (WHERE f.kind <> 'd'), coalesce(sum(f.size), 0)
+        FROM {schema}.files f WHERE f.session_id = of_session
+        RETURNING u.files, u.bytes INTO has;
+    END IF;
+    wanted := has.files + more_files;
+    IF more_files > 0 AND wanted > max_files THEN
+        name := 'session_files';
+        RETURN;
+    END IF;
+    wanted := has.bytes + more_bytes;
+    IF more_bytes > 0 AND wanted > max_bytes THEN
+        name := 'session_bytes';
+    END IF;
+END
+$$;
+
+CREATE FUNCTION {schema}.create_directory(
+    of_session uuid, path text, at_depth integer, at_place text,
+    OUT outcome text, OUT fact text, OUT version bigint, OUT serial bigint, OUT created_ns bigint, OUT updated_ns bigint
+) LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE
+    locked text;
+    old record;
+    ground record;
+BEGIN
+    locked := pg_advisory_xact_lock_shared(uuid_hash_extended(of_session, 1));
+    LOOP
+        SELECT f.version, f.serial, f.created_ns, f.updated_ns, f.kind INTO old FROM {schema}.files f
+        WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
+        IF FOUND THEN
+            outcome := CASE old.kind WHEN 'd' THEN 'done' ELSE 'exists' END;
+            version := old.version;
+            serial := old.serial;
+            created_ns := old.created_ns;
+            updated_ns := old.updated_ns;
+            RETURN;
+        END IF;
+        ground := {schema}.ground_of(of_session, path, at_depth);
+        fact := coalesce(
+            ground.file, {schema}.make_directories(of_session, path, ground.existing + 1, at_depth));
+        IF fact <> path THEN
+            outcome := 'through file';
+            RETURN;
+        END IF;
+    END LOOP;
+END
+$$;
+
+CREATE FUNCTION {schema}.delete_file(
+    of_session uuid, path text, at_depth integer, at_place text, recursive boolean
+) RETURNS boolean LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+DECLARE
+    locked text;
+    old record;
+    span record;
+    gone record;
+    level integer := at_depth;
+    files bigint := 0;
+    bytes bigint := 0;
+BEGIN
+    locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
+    SELECT f.kind, f.size, f.is_readonly INTO old FROM {schema}.files f
+    WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
+    IF NOT FOUND OR old.is_readonly THEN
+        RETURN false;
+    END IF;
+    IF old.kind = 'd' THEN
+        span := {schema}.span_of(path);
+        IF NOT recursive AND EXISTS (
+            SELECT FROM {schema}.files f
+            WHERE f.session_id = of_session AND f.depth = at_depth + 1
+                AND f.place >= span.low AND f.place < span.high
+                AND starts_with(coalesce(f.long_path, f.place), span.prefix)
+        ) THEN
+            RETURN false;
+        END IF;
+        IF recursive AND {schema}.readonly_below(of_session, span.prefix, span.low, span.high) IS NOT NULL THEN
+            RETURN false;
+        END IF;
+        LOOP
+            level := level + 1;
+            WITH taken AS (
+                DELETE FROM {schema}.files f
+                WHERE f.session_id = of_session AND f.depth = level
+                    AND f.place >= span.low AND f.place < span.high
+                    AND starts_with(coalesce(f.long_path, f.place), span.prefix)
+                RETURNING f.kind, f.size
+            )
+            SELECT count(*) AS entries, count(*) FILTER (WHERE kind <> 'd') AS files, coalesce(sum(size), 0) AS bytes
+            INTO gone FROM taken;
+            EXIT WHEN gone.entries = 0;
+            files := files + gone.files;
+            bytes := bytes + gone.bytes;
+        END LOOP;
+    ELSE
+        files := 1;
+        bytes := old.size;
+    END IF;
+    DELETE FROM {schema}.files f
+    WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
+    PERFORM {schema}.count_usage(of_session, -files, -bytes);
+    RETURN true;
+END
+$$;
+
+CREATE FUNCTION {schema}.purge_files(of_session uuid) RETURNS boolean LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+DECLARE
+    locked text;
+    had boolean;
+BEGIN
+    locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
+    DELETE FROM {schema}.files f WHERE f.session_id = of_session;
+    had := FOUND;
+    DELETE FROM {schema}.usage u WHERE u.session_id = of_session;
+    RETURN had;
+END
+$$;

@@ -1,0 +1,220 @@
+-- Putting content at a path. trees.sql says how everything here is kept apart.
+
+-- write_file, seed_initial_file, write_file_if_content_matches, edit_file and append_file: all of them
+-- put new content at one path, under the same rules.
+--
+-- verb: 'write', 'seed' (option: read-only), 'swap' (only if the file is other_kind and other_data),
+-- 'edit' (data is replaced by other_data, everywhere with option), 'append'.
+-- at_parent: the place of the directory that the path is in.
+-- if_version: the version that must be there; 0 nothing may be there; null no condition.
+-- Answers with the content only where the caller cannot know it: edit and append.
+--
+-- A plain write, which most calls are, is tried at once: its statements find nothing to change where there
+-- is anything to refuse or to make first. All else, and a write that was not that plain, is looked at
+-- before, and then done by the same statements.
+CREATE FUNCTION {schema}.put_file(
+    verb text, of_session uuid, path text, at_depth integer, at_place text, at_parent text,
+    new_kind "char", data bytea, if_version bigint, option boolean, other_kind "char", other_data bytea,
+    max_file bigint, max_files bigint, max_bytes bigint,
+    OUT outcome text, OUT fact text, OUT amount bigint,
+    OUT version bigint, OUT serial bigint, OUT created_ns bigint, OUT updated_ns bigint, OUT size integer,
+    OUT content bytea
+) LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE
+    locked text;
+    limited boolean := max_files IS NOT NULL OR max_bytes IS NOT NULL;
+    ready boolean := verb = 'write' AND NOT limited;
+    expected bigint := if_version;
+    wanted_kind "char" := new_kind;
+    wanted bytea := data;
+    sealed boolean := verb = 'seed' AND option;
+    old record;
+    is_there boolean;
+    made record;
+    ground record;
+    existing integer;
+    over record;
+    more_files integer;
+    more_bytes bigint;
+    stamp bigint;
+    now bigint;
+BEGIN
+    IF limited THEN
+        locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
+    ELSE
+        locked := pg_advisory_xact_lock_shared(uuid_hash_extended(of_session, 1));
+    END IF;
+    LOOP
+        IF ready AND expected IS DISTINCT FROM 0 THEN
+            UPDATE {schema}.files f
+            SET kind = wanted_kind, is_readonly = sealed, size = length(wanted), content = wanted,
+                version = nextval('{schema}.versions'), updated_ns = greatest({schema}.now_ns(), f.updated_ns + 1000)
+            WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place AND f.kind <> 'd'
+                AND (verb = 'seed' OR NOT f.is_readonly)
+                AND (expected IS NULL OR f.version = expected)
+            RETURNING 'done', f.version, f.serial, f.created_ns, f.updated_ns, f.size
+            INTO outcome, version, serial, created_ns, updated_ns, size;
+        END IF;
+        IF ready AND outcome IS NULL AND coalesce(expected, 0) = 0 THEN
+            stamp := nextval('{schema}.versions');
+            now := {schema}.now_ns();
+            INSERT INTO {schema}.files AS f
+                (session_id, depth, place, long_path, kind, is_readonly, size, version, serial, created_ns,
+                 updated_ns, content)
+            SELECT of_session, at_depth, at_place, CASE WHEN path <> at_place THEN path END, wanted_kind,
+                sealed, length(wanted), stamp, stamp, now, now, wanted
+            WHERE at_depth = 1 OR EXISTS (
+                SELECT FROM {schema}.files p
+                WHERE p.session_id = of_session AND p.depth = at_depth - 1 AND p.place = at_parent AND p.kind = 'd'
+            )
+            ON CONFLICT (session_id, depth, place) DO NOTHING
+            RETURNING 'done', f.version, f.serial, f.created_ns, f.updated_ns, f.size
+            INTO outcome, version, serial, created_ns, updated_ns, size;
+        END IF;
+        IF outcome IS NOT NULL THEN
+            IF verb IN ('edit', 'append') THEN
+                content := wanted;
+            END IF;
+            IF limited THEN
+                PERFORM {schema}.count_usage(of_session, more_files, more_bytes);
+            ELSE
+                DELETE FROM {schema}.usage u WHERE u.session_id = of_session;
+            END IF;
+            RETURN;
+        END IF;
+
+        -- What is there, and what is in the way? Another writer may have been faster: then all over again.
+        SELECT f.version, f.size, f.kind, f.is_readonly INTO old FROM {schema}.files f
+        WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place
+        FOR NO KEY UPDATE;
+        is_there := FOUND;
+
+        IF verb = 'swap' AND NOT coalesce(old.kind = other_kind AND old.size = length(other_data) AND (
+            SELECT f.content = other_data FROM {schema}.files f
+            WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place
+        ), false) THEN
+            outcome := 'different';
+            RETURN;
+        END IF;
+
+        IF NOT is_there THEN
+            ground := {schema}.ground_of(of_session, path, at_depth);
+            IF ground.file IS NOT NULL THEN
+                outcome := 'through file';
+                fact := ground.file;
+                RETURN;
+            END IF;
+            existing := ground.existing;
+            IF verb = 'edit' THEN
+                outcome := 'missing';
+                RETURN;
+            END IF;
+        ELSIF old.kind = 'd' THEN
+            outcome := 'directory';
+            RETURN;
+        ELSIF old.is_readonly AND verb <> 'seed' THEN
+            outcome := 'read-only';
+            RETURN;
+        END IF;
+        IF if_version <> coalesce(old.version, 0) THEN
+            outcome := 'conflict';
+            version := old.version;
+            RETURN;
+        END IF;
+
+        IF is_there AND verb IN ('edit', 'append') THEN
+            SELECT f.content INTO content FROM {schema}.files f
+            WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
+            made := CASE verb
+                WHEN 'edit' THEN {schema}.edited(content, old.kind, data, other_data, option)
+                ELSE {schema}.appended(content, old.kind, data, new_kind)
+            END;
+            content := NULL;
+            IF made.outcome IS NOT NULL THEN
+                outcome := made.outcome;
+                amount := made.matches;
+                fact := CASE old.kind WHEN 'b' THEN 'base64' ELSE 'text' END;
+                RETURN;
+            END IF;
+            wanted := made.content;
+            wanted_kind := made.kind;
+        ELSE
+            wanted := data;
+            wanted_kind := new_kind;
+        END IF;
+
+        IF length(wanted) > max_file THEN
+            outcome := 'over';
+            fact := 'file_bytes';
+            amount := length(wanted);
+            RETURN;
+        END IF;
+        IF limited THEN
+            more_files := (NOT is_there)::integer;
+            more_bytes := length(wanted) - coalesce(old.size, 0);
+            over := {schema}.exceeded(of_session, more_files, more_bytes, max_files, max_bytes);
+            IF over.name IS NOT NULL THEN
+                outcome := 'over';
+                fact := over.name;
+                amount := over.wanted;
+                RETURN;
+            END IF;
+        END IF;
+        IF NOT is_there AND existing < at_depth - 1 THEN
+            fact := {schema}.make_directories(of_session, path, existing + 1, at_depth - 1);
+            IF fact IS NOT NULL THEN
+                outcome := 'through file';
+                RETURN;
+            END IF;
+        END IF;
+        expected := coalesce(old.version, 0);
+        ready := true;
+    END LOOP;
+END
+$$;
+
+-- A content with a part of it replaced, or why not.
+CREATE FUNCTION {schema}.edited(
+    old_content bytea, old_kind "char", part bytea, replacement bytea, everywhere boolean,
+    OUT outcome text, OUT matches bigint, OUT content bytea, OUT kind "char"
+) LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    old_text text COLLATE "C";
+    old_part text COLLATE "C";
+BEGIN
+    IF old_kind <> 't' THEN
+        -- No function replaces a part of a bytea, and no text holds a NUL: the client does that.
+        outcome := CASE old_kind WHEN 'b' THEN 'encoding' ELSE 'NUL' END;
+        RETURN;
+    END IF;
+    old_text := convert_from(old_content, 'UTF8');
+    old_part := convert_from(part, 'UTF8');
+    matches := (length(old_content) - octet_length(replace(old_text, old_part, ''))) / length(part);
+    IF matches = 1 AND strpos(substr(old_text, strpos(old_text, old_part) + 1), old_part) > 0 THEN
+        matches := 2;  -- and the two overlap
+    END IF;
+    IF matches = 0 OR (matches > 1 AND NOT everywhere) THEN
+        outcome := 'not one match';
+        RETURN;
+    END IF;
+    content := convert_to(replace(old_text, old_part, convert_from(replacement, 'UTF8')), 'UTF8');
+    kind := old_kind;
+END
+$$;
+
+-- A content with another one behind it, or why not.
+CREATE FUNCTION {schema}.appended(
+    old_content bytea, old_kind "char", more bytea, more_kind "char",
+    OUT outcome text, OUT matches bigint, OUT content bytea, OUT kind "char"
+) LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF (old_kind = 'b') <> (more_kind = 'b') THEN
+        outcome := 'encoding';
+        RETURN;
+    END IF;
+    content := old_content || more;
+    kind := greatest(old_kind, more_kind);
+END
+$$;
