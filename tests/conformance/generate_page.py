@@ -113,7 +113,8 @@ def _table(checks: list[Check]) -> list[str]:
     for number, found in proofs.items():
         text = sentences()[number].replace("|", r"\|")
         lines.append(f"| {number} | {text} | {_names(found)} |")
-    return lines
+    bare = [number for number, found in proofs.items() if not found]
+    return [*lines, "", "Sentences that no check proves: " + (", ".join(bare) or "none") + "."]
 
 
 if __name__ == "__main__":
