@@ -76,7 +76,11 @@ class TransactionPooler(Proxy):
             await self._greet(reader, writer)
             return
         names = {name.decode().lower() for name in body[4:].split(b"\0")[::2] if name}
-        assert names <= _KNOWN, f"a pooler by transaction refuses {names - _KNOWN}"
+        for name in sorted(names - _KNOWN):
+            fields = ("SFATAL", "C08P01", f"Munsupported startup parameter: {name}", "")
+            body = b"".join(field.encode() + b"\0" for field in fields)
+            writer.write(b"E" + struct.pack("!I", len(body) + 4) + body)
+            raise asyncio.IncompleteReadError(b"", None)
         writer.write(self._greeting)
 
     async def _transaction(self, client: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

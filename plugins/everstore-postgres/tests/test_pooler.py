@@ -9,7 +9,7 @@ from pooler import TransactionPooler
 
 import everstore
 from everstore import InitialFile
-from everstore.errors import RevisionConflictError
+from everstore.errors import RevisionConflictError, SettingsError
 
 
 @pytest.fixture
@@ -71,6 +71,13 @@ async def test_a_known_statement_is_one_round_trip_behind_a_pooler(pooled):
         await work.files.write_file("b", "2")
         await work.files.read_file("b")
         assert pooler.transactions - before == 2
+
+
+async def test_a_pooler_that_nobody_has_told_of(pooled):
+    settings, _ = pooled
+    with pytest.raises(SettingsError, match=r"EVERSTORE_POSTGRES_STATEMENT_CACHE.* false"):
+        async with everstore.open_store(**{**settings, "postgres_statement_cache": True}):
+            pass
 
 
 async def test_the_schema_is_installed_through_a_pooler(settings):

@@ -90,6 +90,11 @@ _OPENING: tuple[tuple[type[Exception], type[EverstoreError], str], ...] = (
     ),
     (asyncpg.InvalidCatalogNameError, SettingsError, f"{_URL}: the server has no such database"),
     (
+        asyncpg.ProtocolViolationError,
+        SettingsError,
+        "EVERSTORE_POSTGRES_STATEMENT_CACHE: set it to false for a proxy that pools by transaction",
+    ),
+    (
         TimeoutError,
         BackendUnavailableError,
         f"{_URL}: the server did not answer within EVERSTORE_POSTGRES_CONNECT_TIMEOUT",
