@@ -5,9 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import uv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,9 +30,18 @@ def environment(tmp_path_factory) -> Path:
     return folder
 
 
+def _installed(environment: Path) -> set[str]:
+    [packages] = environment.glob("lib/python*/site-packages")
+    return {path.name for path in packages.glob("*.dist-info")}
+
+
 @pytest.fixture
-def folder(environment, in_empty_folder, monkeypatch) -> Path:
-    """The working directory of a document's examples."""
+def folder(environment, in_empty_folder, monkeypatch) -> Iterator[Path]:
+    """The working directory of a document's examples; what they install is gone when the next ones come."""
     monkeypatch.setenv("VIRTUAL_ENV", str(environment))
     monkeypatch.setenv("PATH", str(environment / "bin"), prepend=":")
-    return in_empty_folder
+    before = _installed(environment)
+    yield in_empty_folder
+    for added in _installed(environment) - before:
+        name = added.partition("-")[0]
+        subprocess.run(["python", "-m", "pip", "--quiet", "uninstall", "--yes", name], check=True)
