@@ -11,12 +11,9 @@ import ssl
 import asyncpg
 
 from everstore.errors import BackendError, BackendUnavailableError, EverstoreError, SettingsError
-from everstore_postgres.pool import CONNECTION_LOST
+from everstore_postgres.pool import CONNECTION_LOST, DRIVER_ERRORS
 
 __all__ = ["DRIVER_ERRORS", "RETRIED", "at_opening", "at_work"]
-
-DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
-"""Everything that a call may throw, when it is not our own mistake; ``TimeoutError`` is an ``OSError``."""
 
 RETRIED = (*CONNECTION_LOST, asyncpg.InterfaceError)
 """What a statement that only reads is sent again for: the driver says of a dead connection this, too."""

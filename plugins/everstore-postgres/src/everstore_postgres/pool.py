@@ -20,7 +20,7 @@ import asyncpg
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-__all__ = ["CONNECTION_LOST", "Link", "Pool", "PoolExhaustedError"]
+__all__ = ["CONNECTION_LOST", "DRIVER_ERRORS", "Link", "Pool", "PoolExhaustedError"]
 
 _IDLE_SECONDS = 300.0  # a connection unused for so long is closed, down to the pool's least size
 _PROOF_SECONDS = 2.0  # how long a connection may take to be sound again after a cancelled call
@@ -32,7 +32,8 @@ CONNECTION_LOST = (
     ConnectionError,
 )
 """The connection is gone; another one may be had at once."""
-_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""Everything that a call may throw, when it is not our own mistake; ``TimeoutError`` is an ``OSError``."""
 
 
 class PoolExhaustedError(Exception):
@@ -312,7 +313,7 @@ async def _prove(connection: Any) -> None:
             await connection.execute("SELECT")
     except BaseException as error:
         connection.terminate()
-        if not isinstance(error, _DRIVER_ERRORS):
+        if not isinstance(error, DRIVER_ERRORS):
             raise
 
 
@@ -320,5 +321,5 @@ async def _hang_up(connection: Any) -> None:
     """Say goodbye, if the server still listens."""
     try:
         await connection.close(timeout=_PROOF_SECONDS)
-    except _DRIVER_ERRORS:
+    except DRIVER_ERRORS:
         connection.terminate()
