@@ -22,8 +22,11 @@
     ├── StoreClosedError
     ├── SecretsKeyMissingError                 a durable backend and no key to encrypt with
     ├── SecretDecryptionError                  a wrong key, a tampered or a moved ciphertext
+    ├── StoreContextError                      the wrong process, event loop or async framework
     ├── BackendError                           what a driver threw, with its cause
-    │   └── BackendUnavailableError            ... and a retry may help
+    │   ├── BackendUnavailableError            ... and a retry may help
+    │   ├── DataDamagedError                   ... and what is stored there is damaged
+    │   └── StorageReplacedError               ... and the storage is no longer the one that was opened
     ├── SettingsError
     │   └── UnknownBackendError
     └── PluginError
@@ -34,13 +37,14 @@ attributes. No error carries file content, a value or a secret (contract §7.2).
 
 from __future__ import annotations
 
-from typing import ClassVar, Self, cast
+from typing import ClassVar, Literal, Self, cast
 
 from everstore.compat import override
 
 __all__ = [
     "BackendError",
     "BackendUnavailableError",
+    "DataDamagedError",
     "EditError",
     "EverstoreError",
     "InvalidArgumentError",
@@ -61,7 +65,9 @@ __all__ = [
     "SecretsKeyMissingError",
     "SessionNotFoundError",
     "SettingsError",
+    "StorageReplacedError",
     "StoreClosedError",
+    "StoreContextError",
     "UnknownBackendError",
     "UnsupportedError",
 ]
@@ -247,6 +253,15 @@ class StoreClosedError(EverstoreError):
     code = "store_closed"
 
 
+class StoreContextError(EverstoreError):
+    """The store is used where it cannot be: after a fork, on another event loop, or without asyncio (§7.6).
+
+    Nothing happened. Open a store of its own there.
+    """
+
+    code = "store_context"
+
+
 class SecretsKeyMissingError(EverstoreError):
     """A durable backend takes no secret until there is a key to encrypt it with (§6.4)."""
 
@@ -266,9 +281,29 @@ class BackendError(EverstoreError):
 
 
 class BackendUnavailableError(BackendError):
-    """The backend could not be reached or is overloaded; trying again may help."""
+    """The backend could not be reached or is overloaded; trying again may help (§7.2.4).
+
+    ``happened`` is ``False`` when the call certainly did not happen, so that it may be made again
+    whatever it is, and ``None`` when it may have happened: read before writing again.
+    """
 
     code = "backend_unavailable"
+    happened: Literal[False] | None = None
+
+
+class DataDamagedError(BackendError):
+    """What is stored at one place is damaged; the message says so, and where (§7.2.5)."""
+
+    code = "data_damaged"
+
+
+class StorageReplacedError(BackendError):
+    """The storage was moved, removed or replaced under the open store; nothing is acknowledged any more.
+
+    Close the store, see to the storage, and open it again.
+    """
+
+    code = "storage_replaced"
 
 
 class SettingsError(EverstoreError, ValueError):

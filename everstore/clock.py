@@ -1,0 +1,39 @@
+"""The one clock of core and of every backend that comes with it.
+
+Whoever needs the time reads it here, so that the conformance suite can turn it.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["now_ns", "shift_ns", "turned"]
+
+_shift_ns = 0
+
+
+def now_ns() -> int:
+    """Nanoseconds since 1970, in UTC; may go back, as the machine's clock may."""
+    return time.time_ns() + _shift_ns
+
+
+def shift_ns() -> int:
+    """How far the clock is turned in this process: what a backend adds to the time that its server tells."""
+    return _shift_ns
+
+
+@contextmanager
+def turned(seconds: float) -> Iterator[None]:
+    """Turn this process's clock by so many seconds, back when below 0. For tests; one at a time."""
+    global _shift_ns  # noqa: PLW0603 - a process has one clock
+    before = _shift_ns
+    _shift_ns = before + round(seconds * 1e9)
+    try:
+        yield
+    finally:
+        _shift_ns = before
