@@ -83,3 +83,13 @@ async def test_the_index_is_used(settings, database, like):
             f" AND size <= 1048576 AND (text_of(content) COLLATE \"C\") {like} '%needle%'"
         )
         assert any("Bitmap Index Scan on" in row[0] and "text_of" in row[0] for row in plan)
+
+
+async def test_a_search_that_stops_at_its_limit_ends_its_transaction(settings):
+    async with everstore.open_store(**settings, postgres_pool_max_size=1) as store:
+        work = store.session(everstore.new_session_id())
+        for number in range(300):
+            await work.files.write_file(f"{number:03}", f"needle {number}")
+        for number in range(3):
+            assert len(await work.files.grep_files("needle", limit=250)) == 250
+            await work.files.write_file("after", str(number))

@@ -163,6 +163,8 @@ class Pool:
         except BaseException as error:
             await self._fail(link, error)
             raise
+        if link.connection.is_in_transaction():  # whoever had it has not ended what was begun
+            link.connection.terminate()
         self._end(link)
 
     def _begin(self, link: Link) -> None:

@@ -16,13 +16,12 @@ from everstore.models import FileInfo
 from everstore.search import compile_glob
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
     from uuid import UUID
 
     from everstore.models import GrepMatch
     from everstore.search import Query
     from everstore_postgres.database import Database
-    from everstore_postgres.pool import Link
 
 __all__ = ["Searcher", "infos"]
 
@@ -137,26 +136,21 @@ class Searcher:
         return self._scanned, args
 
     async def _grep_all(self, query: Query, texts: str, args: list[object]) -> None:
-        """Match all texts of a large answer, batch by batch."""
-        async with self._database.link() as link:
-            async for rows in _batches(link, texts, args):
-                if await _match(query, rows):
+        """Match all texts of a large answer, a few MiB at a time."""
+        count = 16
+        # In one frame with its end, whatever ends it: a generator that is left early would keep the
+        # transaction until somebody collects it, and hand its connection back with it.
+        async with self._database.link() as link, link.connection.transaction(readonly=True):
+            cursor = await link.cursor(texts, *args)
+            while rows := await cursor.fetch(count):
+                if await _match(query, [(path, content) for path, _, content in rows]):
                     break
+                average = sum(size for _, size, _ in rows) // len(rows)
+                count = max(1, min(1000, _BATCH_BYTES // (average + 1)))
 
 
 def _longest(runs: re.Pattern[str], text: str | None) -> str | None:
     return max(runs.findall(text or ""), key=len, default=None)
-
-
-async def _batches(link: Link, statement: str, args: list[object]) -> AsyncIterator[list[Any]]:
-    """The rows of a statement (path, size, content), a few MiB at a time."""
-    count = 16
-    async with link.connection.transaction(readonly=True):
-        cursor = await link.cursor(statement, *args)
-        while rows := await cursor.fetch(count):
-            yield [(path, content) for path, _, content in rows]
-            average = sum(size for _, size, _ in rows) // len(rows)
-            count = max(1, min(1000, _BATCH_BYTES // (average + 1)))
 
 
 async def _match(query: Query, rows: Sequence[tuple[str, bytes]]) -> bool:
