@@ -19,6 +19,7 @@ class Proxy:
     def __init__(self, url: str) -> None:
         self._parts = urlsplit(url)
         self._passing = asyncio.Event()
+        self._stranded = 0
         self._folder = tempfile.TemporaryDirectory(prefix="everstore-proxy-")
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -33,6 +34,10 @@ class Proxy:
 
     def pass_on(self) -> None:
         self._passing.set()
+
+    def strand(self) -> None:
+        """Pass on nothing more over the connections that there are; new ones work."""
+        self._stranded += 1
 
     async def __aenter__(self) -> Self:
         self.pass_on()
@@ -79,8 +84,9 @@ class Proxy:
                         await each.wait_closed()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        stranded = self._stranded
         while data := await reader.read(65536):
-            if self._passing.is_set():
+            if self._passing.is_set() and stranded == self._stranded:
                 writer.write(data)
                 await writer.drain()
         writer.close()

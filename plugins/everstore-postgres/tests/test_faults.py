@@ -91,6 +91,63 @@ async def test_a_server_killed_under_load_loses_nothing_acknowledged(own_server,
             assert len(trees[2]) in {0, 5}
 
 
+async def test_a_counter_is_exact_when_what_certainly_did_not_happen_is_made_again(own_server, own_settings):
+    """Under kills: each call is repeated as long as it certainly did not happen, and only then."""
+    async with everstore.open_store(**own_settings) as store:
+        session_id, stopping = everstore.new_session_id(), asyncio.Event()
+        counted = {"done": 0, "maybe": 0, "not": 0}
+
+        async def count():
+            while not stopping.is_set():
+                try:
+                    await store.storage.increment_value(session_id, "count")
+                    counted["done"] += 1
+                except BackendUnavailableError as error:
+                    counted["maybe" if error.happened is None else "not"] += 1
+                    await asyncio.sleep(0.01)
+
+        tasks = [asyncio.create_task(count()) for _ in range(16)]
+        for _ in range(4):
+            await asyncio.sleep(0.3)
+            await asyncio.to_thread(own_server.kill)
+            await asyncio.sleep(0.1)
+            await asyncio.to_thread(own_server.start)
+        stopping.set()
+        await asyncio.gather(*tasks)
+        total = int(await _until_it_works(lambda: store.storage.get_value(session_id, "count")))
+        assert counted["done"] <= total <= counted["done"] + counted["maybe"]
+        assert counted["not"] > 0
+
+
+REFUSALS = {
+    "deadlock": ("40P01", False),
+    "serialization_failure": ("40001", False),
+    "statement_completion_unknown": ("40003", None),
+    "query_canceled": ("57014", False),
+    "lock_not_available": ("55P03", False),
+    "disk_full": ("53100", False),
+    "out_of_memory": ("53200", False),
+    "connection_failure": ("08006", None),
+    "admin_shutdown": ("57P01", None),
+}
+
+
+@pytest.mark.parametrize(("state", "happened"), REFUSALS.values(), ids=list(REFUSALS))
+async def test_what_the_server_refuses_has_not_happened(store, database, state, happened):
+    """The server is made to refuse a write with each of its words for "later"."""
+    session_id = everstore.new_session_id()
+    await database.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$"
+        f" BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$;"
+        "CREATE TRIGGER refuse BEFORE INSERT ON entries FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
+    with pytest.raises(BackendUnavailableError) as caught:
+        await store.storage.set_value(session_id, "key", "value")
+    assert caught.value.happened is happened
+    await database.execute("DROP TRIGGER refuse ON entries")
+    await store.storage.set_value(session_id, "key", "value")
+
+
 async def test_idle_connections_that_died_are_replaced_unseen(settings, database):
     async with everstore.open_store(**settings, postgres_pool_min_size=3) as store:
         session_id = everstore.new_session_id()
@@ -142,8 +199,9 @@ async def test_a_connection_cut_in_the_middle_of_a_call(settings, database, stor
         call = asyncio.create_task(store.file_system.write_file(session_id, "/held.txt", "mine"))
         await _waiting_backend(database)
         await _terminate_all(database)
-        with pytest.raises(BackendUnavailableError):
+        with pytest.raises(BackendUnavailableError) as caught:
             await call
+    assert caught.value.happened is None  # nobody can know
     assert (await store.file_system.read_file(session_id, "/held.txt")).content == "1"
     await store.file_system.write_file(session_id, "/held.txt", "mine")
 
@@ -195,18 +253,22 @@ async def test_a_pool_exhausted_by_slow_calls_says_so(settings, database):
                 for _ in range(2)
             ]
             await _waiting_backend(database)
-            with pytest.raises(BackendUnavailableError, match="EVERSTORE_POSTGRES_POOL_TIMEOUT"):
-                await store.storage.get_value(session_id, "key")
+            with pytest.raises(BackendUnavailableError, match="EVERSTORE_POSTGRES_POOL_TIMEOUT") as caught:
+                await store.storage.increment_value(session_id, "count")
+            assert caught.value.happened is False
         await asyncio.gather(*slow)
-        assert await store.storage.get_value(session_id, "key") is None
+        assert await store.storage.get_value(session_id, "count") is None
 
 
 async def test_a_call_that_takes_too_long_is_cancelled_in_the_database(settings, database):
     async with everstore.open_store(**settings, postgres_statement_timeout=0.3) as store:
         session_id = everstore.new_session_id()
         async with _held_file(database, session_id):
-            with pytest.raises(BackendUnavailableError, match="EVERSTORE_POSTGRES_STATEMENT_TIMEOUT"):
+            with pytest.raises(
+                BackendUnavailableError, match="EVERSTORE_POSTGRES_STATEMENT_TIMEOUT"
+            ) as caught:
                 await store.file_system.write_file(session_id, "/held.txt", "mine")
+            assert caught.value.happened is None
             assert await _backends(database, "state = 'active'") == []
         assert (await store.file_system.read_file(session_id, "/held.txt")).content == "1"
 
@@ -221,8 +283,9 @@ async def test_a_network_that_swallows_everything(settings, database):
             session_id = everstore.new_session_id()
             await store.storage.set_value(session_id, "key", "value")
             proxy.swallow()
-            with pytest.raises(BackendUnavailableError):
+            with pytest.raises(BackendUnavailableError) as caught:
                 await store.storage.get_value(session_id, "key")
+            assert caught.value.happened is False  # a read changes nothing
             proxy.pass_on()
             assert await store.storage.get_value(session_id, "key") == "value"
 
@@ -249,5 +312,6 @@ async def test_opening_at_a_dead_server_leaves_nothing_behind(own_server, own_se
     with pytest.raises(BackendUnavailableError, match="EVERSTORE_POSTGRES_URL") as caught:
         async with everstore.open_store(**own_settings):
             pass
+    assert caught.value.happened is False
     assert isinstance(caught.value.__cause__, (OSError, asyncpg.PostgresError))
     assert asyncio.all_tasks() == {asyncio.current_task()}

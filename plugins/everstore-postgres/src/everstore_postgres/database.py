@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from everstore.errors import BackendUnavailableError, EverstoreError, SettingsError
+from everstore.errors import EverstoreError, SettingsError
 from everstore_postgres import faults, migrations
-from everstore_postgres.pool import Link, Pool, PoolExhaustedError
+from everstore_postgres.pool import Link, NotSentError, Pool
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Iterator
 
     from everstore_postgres.settings import PostgresSettings
 
 __all__ = ["Database", "migrate_database", "open_database"]
-
-_BUSY = "postgres: no connection was free within EVERSTORE_POSTGRES_POOL_TIMEOUT"
-
 
 # The statements name rows by keys or ranges of them: one plan fits every session, and planning again costs
 # more than running. Always by the index, for a session that is small beside others must not be looked
@@ -41,50 +38,50 @@ class Database:
         """A statement with the schema's name filled in."""
         return text.replace("{schema}", self._schema)
 
-    async def change(self, statement: str, *args: object) -> Any:
+    def change(self, statement: str, *args: object) -> Awaitable[Any]:
         """The first row that a statement answers with; ``None`` when there is none. Never sent twice."""
-        try:
-            return await self._pool.call("fetchrow", statement, *args)
-        except PoolExhaustedError as error:
-            raise BackendUnavailableError(_BUSY) from error
-        except faults.DRIVER_ERRORS as error:
-            raise faults.at_work(error) from error
+        return self._call("fetchrow", statement, args, changes=True)
 
-    async def row(self, statement: str, *args: object) -> Any:
+    def row(self, statement: str, *args: object) -> Awaitable[Any]:
         """As ``change``, of a statement that only reads: sent again when a connection proves dead."""
-        try:
-            return await self._pool.call("fetchrow", statement, *args)
-        except faults.RETRIED:
-            return await self.change(statement, *args)
-        except PoolExhaustedError as error:
-            raise BackendUnavailableError(_BUSY) from error
-        except faults.DRIVER_ERRORS as error:
-            raise faults.at_work(error) from error
+        return self._call("fetchrow", statement, args, changes=False)
 
-    async def rows(self, statement: str, *args: object) -> list[Any]:
+    def rows(self, statement: str, *args: object) -> Awaitable[list[Any]]:
         """All rows of a statement that only reads: sent again when a connection proves dead."""
+        return self._call("fetch", statement, args, changes=False)
+
+    async def _call(self, method: str, statement: str, args: tuple[object, ...], *, changes: bool) -> Any:
         for last in (False, True):
             try:
-                rows: list[Any] = await self._pool.call("fetch", statement, *args)
-            except PoolExhaustedError as error:
-                raise BackendUnavailableError(_BUSY) from error
+                return await self._pool.call(method, statement, *args)
+            except NotSentError as error:
+                # What was not sent may be sent to somebody else, whatever it is.
+                if last or not isinstance(error.__cause__, faults.RETRIED):
+                    raise faults.not_sent(error) from error.__cause__
             except faults.DRIVER_ERRORS as error:
-                if last or not isinstance(error, faults.RETRIED):
-                    raise faults.at_work(error) from error
-            else:
-                return rows
+                if last or changes or not isinstance(error, faults.RETRIED):
+                    raise faults.at_work(error, changes=changes) from error
         raise AssertionError  # the second time around, it returns or raises
 
     @asynccontextmanager
-    async def link(self) -> AsyncIterator[Link]:
+    async def link(self, *, changes: bool = False) -> AsyncIterator[Link]:
         """A connection for several statements; what it throws inside is told in everstore's words."""
         try:
             async with self._pool.link() as link:
                 yield link
-        except PoolExhaustedError as error:
-            raise BackendUnavailableError(_BUSY) from error
+        except NotSentError as error:
+            raise faults.not_sent(error) from error.__cause__
         except faults.DRIVER_ERRORS as error:
-            raise faults.at_work(error) from error
+            raise faults.at_work(error, changes=changes) from error
+
+    @asynccontextmanager
+    async def searching(self) -> AsyncIterator[None]:
+        """The turn of a search. They take turns, so that short calls always find a connection."""
+        try:
+            async with self._pool.turn():
+                yield
+        except NotSentError as error:
+            raise faults.not_sent(error) from error.__cause__
 
 
 def _options(settings: PostgresSettings) -> dict[str, Any]:
@@ -157,5 +154,7 @@ def _told_at_opening() -> Iterator[None]:
         yield
     except EverstoreError:
         raise
+    except NotSentError as error:
+        raise faults.at_opening(error.__cause__) from error.__cause__
     except (*faults.DRIVER_ERRORS, ValueError) as error:
         raise faults.at_opening(error) from error

@@ -7,23 +7,30 @@ and its password are in none.
 from __future__ import annotations
 
 import ssl
+from typing import Literal
 
 import asyncpg
 
 from everstore.errors import BackendError, BackendUnavailableError, EverstoreError, SettingsError
-from everstore_postgres.pool import CONNECTION_LOST, DRIVER_ERRORS
+from everstore_postgres.pool import CONNECTION_LOST, DRIVER_ERRORS, NotSentError, PoolExhaustedError
 
-__all__ = ["DRIVER_ERRORS", "RETRIED", "at_opening", "at_work"]
+__all__ = ["DRIVER_ERRORS", "RETRIED", "at_opening", "at_work", "not_sent"]
 
 RETRIED = (*CONNECTION_LOST, asyncpg.InterfaceError)
 """What a statement that only reads is sent again for: the driver says of a dead connection this, too."""
 
+_UNKNOWN = (*CONNECTION_LOST, asyncpg.StatementCompletionUnknownError)
 _URL = "EVERSTORE_POSTGRES_URL"
 _TLS = "EVERSTORE_POSTGRES_TLS"
 _TLS_REFUSED = "rejected SSL upgrade"  # the driver has no error of its own for it
 
 # Most specific first.
 _WORK: tuple[tuple[type[Exception], type[EverstoreError], str], ...] = (
+    (
+        PoolExhaustedError,
+        BackendUnavailableError,
+        "no connection was free within EVERSTORE_POSTGRES_POOL_TIMEOUT",
+    ),
     (asyncpg.DataError, BackendError, "an argument does not fit into its column"),
     (
         asyncpg.QueryCanceledError,
@@ -39,6 +46,11 @@ _WORK: tuple[tuple[type[Exception], type[EverstoreError], str], ...] = (
         asyncpg.TooManyConnectionsError,
         BackendUnavailableError,
         "the server takes no more connections; lower EVERSTORE_POSTGRES_POOL_MAX_SIZE, or raise its limit",
+    ),
+    (
+        asyncpg.LockNotAvailableError,
+        BackendUnavailableError,
+        "the server gave up waiting for a lock; nothing was written",
     ),
     (asyncpg.DiskFullError, BackendUnavailableError, "the server's disk is full"),
     (asyncpg.InsufficientResourcesError, BackendUnavailableError, "the server is out of resources"),
@@ -56,6 +68,7 @@ _WORK: tuple[tuple[type[Exception], type[EverstoreError], str], ...] = (
         (kind, BackendUnavailableError, "the connection to the server was lost, or cannot be made")
         for kind in (
             asyncpg.OperatorInterventionError,
+            asyncpg.IdleInTransactionSessionTimeoutError,
             asyncpg.PostgresConnectionError,
             asyncpg.InterfaceError,
             asyncpg.InternalClientError,
@@ -113,12 +126,20 @@ _OPENING: tuple[tuple[type[Exception], type[EverstoreError], str], ...] = (
 )
 
 
-def at_work(error: Exception) -> EverstoreError:
-    """The error of a call that failed."""
-    return _explained(_WORK, error)
+def at_work(error: Exception, *, changes: bool) -> EverstoreError:
+    """The error of a call that failed, and that may have changed something, or only reads."""
+    return _explained(_WORK, error, happened=None if changes and _may_have_happened(error) else False)
 
 
-def at_opening(error: Exception) -> EverstoreError:
+def not_sent(error: NotSentError) -> EverstoreError:
+    """The error of a call of which nothing was sent."""
+    if isinstance(error.__cause__, TimeoutError):
+        message = "postgres: the server did not answer in time, and nothing was sent to it"
+        return BackendUnavailableError(message, happened=False)
+    return _explained(_WORK, error.__cause__)
+
+
+def at_opening(error: BaseException | None) -> EverstoreError:
     """The error of a store that cannot be opened, which names the setting to change."""
     if isinstance(error, ConnectionError) and _TLS_REFUSED in str(error):
         return SettingsError(
@@ -127,12 +148,27 @@ def at_opening(error: Exception) -> EverstoreError:
     return _explained(_OPENING, error)
 
 
+def _may_have_happened(error: Exception) -> bool:
+    """Whether a statement that was sent may have been committed in spite of this error.
+
+    What the server refuses, it has rolled back. What ended the connection, or only our waiting for the
+    answer, says nothing of the statement; nor does a server that names its completion unknown.
+    """
+    if not isinstance(error, asyncpg.PostgresError) or isinstance(error, _UNKNOWN):
+        return True
+    return (getattr(error, "severity_en", None) or getattr(error, "severity", None)) != "ERROR"
+
+
 def _explained(
-    table: tuple[tuple[type[Exception], type[EverstoreError], str], ...], error: Exception
+    table: tuple[tuple[type[Exception], type[EverstoreError], str], ...],
+    error: BaseException | None,
+    *,
+    happened: Literal[False] | None = False,
 ) -> EverstoreError:
     for kind, ours, message in table:
         if isinstance(error, kind):
-            return ours(f"postgres: {message}")
+            facts = {"happened": happened} if ours is BackendUnavailableError else {}
+            return ours(f"postgres: {message}", **facts)
     state = getattr(error, "sqlstate", None)
     known = f"{type(error).__name__} ({state})" if state else type(error).__name__
     return BackendError(f"postgres: the call failed with {known}")

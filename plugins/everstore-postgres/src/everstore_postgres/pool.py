@@ -4,7 +4,9 @@ asyncpg's own pool adds more than half of a local round trip to every call: a pr
 and a reset query that this plugin does not need, for no call leaves anything in its connection's
 session. This one keeps the same promises at the price of a list: at most so many connections, first
 come, first served, dead ones are replaced, and a connection whose call was cancelled is proven
-sound before it is used again.
+sound before it is used again, as is one that nobody has used for longer than a call may take. Where one
+does not answer, those not heard of since are let go of, too. Searches may have a third of the
+connections at once, so that short calls find one.
 """
 
 from __future__ import annotations
@@ -20,14 +22,17 @@ import asyncpg
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-__all__ = ["CONNECTION_LOST", "DRIVER_ERRORS", "Link", "Pool", "PoolExhaustedError"]
+__all__ = ["CONNECTION_LOST", "DRIVER_ERRORS", "Link", "NotSentError", "Pool", "PoolExhaustedError"]
 
 _IDLE_SECONDS = 300.0  # a connection unused for so long is closed, down to the pool's least size
-_PROOF_SECONDS = 2.0  # how long a connection may take to be sound again after a cancelled call
+_PROOF_SECONDS = 2.0  # how long a connection may take to show that it is sound
+_FULL_SECONDS = 1.0  # how long a server that takes no more connections is not asked for one
 CONNECTION_LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.IdleSessionTimeoutError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InternalClientError,
     ConnectionError,
 )
@@ -38,6 +43,10 @@ DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.Internal
 
 class PoolExhaustedError(Exception):
     """No connection was free in time."""
+
+
+class NotSentError(Exception):
+    """The call certainly did not happen: nothing of it was sent. Its ``__cause__`` is what was in the way."""
 
 
 class Link:
@@ -53,6 +62,7 @@ class Link:
         self.connection = connection
         self.since = 0.0  # when it was last taken or given back
         self.overdue = False
+        self.sent = False  # whether anything was sent that may have changed something
         self._name = None if keeps_statements else ""  # the driver makes one up, or there is none
         self._statements: dict[str, Any] = {}
 
@@ -62,6 +72,11 @@ class Link:
         assert task is not None  # noqa: S101 - a coroutine runs in a task
         self._task = task
         self._cancelled = task.cancelling()
+        self.sent = False
+        self.renew()
+
+    def renew(self) -> None:
+        """From now on, the task may have it for as long as a call may take."""
         self.since = time.monotonic()
 
     def expire(self) -> None:
@@ -81,6 +96,7 @@ class Link:
     async def fetch(self, statement: str, *args: object) -> Any:
         """All rows."""
         prepared = self._statements.get(statement) or await self._prepare(statement)
+        self.sent = True
         try:
             return await prepared.fetch(*args)
         except asyncpg.InvalidCachedStatementError:
@@ -89,6 +105,7 @@ class Link:
     async def fetchrow(self, statement: str, *args: object) -> Any:
         """The first row, or ``None``."""
         prepared = self._statements.get(statement) or await self._prepare(statement)
+        self.sent = True
         try:
             return await prepared.fetchrow(*args)
         except asyncpg.InvalidCachedStatementError:  # nothing was done: the schema has changed meanwhile
@@ -97,6 +114,7 @@ class Link:
     async def cursor(self, statement: str, *args: object) -> Any:
         """A cursor over the rows of a statement; for inside a transaction."""
         prepared = self._statements.get(statement) or await self._prepare(statement)
+        self.sent = True
         return await prepared.cursor(*args)
 
     async def _prepare(self, statement: str) -> Any:
@@ -127,6 +145,8 @@ class Pool:
         self._size = 0  # connections that are open, being opened, or promised to a waiting call
         self._idle: deque[Link] = deque()  # the longest unused on the left
         self._busy: set[Link] = set()
+        self._full_until = 0.0  # until when no further connection is asked for, where there are some
+        self._searches = asyncio.Semaphore(max(1, max_size // 3))
         self._watch: asyncio.TimerHandle | None = None
         self._waiting: deque[asyncio.Future[Link | None]] = deque()
         self._all_back = asyncio.Event()
@@ -136,12 +156,19 @@ class Pool:
         """Open as many connections as the pool always has; raises what the driver raises."""
         while self._size < self._min_size:
             self._size += 1
-            self._give_back(await self._open())
+            link = await self._open()
+            if link is None:  # the server has no more: those that are there will do
+                return
+            self._give_back(link)
 
     async def call(self, method: str, statement: str, *args: object) -> Any:
-        """One statement on a free connection, within the time that a call may take."""
+        """One statement on a free connection, within the time that a call may take.
+
+        Raises what the driver raises, ``TimeoutError`` when the time is over, and ``NotSentError`` where
+        either came before the statement was sent.
+        """
         link = self._idle.pop() if self._idle else None
-        if link is None or link.connection.is_closed():
+        if link is None or self._is_doubtful(link):
             link = await self._take(link)
         self._begin(link)
         try:
@@ -182,6 +209,8 @@ class Pool:
         self._busy.discard(link)
         told = link.in_time(error)
         await self._recover(link, told)
+        if not link.sent and isinstance(told, DRIVER_ERRORS):
+            raise NotSentError from told
         if told is not error:
             raise told from error
 
@@ -200,31 +229,57 @@ class Pool:
         if self._busy:
             self._look_later()
 
-    async def _take(self, dead: Link | None) -> Link:
-        """A free connection, which may have to be waited for or opened; ``dead`` is one taken in vain."""
-        while True:
-            if dead is not None:
-                self._size -= 1
-                dead = None
-            if self._closed:
-                raise asyncpg.InterfaceError("the pool is closed")
-            if self._idle:
-                link = self._idle.pop()
-                if not link.connection.is_closed():
-                    return link
-                dead = link
-            elif self._size < self._max_size:
-                self._size += 1
-                return await self._open()
-            else:
-                return await self._wait() or await self._open()
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """The turn of a call that may be long: such calls never have all connections."""
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                await self._searches.acquire()
+        except TimeoutError:
+            raise NotSentError from PoolExhaustedError()
+        try:
+            yield
+        finally:
+            self._searches.release()
 
-    async def _wait(self) -> Link | None:
+    def _is_doubtful(self, link: Link) -> bool:
+        """Whether the connection has to be looked at before it is used."""
+        return link.connection.is_closed() or time.monotonic() - link.since > self._call_seconds
+
+    async def _take(self, link: Link | None) -> Link:
+        """A free connection, which may have to be waited for or opened; ``link`` is a doubtful one."""
+        until = time.monotonic() + self._wait_seconds
+        try:
+            while True:
+                link = link or (self._idle.pop() if self._idle else None)
+                if link is not None:
+                    if not self._is_doubtful(link) or await self._is_sound(link):
+                        return link
+                elif self._closed:
+                    raise asyncpg.InterfaceError("the pool is closed")
+                elif self._may_open():
+                    self._size += 1
+                else:
+                    link = await self._wait(until)
+                    if link is not None:
+                        return link
+                # From here on, a place is ours.
+                link = await self._open()
+                if link is not None:
+                    return link
+        except (*DRIVER_ERRORS, PoolExhaustedError) as error:
+            raise NotSentError from error
+
+    def _may_open(self) -> bool:
+        is_full = self._size > 0 and time.monotonic() < self._full_until
+        return self._size < self._max_size and not is_full
+
+    async def _wait(self, until: float) -> Link | None:
         """The next connection that is free, or ``None``: then one may be opened in its place."""
         turn: asyncio.Future[Link | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
-            async with asyncio.timeout(self._wait_seconds):
+            async with asyncio.timeout(max(0.0, until - time.monotonic())):
                 return await turn
         except BaseException as error:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
@@ -233,14 +288,34 @@ class Pool:
                 raise PoolExhaustedError from error
             raise
 
-    async def _open(self) -> Link:
-        """A new connection, in a place already counted."""
+    async def _open(self) -> Link | None:
+        """A new connection, in a place already counted.
+
+        ``None``, and the place given up, when the server takes no more and there are others to wait for.
+        """
         try:
             connection = await asyncpg.connect(**self._options)
+        except asyncpg.TooManyConnectionsError:
+            if self._size > 1:
+                self._size -= 1
+                self._full_until = time.monotonic() + _FULL_SECONDS
+                return None
+            self._pass_on(None)
+            raise
         except BaseException:
             self._pass_on(None)
             raise
         return Link(connection, keeps_statements=self._keeps_statements)
+
+    async def _is_sound(self, link: Link) -> bool:
+        """Whether a doubtful connection answers; else it is gone, and its place stays the caller's."""
+        if link.connection.is_closed():
+            return False
+        try:
+            return await self._prove(link)
+        except BaseException:
+            self._pass_on(None)
+            raise
 
     def _give_back(self, link: Link) -> None:
         if link.connection.is_closed():
@@ -278,18 +353,33 @@ class Pool:
         try:
             if isinstance(error, CONNECTION_LOST):
                 connection.terminate()
-                self._drop_idle()
+                self._drop_idle(time.monotonic())
             elif not isinstance(error, asyncpg.PostgresError):
-                await _prove(connection)
+                await self._prove(link)
             if not connection.is_closed() and connection.is_in_transaction():
                 connection.terminate()
         finally:
             self._give_back(link)
 
-    def _drop_idle(self) -> None:
-        """Let go of the connections nobody uses: what ended one, a restart, say, has ended all."""
-        while self._idle:
-            self._idle.popleft().connection.terminate()
+    async def _prove(self, link: Link) -> bool:
+        """See that a connection answers; else, or when there is no time for that, it is terminated."""
+        asked = time.monotonic()
+        try:
+            async with asyncio.timeout(_PROOF_SECONDS):
+                await link.connection.execute("SELECT")
+        except BaseException as error:
+            link.connection.terminate()
+            if not isinstance(error, DRIVER_ERRORS):
+                raise
+            self._drop_idle(asked)
+            return False
+        return True
+
+    def _drop_idle(self, unheard_since: float) -> None:
+        """Let go of what nobody uses and has not been heard of since: what ended one has ended all."""
+        for link in [link for link in self._idle if link.since < unheard_since]:
+            self._idle.remove(link)
+            link.connection.terminate()
             self._size -= 1
 
     async def close(self) -> None:
@@ -306,17 +396,6 @@ class Pool:
             await self._all_back.wait()
         if self._watch is not None:
             self._watch.cancel()
-
-
-async def _prove(connection: Any) -> None:
-    """See that a connection answers; else, or when there is no time for that, it is terminated."""
-    try:
-        async with asyncio.timeout(_PROOF_SECONDS):
-            await connection.execute("SELECT")
-    except BaseException as error:
-        connection.terminate()
-        if not isinstance(error, DRIVER_ERRORS):
-            raise
 
 
 async def _hang_up(connection: Any) -> None:

@@ -100,12 +100,13 @@ class Searcher:
         """The files whose path the glob selects, sorted by path."""
         selects = compile_glob(pattern)
         part = literal_of_glob(pattern.removeprefix("/workspace"))
-        rows = await self._database.rows(self._files, session_id, part)
         chosen: list[Any] = []
-        for start in range(0, len(rows), _RECORDS):
-            if start:
-                await asyncio.sleep(0)
-            chosen += [row for row in rows[start : start + _RECORDS] if selects(row[7])]
+        async with self._database.searching():
+            rows = await self._database.rows(self._files, session_id, part)
+            for start in range(0, len(rows), _RECORDS):
+                if start:
+                    await asyncio.sleep(0)
+                chosen += [row for row in rows[start : start + _RECORDS] if selects(row[7])]
         return await infos(session_id, chosen)
 
     async def grep(self, session_id: UUID, query: Query, *, in_order: bool) -> list[GrepMatch]:
@@ -116,13 +117,18 @@ class Searcher:
         texts, args = self._texts(session_id, query)
         if in_order:
             texts = f"SELECT * FROM ({texts}) f ORDER BY path"
+        async with self._database.searching():
+            await self._grep(query, texts, args)
+        query.matches.sort(key=lambda match: match.path)
+        return query.matches
+
+    async def _grep(self, query: Query, texts: str, args: list[object]) -> None:
+        """Match what the first round trip brings; when that is not all, all."""
         rows = await self._database.rows(_at_first(texts), *args)
         whole = next((count for count, row in enumerate(rows) if row[1] is None), len(rows))
         if not await _match(query, rows[:whole]) and (whole < len(rows) or whole > _FILES_AT_ONCE):
             query.matches.clear()
             await self._grep_all(query, texts, args)
-        query.matches.sort(key=lambda match: match.path)
-        return query.matches
 
     def _texts(self, session_id: UUID, query: Query) -> tuple[str, list[object]]:
         """The statement that finds the texts to look at, and its arguments."""
