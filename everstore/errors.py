@@ -292,9 +292,18 @@ class BackendUnavailableError(BackendError):
 
 
 class DataDamagedError(BackendError):
-    """What is stored at one place is damaged; the message says so, and where (§7.2.5)."""
+    """What is stored at one place is damaged; the message says so, and where (§7.2.5).
+
+    ``place`` is the path, key, name or session, where one alone is damaged.
+    """
 
     code = "data_damaged"
+
+    @classmethod
+    def found(cls, place: object, reason: str, **facts: object) -> Self:
+        """The damage at a place; ``reason`` says what is wrong there, and holds nothing of what is stored."""
+        message = f"{str(place)!r} is damaged: {reason}; write it anew or delete it, or restore a backup"
+        return cls(message, place=place, **facts)
 
 
 class StorageReplacedError(BackendError):

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 
-from everstore.errors import BackendError, BackendUnavailableError, EverstoreError, QuotaExceededError
+from everstore.errors import (
+    BackendError,
+    BackendUnavailableError,
+    DataDamagedError,
+    EverstoreError,
+    QuotaExceededError,
+)
 
-__all__ = ["code_of", "is_busy", "translated"]
+__all__ = ["code_of", "damaged_file", "is_busy", "translated"]
 
 _PRIMARY = 0xFF  # the low byte of an extended result code is the primary one
 
@@ -37,9 +43,19 @@ _FAILURES: dict[int, tuple[type[BackendError], str]] = {
     sqlite3.SQLITE_CANTOPEN: (BackendError, "the file at EVERSTORE_SQLITE_PATH cannot be opened any more"),
     sqlite3.SQLITE_READONLY: (BackendError, "the database at EVERSTORE_SQLITE_PATH cannot be written to"),
     sqlite3.SQLITE_PERM: (BackendError, "the rights to the database at EVERSTORE_SQLITE_PATH are missing"),
-    sqlite3.SQLITE_CORRUPT: (BackendError, "the file at EVERSTORE_SQLITE_PATH is damaged; restore a backup"),
-    sqlite3.SQLITE_NOTADB: (BackendError, "the file at EVERSTORE_SQLITE_PATH is no SQLite database any more"),
+    **dict.fromkeys(
+        (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_CONSTRAINT),
+        (DataDamagedError, "the database at EVERSTORE_SQLITE_PATH is damaged; restore a backup"),
+    ),
 }
+
+# What SQLite and its driver have no result code for.
+_DAMAGE = ("Could not decode to UTF-8", "no such table", "no such column")
+
+
+def damaged_file(reason: str) -> DataDamagedError:
+    """The error of a database that lacks what every one has."""
+    return DataDamagedError(f"the database at EVERSTORE_SQLITE_PATH is damaged: {reason}; restore a backup")
 
 
 def code_of(error: BaseException) -> int:
@@ -68,6 +84,9 @@ def translated(error: Exception, max_bytes: int | None = None) -> EverstoreError
     elif code == sqlite3.SQLITE_TOOBIG or isinstance(error, OverflowError):
         message = "SQLite keeps at most 1,000,000,000 bytes in one file or value"
         ours = QuotaExceededError(message, limit="sqlite_length", allowed=1_000_000_000)
+    elif isinstance(error, sqlite3.OperationalError) and str(error).startswith(_DAMAGE):
+        # The driver's words quote what it could not decode, so they go no further.
+        return damaged_file("it holds text that is no UTF-8, or lacks a table")
     elif code in _FAILURES:
         kind, message = _FAILURES[code]
         ours = kind(message, backend="sqlite")

@@ -159,8 +159,8 @@ def candidates(
     if literal is None or len(literal) < _TRIGRAM or "\0" in literal or not exists(connection):
         return None
     row = connection.execute("SELECT slot FROM trees WHERE session = ?", (session_id.bytes,)).fetchone()
-    if row is None:
-        return []
+    if row is None or type(row[0]) is not int:  # no files, or a damaged count of them: look for yourself
+        return None
     first = row[0] << SLOT_BITS
     serials = first, first | (1 << SLOT_BITS) - 1
     return connection.execute(_FILES, (_match(literal), *serials, *serials)).fetchall()

@@ -110,12 +110,13 @@ class Direct:
             return TOO_LARGE
         try:
             return work(self._connection, SMALL, *arguments)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets it
             if is_busy(error):
                 return TOO_LARGE
-            raise translated(error) from error
+            failure = translated(error)
         finally:
             self._lock.release()
+        raise failure  # out here, where it does not carry the driver's words as its context
 
     def close(self) -> None:
         """Close the connection."""

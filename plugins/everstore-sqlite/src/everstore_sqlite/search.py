@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from everstore_sqlite import index
-from everstore_sqlite.rows import ENTRY, infos
+from everstore_sqlite.rows import ENTRY, content_at, infos, no_entry
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,8 +27,10 @@ __all__ = ["glob", "grep"]
 _BATCH_FILES = 256
 _BATCH_BYTES = 4 << 20
 
-_FILES = "SELECT parent || name, serial, size FROM entries WHERE session = ? AND NOT is_directory"
-_INFOS = f"SELECT parent || name, {ENTRY} FROM entries WHERE session = ? AND NOT is_directory"  # noqa: S608 - constants
+_FILES = "SELECT parent || name, serial, size FROM entries WHERE session = ? AND is_directory IS NOT 1"
+_INFOS = f"SELECT parent || name, {ENTRY} FROM entries WHERE session = ? AND is_directory IS NOT 1"  # noqa: S608 - constants
+
+_BYTES = "iif(typeof(data) = 'blob', data, '')"  # damaged, it is no reason to leave the file out
 
 _Candidate = tuple[str, int, int]  # path, serial, size
 
@@ -55,26 +57,33 @@ def grep(
         if files is None:
             files = connection.execute(_FILES, (session_id.bytes,)).fetchall()
         chosen = sorted(file for file in files if query.selects(file[0]))
-        for path, data in _texts(connection, chosen, query.literal):
-            if query.add_now(path, data.decode()) or unwanted.is_set():
+        for path, text in _texts(connection, chosen, query.literal):
+            if query.add_now(path, text) or unwanted.is_set():
                 break
     return query.matches
 
 
 def _texts(
     connection: sqlite3.Connection, candidates: list[_Candidate], literal: str | None
-) -> Iterator[tuple[str, bytes]]:
+) -> Iterator[tuple[str, str]]:
     """The texts among the candidates, in their order, without those that do not hold the literal."""
+    unwanted, arguments = "is_text IS 0", []
+    if literal:
+        unwanted, arguments = "is_text IS 0 OR is_text IS 1 AND instr(data, ?) IS 0", [literal.encode()]
     for batch in _batches(candidates):
-        paths = {serial: path for path, serial, _ in batch}
-        marks = ", ".join("?" * len(paths))
-        sql = f"SELECT serial, data FROM contents WHERE serial IN ({marks}) AND is_text"  # noqa: S608 - marks
-        arguments: list[int | bytes] = [*paths]
-        if literal:
-            sql += " AND instr(data, ?)"
-            arguments.append(literal.encode())
-        found = [(paths[serial], data) for serial, data in connection.execute(sql, arguments)]
-        yield from sorted(found)
+        marks = ", ".join("?" * len(batch))
+        sql = f"""
+            SELECT serial, is_text, length(data), iif({unwanted}, NULL, {_BYTES}) FROM contents
+            WHERE serial IN ({marks})
+        """  # noqa: S608 - made of constants and marks
+        serials = [serial for _, serial, _ in batch]
+        rows = connection.execute(sql, (*arguments, *serials))
+        found = {serial: rest for serial, *rest in rows}
+        for path, serial, size in batch:
+            # Every file answers: one whose content is missing must not pass for one without a match.
+            is_text, length, data = found.get(serial, (None, None, None))
+            if data is not None or length != size:
+                yield path, content_at(path, size, is_text, data)[0]
 
 
 def _batches(candidates: list[_Candidate]) -> Iterator[list[_Candidate]]:
@@ -82,11 +91,14 @@ def _batches(candidates: list[_Candidate]) -> Iterator[list[_Candidate]]:
     batch: list[_Candidate] = []
     size = 0
     for candidate in candidates:
-        if batch and (len(batch) == _BATCH_FILES or size + candidate[2] > _BATCH_BYTES):
+        path, serial, more = candidate
+        if not type(serial) is type(more) is int:
+            raise no_entry(path)
+        if batch and (len(batch) == _BATCH_FILES or size + more > _BATCH_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(candidate)
-        size += candidate[2]
+        size += more
     if batch:
         yield batch
 

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from everstore import Capabilities, Session, SessionStore
 from everstore.compat import override
-from everstore.errors import SessionNotFoundError
+from everstore.errors import DataDamagedError, SessionNotFoundError
+from everstore_sqlite.failures import damaged_file
 
 if TYPE_CHECKING:
     import sqlite3
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from everstore_sqlite.database import Database
     from everstore_sqlite.writer import Transaction
 
-__all__ = ["SqliteSessionStore"]
+__all__ = ["SqliteSessionStore", "session_of"]
 
 _PUT = """
     INSERT INTO sessions (id, title, created, updated) VALUES (?, ?, ?, ?)
@@ -65,7 +66,21 @@ def _put(transaction: Transaction, session: Session) -> None:
 
 def _get(connection: sqlite3.Connection, session_id: UUID) -> Session | None:
     row = connection.execute(_GET, (session_id.bytes,)).fetchone()
-    return None if row is None else Session(session_id, *row)
+    return None if row is None else _record(session_id, *row)
+
+
+def session_of(key: object) -> UUID:
+    """The session that a row belongs to; ``DataDamagedError`` when it cannot be told."""
+    if type(key) is not bytes or len(key) != len(UUID(int=0).bytes):
+        raise damaged_file("it holds a session whose id is none")
+    return UUID(bytes=key)
+
+
+def _record(session_id: UUID, title: object, created: object, updated: object) -> Session:
+    if (title is None or type(title) is str) and type(created) is int and type(updated) is int:
+        return Session(session_id, title, created, updated)
+    reason = "its record holds what no record has"
+    raise DataDamagedError.found(session_id, reason, session_id=session_id)
 
 
 def _look(connection: sqlite3.Connection, most: int, session_id: UUID) -> Session | None:
@@ -88,7 +103,7 @@ def _list(connection: sqlite3.Connection, limit: int, after: Session | None) -> 
         rows = connection.execute(_FIRST_PAGE, (limit,))
     else:
         rows = connection.execute(_NEXT_PAGE, (after.created_ns, after.id.bytes, limit))
-    return [Session(UUID(bytes=key), title, created, updated) for key, title, created, updated in rows]
+    return [_record(session_of(key), *rest) for key, *rest in rows]
 
 
 def _delete(transaction: Transaction, session_id: UUID) -> bool:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import msgspec
 
 from everstore import Capabilities, KeyInfo, SecretInfo, SessionStorageStore
 from everstore.compat import override
 from everstore.content import add_to_counter
-from everstore.errors import RevisionConflictError
+from everstore.errors import DataDamagedError, RevisionConflictError
 from everstore.models import StoredSecret
 from everstore_sqlite.readers import EVERYTHING, TOO_LARGE, TooLarge
+from everstore_sqlite.sessions import session_of
 
 if TYPE_CHECKING:
     import sqlite3
+    from uuid import UUID
 
     from everstore_sqlite.database import Database
     from everstore_sqlite.writer import Transaction
@@ -26,6 +27,9 @@ __all__ = ["SqliteStorageStore"]
 _LATEST = (1 << 63) - 1  # what an INTEGER holds: a time to live of centuries ends here
 _SWEPT_AT_ONCE = 100
 _ALIVE = "(expires IS NULL OR expires > ?)"
+
+
+_KEYS = list[tuple[int, int, int, str, int | None]]
 
 
 class _Head(msgspec.Struct, frozen=True, gc=False):
@@ -44,7 +48,8 @@ class _Space:
         """``table`` is a constant of this module."""
         # ruff: noqa: S608 - the table's name is the only thing put in
         place = f"{table} WHERE session = ? AND key = ?"
-        self.value = f"SELECT iif(length(value) <= ?, value, NULL) FROM {place} AND {_ALIVE}"
+        value = "iif(length(value) <= ? AND typeof(value) = 'blob', value, NULL)"
+        self.value = f"SELECT {value}, expires FROM {place} AND {_ALIVE}"
         self.head = f"SELECT version, created, updated, expires FROM {place} AND {_ALIVE}"
         self.heads = f"""
             SELECT version, created, updated, key, expires FROM {table}
@@ -56,6 +61,7 @@ class _Space:
             ON CONFLICT (session, key) DO UPDATE SET version = excluded.version, created = excluded.created,
                 updated = excluded.updated, expires = excluded.expires, value = excluded.value
         """
+        self.exists = f"SELECT EXISTS (SELECT 1 FROM {place} AND {_ALIVE})"
         self.delete = f"DELETE FROM {place}"
         self.purge = f"DELETE FROM {table} WHERE session = ?"
         self.count = f"SELECT count(*) FROM {table} WHERE session = ? AND {_ALIVE}"
@@ -156,13 +162,37 @@ def _get(
     row = connection.execute(space.value, (most, session_id.bytes, key, time.time_ns())).fetchone()
     if row is None:
         return None
-    value: bytes | None = row[0]
-    return TOO_LARGE if value is None else value.decode()
+    value, expires = row
+    if value is None and most != EVERYTHING:
+        return TOO_LARGE
+    if expires is not None and type(expires) is not int:
+        raise DataDamagedError.found(key, "its time to live is none", key=key)
+    return _text(key, value)
 
 
-def _head(connection: sqlite3.Connection, space: _Space, session_id: UUID, key: str) -> _Head | None:
+def _text(key: str, value: object) -> str:
+    """A stored value as text; ``DataDamagedError`` when it is none."""
+    if type(value) is bytes:
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            pass
+    raise DataDamagedError.found(key, "its value is no UTF-8", key=key)
+
+
+def _head(
+    connection: sqlite3.Connection, space: _Space, session_id: UUID, key: str, *, heal: bool = False
+) -> _Head | None:
+    """What is there; a damaged row is nothing with ``heal``, for it is about to be replaced."""
     row = connection.execute(space.head, (session_id.bytes, key, time.time_ns())).fetchone()
-    return None if row is None else _Head(*row)
+    if row is None:
+        return None
+    version, created, updated, expires = row
+    if type(version) is type(created) is type(updated) is int and (expires is None or type(expires) is int):
+        return _Head(version, created, updated, expires)
+    if heal:
+        return None
+    raise DataDamagedError.found(key, "its entry holds what no entry has", key=key)
 
 
 def _stat(connection: sqlite3.Connection, most: int, session_id: UUID, key: str) -> KeyInfo | None:
@@ -174,7 +204,14 @@ def _stat(connection: sqlite3.Connection, most: int, session_id: UUID, key: str)
 
 
 def _list(connection: sqlite3.Connection, space: _Space, kind: type[Any], session_id: UUID) -> list[Any]:
-    return [kind(*row) for row in connection.execute(space.heads, (session_id.bytes, time.time_ns()))]
+    rows = connection.execute(space.heads, (session_id.bytes, time.time_ns())).fetchall()
+    try:
+        msgspec.convert(rows, _KEYS)
+    except msgspec.ValidationError:
+        for *_, key, _ in rows:
+            _head(connection, space, session_id, key)  # tells which of them it is
+        raise
+    return [kind(*row) for row in rows]
 
 
 def _set(
@@ -186,7 +223,7 @@ def _set(
     ttl: float | None,
     *condition: str | None,
 ) -> None:
-    old = _head(transaction.connection, space, session_id, key)
+    old = _head(transaction.connection, space, session_id, key, heal=not condition)
     if condition:
         current = None if old is None else format(old.version, "x")
         if current != condition[0]:
@@ -230,16 +267,18 @@ def _increment(transaction: Transaction, session_id: UUID, key: str, amount: int
     created, expires = now, None
     if old is not None:
         row = connection.execute(_VALUES.value, (EVERYTHING, session_id.bytes, key, 0)).fetchone()
-        text, created, expires, now = row[0].decode(), old.created, old.expires, max(now, old.updated + 1000)
+        text, created, expires = _text(key, row[0]), old.created, old.expires
+        now = max(now, old.updated + 1000)
     total = add_to_counter(text, amount)
     _put(transaction, _VALUES, session_id, key, created, now, expires, str(total))
     return total
 
 
 def _delete(transaction: Transaction, space: _Space, session_id: UUID, key: str) -> bool:
-    existed = _head(transaction.connection, space, session_id, key) is not None
-    transaction.execute(space.delete, (session_id.bytes, key))
-    return existed
+    place = (session_id.bytes, key)
+    (existed,) = transaction.execute(space.exists, (*place, time.time_ns())).fetchone()
+    transaction.execute(space.delete, place)
+    return bool(existed)
 
 
 def _purge(transaction: Transaction, session_id: UUID) -> bool:
@@ -257,7 +296,7 @@ def _scan(connection: sqlite3.Connection, after: tuple[UUID, str] | None, limit:
         rows = connection.execute(_SCAN_FIRST, (now, limit))
     else:
         rows = connection.execute(_SCAN_NEXT, (now, after[0].bytes, after[1], limit))
-    return [StoredSecret(UUID(bytes=session), name, value.decode()) for session, name, value in rows]
+    return [StoredSecret(session_of(session), name, _text(name, value)) for session, name, value in rows]
 
 
 def _swap(transaction: Transaction, session_id: UUID, name: str, expected: str, replacement: str) -> bool:

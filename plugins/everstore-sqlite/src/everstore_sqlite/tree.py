@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from everstore.content import append_content, content_bytes, content_of, replace_text, require_text
+from everstore.content import append_content, content_bytes, replace_text, require_text
 from everstore.errors import (
+    DataDamagedError,
     ParentNotDirectoryError,
     PathExistsError,
     PathIsDirectoryError,
@@ -19,7 +21,8 @@ from everstore.errors import (
 )
 from everstore.models import FileInfo, SessionFile, root_of
 from everstore.paths import parent_of, parents_of, require_room
-from everstore_sqlite.rows import BELOW, ENTRY, KEY, below, encoding_of, split
+from everstore_sqlite.failures import code_of
+from everstore_sqlite.rows import BELOW, ENTRY, KEY, below, content_at, is_sound, require_entry, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,12 +35,20 @@ if TYPE_CHECKING:
 __all__ = ["Tree"]
 
 _GET = f"SELECT {ENTRY} FROM entries WHERE {KEY}"  # noqa: S608 - all SQL here is made of constants
+# For where a text that is no UTF-8 is in the way.
+_NUMBERS = ", ".join(f"iif(typeof({column}) = 'integer', {column}, NULL)" for column in ENTRY.split(", "))
+_GET_NUMBERS = f"SELECT {_NUMBERS} FROM entries WHERE {KEY}"  # noqa: S608
 _INSERT = f"INSERT INTO entries (session, parent, name, {ENTRY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _REPLACE = f"UPDATE entries SET version = ?, updated = ?, size = ?, is_readonly = ? WHERE {KEY}"  # noqa: S608
-_CONTENT = "SELECT is_text, data FROM contents WHERE serial = ?"
+_CONTENT = "SELECT is_text, iif(typeof(data) = 'blob', data, NULL) FROM contents WHERE serial = ?"
 _PUT_CONTENT = "INSERT INTO contents (serial, is_text, data) VALUES (?, ?, ?)"
 _SET_CONTENT = "UPDATE contents SET is_text = ?, data = ? WHERE serial = ?"
-_COPY_CONTENT = "INSERT INTO contents SELECT ?, is_text, data FROM contents WHERE serial = ?"
+# A row that was lost; the search index may still have work noted for it, which is replaced, too.
+_RESTORE_CONTENT = "INSERT OR REPLACE INTO contents (serial, is_text, data) VALUES (?, ?, ?)"
+_COPY_CONTENT = """
+    INSERT INTO contents SELECT ?, is_text, data FROM contents
+    WHERE serial = ? AND length(data) = ? AND typeof(data) = 'blob' AND is_text IN (0, 1)
+"""
 _MOVE = f"UPDATE entries SET parent = ?, name = ?, version = ?, updated = ? WHERE {KEY}"  # noqa: S608
 _MOVE_BELOW = f"""
     UPDATE entries SET parent = ? || substr(parent, ?), version = ?, updated = max(?, updated + 1000)
@@ -55,6 +66,8 @@ _LONGEST_BELOW = f"""
     SELECT parent || name FROM entries WHERE {BELOW}
     ORDER BY length(CAST(parent AS BLOB)) + length(CAST(name AS BLOB)) DESC LIMIT 1
 """  # noqa: S608
+_ANY_BELOW = f"SELECT 1 FROM entries WHERE {BELOW} LIMIT 1"  # noqa: S608
+_HEAL = f"UPDATE entries SET ({ENTRY}) = (?, ?, ?, ?, ?, ?, ?) WHERE {KEY}"  # noqa: S608
 _DELETE = f"DELETE FROM entries WHERE {KEY}"  # noqa: S608
 _SUBTREE = f"SELECT parent, name, {ENTRY} FROM entries WHERE {BELOW} ORDER BY parent, name"  # noqa: S608
 
@@ -96,7 +109,7 @@ class Tree:
         if_absent: bool = False,
     ) -> SessionFile:
         """``write_file``."""
-        old = self._writable(path)
+        old = self._writable(path, heal=True)
         if if_absent or if_revision is not None:
             current = None if old is None else format(old.version, "x")
             if current != if_revision:
@@ -108,13 +121,13 @@ class Tree:
     ) -> SessionFile | None:
         """``write_file_if_content_matches``."""
         old = self._get(path)
-        if old is None or old.is_directory or self._content(old) != expected:
+        if old is None or old.is_directory or self._content(path, old) != expected:
             return None
         return self._store(path, self._writable(path), content, encoding)
 
     def seed(self, file: InitialFile) -> SessionFile:
         """``seed_initial_file``."""
-        old = self._get(file.path)
+        old = self._get(file.path, heal=True)
         if old is None:
             self._require_parents(file.path)
         elif old.is_directory:
@@ -151,7 +164,7 @@ class Tree:
 
     def delete(self, path: str, *, recursive: bool) -> bool:
         """``delete_file``."""
-        entry = None if path == "/" else self._get(path)
+        entry = None if path == "/" else self._get(path, heal=True)
         if entry is None or entry.is_readonly:
             return False
         if entry.is_directory and not self._empty(path, recursive=recursive):
@@ -169,7 +182,7 @@ class Tree:
         if target is not None:
             self._remove(destination, target)
         self._make_parents()
-        copies = [self._copied(destination + path[len(source) :], member) for path, member in members]
+        copies = [self._copied(path, destination + path[len(source) :], member) for path, member in members]
         self._count(0, len(files), sum(file.size for file in files))
         return self._info(destination, copies[0])
 
@@ -183,11 +196,11 @@ class Tree:
             entry, version=self._transaction.version(), updated=_after(entry.updated), is_readonly=0
         )
         self._directories.clear()
-        parent, name = split(destination)
-        self._execute(_MOVE, (parent, name, moved.version, moved.updated, self._key, *split(source)))
+        place = split(destination)
+        self._change(source, _MOVE, *place, moved.version, moved.updated, self._key, *split(source))
         if entry.is_directory:
-            place = (destination, len(source) + 1)
-            self._execute(_MOVE_BELOW, (*place, moved.version, moved.updated, *below(self._id, source)))
+            cut = (destination, len(source) + 1)
+            self._execute(_MOVE_BELOW, (*cut, moved.version, moved.updated, *below(self._id, source)))
         return self._info(destination, moved)
 
     def purge(self) -> bool:
@@ -199,19 +212,41 @@ class Tree:
 
     # -- looking ------------------------------------------------------------------------------------
 
-    def _get(self, path: str) -> _Entry | None:
-        row = self._execute(_GET, (self._key, *split(path))).fetchone()
-        return None if row is None else _Entry(*row)
+    def _get(self, path: str, *, heal: bool = False) -> _Entry | None:
+        try:
+            row = self._execute(_GET, (self._key, *split(path))).fetchone()
+        except sqlite3.OperationalError as error:
+            if not heal or code_of(error):
+                raise
+            row = self._execute(_GET_NUMBERS, (self._key, *split(path))).fetchone()
+        if row is None:
+            return None
+        if heal and not is_sound(*row):
+            return self._healed(path, _Entry(*row))
+        require_entry(path, row)
+        return _Entry(*row)
 
-    def _content(self, entry: _Entry) -> tuple[str, Encoding]:
-        is_text, data = self._execute(_CONTENT, (entry.serial,)).fetchone()
-        encoding = encoding_of(is_text)
-        return content_of(data, encoding), encoding
+    def _healed(self, path: str, damaged: _Entry) -> _Entry:
+        """An entry for a damaged one that is about to be replaced or deleted; what is sound is kept."""
+        now = time.time_ns()
+        entry = _Entry(self._transaction.version(), now, now, self._count(1, 0, 0), 0, 0, 0)
+        if self._execute(_ANY_BELOW, below(self._id, path)).fetchone():
+            entry = msgspec.structs.replace(entry, is_directory=1)
+        for field in _Entry.__struct_fields__:
+            kept = msgspec.structs.replace(entry, **{field: getattr(damaged, field)})
+            entry = kept if is_sound(*msgspec.structs.astuple(kept)) else entry
+        self._change(path, _HEAL, *msgspec.structs.astuple(entry), self._key, *split(path))
+        self._transaction.usages.recount(self._key)
+        return entry
+
+    def _content(self, path: str, entry: _Entry) -> tuple[str, Encoding]:
+        row = self._execute(_CONTENT, (entry.serial,)).fetchone() or (None, None)
+        return content_at(path, entry.size, *row)
 
     def _file(self, path: str, entry: _Entry) -> SessionFile:
         return SessionFile(
             entry.version, entry.created, entry.updated, self._id, path, entry.serial, entry.size,
-            bool(entry.is_readonly), *self._content(entry),
+            bool(entry.is_readonly), *self._content(path, entry),
         )  # fmt: skip
 
     def _info(self, path: str, entry: _Entry) -> FileInfo:
@@ -220,9 +255,9 @@ class Tree:
             bool(entry.is_readonly), bool(entry.is_directory),
         )  # fmt: skip
 
-    def _writable(self, path: str) -> _Entry | None:
+    def _writable(self, path: str, *, heal: bool = False) -> _Entry | None:
         """The file at the path, if any, once the tree's rules allow a write there."""
-        entry = self._get(path)
+        entry = self._get(path, heal=heal)
         if entry is None:
             self._require_parents(path)
         elif entry.is_directory:
@@ -251,7 +286,9 @@ class Tree:
         members = [(path, entry)]
         if entry.is_directory:
             rows = self._execute(_SUBTREE, below(self._id, path))
-            members += [(parent + name, _Entry(*row)) for parent, name, *row in rows]
+            for parent, name, *row in rows:
+                require_entry(parent + name, row)
+                members.append((parent + name, _Entry(*row)))
         return members
 
     def _ends(
@@ -310,8 +347,9 @@ class Tree:
             serial, created = old.serial, old.created
             version = self._transaction.version()
             updated = _after(old.updated)
-            self._execute(_REPLACE, (version, updated, size, is_readonly, self._key, parent, name))
-            self._execute(_SET_CONTENT, (is_text, data, serial))
+            self._change(path, _REPLACE, version, updated, size, is_readonly, self._key, parent, name)
+            if not self._execute(_SET_CONTENT, (is_text, data, serial)).rowcount:
+                self._execute(_RESTORE_CONTENT, (serial, is_text, data))
             if size != old.size:
                 self._count(0, 0, size - old.size)
         return SessionFile(
@@ -333,13 +371,15 @@ class Tree:
     def _insert(self, path: str, entry: _Entry) -> None:
         self._execute(_INSERT, (self._key, *split(path), *msgspec.structs.astuple(entry)))
 
-    def _copied(self, path: str, entry: _Entry) -> _Entry:
+    def _copied(self, source: str, path: str, entry: _Entry) -> _Entry:
         now = time.time_ns()
         serial = self._count(1, 0, 0)
         copy = _Entry(self._transaction.version(), now, now, serial, entry.size, 0, entry.is_directory)
         self._insert(path, copy)
         if not entry.is_directory:
-            self._execute(_COPY_CONTENT, (serial, entry.serial))
+            content = (serial, entry.serial, entry.size)
+            if not self._execute(_COPY_CONTENT, content).rowcount:
+                self._content(source, entry)  # tells what is wrong with it
         return copy
 
     def _empty(self, path: str, *, recursive: bool) -> bool:
@@ -353,16 +393,24 @@ class Tree:
         self._directories.clear()
         self._execute(_DELETE_CONTENTS_BELOW, range_)
         self._execute(_DELETE_BELOW, range_)
-        self._count(0, -files, -size)
+        if type(files) is type(size) is int:
+            self._count(0, -files, -size)
+        else:  # a damaged entry was among them
+            self._transaction.usages.recount(self._key)
         return True
 
     def _remove(self, path: str, entry: _Entry) -> None:
         """Remove a file or an empty directory."""
         self._directories.clear()
-        self._execute(_DELETE, (self._key, *split(path)))
+        self._change(path, _DELETE, self._key, *split(path))
         if not entry.is_directory:
             self._execute("DELETE FROM contents WHERE serial = ?", (entry.serial,))
             self._count(0, -1, -entry.size)
+
+    def _change(self, path: str, statement: str, *arguments: object) -> None:
+        """Change the one entry at a path, which was found there before; nothing less is acknowledged."""
+        if self._execute(statement, arguments).rowcount != 1:
+            raise DataDamagedError.found(path, "its entry cannot be found again", path=path)
 
     def _count(self, entries: int, files: int, size: int) -> int:
         """Count what was added to the tree (or taken, below 0); the serial of the last of new entries."""

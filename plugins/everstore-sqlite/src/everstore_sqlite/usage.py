@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from everstore_sqlite.failures import damaged_file
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -28,6 +30,14 @@ class Usage(msgspec.Struct, gc=False):
     bytes: int
 
 
+_GET = "SELECT slot, last, files, bytes FROM trees WHERE session = ?"
+_RECOUNT = """
+    SELECT max(iif(typeof(serial) = 'integer', serial, 0)), sum(is_directory IS 0),
+        sum(iif(is_directory IS 0 AND typeof(size) = 'integer', size, 0))
+    FROM entries WHERE session = ?
+"""
+
+
 class Usages:
     """The rows of ``trees`` that a transaction looked at."""
 
@@ -43,20 +53,34 @@ class Usages:
         """A session's row; ``None`` while it never had an entry."""
         usage = self._known.get(session)
         if usage is None:
-            row = self._connection.execute(
-                "SELECT slot, last, files, bytes FROM trees WHERE session = ?", (session,)
-            ).fetchone()
-            if row is not None:
-                usage = self._known[session] = Usage(*row)
+            row = self._connection.execute(_GET, (session,)).fetchone()
+            if row is None or {*map(type, row)} != {int}:  # lost, or damaged: or there never was one
+                return self.recount(session)
+            usage = self._known[session] = Usage(*row)
+        return usage
+
+    def recount(self, session: bytes) -> Usage | None:
+        """Count a session's tree anew, because its row or an entry was damaged; ``None`` when it is empty."""
+        last, files, size = self._connection.execute(_RECOUNT, (session,)).fetchone()
+        if last is None:
+            return None
+        known = self._known.get(session)
+        if known is not None:
+            last = max(last, known.slot << SLOT_BITS | known.last)
+        usage = Usage(last >> SLOT_BITS, last & (1 << SLOT_BITS) - 1, files, size)
+        self._known[session] = usage
+        self._changed.add(session)
+        self.changes += 1
         return usage
 
     def count(self, session: bytes, entries: int, files: int, size: int) -> int:
         """Count what was added to a tree (or taken, below 0); the serial of the last of its entries."""
         usage = self.get(session)
         if usage is None:
-            (slot,) = self._connection.execute(
-                "UPDATE counters SET slot = slot + 1 RETURNING slot"
-            ).fetchone()
+            row = self._connection.execute("UPDATE counters SET slot = slot + 1 RETURNING slot").fetchone()
+            if row is None:
+                raise damaged_file("its counters are missing")
+            (slot,) = row
             usage = self._known[session] = Usage(slot, 0, 0, 0)
         usage.last += entries
         usage.files += files

@@ -17,7 +17,7 @@ from queue import Empty
 from typing import TYPE_CHECKING
 
 from everstore.compat import override
-from everstore_sqlite.failures import is_busy, translated
+from everstore_sqlite.failures import damaged_file, is_busy, translated
 from everstore_sqlite.usage import Usages
 from everstore_sqlite.workers import Worker, deliver
 
@@ -66,7 +66,10 @@ class Transaction:
         """Begun already: nobody else writes."""
         self.connection = connection
         self.execute = connection.execute
-        self._first: int = self.execute("SELECT version FROM counters").fetchone()[0]
+        row = self.execute("SELECT version FROM counters").fetchone()
+        if row is None or type(row[0]) is not int:
+            raise damaged_file("its counters are missing")
+        self._first: int = row[0]
         self._version: int = self._first
         self.usages = Usages(connection)
         self.directories: set[tuple[bytes, str]] = set()
