@@ -21,8 +21,10 @@ __all__ = [
     "require_text",
     "stored_size",
     "text_size",
+    "utf8_size",
 ]
 
+_ENCODING = re.compile(r"(?i:utf|us|ascii|latin|iso|cp|base|hex|bin|byte|raw|str|text|url|win)[\w.-]{0,12}")
 _COUNTER = re.compile(r"-?[0-9]{1,20}")
 _COUNTER_LIMIT = 1 << 63
 
@@ -33,10 +35,21 @@ def text_size(text: str, what: str = "content") -> int:
         raise InvalidContentError(f"{what} is text (str), not {type(text).__name__}")
     if text.isascii():  # one flag to look at, whatever the length
         return len(text)
+    size = utf8_size(text)
+    if size is None:
+        raise InvalidContentError(f"{what} holds a lone surrogate, which no encoding can store")
+    return size
+
+
+def utf8_size(text: str) -> int | None:
+    """The bytes that a text has in UTF-8; ``None`` when it holds a lone surrogate.
+
+    No error, for the one that Python raises carries the whole text wherever it is chained to.
+    """
     try:
         return len(text.encode())
     except UnicodeEncodeError:
-        raise InvalidContentError(f"{what} holds a lone surrogate, which no encoding can store") from None
+        return None
 
 
 def content_size(content: str, encoding: Encoding) -> int:
@@ -48,19 +61,32 @@ def content_size(content: str, encoding: Encoding) -> int:
         return size
     if encoding == "base64":
         return len(_decoded(content))
-    raise InvalidContentError(f"encoding is 'text' or 'base64', not {encoding!r:.50}")
+    raise InvalidContentError(f"encoding is 'text' or 'base64', not {_told(encoding)}")
+
+
+def _told(encoding: object) -> str:
+    """A refused encoding: the name of one; anything else may be content in the wrong place."""
+    is_name = isinstance(encoding, str) and _ENCODING.fullmatch(encoding)
+    return repr(encoding) if is_name else f"another value of type {type(encoding).__name__}"
 
 
 def _decoded(content: str) -> bytes:
-    try:
-        data = b64decode(content, validate=True)
-    except ValueError as error:
-        raise InvalidContentError(f"content is not standard base64: {error}") from None
+    data = _decoded_or_why(content)
+    if isinstance(data, str):
+        raise InvalidContentError(f"content is not standard base64: {data}")
     # Python's decoder lets stray bits behind the last character pass, and the bytes alone could
     # not give them back.
     if b64encode(data).decode() != content:
         raise InvalidContentError("content is not standard base64: it has bits that no byte holds")
     return data
+
+
+def _decoded_or_why(content: str) -> bytes | str:
+    """The bytes, or what is wrong in words: Python's own error may carry the content."""
+    try:
+        return b64decode(content, validate=True)
+    except ValueError as error:
+        return str(error)
 
 
 def stored_size(content: str, encoding: Encoding) -> int:

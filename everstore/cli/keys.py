@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from everstore.cli.options import JsonOption
-from everstore.cli.output import print_json, write
-from everstore.cli.running import configured, opened
-from everstore.errors import SecretsKeyMissingError
-from everstore.middleware.encryption import Envelope, generate_key, scan_all, seal_anew
+from everstore.cli.output import note, print_json, print_table, write
+from everstore.cli.running import FAILED, configured, opened
+from everstore.errors import SecretDecryptionError, SecretsKeyMissingError, UnsupportedError
+from everstore.middleware.encryption import Envelope, generate_key, key_id_of, scan_all, seal_anew
 
 if TYPE_CHECKING:
-    from everstore.opening import Configuration
+    from collections.abc import Callable, Iterable
 
-__all__ = ["app"]
+    from everstore.opening import Configuration
+    from everstore.store import Store
+
+__all__ = ["Unopened", "app", "tell_unopened", "unopened_secrets"]
 
 app = typer.Typer(help="The keys that encrypt secrets in durable backends.", no_args_is_help=True)
+
+
+class Unopened(msgspec.Struct, frozen=True, order=True):
+    """A stored secret that no configured key opens: where it is, and why."""
+
+    session: str
+    name: str
+    reason: str
+
+    @classmethod
+    def of(cls, error: SecretDecryptionError) -> Unopened:
+        """What an error of opening a secret tells."""
+        return cls(str(error.facts["session_id"]), str(error.facts["name"]), str(error))
 
 
 @app.command("generate")
@@ -32,17 +50,29 @@ def generate(
 
 
 @app.command("rotate")
-def rotate(*, as_json: JsonOption = False) -> None:
+def rotate(*, as_json: JsonOption = False) -> int:
     """Encrypt every stored secret anew that the first key of EVERSTORE_SECRETS_KEYS did not encrypt.
 
     Can be interrupted and run again, and run while others read and write. Give every process the new
-    list of keys before, and take the old key out of it only after.
+    list of keys before, and take the old key out of it only after. A secret that no key opens stays as it
+    is: it is told at the end, and the exit status is 4.
     """
-    seen, changed = asyncio.run(_rotate(configured()))
+    try:
+        seen, changed = asyncio.run(_rotate(configured()))
+        unopened: list[Unopened] = []
+    except SecretDecryptionError as error:
+        if "unopened" not in error.facts:
+            raise
+        facts: dict[str, Any] = error.facts
+        seen, changed = facts["secrets"], facts["changed"]
+        unopened = [Unopened.of(each) for each in facts["unopened"]]
     if as_json:
-        print_json({"secrets": seen, "changed": changed})
+        document: dict[str, object] = {"secrets": seen, "changed": changed}
+        print_json(document | ({"unopened": msgspec.to_builtins(unopened)} if unopened else {}))
     else:
         write(f"{changed} of {seen} secrets encrypted anew\n")
+    tell_unopened(unopened)
+    return FAILED if unopened else 0
 
 
 async def _rotate(configuration: Configuration) -> tuple[int, int]:
@@ -52,9 +82,82 @@ async def _rotate(configuration: Configuration) -> tuple[int, int]:
     columns = TextColumn("secrets"), BarColumn(), MofNCompleteColumn()
     console = Console(stderr=True)
     async with opened(configuration) as store:
+        _require_durable(store)
         total = 0
         if console.is_terminal:  # nobody else sees the bar that the number is for
             total = sum([1 async for _ in scan_all(store.storage)])
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task("rotate", total=total)
             return await seal_anew(store.storage, envelope, lambda: progress.advance(task))
+
+
+def _require_durable(store: Store) -> None:
+    """``UnsupportedError`` where no secret is ever encrypted, so that nobody takes none for all."""
+    if not store.storage.capabilities.durable:
+        backend = store.backends["storage"]
+        raise UnsupportedError(
+            f"backend {backend!r} keeps secrets in its process only, and encrypts none; "
+            "EVERSTORE_BACKEND or EVERSTORE_STORAGE names another"
+        )
+
+
+@app.command("status")
+def status(*, as_json: JsonOption = False) -> int:
+    """Count the stored secrets by the key that encrypted them, and open each.
+
+    Exit status 0 when every secret opens, 4 when one does not. A key that no secret has any more, and
+    that is not the first, can be taken out of EVERSTORE_SECRETS_KEYS.
+    """
+    configuration = configured()
+    counts, unopened = asyncio.run(_status(configuration))
+    keys = list(configuration.secrets_keys)
+    rows = [
+        {"key": key, "use": _use(key, keys), "secrets": counts[key]}
+        for key in [*keys, *sorted(counts.keys() - set(keys), key=lambda key: (key is None, key))]
+    ]
+    if as_json:
+        total = counts.total()
+        print_json({"keys": rows, "secrets": total, "unopened": msgspec.to_builtins(unopened)})
+    else:
+        shown = [(str(row["key"] or "-"), str(row["use"]), str(row["secrets"])) for row in rows]
+        print_table(("key", "use", "secrets"), shown, right=("secrets",))
+        write(f"{counts.total()} secrets, of which no key opens {len(unopened)}\n")
+    tell_unopened(unopened)
+    return FAILED if unopened else 0
+
+
+async def _status(configuration: Configuration) -> tuple[Counter[str | None], list[Unopened]]:
+    envelope = Envelope(configuration.secrets_keys)
+    counts: Counter[str | None] = Counter()
+    async with opened(configuration) as store:
+        _require_durable(store)
+        unopened = await unopened_secrets(store, envelope, lambda key_id: counts.update([key_id]))
+    return counts, unopened
+
+
+def _use(key: str | None, keys: list[str]) -> str:
+    if key is None:
+        return "no ciphertext of everstore's"
+    if key not in keys:
+        return "missing in EVERSTORE_SECRETS_KEYS"
+    return "encrypts and opens" if key == keys[0] else "opens"
+
+
+async def unopened_secrets(
+    store: Store, envelope: Envelope, seen: Callable[[str | None], object]
+) -> list[Unopened]:
+    """The stored secrets that no key opens, in order; ``seen`` is told the key's id of each secret."""
+    found = []
+    async for stored in scan_all(store.storage):
+        seen(key_id_of(stored.ciphertext))
+        try:
+            envelope.open(stored.session_id, stored.name, stored.ciphertext)
+        except (SecretDecryptionError, SecretsKeyMissingError) as error:
+            found.append(Unopened(str(stored.session_id), stored.name, str(error)))
+    return found
+
+
+def tell_unopened(unopened: Iterable[Unopened]) -> None:
+    """A line on stderr for each secret that does not open."""
+    for each in unopened:
+        note(f"session {each.session}: {each.reason}")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from everstore.session import BoundFiles, BoundSession, BoundStorage
     from everstore.store import Store
 
-__all__ = ["Case", "Caught", "Mismatch", "gather", "logged", "refused", "snapshot"]
+__all__ = ["Case", "Caught", "Mismatch", "carried_by", "gather", "logged", "refused", "snapshot"]
 
 T = TypeVar("T")
 
@@ -61,6 +61,21 @@ def refused(*errors: type[BaseException]) -> Iterator[Caught]:
         raise Mismatch(expected, f"{type(error).__name__}: {error}") from error
     else:
         raise Mismatch(expected, "no error")
+
+
+def carried_by(error: BaseException) -> str:
+    """Everything that an error and all it is chained to hold, in words: what any handler could print."""
+    told, waiting, seen = [], [error], set[int]()
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        own = {name: getattr(each, name, None) for name in dir(each) if not name.startswith("__")}
+        told.append(f"{each} {each!r} {each.args!r} {own!r} {getattr(each, '__notes__', '')!r}")
+        waiting += [linked for linked in (each.__cause__, each.__context__) if linked is not None]
+        waiting += getattr(each, "exceptions", ())
+    return " ".join(told)
 
 
 @contextmanager

@@ -18,10 +18,16 @@ from __future__ import annotations
 import os
 import re
 from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from everstore.compat import override
-from everstore.errors import SecretDecryptionError, SecretsKeyMissingError, SettingsError
+from everstore.errors import (
+    PluginError,
+    SecretDecryptionError,
+    SecretsKeyMissingError,
+    SettingsError,
+    UnsupportedError,
+)
 from everstore.middleware.base import Call, Middleware, Verb
 
 if TYPE_CHECKING:
@@ -31,12 +37,23 @@ if TYPE_CHECKING:
     from everstore.interfaces import SessionStorageStore
     from everstore.models import StoredSecret
 
-__all__ = ["Encryption", "Envelope", "generate_key", "parse_keys", "scan_all", "seal_anew"]
+__all__ = [
+    "Encryption",
+    "Envelope",
+    "generate_key",
+    "is_envelope",
+    "key_id_of",
+    "parse_keys",
+    "scan_all",
+    "seal_anew",
+]
 
 _FORMAT = "es1"
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# 40 bytes have 54 characters, and the 28 that go with every secret 38.
+_ENVELOPE = re.compile(rf"{_FORMAT}\.([A-Za-z0-9_-]{{1,64}})\.[A-Za-z0-9_-]{{54}}\.[A-Za-z0-9_-]{{38,}}")
 _PAGE = 100  # secrets that a rotation reads at once
 
 _HOW_TO = "run 'everstore keys generate' and put what it prints into EVERSTORE_SECRETS_KEYS"
@@ -78,6 +95,17 @@ def _decoded_key(encoded: str) -> bytes | None:
     return key if len(key) == _KEY_BYTES else None
 
 
+def key_id_of(ciphertext: str) -> str | None:
+    """The id of the key that sealed it; ``None`` when it is no ciphertext of ours."""
+    found = _ENVELOPE.fullmatch(ciphertext)
+    return found[1] if found else None
+
+
+def is_envelope(text: str) -> bool:
+    """Whether a text has the form of a ciphertext; whether it opens is another question."""
+    return _ENVELOPE.fullmatch(text) is not None
+
+
 class Envelope:
     """Seals and opens secrets. Without keys it refuses both, and says how to make one."""
 
@@ -112,31 +140,30 @@ class Envelope:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - loads when needed
         from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap  # noqa: PLC0415 - loads when needed
 
+        reason = f"the key {key_id!r} of EVERSTORE_SECRETS_KEYS did not seal it, or it was tampered with"
         try:
             data_key = aes_key_unwrap(self._keys[key_id], _bytes(wrapped))
-        except (InvalidUnwrap, ValueError) as error:
-            reason = f"the key {key_id!r} of EVERSTORE_SECRETS_KEYS did not seal it, or it was tampered with"
-            _refuse(session_id, name, reason, error)
-        try:
+            reason = "it was tampered with, or copied from another place"
             data = _bytes(sealed)
             secret = AESGCM(data_key).decrypt(
                 data[:_NONCE_BYTES], data[_NONCE_BYTES:], _place(session_id, name)
             )
             return secret.decode()
-        except (InvalidTag, ValueError) as error:
-            _refuse(session_id, name, "it was tampered with, or copied from another place", error)
+        except (InvalidUnwrap, InvalidTag, ValueError):
+            pass  # and is chained to nothing: an error of decoding carries what it could not decode
+        raise _unopened(session_id, name, reason)
 
     def _parts(self, session_id: UUID, name: str, ciphertext: str) -> tuple[str, str, str]:
         version, *parts = ciphertext.split(".")
         if version != _FORMAT or len(parts) != 3:
-            _refuse(session_id, name, "it is not in a format that this everstore knows")
+            raise _unopened(session_id, name, "it is not in a format that this everstore knows")
         key_id, wrapped, sealed = parts
         if not self._keys:
             raise SecretsKeyMissingError(
                 f"secret {name!r} needs the key {key_id!r:.80} in EVERSTORE_SECRETS_KEYS"
             )
         if key_id not in self._keys:
-            _refuse(session_id, name, f"EVERSTORE_SECRETS_KEYS has no key {key_id!r:.80}")
+            raise _unopened(session_id, name, f"EVERSTORE_SECRETS_KEYS has no key {key_id!r:.80}")
         return key_id, wrapped, sealed
 
     def is_current(self, ciphertext: str) -> bool:
@@ -169,9 +196,9 @@ def _bytes(text: str) -> bytes:
     return data
 
 
-def _refuse(session_id: UUID, name: str, reason: str, cause: Exception | None = None) -> NoReturn:
+def _unopened(session_id: UUID, name: str, reason: str) -> SecretDecryptionError:
     message = f"secret {name!r} does not open: {reason}"
-    raise SecretDecryptionError(message, session_id=session_id, name=name) from cause
+    return SecretDecryptionError(message, session_id=session_id, name=name)
 
 
 class Encryption(Middleware):
@@ -192,7 +219,18 @@ class Encryption(Middleware):
             ciphertext = await call(session_id, name)
             return None if ciphertext is None else envelope.open(session_id, name, ciphertext)
 
-        own: dict[str, Call] = {"set_secret": set_secret, "get_secret": get_secret}
+        async def rotating(*args: Any, **options: Any) -> Any:
+            try:
+                return await call(*args, **options)
+            except UnsupportedError as error:
+                raise PluginError(f"plugin {verb.backend!r}: {error}", plugin=verb.backend) from error
+
+        own: dict[str, Call] = {
+            "set_secret": set_secret,
+            "get_secret": get_secret,
+            "scan_secrets": rotating,
+            "swap_secret": rotating,
+        }
         return own.get(verb.name, call)
 
 
@@ -212,12 +250,15 @@ async def seal_anew(
 
     Can be stopped at any time and run again. Safe while others write: a secret that somebody changes
     in between is looked at again, in another pass. ``seen`` is called for each secret of the first pass.
-    ``SecretDecryptionError`` for a secret that no key opens; those before it are done.
+    One that no key opens stays as it is, and the others are done; then ``SecretDecryptionError``, whose
+    ``secrets`` and ``changed`` are those numbers, and ``unopened`` an error for each, with its
+    ``session_id`` and ``name``.
     """
     total = changed = 0
+    unopened: list[SecretDecryptionError] = []
     is_done = False
     while not is_done:
-        is_done, total = True, 0
+        is_done, total, unopened = True, 0, []
         async for stored in scan_all(storage):
             total += 1
             if seen is not None:
@@ -225,10 +266,21 @@ async def seal_anew(
             if envelope.is_current(stored.ciphertext):
                 continue
             place = stored.session_id, stored.name
-            sealed = envelope.seal(*place, envelope.open(*place, stored.ciphertext))
-            if await storage.swap_secret(*place, stored.ciphertext, sealed):
+            try:
+                secret = envelope.open(*place, stored.ciphertext)
+            except SecretDecryptionError as error:
+                unopened.append(error.with_traceback(None))
+                continue
+            if await storage.swap_secret(*place, stored.ciphertext, envelope.seal(*place, secret)):
                 changed += 1
             else:
                 is_done = False
         seen = None
+    if unopened:
+        first = unopened[0]
+        raise SecretDecryptionError(
+            f"{len(unopened)} of {total} secrets stay as they are, {changed} were encrypted anew: "
+            f"in session {first.facts['session_id']} {first}",
+            secrets=total, changed=changed, unopened=tuple(unopened),
+        )  # fmt: skip
     return total, changed

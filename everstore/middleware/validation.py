@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from everstore.compat import override
-from everstore.content import content_size, text_size
+from everstore.content import content_size, text_size, utf8_size
 from everstore.errors import (
     InvalidArgumentError,
     InvalidContentError,
@@ -26,6 +26,7 @@ from everstore.errors import (
     UnsupportedError,
 )
 from everstore.interfaces import SessionFileSystem, SessionStorageStore, SessionStore
+from everstore.middleware.encryption import is_envelope
 from everstore.models import InitialFile, Session
 from everstore.paths import normalize_path
 
@@ -84,12 +85,17 @@ def _file_path(session_id: UUID, path: str) -> str:
 
 def _check_flag(name: str, value: object) -> None:
     if not isinstance(value, bool):
-        raise InvalidArgumentError(f"{name} is True or False, not {value!r:.50}")
+        raise InvalidArgumentError(f"{name} is True or False, not {_told(value)}")
 
 
 def _check_count(name: str, value: int, least: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InvalidArgumentError(f"{name} is a whole number of at least {least}, not {value!r:.50}")
+        raise InvalidArgumentError(f"{name} is a whole number of at least {least}, not {_told(value)}")
+
+
+def _told(value: object) -> str:
+    """A refused argument in an error: a number itself; of all else, which may be content, the type."""
+    return f"{value!r:.50}" if isinstance(value, (int, float)) else f"a value of type {type(value).__name__}"
 
 
 class _Room:
@@ -329,7 +335,7 @@ class StorageGuard(SessionStorageStore):
             return
         if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not 0 < ttl <= MAX_TTL:
             raise InvalidArgumentError(
-                f"ttl is a number of seconds above 0, at most {MAX_TTL} (100 years), not {ttl!r:.50}"
+                f"ttl is a number of seconds above 0, at most {MAX_TTL} (100 years), not {_told(ttl)}"
             )
         if not self.capabilities.time_to_live:
             raise UnsupportedError("this backend does not offer time to live; leave ttl out")
@@ -379,7 +385,7 @@ class StorageGuard(SessionStorageStore):
     def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> Answer[int]:
         self._check_key(session_id, key)
         if not isinstance(amount, int) or isinstance(amount, bool):
-            raise InvalidArgumentError(f"amount is a whole number, not {amount!r:.50}")
+            raise InvalidArgumentError(f"amount is a whole number, not {_told(amount)}")
         return self._next.increment_value(session_id, key, amount)
 
     @override
@@ -421,14 +427,21 @@ class StorageGuard(SessionStorageStore):
     @override
     def swap_secret(self, session_id: UUID, name: str, expected: str, replacement: str) -> Answer[bool]:
         self._check_key(session_id, name, "secret's name")
+        text_size(expected, "expected")
+        text_size(replacement, "replacement")
+        if self.capabilities.durable and not is_envelope(replacement):
+            raise InvalidContentError(
+                "replacement is no ciphertext of everstore's, and a durable backend keeps a secret as "
+                "nothing else; set_secret encrypts"
+            )
         return self._next.swap_secret(session_id, name, expected, replacement)
 
 
 def _key_size(key: str, what: str) -> int:
-    try:
-        return len(key.encode())
-    except UnicodeEncodeError:
-        raise InvalidKeyError(f"a {what} holds a lone surrogate, which no encoding can store") from None
+    size = utf8_size(key)
+    if size is None:
+        raise InvalidKeyError(f"a {what} holds a lone surrogate, which no encoding can store")
+    return size
 
 
 class SessionStoreGuard(SessionStore):

@@ -80,9 +80,60 @@ def test_a_secret_that_no_key_opens_fails_the_command(cli, shelf, monkeypatch):
     old, new = (cli("keys", "generate", "--id", name).out.strip() for name in ("old", "new"))
     shelf.held[place] = Envelope(parse_keys(old)).seal(*place, "secret")
     monkeypatch.setenv("EVERSTORE_SECRETS_KEYS", new)
-    answer = cli("keys", "rotate")
+    kept = shelf.held[place]
+    for options in ([], ["--json"]):
+        answer = cli("keys", "rotate", *options)
+        assert answer.status == 4
+        assert "'old'" in answer.err
+        assert str(place[0]) in answer.err
+        assert "'name'" in answer.err
+        assert answer.err.count("\n") == 1
+    assert [lost["session"] for lost in answer.json["unopened"]] == [str(place[0])]
+    assert shelf.held[place] == kept
+
+
+def test_status_counts_secrets_by_key_and_tells_those_that_do_not_open(cli, shelf, monkeypatch):
+    old, new, lost = (cli("keys", "generate", "--id", name).out.strip() for name in ("old", "new", "lost"))
+    for number, key in enumerate([old, old, new, lost, f"old:{lost.partition(':')[2]}"]):
+        place: Any = (new_session_id(), f"name {number}")
+        shelf.held[place] = Envelope(parse_keys(key)).seal(*place, "secret")
+    monkeypatch.setenv("EVERSTORE_SECRETS_KEYS", f"{new},{old},{lost.replace('lost:', 'unused:')}")
+    answer = cli("keys", "status", "--json")
     assert answer.status == 4
-    assert "'old'" in answer.err
+    assert {row["key"]: row["secrets"] for row in answer.json["keys"]} == {
+        "new": 1, "old": 3, "unused": 0, "lost": 1,
+    }  # fmt: skip
+    assert sorted(each["name"] for each in answer.json["unopened"]) == ["name 3", "name 4"]
+    answer = cli("keys", "status")
+    assert answer.status == 4
+    assert "5 secrets, of which no key opens 2" in answer.out
+    assert answer.err.count("\n") == 2
+    shelf.held = {place: held for place, held in shelf.held.items() if place[1] < "name 3"}
+    assert cli("keys", "status").status == 0
+    monkeypatch.delenv("EVERSTORE_SECRETS_KEYS")
+    answer = cli("keys", "status")
+    assert answer.status == 4
+    assert "3 secrets, of which no key opens 3" in answer.out
+
+
+@pytest.mark.parametrize("command", ["rotate", "status"])
+def test_a_backend_without_the_verbs_of_rotation_is_named(
+    cli, install_plugin, in_empty_folder, monkeypatch, command
+):
+    class Forgetful(InMemorySessionStorageStore):
+        capabilities = Capabilities(durable=True)
+
+    forgetful = Forgetful()
+    install_plugin("forgetful", everstore_storage_store=lambda: forgetful)
+    monkeypatch.setenv("EVERSTORE_STORAGE", "forgetful")
+    monkeypatch.setenv("EVERSTORE_SECRETS_KEYS", cli("keys", "generate").out.strip())
+    answer = cli("keys", command)
+    assert (answer.status, answer.out) == (2, "")
+    assert "'forgetful'" in answer.err
+    monkeypatch.setenv("EVERSTORE_STORAGE", "memory")
+    answer = cli("keys", command)
+    assert (answer.status, answer.out) == (3, "")
+    assert "'memory'" in answer.err
 
 
 def test_a_progress_bar_on_a_terminal(cli, shelf, monkeypatch):

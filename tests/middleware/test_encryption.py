@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import everstore
 from everstore import Capabilities, errors, new_session_id
 from everstore.backends.memory import InMemorySessionStorageStore
+from everstore.conformance.case import carried_by
 from everstore.middleware.base import Middleware
 from everstore.middleware.encryption import Envelope, generate_key, parse_keys, scan_all, seal_anew
 from everstore.models import StoredSecret
@@ -316,10 +317,64 @@ async def test_rotation_loses_nothing_that_others_write_meanwhile(shelf):
     assert {place: only_new.open(*place, held) for place, held in shelf.held.items()} == secrets
 
 
-async def test_a_secret_that_no_key_opens_stops_the_rotation_loudly(shelf):
-    await fill(shelf, OLD, 1)
-    with pytest.raises(errors.SecretDecryptionError, match="'old'"):
-        await seal_anew(shelf, Envelope(parse_keys(NEW)))
+async def test_a_secret_that_no_key_opens_stays_and_the_others_are_done(shelf):
+    secrets = await fill(shelf, OLD, 120)
+    lost = {(ONE, "name 3"): NEW.replace("new:", "lost:"), (OTHER, "name 99"): "old:" + NEW.partition(":")[2]}
+    for place, key in lost.items():
+        shelf.held[place] = Envelope(parse_keys(key)).seal(*place, SECRET)
+    shelf.held[ONE, "plain"] = f"{SECRET} of somebody else"
+    before = dict(shelf.held)
+    with pytest.raises(errors.SecretDecryptionError, match="3 of 241 secrets stay") as caught:
+        await seal_anew(shelf, Envelope(parse_keys(f"{NEW},{OLD}")))
+    facts = caught.value.facts
+    assert (facts["secrets"], facts["changed"]) == (241, 238)
+    left = {(each.facts["session_id"], each.facts["name"]) for each in facts["unopened"]}
+    assert left == {*lost, (ONE, "plain")}
+    assert {place for place, held in shelf.held.items() if held == before[place]} == left
+    assert SECRET not in carried_by(caught.value)
+    new = Envelope(parse_keys(NEW))
+    opened = {place: new.open(*place, shelf.held[place]) for place in secrets.keys() - lost.keys()}
+    assert opened == {place: secrets[place] for place in opened}
+
+
+async def test_an_error_of_opening_carries_nothing_of_what_it_opened():
+    """Not even when what was sealed is no text, as a stranger's program may seal it."""
+    envelope = Envelope(parse_keys(OLD))
+    sealed = envelope.seal(ONE, "name", "x")
+    carried = []
+    for stored in (
+        f"es1.old.{SECRET}é.{SECRET}",
+        sealed[:-8],
+        f"{sealed}é",
+        "es1.old." + "A" * 54 + ".plain é",
+    ):
+        with pytest.raises(errors.SecretDecryptionError) as caught:
+            envelope.open(ONE, "name", stored)
+        carried.append(carried_by(caught.value))
+    assert not any("hunter2" in text or "plain" in text for text in carried)
+
+
+async def test_a_durable_backend_that_cannot_rotate_says_so(install_plugin):
+    """It never seems to have no secrets."""
+
+    class Forgetful(InMemorySessionStorageStore):
+        capabilities = Capabilities(durable=True)
+
+    forgetful = Forgetful()
+    install_plugin("forgetful", everstore_storage_store=lambda: forgetful)
+    async with everstore.open_store(storage="forgetful", secrets_keys=NEW) as store:
+        await store.storage.set_secret(ONE, "name", SECRET)
+        sealed = Envelope(parse_keys(NEW)).seal(ONE, "name", SECRET)
+        for call in (
+            store.storage.scan_secrets(),
+            store.storage.swap_secret(ONE, "name", sealed, sealed),
+            seal_anew(store.storage, Envelope(parse_keys(NEW))),
+        ):
+            with pytest.raises(errors.PluginError, match=r"'forgetful'.*Forgetful.*secret") as caught:
+                await call
+            assert caught.value.facts["plugin"] == "forgetful"
+    with pytest.raises(errors.UnsupportedError, match="scan_secrets"):
+        await Forgetful().scan_secrets()
 
 
 async def test_scanning_pages_through_everything(shelf):

@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from everstore.conformance.case import logged, refused
+from everstore.conformance.case import carried_by, logged, refused
 from everstore.conformance.registry import check, table
 from everstore.conformance.storage_scan import traces_of
-from everstore.errors import EverstoreError, SecretDecryptionError, SecretsKeyMissingError
+from everstore.errors import (
+    EverstoreError,
+    InvalidContentError,
+    SecretDecryptionError,
+    SecretsKeyMissingError,
+)
 from everstore.middleware.encryption import generate_key
 from everstore.models import to_dict
 
@@ -163,10 +168,54 @@ async def hidden_in_errors(case: Case) -> None:
     for args, options in calls:
         with refused(EverstoreError) as caught:
             await case.storage.set_secret(*args, **options)
-        error = caught.error
-        told = "".join(traceback.format_exception_only(error))
-        shown.append(f"{told} {error!r} {error.facts} {error.__cause__!r}")
+        told = "".join(traceback.format_exception_only(caught.error))
+        shown.append(f"{told} {caught.error.facts} {carried_by(caught.error)}")
     assert [text for text in shown if _MARK in text] == []
+
+
+@check(
+    "secrets.hidden.in_chains",
+    "7.2.3",
+    "6.3.1",
+    since="1.1",
+    likely="an error of encoding or decoding, which carries the text, is chained to the refusal: 'from None' "
+    "hides it and keeps it",
+)
+async def hidden_in_chains(case: Case) -> None:
+    """No error that a refusal is chained to carries content, a value or a secret."""
+    await case.files.write_file("there", "text")
+    texts: list[Any] = [_MARK + "\ud800", "\udfff" + _MARK, _MARK.encode(), [_MARK], {_MARK: 1}]
+    encoded: list[Any] = [*texts, _MARK + "é", _MARK + "=", f"{_MARK}\n", "====" + _MARK]
+    files: Any = case.files
+    storage: Any = case.storage
+    calls: list[Any] = [
+        *(lambda text=text: storage.set_secret("s", text) for text in texts),
+        *(lambda text=text: storage.set_value("k", text) for text in texts),
+        *(lambda text=text: files.write_file("a", text) for text in texts),
+        *(lambda text=text: files.write_file("a", text, "base64") for text in encoded),
+        *(lambda text=text: files.append_file("there", text) for text in texts),
+        *(lambda text=text: files.append_file("a", text, "base64") for text in encoded),
+        *(lambda text=text: files.edit_file("there", text, "x") for text in texts),
+        *(lambda text=text: files.edit_file("there", "text", text) for text in texts),
+        *(
+            lambda text=text: files.write_file_if_content_matches("there", "text", "text", text, "text")
+            for text in texts
+        ),
+        *(
+            lambda text=text: files.write_file_if_content_matches("there", text, "base64", "x", "text")
+            for text in encoded
+        ),
+        lambda: files.write_file("a", "text", _MARK),
+        lambda: storage.increment_value("k", _MARK),
+        lambda: storage.set_secret("s", "x", ttl=_MARK),
+        lambda: storage.set_value("k", "x", if_revision=_MARK.encode()),
+    ]
+    told = []
+    for call in calls:
+        with refused(EverstoreError) as caught:
+            await call()
+        told.append(carried_by(caught.error))
+    assert [text for text in told if _MARK in text] == []
 
 
 @check("secrets.hidden.in_logs", "6.3.1", "8.1.2", likely="a log line shows arguments or answers")
@@ -240,7 +289,8 @@ async def tampered(case: Case) -> None:
     for turn in range(6):
         await case.storage.set_secret("s", _MARK)
         sealed = (await _stored(case))["s"].ciphertext
-        at = len(sealed) * turn // 6
+        at = sealed.index(".", 4) + 1 + (len(sealed) - sealed.index(".", 4) - 1) * turn // 6
+        at += sealed[at] == "."  # what is not in the form of a ciphertext is not even taken
         changed = sealed[:at] + ("A" if sealed[at] != "A" else "B") + sealed[at + 1 :]
         assert await case.store.storage.swap_secret(case.id, "s", sealed, changed) is True
         with refused(SecretDecryptionError):
@@ -280,7 +330,11 @@ async def no_key(case: Case) -> None:
 
 
 @check(
-    "secrets.at_rest.scan", "6.4.1", likely="the scan is not paged, or misses sessions", needs=("durable",)
+    "secrets.at_rest.scan",
+    "6.4.1",
+    "7.5.5",
+    likely="the scan is not paged, or misses sessions",
+    needs=("durable",),
 )
 async def scan(case: Case) -> None:
     """scan_secrets pages through every stored secret once, ordered by session id, then name."""
@@ -299,25 +353,62 @@ async def scan(case: Case) -> None:
     assert found == [(session_id, name) for session_id in mine for name in ("a", "b", "é")]
 
 
-@check("secrets.at_rest.swap", "6.4.1", likely="a swap replaces whatever is there", needs=("durable",))
+@check(
+    "secrets.at_rest.swap",
+    "6.4.1",
+    "6.4.4",
+    likely="a swap replaces whatever is there, or counts as a write",
+    needs=("durable",),
+)
 async def swap(case: Case) -> None:
-    """swap_secret replaces only what is expected, and keeps the times, the time to live among them."""
+    """swap_secret replaces only what is expected, and keeps revision, times and time to live."""
     ttl = 3600 if case.capabilities.time_to_live else None
     await case.storage.set_secret("s", "x", ttl=ttl)
     sealed = (await _stored(case))["s"].ciphertext
     [before] = await case.storage.list_secrets()
     async with case.untouched():
-        assert await case.store.storage.swap_secret(case.id, "s", f"{sealed}x", "y") is False
-        assert await case.store.storage.swap_secret(case.id, "missing", sealed, "y") is False
+        assert await case.store.storage.swap_secret(case.id, "s", f"{sealed}x", sealed) is False
+        assert await case.store.storage.swap_secret(case.id, "missing", sealed, sealed) is False
     await case.storage.set_secret("t", "y")
     assert await case.store.storage.swap_secret(case.id, "s", sealed, sealed) is True
     after = (await case.storage.list_secrets())[0]
-    assert (after.created_at, after.updated_at, after.expires_at) == (
+    assert (after.revision, after.created_at, after.updated_at, after.expires_at) == (
+        before.revision,
         before.created_at,
         before.updated_at,
         before.expires_at,
     )
     assert (after.expires_at is None) == (ttl is None)
+
+
+@check(
+    "secrets.at_rest.swap_plain",
+    "6.4.5",
+    "6.4.1",
+    since="1.1",
+    likely="the replacement goes to the storage as it comes",
+    needs=("durable",),
+)
+async def swap_plain(case: Case) -> None:
+    """swap_secret refuses what is no ciphertext, and nothing changes."""
+    await case.storage.set_secret("s", _MARK)
+    sealed = (await _stored(case))["s"].ciphertext
+    start, key, *rest = sealed.split(".")
+    plain = [
+        _MARK,
+        "",
+        "es1.a.b.c",
+        sealed[:-40],
+        f"{sealed}=",
+        f"{sealed}\n",
+        ".".join((start, key, *rest[:1])),
+    ]
+    async with case.untouched():
+        for replacement in (*plain, _MARK + "\ud800", _MARK.encode()):
+            with refused(InvalidContentError) as caught:
+                await case.store.storage.swap_secret(case.id, "s", sealed, replacement)  # type: ignore[arg-type]
+            assert _MARK not in carried_by(caught.error)
+    assert await case.storage.get_secret("s") == _MARK
 
 
 @check(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from everstore.conformance.mutants.broken import Broken, mutant
-from everstore.errors import EverstoreError
+from everstore.errors import EverstoreError, InvalidContentError
 
 if TYPE_CHECKING:
     from everstore.middleware.base import Call
@@ -67,6 +67,20 @@ def shows_secrets_in_errors(broken: Broken) -> None:
             await broken.storage.set_secret(session_id, name, value, ttl=ttl)
         except EverstoreError as error:
             raise type(error)(f"{error} (while storing {value!r:.200})", value=value) from error
+
+
+@mutant("secrets.hidden.in_chains")
+def hides_what_it_chains(broken: Broken) -> None:
+    """A refusal is raised ``from None`` where the text could not be encoded, and so keeps that error."""
+
+    @broken.verb
+    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> None:
+        try:
+            if isinstance(value, str):
+                value.encode()
+        except UnicodeEncodeError:
+            raise InvalidContentError("value holds a lone surrogate") from None
+        await broken.storage.set_value(session_id, key, value, **options)
 
 
 @mutant("secrets.hidden.in_logs")
@@ -129,6 +143,48 @@ def swaps_whatever_is_there(broken: Broken) -> None:
         return bool(found) and await broken.storage.swap_secret(
             session_id, name, found[0].ciphertext, replacement
         )
+
+
+@mutant("secrets.at_rest.swap", durable=True)
+def swaps_as_a_write(broken: Broken) -> None:
+    """Encrypting a secret anew moves its revision."""
+    swapped: set[Any] = set()
+
+    @broken.verb
+    async def swap_secret(session_id: Any, name: str, expected: str, replacement: str) -> bool:
+        done: bool = await broken.storage.swap_secret(session_id, name, expected, replacement)
+        if done:
+            swapped.add((session_id, name))
+        return done
+
+    @broken.verb
+    async def list_secrets(session_id: Any) -> Any:
+        found = await broken.storage.list_secrets(session_id)
+        return [
+            replace(info, version=info.version + 1) if (session_id, info.name) in swapped else info
+            for info in found
+        ]
+
+
+@mutant("secrets.at_rest.swap_plain", durable=True)
+def swaps_in_plain_text(broken: Broken) -> None:
+    """swap_secret keeps whatever it is handed."""
+
+    @broken.verb
+    async def swap_secret(session_id: Any, name: str, expected: str, replacement: str) -> bool:
+        try:
+            return await broken.storage.swap_secret(session_id, name, expected, replacement)
+        except InvalidContentError:
+            return True
+
+
+@mutant("secrets.at_rest.scan", durable=True)
+def scans_nothing(broken: Broken) -> None:
+    """scan_secrets is left out, and answers that there are none."""
+
+    @broken.verb
+    async def scan_secrets(**_options: Any) -> Any:
+        return []
 
 
 @mutant("secrets.at_rest.scan", durable=True)

@@ -300,9 +300,8 @@ def _scan(connection: sqlite3.Connection, after: tuple[UUID, str] | None, limit:
 
 
 def _swap(transaction: Transaction, session_id: UUID, name: str, expected: str, replacement: str) -> bool:
-    version = transaction.version()
     changed = transaction.execute(
-        f"UPDATE secrets SET value = ?, version = ? WHERE session = ? AND key = ? AND value = ? AND {_ALIVE}",
-        (replacement.encode(), version, session_id.bytes, name, expected.encode(), time.time_ns()),
+        f"UPDATE secrets SET value = ? WHERE session = ? AND key = ? AND value = ? AND {_ALIVE}",
+        (replacement.encode(), session_id.bytes, name, expected.encode(), time.time_ns()),
     )
     return changed.rowcount > 0
