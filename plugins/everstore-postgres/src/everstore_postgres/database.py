@@ -10,6 +10,7 @@ import asyncpg
 
 from everstore.errors import EverstoreError, SettingsError
 from everstore_postgres import faults, migrations
+from everstore_postgres.address import check_url, parameters_for_the_server
 from everstore_postgres.pool import Link, NotSentError, Pool
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Database:
     def __init__(self, pool: Pool, settings: PostgresSettings) -> None:
         """Made by ``open_database``."""
         self._pool = pool
-        self._schema = settings.schema_name
+        self._schema = settings.schema_in_sql
         self.search_index = settings.search_index
 
     def sql(self, text: str) -> str:
@@ -127,10 +128,12 @@ def _pool(settings: PostgresSettings) -> Pool:
 @asynccontextmanager
 async def open_database(settings: PostgresSettings) -> AsyncIterator[Database]:
     """The database with its schema up to date; typed errors that name the setting when it cannot be."""
+    _check(settings)
     pool = _pool(settings)
     try:
-        with _told_at_opening():
+        with _told_at_connecting(settings):
             await pool.fill()
+        with _told_at_opening():
             async with pool.link(unhurried=True) as link:
                 await migrations.at_opening(link.connection, settings)
         yield Database(pool, settings)
@@ -140,12 +143,38 @@ async def open_database(settings: PostgresSettings) -> AsyncIterator[Database]:
 
 async def migrate_database(settings: PostgresSettings) -> list[str]:
     """Bring the schema up to date, however long it takes; what was done, in words."""
-    with _told_at_opening():
+    _check(settings)
+    with _told_at_connecting(settings):
         connection = await asyncpg.connect(**_options(settings))
-        try:
+    try:
+        with _told_at_opening():
             return await migrations.migrate(connection, settings)
-        finally:
-            await connection.close()
+    finally:
+        await connection.close()
+
+
+def _check(settings: PostgresSettings) -> None:
+    """Refuse what the server or the driver would, or would misread, before either sees it."""
+    check_url(settings.url.get_secret_value())
+    if settings.schema_name.startswith("pg_") or settings.schema_name == "information_schema":
+        raise SettingsError(
+            f"postgres: EVERSTORE_POSTGRES_SCHEMA_NAME: {settings.schema_name!r} is the server's own;"
+            f" choose a name that is not 'information_schema' and does not begin with 'pg_'"
+        )
+
+
+@contextmanager
+def _told_at_connecting(settings: PostgresSettings) -> Iterator[None]:
+    """As ``_told_at_opening``, of what can only be wrong with the URL or the role."""
+    with _told_at_opening():
+        try:
+            yield
+        except faults.DRIVER_ERRORS as error:
+            names = parameters_for_the_server(settings.url.get_secret_value())
+            told = faults.at_connecting(error, names)
+            if told is None:
+                raise
+            raise told from error
 
 
 @contextmanager

@@ -14,12 +14,18 @@ import asyncpg
 from everstore.errors import BackendError, BackendUnavailableError, EverstoreError, SettingsError
 from everstore_postgres.pool import CONNECTION_LOST, DRIVER_ERRORS, NotSentError, PoolExhaustedError
 
-__all__ = ["DRIVER_ERRORS", "RETRIED", "at_opening", "at_work", "not_sent"]
+__all__ = ["DRIVER_ERRORS", "RETRIED", "at_connecting", "at_opening", "at_work", "not_sent"]
 
 RETRIED = (*CONNECTION_LOST, asyncpg.InterfaceError)
 """What a statement that only reads is sent again for: the driver says of a dead connection this, too."""
 
 _UNKNOWN = (*CONNECTION_LOST, asyncpg.StatementCompletionUnknownError)
+_PARAMETER_REFUSED = (
+    asyncpg.UndefinedObjectError,
+    asyncpg.CantChangeRuntimeParamError,
+    asyncpg.InvalidParameterValueError,
+    asyncpg.ProtocolViolationError,
+)
 _URL = "EVERSTORE_POSTGRES_URL"
 _TLS = "EVERSTORE_POSTGRES_TLS"
 _TLS_REFUSED = "rejected SSL upgrade"  # the driver has no error of its own for it
@@ -110,13 +116,29 @@ _OPENING: tuple[tuple[type[Exception], type[EverstoreError], str], ...] = (
         f"{_URL}: the server did not answer within EVERSTORE_POSTGRES_CONNECT_TIMEOUT",
     ),
     *(
-        (kind, SettingsError, f"{_URL}: not of the form postgresql://user:password@host:port/database")
+        (
+            kind,
+            SettingsError,
+            f"{_URL}: the driver does not understand it, or a file that it names; see the cause",
+        )
         for kind in (asyncpg.ClientConfigurationError, ValueError)
     ),
     (
         asyncpg.InsufficientPrivilegeError,
         SettingsError,
         f"{_URL}: the role may not make or change the schema; let a role that may run 'everstore migrate'",
+    ),
+    *(
+        (
+            kind,
+            SettingsError,
+            "EVERSTORE_POSTGRES_SCHEMA_NAME: there is something else in this schema; choose another",
+        )
+        for kind in (
+            asyncpg.DuplicateObjectError,
+            asyncpg.DuplicateTableError,
+            asyncpg.DuplicateFunctionError,
+        )
     ),
     *(
         (kind, BackendUnavailableError, f"{_URL}: the server cannot be reached; is it running there?")
@@ -137,6 +159,20 @@ def not_sent(error: NotSentError) -> EverstoreError:
         message = "postgres: the server did not answer in time, and nothing was sent to it"
         return BackendUnavailableError(message, happened=False)
     return _explained(_WORK, error.__cause__)
+
+
+def at_connecting(error: Exception, parameters: list[str]) -> SettingsError | None:
+    """The error of a server that refuses the connection for the URL's ``parameters`` or the role's rights."""
+    names = ", ".join(parameters)
+    if names and isinstance(error, _PARAMETER_REFUSED):
+        return SettingsError(f"postgres: {_URL}: the server refuses a parameter ({names}); take it out")
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):
+        besides = f", or not set a parameter ({names})" if names else ""
+        return SettingsError(
+            f"postgres: {_URL}: the role may not connect to the database{besides}; the database's owner"
+            " can say: GRANT CONNECT ON DATABASE"
+        )
+    return None
 
 
 def at_opening(error: BaseException | None) -> EverstoreError:

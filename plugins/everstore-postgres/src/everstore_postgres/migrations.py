@@ -25,12 +25,22 @@ SELECT EXISTS (
 )
 """
 
+# By object, not by name: looking a name up needs a right, too, and would fail for the lack of it.
+_MAY_READ = """
+SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relname = 'migrations'
+"""
 _MAY_WORK = """
-SELECT has_schema_privilege($1, 'USAGE')
-    AND has_sequence_privilege($1 || '.versions', 'USAGE')
-    AND (SELECT bool_and(has_table_privilege($1 || '.' || name, kind))
-         FROM unnest(array['files', 'usage', 'entries', 'sessions']) AS name,
-             unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS kind)
+SELECT has_schema_privilege(n.oid, 'USAGE')
+    AND (SELECT bool_and(has_sequence_privilege(c.oid, 'USAGE')) FROM pg_catalog.pg_class c
+         WHERE c.relnamespace = n.oid AND c.relkind = 'S')
+    AND (SELECT bool_and(has_table_privilege(c.oid, kind))
+         FROM pg_catalog.pg_class c, unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS kind
+         WHERE c.relnamespace = n.oid AND c.relname IN ('files', 'usage', 'entries', 'sessions'))
+    AND (SELECT bool_and(has_function_privilege(p.oid, 'EXECUTE')) FROM pg_catalog.pg_proc p
+         WHERE p.pronamespace = n.oid)
+FROM pg_catalog.pg_namespace n WHERE n.nspname = $1
 """
 
 
@@ -45,23 +55,26 @@ async def at_opening(connection: Any, settings: PostgresSettings) -> None:
         )
     if missing:
         await migrate(connection, settings)
-    await _check_rights(connection, settings.schema_name)
+    await _check_rights(connection, settings, _MAY_WORK)
 
 
-async def _check_rights(connection: Any, schema: str) -> None:
+async def _check_rights(connection: Any, settings: PostgresSettings, question: str) -> None:
     """``SettingsError`` when the role may not do what every call needs; it says how to change that."""
-    if not await connection.fetchval(_MAY_WORK, schema):
+    if not await connection.fetchval(question, settings.schema_name):
+        schema = settings.schema_in_sql
         raise SettingsError(
-            f"EVERSTORE_POSTGRES_URL: the role may not work in the schema {schema!r}; its owner can say: "
-            f"GRANT USAGE ON SCHEMA {schema}; GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema}; "
-            f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema}"
+            f"EVERSTORE_POSTGRES_URL: the role lacks rights on the schema {settings.schema_name!r}; "
+            f"its owner can say: GRANT USAGE ON SCHEMA {schema}; "
+            f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema}; "
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema}; "
+            f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema}"
         )
 
 
 async def _missing(connection: Any, settings: PostgresSettings) -> str | None:
     """What the schema has yet to get, in words."""
     schema = settings.schema_name
-    found = await _version(connection, schema)
+    found = await _version(connection, settings)
     if found > LATEST:
         raise SettingsError(
             f"EVERSTORE_POSTGRES_SCHEMA_NAME: the schema {schema!r} is of version {found}, and this "
@@ -93,11 +106,16 @@ async def _check_server(connection: Any) -> None:
         )
 
 
-async def _version(connection: Any, schema: str) -> int:
-    """The version that the schema has; 0 when there is none."""
-    if not await connection.fetchval(_HAS, schema, "migrations"):
+async def _version(connection: Any, settings: PostgresSettings) -> int:
+    """The version that the schema has; 0 when there is none. ``SettingsError`` when the role may not know."""
+    if not await connection.fetchval(_HAS, settings.schema_name, "migrations"):
         return 0
-    return int(await connection.fetchval(f"SELECT coalesce(max(version), 0) FROM {schema}.migrations"))
+    await _check_rights(connection, settings, _MAY_READ)
+    return int(
+        await connection.fetchval(
+            f"SELECT coalesce(max(version), 0) FROM {settings.schema_in_sql}.migrations"
+        )
+    )
 
 
 async def migrate(connection: Any, settings: PostgresSettings) -> list[str]:
@@ -112,13 +130,15 @@ async def migrate(connection: Any, settings: PostgresSettings) -> list[str]:
         # Somebody else may have been faster.
         if await _missing(connection, settings) is None:
             return done
-        found = await _version(connection, schema)
+        found = await _version(connection, settings)
         if found == 0:
-            await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {settings.schema_in_sql}")
         for version, scripts in enumerate(_STEPS[found:], found + 1):
             for script in scripts:
                 await connection.execute(_read(script, settings))
-            await connection.execute(f"INSERT INTO {schema}.migrations (version) VALUES ($1)", version)
+            await connection.execute(
+                f"INSERT INTO {settings.schema_in_sql}.migrations (version) VALUES ($1)", version
+            )
             done.append(f"schema {schema!r} is now of version {version}")
         if settings.search_index and await _missing(connection, settings) is not None:
             await connection.execute(_read("search_index.sql", settings))
@@ -128,4 +148,4 @@ async def migrate(connection: Any, settings: PostgresSettings) -> list[str]:
 
 def _read(script: str, settings: PostgresSettings) -> str:
     text = files("everstore_postgres").joinpath("sql", script).read_text(encoding="utf-8")
-    return text.replace("{schema}", settings.schema_name).replace("{partitions}", str(settings.partitions))
+    return text.replace("{schema}", settings.schema_in_sql).replace("{partitions}", str(settings.partitions))

@@ -43,3 +43,8 @@ class PostgresSettings(PluginSettings):
     """How the connection is encrypted, in libpq's words; without it, as ``sslmode`` in the URL says."""
     tls_ca_file: str | None = None
     """The certificates that ``verify-ca`` and ``verify-full`` trust; without it, the system's."""
+
+    @property
+    def schema_in_sql(self) -> str:
+        """The schema's name as statements have it: any name, a word of SQL's too."""
+        return f'"{self.schema_name}"'
