@@ -221,24 +221,60 @@ class QuotaExceededError(EverstoreError):
     """A limit would have been exceeded; nothing was written or truncated (§7.4).
 
     ``limit`` is the name of the setting, or of the capability where the backend's own is the lower
-    one; ``allowed`` is its value.
+    one; ``allowed`` is its value, ``wanted`` what there would have been, both in ``unit``; ``place`` is
+    the path, key or name that the call was to write.
     """
 
     code = "quota_exceeded"
     limit: str
     allowed: int
+    wanted: int
+    unit: str
+    place: str | None
 
     @classmethod
-    def over(cls, limit: str, wanted: int, allowed: int) -> Self:
-        """The refusal of a call that would have brought what ``limit`` counts to ``wanted``."""
-        setting = f"EVERSTORE_LIMITS__{limit.upper()}"
-        return cls(f"{wanted} would exceed the limit of {allowed} ({setting})", limit=limit, allowed=allowed)
+    def over(
+        cls, limit: str, wanted: int, allowed: int, place: str | None = None, what: str | None = None
+    ) -> Self:
+        """The refusal of a call that would have brought what ``limit`` counts to ``wanted``.
+
+        ``what`` is to be called at ``place``, where the limit's name does not tell: a key, a secret.
+        """
+        who, unit = _counted(limit, place, what)
+        message = f"{who} would have {wanted:,} {unit}; EVERSTORE_LIMITS__{limit.upper()} allows {allowed:,}"
+        return cls(message, limit=limit, allowed=allowed, wanted=wanted, unit=unit, place=place)
 
     @classmethod
-    def beyond(cls, capability: str, wanted: int, allowed: int) -> Self:
+    def beyond(
+        cls, capability: str, wanted: int, allowed: int, place: str | None = None, what: str | None = None
+    ) -> Self:
         """The refusal of ``wanted`` bytes in one place, where the backend keeps ``allowed`` at most."""
-        message = f"{wanted} bytes are more than the {allowed} that this backend keeps in one place"
-        return cls(f"{message}; split them", limit=capability, allowed=allowed)
+        who, unit = _counted(capability.removeprefix("max_"), place, what)
+        message = (
+            f"{who} would have {wanted:,} {unit}; this backend keeps {allowed:,} in one place, so split it"
+        )
+        return cls(message, limit=capability, allowed=allowed, wanted=wanted, unit=unit, place=place)
+
+
+_COUNTED = {
+    "file_bytes": ("file", " ", "bytes"),
+    "session_entries": ("the session", " with ", "files and directories"),
+    "session_bytes": ("the session's files", " with ", "bytes"),
+    "key_bytes": ("key", " ", "bytes"),
+    "value_bytes": ("value", " ", "bytes"),
+    "session_keys": ("the session", " with ", "values and secrets"),
+    "session_value_bytes": ("the session's values and secrets", " with ", "bytes"),
+}
+"""Of each limit: what holds that which is counted, how the place follows, and the unit."""
+
+
+def _counted(limit: str, place: str | None, what: str | None) -> tuple[str, str]:
+    """What a refusal says of who would have too much, and of what."""
+    who, joint, unit = _COUNTED.get(limit, ("this", " at ", "bytes" if "bytes" in limit else "entries"))
+    who = what or who
+    if place is None:
+        return who, unit
+    return f"{who}{joint}{place[:100]!r}{'...' if len(place) > 100 else ''}", unit
 
 
 class UnsupportedError(EverstoreError):
@@ -341,3 +377,15 @@ def code_of(error: BaseException) -> str:
         if isinstance(error, EverstoreError)
         else type(error).__name__
     )
+
+
+def shown(value: object) -> str:
+    """A wrong argument for a message: a number itself, of all else its type.
+
+    What was passed in the wrong place may be content or a secret, endless, or raise when it is looked at.
+    """
+    if value is None or type(value) in {bool, float}:
+        return repr(value)
+    if type(value) is int:
+        return repr(value) if value.bit_length() <= 128 else f"an int of {value.bit_length()} bits"
+    return f"a value of type {type(value).__name__}"

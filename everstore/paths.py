@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from everstore.errors import InvalidPathError, InvalidSessionIdError
+from everstore.errors import InvalidPathError, InvalidSessionIdError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,7 +47,7 @@ def normalize_path(path: str) -> str:
     """
     try:
         canonical = _known.get(path)
-    except TypeError:  # not hashable, so no text
+    except Exception:  # noqa: BLE001 - not hashable, whatever it says to that, so no text
         raise _refused(path, "a path is text") from None
     if canonical is None:
         canonical = _normalize(path)
@@ -96,9 +96,11 @@ def _size(path: str) -> int:
 
 
 def _refused(path: object, reason: str) -> InvalidPathError:
-    shown = repr(path)
-    shown = shown if len(shown) <= 100 else shown[:97] + "..."
-    return InvalidPathError(f"path {shown} refused: {reason}", path=path, reason=reason)
+    if not isinstance(path, str):
+        path = shown(path)
+    quoted = repr(path)
+    quoted = quoted if len(quoted) <= 100 else quoted[:97] + "..."
+    return InvalidPathError(f"path {quoted} refused: {reason}", path=path, reason=reason)
 
 
 def parent_of(path: str) -> str:
@@ -136,5 +138,6 @@ def parse_session_id(text: str) -> UUID:
     """
     if not isinstance(text, str) or not _SESSION_TEXT.fullmatch(text):
         message = "a session id is written as a UUID (8-4-4-4-12 hex digits) or as session_<32 hex digits>"
-        raise InvalidSessionIdError(f"{message}, not {text!r:.100}")
+        told = f"{text!r:.100}" if isinstance(text, str) else shown(text)
+        raise InvalidSessionIdError(f"{message}, not {told}")
     return UUID(text.removeprefix("session_"))

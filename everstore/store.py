@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from everstore.middleware.validation import check_session_id
+from everstore.arguments import check_session_id
 from everstore.models import InitialFile, Session, new_session_id
 from everstore.session import BoundSession
 

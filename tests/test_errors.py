@@ -32,10 +32,13 @@ CODES = {
     "QuotaExceededError": "quota_exceeded",
     "UnsupportedError": "unsupported",
     "StoreClosedError": "store_closed",
+    "StoreContextError": "store_context",
     "SecretsKeyMissingError": "secrets_key_missing",
     "SecretDecryptionError": "secret_decryption_failed",
     "BackendError": "backend_error",
     "BackendUnavailableError": "backend_unavailable",
+    "DataDamagedError": "data_damaged",
+    "StorageReplacedError": "storage_replaced",
     "SettingsError": "settings",
     "UnknownBackendError": "unknown_backend",
     "PluginError": "plugin",
@@ -99,9 +102,51 @@ def test_a_conflict_tells_what_was_expected_and_what_was_found(wanted, current, 
 
 
 def test_a_quota_names_the_setting_to_change():
-    error = errors.QuotaExceededError.over("file_bytes", 11, 10)
-    assert str(error) == "11 would exceed the limit of 10 (EVERSTORE_LIMITS__FILE_BYTES)"
-    assert (error.limit, error.allowed) == ("file_bytes", 10)
+    error = errors.QuotaExceededError.over("file_bytes", 1200, 1000, "/a.txt")
+    assert str(error) == "file '/a.txt' would have 1,200 bytes; EVERSTORE_LIMITS__FILE_BYTES allows 1,000"
+    assert (error.limit, error.allowed, error.wanted) == ("file_bytes", 1000, 1200)
+    assert (error.unit, error.place) == ("bytes", "/a.txt")
+
+
+@pytest.mark.parametrize(
+    ("limit", "place", "what", "told"),
+    [
+        ("file_bytes", None, None, "file would have 3 bytes;"),
+        ("session_entries", "/a/b", None, "the session with '/a/b' would have 3 files and directories;"),
+        ("session_bytes", "/a", None, "the session's files with '/a' would have 3 bytes;"),
+        ("session_keys", "k", None, "the session with 'k' would have 3 values and secrets;"),
+        ("session_value_bytes", "k", None, "the session's values and secrets with 'k' would have 3 bytes;"),
+        ("value_bytes", "k", "secret", "secret 'k' would have 3 bytes;"),
+        ("key_bytes", "k" * 500, None, f"key '{'k' * 100}'... would have 3 bytes;"),
+        ("rooms", "k", None, "this at 'k' would have 3 entries;"),
+    ],
+)
+def test_a_quota_says_what_where_and_in_which_unit(limit, place, what, told):
+    error = errors.QuotaExceededError.over(limit, 3, 2, place, what)
+    assert str(error) == f"{told} EVERSTORE_LIMITS__{limit.upper()} allows 2"
+    assert error.place == place
+
+
+def test_a_quota_of_the_backends_own_says_so():
+    error = errors.QuotaExceededError.beyond("max_value_bytes", 3, 2, "k", "secret")
+    assert str(error) == "secret 'k' would have 3 bytes; this backend keeps 2 in one place, so split it"
+    assert (error.limit, error.allowed, error.wanted) == ("max_value_bytes", 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (None, "None"),
+        (-1, "-1"),
+        pytest.param(10**5000, "an int of 16610 bits", id="huge"),
+        ("content", "a value of type str"),
+        (b"bytes", "a value of type bytes"),
+        (float("nan"), "nan"),
+        (type("Odd", (), {"__repr__": None})(), "a value of type Odd"),
+    ],
+)
+def test_a_wrong_argument_is_shown_when_it_is_short_and_plain(value, told):
+    assert errors.shown(value) == told
 
 
 def test_what_is_none_of_ours_goes_by_its_class():

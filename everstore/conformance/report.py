@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CheckReport", "Report", "badge_of", "markdown_of", "replay_of", "report_of"]
 
-CONTRACT_VERSION = "1.0"
+CONTRACT_VERSION = "1.1"
 """The version of ``docs/contract.md`` that the checks prove."""
 
 

@@ -10,19 +10,35 @@ One explicit method a verb. None is a coroutine itself: each checks, and returns
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from uuid import UUID
 
+from everstore.arguments import (
+    check_flag,
+    check_session_id,
+    plain_amount,
+    plain_condition,
+    plain_content,
+    plain_count,
+    plain_pattern,
+    plain_seed,
+    plain_session,
+    plain_text,
+    plain_title,
+    plain_ttl,
+    refuse_session_id,
+)
 from everstore.compat import override
-from everstore.content import content_size, text_size, utf8_size
+from everstore.content import append_content, content_size, text_size, utf8_size
 from everstore.errors import (
     InvalidArgumentError,
     InvalidContentError,
     InvalidKeyError,
     InvalidPathError,
-    InvalidSessionIdError,
     PathIsDirectoryError,
     QuotaExceededError,
+    ReadOnlyFileError,
+    RevisionConflictError,
     UnsupportedError,
 )
 from everstore.interfaces import SessionFileSystem, SessionStorageStore, SessionStore
@@ -53,49 +69,15 @@ __all__ = ["FileSystemGuard", "SessionStoreGuard", "StorageGuard"]
 
 MAX_KEY_BYTES = 1024
 KNOWN_KEYS = 4096  # so many are remembered
-MAX_TTL = 100 * 366 * 86_400  # seconds: the nanosecond it ends at fits into 64 bits
-
-
-def check_session_id(session_id: UUID) -> None:
-    """``InvalidSessionIdError`` unless the id is a ``uuid.UUID``."""
-    if not isinstance(session_id, UUID):
-        raise _no_session_id(session_id)
-
-
-def _no_session_id(given: object) -> InvalidSessionIdError:
-    hint = "everstore.parse_session_id() makes one of text"
-    return InvalidSessionIdError(f"a session id is a uuid.UUID, not {type(given).__name__}; {hint}")
-
-
-def _check_condition(if_revision: str | None, if_absent: bool) -> None:  # noqa: FBT001 - two options handed on
-    if if_revision is not None and if_absent:
-        raise InvalidArgumentError("if_revision and if_absent cannot both hold; pass one of them")
-    if if_revision is not None and not isinstance(if_revision, str):
-        raise InvalidArgumentError(f"if_revision is a revision (str), not {type(if_revision).__name__}")
 
 
 def _file_path(session_id: UUID, path: str) -> str:
-    if not isinstance(session_id, UUID):  # here too: the call would cost more than the check
-        raise _no_session_id(session_id)
+    if type(session_id) is not UUID or session_id.int >> 128:  # here too: the call would cost more
+        refuse_session_id(session_id)
     path = normalize_path(path)
     if path == "/":
         raise PathIsDirectoryError.at(path, "the root is a directory")
     return path
-
-
-def _check_flag(name: str, value: object) -> None:
-    if not isinstance(value, bool):
-        raise InvalidArgumentError(f"{name} is True or False, not {_told(value)}")
-
-
-def _check_count(name: str, value: int, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InvalidArgumentError(f"{name} is a whole number of at least {least}, not {_told(value)}")
-
-
-def _told(value: object) -> str:
-    """A refused argument in an error: a number itself; of all else, which may be content, the type."""
-    return f"{value!r:.50}" if isinstance(value, (int, float)) else f"a value of type {type(value).__name__}"
 
 
 class _Room:
@@ -107,11 +89,11 @@ class _Room:
         self._capability = sys.maxsize if capability is None else capability
         self.bytes = min(self._limit, self._capability)
 
-    def refusal(self, size: int) -> QuotaExceededError:
-        """What is told to who wants more."""
+    def refusal(self, size: int, place: str, what: str | None = None) -> QuotaExceededError:
+        """What is told to who wants more at a place, of which ``what`` is told when it is not this room's."""
         if size > self._limit:
-            return QuotaExceededError.over(f"{self._what}_bytes", size, self._limit)
-        return QuotaExceededError.beyond(f"max_{self._what}_bytes", size, self._capability)
+            return QuotaExceededError.over(f"{self._what}_bytes", size, self._limit, place, what)
+        return QuotaExceededError.beyond(f"max_{self._what}_bytes", size, self._capability, place, what)
 
 
 class FileSystemGuard(SessionFileSystem):
@@ -122,14 +104,51 @@ class FileSystemGuard(SessionFileSystem):
         self._next = backend
         self._room = _Room("file", limits.file_bytes, backend.capabilities.max_file_bytes)
 
-    def _check_content(self, content: str, encoding: Encoding) -> None:
-        size = content_size(content, encoding)
-        if size > self._room.bytes:
-            raise self._room.refusal(size)
+    # What is too large is refused in any case. But a limit is the last reason to refuse for (§3.11.1), so
+    # the earlier ones are looked for, in calls that would otherwise fail at once. No other call pays for it.
+
+    async def _refuse_size(
+        self, session_id: UUID, path: str, size: int, *condition: str | None, is_seed: bool = False
+    ) -> NoReturn:
+        found = await self._next.stat_file(session_id, path)
+        await self._require_writable(session_id, path, found, is_seed=is_seed)
+        if condition:
+            _require_revision(path, condition[0], found)
+        raise self._room.refusal(size, path)
+
+    async def _refuse_replacing(
+        self, session_id: UUID, path: str, size: int, *expected: str
+    ) -> SessionFile | None:
+        found = await self._next.read_file(session_id, path)
+        if found is None or (found.content, found.encoding) != expected:
+            return None
+        await self._require_writable(session_id, path, found)
+        raise self._room.refusal(size, path)
+
+    async def _refuse_appending(
+        self, session_id: UUID, path: str, size: int, content: str, encoding: Encoding
+    ) -> NoReturn:
+        found = await self._next.read_file(session_id, path)
+        await self._require_writable(session_id, path, found)
+        if found is not None:
+            append_content(found, content, encoding)  # or else it does not fit in another way
+            size += found.size_bytes
+        raise self._room.refusal(size, path)
+
+    async def _require_writable(
+        self, session_id: UUID, path: str, found: SessionFile | FileStat | None, *, is_seed: bool = False
+    ) -> None:
+        if found is None:
+            await self._refuse_below_file(session_id, path)
+        elif found.is_directory:
+            raise PathIsDirectoryError.at(path, "a directory is there")
+        elif found.is_readonly and not is_seed:
+            raise ReadOnlyFileError.at(path, "file is read-only")
 
     @override
     def read_file(self, session_id: UUID, path: str) -> Answer[SessionFile | None]:
-        check_session_id(session_id)
+        if type(session_id) is not UUID or session_id.int >> 128:
+            refuse_session_id(session_id)
         return self._next.read_file(session_id, normalize_path(path))
 
     @override
@@ -144,10 +163,17 @@ class FileSystemGuard(SessionFileSystem):
         if_absent: bool = False,
     ) -> Answer[SessionFile]:
         path = _file_path(session_id, path)
-        self._check_content(content, encoding)
+        if type(content) is not str or type(encoding) is not str:
+            content, encoding = plain_content(content, encoding)
+        size = content_size(content, encoding)
         if if_revision is None and if_absent is False:
+            if size > self._room.bytes:
+                return self._refuse_size(session_id, path, size)
             return self._next.write_file(session_id, path, content, encoding)
-        _check_condition(if_revision, if_absent)
+        if_revision = plain_condition(if_revision, if_absent)
+        if size > self._room.bytes:
+            condition = (if_revision,) if if_absent or if_revision is not None else ()
+            return self._refuse_size(session_id, path, size, *condition)
         return self._next.write_file(
             session_id, path, content, encoding, if_revision=if_revision, if_absent=if_absent
         )
@@ -163,10 +189,15 @@ class FileSystemGuard(SessionFileSystem):
         encoding: Encoding,
     ) -> Answer[SessionFile | None]:
         check_session_id(session_id)
+        path = normalize_path(path)
+        expected_content, expected_encoding = plain_content(expected_content, expected_encoding)
+        content, encoding = plain_content(content, encoding)
         content_size(expected_content, expected_encoding)
-        self._check_content(content, encoding)
+        size = content_size(content, encoding)
+        if size > self._room.bytes:
+            return self._refuse_replacing(session_id, path, size, expected_content, expected_encoding)
         return self._next.write_file_if_content_matches(
-            session_id, normalize_path(path), expected_content, expected_encoding, content, encoding
+            session_id, path, expected_content, expected_encoding, content, encoding
         )
 
     @override
@@ -181,24 +212,25 @@ class FileSystemGuard(SessionFileSystem):
 
     @override
     def stat_file(self, session_id: UUID, path: str) -> Answer[FileStat | None]:
-        check_session_id(session_id)
+        if type(session_id) is not UUID or session_id.int >> 128:
+            refuse_session_id(session_id)
         return self._next.stat_file(session_id, normalize_path(path))
 
     @override
     def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> Answer[bool]:  # noqa: FBT001, FBT002 - the ancestor's signature
         check_session_id(session_id)
-        _check_flag("recursive", recursive)
+        check_flag("recursive", recursive)
         return self._next.delete_file(session_id, normalize_path(path), recursive)
 
     @override
     def seed_initial_file(self, session_id: UUID, file: InitialFile) -> Answer[SessionFile]:
         check_session_id(session_id)
-        if not isinstance(file, InitialFile):
-            raise InvalidContentError(f"a seed is an InitialFile, not {type(file).__name__}")
-        path = _file_path(session_id, file.path)
-        self._check_content(file.content, file.encoding)
-        _check_flag("is_readonly", file.is_readonly)
-        canonical = InitialFile(path, file.content, file.encoding, file.is_readonly)
+        seed = plain_seed(file)
+        path = _file_path(session_id, seed.path)
+        size = content_size(seed.content, seed.encoding)
+        if size > self._room.bytes:
+            return self._refuse_size(session_id, path, size, is_seed=True)
+        canonical = InitialFile(path, seed.content, seed.encoding, seed.is_readonly)
         return self._next.seed_initial_file(session_id, canonical)
 
     @override
@@ -206,10 +238,11 @@ class FileSystemGuard(SessionFileSystem):
         self, session_id: UUID, path: str, old: str, new: str, *, replace_all: bool = False
     ) -> Answer[SessionFile]:
         path = _file_path(session_id, path)
+        old, new = plain_text(old, "old"), plain_text(new, "new")
         if not text_size(old, "old"):
             raise InvalidContentError("old is the text to replace, and cannot be empty")
         text_size(new, "new")
-        _check_flag("replace_all", replace_all)
+        check_flag("replace_all", replace_all)
         return self._next.edit_file(session_id, path, old, new, replace_all=replace_all)
 
     @override
@@ -217,7 +250,11 @@ class FileSystemGuard(SessionFileSystem):
         self, session_id: UUID, path: str, content: str, encoding: Encoding = "text"
     ) -> Answer[SessionFile]:
         path = _file_path(session_id, path)
-        self._check_content(content, encoding)
+        if type(content) is not str or type(encoding) is not str:
+            content, encoding = plain_content(content, encoding)
+        size = content_size(content, encoding)
+        if size > self._room.bytes:
+            return self._refuse_appending(session_id, path, size, content, encoding)
         return self._next.append_file(session_id, path, content, encoding)
 
     @override
@@ -239,7 +276,7 @@ class FileSystemGuard(SessionFileSystem):
     @staticmethod
     def _ends(done: str, source: str, destination: str, *, overwrite: bool) -> tuple[str, str]:
         source, destination = normalize_path(source), normalize_path(destination)
-        _check_flag("overwrite", overwrite)
+        check_flag("overwrite", overwrite)
         if source in {"/", destination} or destination.startswith(source + "/"):
             reason = f"{source!r} cannot be {done} into itself"
             raise InvalidPathError(f"path {destination!r} refused: {reason}", path=destination, reason=reason)
@@ -252,9 +289,9 @@ class FileSystemGuard(SessionFileSystem):
         self, session_id: UUID, path: str, start: int = 1, limit: int | None = None
     ) -> Answer[FileLines | None]:
         check_session_id(session_id)
-        _check_count("start", start, 1)
+        start = plain_count("start", start, 1)
         if limit is not None:
-            _check_count("limit", limit, 0)
+            limit = plain_count("limit", limit, 0)
         return self._next.read_lines(session_id, normalize_path(path), start, limit)
 
     @override
@@ -271,10 +308,15 @@ class FileSystemGuard(SessionFileSystem):
         limit: int | None = None,
     ) -> Answer[list[GrepMatch]]:
         check_session_id(session_id)
-        _check_count("before", before, 0)
-        _check_count("after", after, 0)
+        pattern = plain_pattern(pattern, "a search pattern", nul=True)
+        if path_pattern is not None:
+            path_pattern = plain_pattern(path_pattern, "path_pattern")
+        check_flag("regex", regex)
+        check_flag("ignore_case", ignore_case)
+        before = plain_count("before", before, 0)
+        after = plain_count("after", after, 0)
         if limit is not None:
-            _check_count("limit", limit, 0)
+            limit = plain_count("limit", limit, 0)
         return self._next.grep_files(
             session_id,
             pattern,
@@ -289,7 +331,7 @@ class FileSystemGuard(SessionFileSystem):
     @override
     def glob_files(self, session_id: UUID, pattern: str) -> Answer[list[FileInfo]]:
         check_session_id(session_id)
-        return self._next.glob_files(session_id, pattern)
+        return self._next.glob_files(session_id, plain_pattern(pattern, "a glob"))
 
     @override
     def purge_session(self, session_id: UUID) -> Answer[bool]:
@@ -309,34 +351,41 @@ class StorageGuard(SessionStorageStore):
         self.capabilities = backend.capabilities
         self._room = _Room("value", limits.value_bytes, backend.capabilities.max_value_bytes)
 
-    def _check_key(self, session_id: UUID, key: str, what: str = "key") -> None:
-        if not isinstance(session_id, UUID):
-            raise _no_session_id(session_id)
+    def _key(self, session_id: UUID, key: str, what: str = "key") -> str:
+        """The key of an entry that is looked for, or removed: a lowered limit takes none out of reach."""
+        if type(session_id) is not UUID or session_id.int >> 128:
+            refuse_session_id(session_id)
         if type(key) is str and key in self._known_keys:
-            return
-        if not isinstance(key, str) or not key or "\0" in key:
+            return key
+        if not isinstance(key, str):
+            raise InvalidKeyError(f"a {what} is text (str), not {type(key).__name__}")
+        key = str.__str__(key)
+        if not key or "\0" in key:
             raise InvalidKeyError(f"a {what} is text that is not empty and holds no NUL")
         size = len(key) if key.isascii() else _key_size(key, what)
-        if size > self._key_bytes:
-            if size > MAX_KEY_BYTES:
-                raise InvalidKeyError(f"a {what} has at most {MAX_KEY_BYTES} bytes in UTF-8, not {size}")
-            raise QuotaExceededError.over("key_bytes", size, self._key_bytes)
-        if len(self._known_keys) >= KNOWN_KEYS:
-            self._known_keys.clear()
-        self._known_keys.add(key)
+        if size > MAX_KEY_BYTES:
+            raise InvalidKeyError(f"a {what} has at most {MAX_KEY_BYTES} bytes in UTF-8, not {size:,}")
+        if size <= self._key_bytes:
+            if len(self._known_keys) >= KNOWN_KEYS:
+                self._known_keys.clear()
+            self._known_keys.add(key)
+        return key
 
-    def _check_value(self, value: str, what: str) -> None:
-        size = len(value) if isinstance(value, str) and value.isascii() else text_size(value, what)
-        if size > self._room.bytes:
-            raise self._room.refusal(size)
+    def _too_large(self, key: str, size: int, what: str | None = None) -> QuotaExceededError | None:
+        """Why an entry of this key and size in bytes is too large, if it is."""
+        if key not in self._known_keys and (key_size := len(key.encode())) > self._key_bytes:
+            return QuotaExceededError.over("key_bytes", key_size, self._key_bytes, key)
+        return self._room.refusal(size, key, what) if size > self._room.bytes else None
 
-    def _check_ttl(self, ttl: float | None) -> None:
-        if ttl is None:
-            return
-        if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not 0 < ttl <= MAX_TTL:
-            raise InvalidArgumentError(
-                f"ttl is a number of seconds above 0, at most {MAX_TTL} (100 years), not {_told(ttl)}"
-            )
+    async def _refuse(
+        self, error: QuotaExceededError, session_id: UUID, key: str, *condition: str | None
+    ) -> NoReturn:
+        """As for a file: a condition that does not hold is the reason to tell, if there is one."""
+        if condition:
+            _require_revision(key, condition[0], await self._next.stat_value(session_id, key))
+        raise error
+
+    def _require_ttl(self) -> None:
         if not self.capabilities.time_to_live:
             raise UnsupportedError("this backend does not offer time to live; leave ttl out")
 
@@ -351,24 +400,32 @@ class StorageGuard(SessionStorageStore):
         if_revision: str | None = None,
         if_absent: bool = False,
     ) -> Answer[None]:
-        self._check_key(session_id, key)
-        self._check_value(value, "value")
-        if ttl is None and if_revision is None and if_absent is False:
+        key = self._key(session_id, key)
+        if type(value) is not str:
+            value = plain_text(value, "value")
+        size = len(value) if value.isascii() else text_size(value, "value")
+        error = None if size <= self._room.bytes and key in self._known_keys else self._too_large(key, size)
+        if ttl is None and if_revision is None and if_absent is False and error is None:
             return self._next.set_value(session_id, key, value)
-        self._check_ttl(ttl)
-        _check_condition(if_revision, if_absent)
+        if_revision = plain_condition(if_revision, if_absent)
+        if ttl is not None:
+            ttl = plain_ttl(ttl)
+            self._require_ttl()
+        if error is not None:
+            condition = (if_revision,) if if_absent or if_revision is not None else ()
+            return self._refuse(error, session_id, key, *condition)
         return self._next.set_value(
             session_id, key, value, ttl=ttl, if_revision=if_revision, if_absent=if_absent
         )
 
     @override
     def get_value(self, session_id: UUID, key: str) -> Answer[str | None]:
-        self._check_key(session_id, key)
+        key = self._key(session_id, key)
         return self._next.get_value(session_id, key)
 
     @override
     def delete_value(self, session_id: UUID, key: str) -> Answer[bool]:
-        self._check_key(session_id, key)
+        key = self._key(session_id, key)
         return self._next.delete_value(session_id, key)
 
     @override
@@ -378,33 +435,40 @@ class StorageGuard(SessionStorageStore):
 
     @override
     def stat_value(self, session_id: UUID, key: str) -> Answer[KeyInfo | None]:
-        self._check_key(session_id, key)
+        key = self._key(session_id, key)
         return self._next.stat_value(session_id, key)
 
     @override
     def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> Answer[int]:
-        self._check_key(session_id, key)
-        if not isinstance(amount, int) or isinstance(amount, bool):
-            raise InvalidArgumentError(f"amount is a whole number, not {_told(amount)}")
+        key = self._key(session_id, key)
+        amount = plain_amount(amount)
+        error = self._too_large(key, 0)  # of its digits none is too large (§7.4.4)
+        if error is not None:
+            return self._refuse(error, session_id, key)
         return self._next.increment_value(session_id, key, amount)
 
     @override
     def set_secret(
         self, session_id: UUID, name: str, value: str, *, ttl: float | None = None
     ) -> Answer[None]:
-        self._check_key(session_id, name, "secret's name")
-        self._check_value(value, "secret")
-        self._check_ttl(ttl)
+        name = self._key(session_id, name, "secret's name")
+        value = plain_text(value, "secret")
+        error = self._too_large(name, text_size(value, "secret"), "secret")
+        if ttl is not None:
+            ttl = plain_ttl(ttl)
+            self._require_ttl()
+        if error is not None:
+            return self._refuse(error, session_id, name)
         return self._next.set_secret(session_id, name, value, ttl=ttl)
 
     @override
     def get_secret(self, session_id: UUID, name: str) -> Answer[str | None]:
-        self._check_key(session_id, name, "secret's name")
+        name = self._key(session_id, name, "secret's name")
         return self._next.get_secret(session_id, name)
 
     @override
     def delete_secret(self, session_id: UUID, name: str) -> Answer[bool]:
-        self._check_key(session_id, name, "secret's name")
+        name = self._key(session_id, name, "secret's name")
         return self._next.delete_secret(session_id, name)
 
     @override
@@ -421,12 +485,19 @@ class StorageGuard(SessionStorageStore):
     def scan_secrets(
         self, *, after: tuple[UUID, str] | None = None, limit: int = 100
     ) -> Answer[list[StoredSecret]]:
-        _check_count("limit", limit, 1)
+        limit = plain_count("limit", limit, 1)
+        if after is not None:
+            if not isinstance(after, tuple) or len(after) != 2:
+                raise InvalidArgumentError(
+                    "after is the session id and the name of the last secret of the page before"
+                )
+            after = after[0], self._key(*after, "secret's name")
         return self._next.scan_secrets(after=after, limit=limit)
 
     @override
     def swap_secret(self, session_id: UUID, name: str, expected: str, replacement: str) -> Answer[bool]:
-        self._check_key(session_id, name, "secret's name")
+        name = self._key(session_id, name, "secret's name")
+        expected, replacement = plain_text(expected, "expected"), plain_text(replacement, "replacement")
         text_size(expected, "expected")
         text_size(replacement, "replacement")
         if self.capabilities.durable and not is_envelope(replacement):
@@ -435,6 +506,13 @@ class StorageGuard(SessionStorageStore):
                 "nothing else; set_secret encrypts"
             )
         return self._next.swap_secret(session_id, name, expected, replacement)
+
+
+def _require_revision(place: str, wanted: str | None, found: FileStat | KeyInfo | None) -> None:
+    """``RevisionConflictError`` unless this revision is there, or with ``None`` nothing."""
+    current = None if found is None else found.revision
+    if current != wanted:
+        raise RevisionConflictError.found(place, wanted, current)
 
 
 def _key_size(key: str, what: str) -> int:
@@ -452,22 +530,9 @@ class SessionStoreGuard(SessionStore):
         del limits
         self._next = backend
 
-    @staticmethod
-    def _check_title(title: str | None) -> None:
-        if title is not None:
-            text_size(title, "title")
-            if "\0" in title:
-                raise InvalidContentError("a title holds no NUL")
-
     @override
     def add_session(self, session: Session) -> Answer[None]:
-        if not isinstance(session, Session):
-            raise InvalidContentError(
-                f"a session record is an everstore.Session, not {type(session).__name__}"
-            )
-        check_session_id(session.id)
-        self._check_title(session.title)
-        return self._next.add_session(session)
+        return self._next.add_session(plain_session(session))
 
     @override
     def get_session(self, session_id: UUID) -> Answer[Session | None]:
@@ -477,16 +542,15 @@ class SessionStoreGuard(SessionStore):
     @override
     def update_session_title(self, session_id: UUID, title: str) -> Answer[Session]:
         check_session_id(session_id)
-        if title is None:
-            raise InvalidContentError("a title is text")
-        self._check_title(title)
-        return self._next.update_session_title(session_id, title)
+        return self._next.update_session_title(session_id, plain_title(title))
 
     @override
     def list_sessions(self, *, limit: int = 100, after: Session | None = None) -> Answer[list[Session]]:
-        _check_count("limit", limit, 1)
-        if after is not None and not isinstance(after, Session):
-            raise InvalidArgumentError("after is the last record of the page before")
+        limit = plain_count("limit", limit, 1)
+        if after is not None:
+            if not isinstance(after, Session):
+                raise InvalidArgumentError("after is the last record (Session) of the page before")
+            after = plain_session(after)
         return self._next.list_sessions(limit=limit, after=after)
 
     @override

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.case import gather, refused
 from everstore.conformance.registry import check, table
-from everstore.errors import PathNotFoundError, QuotaExceededError, ReadOnlyFileError, RevisionConflictError
+from everstore.errors import (
+    QuotaExceededError,
+)
 from everstore.models import InitialFile
 
 if TYPE_CHECKING:
@@ -20,14 +22,15 @@ if TYPE_CHECKING:
     Put = Callable[[BoundSession, int], Awaitable[Any]]
 
 
-async def _limited(case: Case, **limits: int) -> BoundSession:
+async def limited(case: Case, **limits: int) -> BoundSession:
     """The check's own session, in a client that has these limits."""
     await case.store.close()
     case.store = await case.open(**{f"limits__{name}": value for name, value in limits.items()})
     return case.store.session(case.id)
 
 
-def _base64(size: int) -> str:
+def base64_of(size: int) -> str:
+    """So many bytes as base64."""
     return base64.b64encode(b"x" * size).decode()
 
 
@@ -42,8 +45,8 @@ async def _append_to(session: BoundSession, size: int) -> None:
 
 
 async def _append_base64_to(session: BoundSession, size: int) -> None:
-    await session.files.write_file("a", _base64(size - 5), "base64")
-    await session.files.append_file("a", _base64(5), "base64")
+    await session.files.write_file("a", base64_of(size - 5), "base64")
+    await session.files.append_file("a", base64_of(5), "base64")
 
 
 async def _replace_to(session: BoundSession, size: int) -> None:
@@ -54,7 +57,7 @@ async def _replace_to(session: BoundSession, size: int) -> None:
 _WAYS: dict[str, tuple[Put]] = {
     "write": (lambda one, size: one.files.write_file("a", "x" * size),),
     "write_multibyte": (lambda one, size: one.files.write_file("a", "é" * (size // 2) + "x" * (size % 2)),),
-    "write_base64": (lambda one, size: one.files.write_file("a", _base64(size), "base64"),),
+    "write_base64": (lambda one, size: one.files.write_file("a", base64_of(size), "base64"),),
     "seed": (lambda one, size: one.files.seed_initial_file(InitialFile("a", "x" * size)),),
     "content_matches": (_replace_to,),
     "edit": (_edit_to,),
@@ -72,7 +75,7 @@ _WAYS: dict[str, tuple[Put]] = {
 )
 async def file_bytes(case: Case, put: Put) -> None:
     """A file of the limit and of one byte less is kept whole, one byte more is refused: {row}."""
-    session = await _limited(case, file_bytes=100)
+    session = await limited(case, file_bytes=100)
     for size in (99, 100):
         await put(session, size)
         assert (await case.read("a")).size_bytes == size
@@ -104,7 +107,7 @@ async def _fill(session: BoundSession, count: int) -> None:
 )
 async def session_files(case: Case, add: Put) -> None:
     """As many files as the limit fit into a session, and not one more: {row}."""
-    session = await _limited(case, session_files=5)
+    session = await limited(case, session_files=5)
     await _fill(session, 4)
     await add(session, 0)
     await session.files.delete_file("new", recursive=True)
@@ -118,7 +121,7 @@ async def session_files(case: Case, add: Put) -> None:
 @check("limits.session_files.what_counts", "7.4.1", likely="directories, overwrites or moves are counted")
 async def what_counts(case: Case) -> None:
     """At the limit everything that adds no file still works: directories, overwrites, moves, deletes."""
-    session = await _limited(case, session_files=3)
+    session = await limited(case, session_files=3)
     await _fill(session, 3)
     await session.files.create_directory("e/f/g")
     await session.files.write_file("d/0", "again")
@@ -136,7 +139,7 @@ async def what_counts(case: Case) -> None:
 )
 async def copied_tree_counts(case: Case) -> None:
     """Copying a tree counts each of its files, and is refused as a whole."""
-    session = await _limited(case, session_files=5)
+    session = await limited(case, session_files=5)
     await _fill(session, 3)
     async with case.untouched():
         with refused(QuotaExceededError):
@@ -155,14 +158,14 @@ async def copied_tree_counts(case: Case) -> None:
         "overwrite": (lambda one, more: one.files.write_file("d/0", "x" * (1 + more)),),
         "append": (lambda one, more: one.files.append_file("d/0", "x" * more),),
         "edit": (lambda one, more: one.files.edit_file("d/0", "x", "x" * (1 + more)),),
-        "base64": (lambda one, more: one.files.write_file("new/f", _base64(more), "base64"),),
+        "base64": (lambda one, more: one.files.write_file("new/f", base64_of(more), "base64"),),
         "copy": (lambda one, more: one.files.copy_file(f"sized/{more}", "new/f"),),
     },
     likely="the session's bytes are counted without what is replaced, or without this verb",
 )
 async def session_bytes(case: Case, add: Put) -> None:
     """All files of a session have together at most as many bytes as the limit: {row}."""
-    session = await _limited(case, session_bytes=60)
+    session = await limited(case, session_bytes=60)
     await session.files.write_file("sized/20", "y" * 20)
     await session.files.write_file("sized/19", "y" * 19)
     await session.files.write_file("d/0", "x")
@@ -180,7 +183,7 @@ async def session_bytes(case: Case, add: Put) -> None:
 @check("limits.session_bytes.freed", "7.4.1", likely="what was deleted, shortened or moved still counts")
 async def freed(case: Case) -> None:
     """What a delete, a shorter overwrite or a purge frees can be used again."""
-    session = await _limited(case, session_bytes=100)
+    session = await limited(case, session_bytes=100)
     for _ in range(3):
         await session.files.write_file("d/a", "x" * 100)
         await session.files.write_file("d/a", "x" * 10)
@@ -196,34 +199,11 @@ async def freed(case: Case) -> None:
 @check("limits.session.apart", "1.3.2", "7.4.1", likely="the limit is one for all sessions")
 async def sessions_apart(case: Case) -> None:
     """A limit of a session counts that session only."""
-    session = await _limited(case, session_files=2, session_bytes=10)
+    session = await limited(case, session_files=2, session_bytes=10)
     other = case.session()
     for one in (session, other):
         await one.files.write_file("a", "x" * 5)
         await one.files.write_file("b", "x" * 5)
-
-
-@table(
-    "limits.order.{row}",
-    "3.11.1",
-    rows={
-        "read_only_first": (ReadOnlyFileError, lambda one, _: one.files.append_file("kept", "x" * 50)),
-        "conflict_first": (
-            RevisionConflictError,
-            lambda one, _: one.files.write_file("a", "x" * 50, if_revision="0"),
-        ),
-        "missing_first": (PathNotFoundError, lambda one, _: one.files.copy_file("missing", "b")),
-    },
-    likely="the limit is looked at before the tree",
-)
-async def order(case: Case, error: type[Exception], call: Put) -> None:
-    """A limit of the session is the last thing that a verb refuses for: {row}."""
-    session = await _limited(case, session_bytes=10)
-    await session.files.write_file("a", "x" * 5)
-    await session.files.seed_initial_file(InitialFile("kept", "x" * 5, is_readonly=True))
-    async with case.untouched():
-        with refused(error):
-            await call(session, 0)
 
 
 @table(
@@ -241,7 +221,7 @@ async def order(case: Case, error: type[Exception], call: Put) -> None:
 )
 async def value_bytes(case: Case, put: Put) -> None:
     """A value or secret of the limit and of one byte less is kept, one byte more is refused: {row}."""
-    session = await _limited(case, value_bytes=100)
+    session = await limited(case, value_bytes=100)
     for size in (99, 100):
         await put(session, size)
     async with case.untouched():
@@ -257,7 +237,7 @@ async def value_bytes(case: Case, put: Put) -> None:
 )
 async def counter_bytes(case: Case) -> None:
     """A counter grows beyond the limit of a value's size, up to all its 20 bytes; a value does not."""
-    session = await _limited(case, value_bytes=2)
+    session = await limited(case, value_bytes=2)
     await session.storage.set_value("n", "99")
     assert await session.storage.increment_value("n") == 100
     assert await session.storage.increment_value("n", -(2**63) - 100) == -(2**63)
@@ -270,7 +250,7 @@ async def counter_bytes(case: Case) -> None:
 @check("limits.key_bytes", "7.4.1", "7.4.2", likely="the limit of keys counts characters")
 async def key_bytes(case: Case) -> None:
     """A key or a secret's name of the limit is kept, one byte more is refused."""
-    session = await _limited(case, key_bytes=20)
+    session = await limited(case, key_bytes=20)
     for name in ("k" * 20, "é" * 10):
         await session.storage.set_value(name, "x")
         await session.storage.set_secret(name, "x")
@@ -286,6 +266,26 @@ async def key_bytes(case: Case) -> None:
 
 
 @check(
+    "limits.key_bytes.lowered",
+    "6.1.9",
+    since="1.1",
+    likely="the limit is held against every verb that takes a key",
+)
+async def lowered_key_bytes(case: Case) -> None:
+    """A key or a secret's name over the limit is read, listed and deleted all the same."""
+    await case.storage.set_value("too long", "x")
+    await case.storage.set_secret("too long", "y")
+    session = await limited(case, key_bytes=5)
+    had = case.capabilities.durable
+    assert await session.storage.get_value("too long") == ("x" if had else None)
+    assert (await session.storage.stat_value("too long") is not None) == had
+    assert await session.storage.get_secret("too long") == ("y" if had else None)
+    assert [one.key for one in await session.storage.list_keys()] == ["too long"] * had
+    assert await session.storage.delete_value("too long") is had
+    assert await session.storage.delete_secret("too long") is had
+
+
+@check(
     "limits.concurrent.files",
     "7.4.3",
     level="standard",
@@ -294,7 +294,7 @@ async def key_bytes(case: Case) -> None:
 )
 async def concurrent_files(case: Case) -> None:
     """Of 30 files written at once, exactly as many fit as the limit allows."""
-    session = await _limited(case, session_files=10)
+    session = await limited(case, session_files=10)
     answers = await gather(*(session.files.write_file(f"d{n % 4}/{n}", "x") for n in range(30)))
     refusals = [answer for answer in answers if isinstance(answer, QuotaExceededError)]
     assert len(refusals) == 20, [answer for answer in answers if isinstance(answer, BaseException)]
@@ -310,7 +310,7 @@ async def concurrent_files(case: Case) -> None:
 )
 async def concurrent_bytes(case: Case) -> None:
     """Of 30 appends at once, exactly as many fit as the limit of the session allows."""
-    session = await _limited(case, session_bytes=100)
+    session = await limited(case, session_bytes=100)
     await asyncio.gather(*(session.files.write_file(f"{n}", "") for n in range(3)))
     answers = await gather(*(session.files.append_file(f"{n % 3}", "x" * 7) for n in range(30)))
     assert sum(isinstance(answer, QuotaExceededError) for answer in answers) == 30 - 14

@@ -158,7 +158,7 @@ class FileModel:
     ) -> Entry:
         """The entry as it then is."""
         path = _below_root(path)
-        self._require_content(content, encoding)
+        bytes_of(content, encoding)
         require_one_condition(if_revision, if_absent=if_absent)
         tree = self.tree(session_id)
         old = _writable(tree, path)
@@ -176,7 +176,7 @@ class FileModel:
     ) -> Entry | None:
         """The entry as it then is; ``None``, and nothing written, when it holds something else."""
         bytes_of(expected_content, expected_encoding)
-        self._require_content(content, encoding)
+        bytes_of(content, encoding)
         found = self.read_file(session_id, path)
         if found is None or (found.content, found.encoding) != (expected_content, expected_encoding):
             return None
@@ -185,7 +185,7 @@ class FileModel:
     def seed_initial_file(self, session_id: UUID, file: InitialFile) -> Entry:
         """The entry as it then is; a read-only file is no obstacle."""
         path = _below_root(file.path)
-        self._require_content(file.content, file.encoding)
+        bytes_of(file.content, file.encoding)
         tree = self.tree(session_id)
         _require_file_place(tree, path)
         after = self._with(tree, path, file.content, file.encoding)
@@ -213,7 +213,7 @@ class FileModel:
     def append_file(self, session_id: UUID, path: str, content: str, encoding: Encoding = "text") -> Entry:
         """The entry as it then is."""
         path = _below_root(path)
-        self._require_content(content, encoding)
+        bytes_of(content, encoding)
         tree = self.tree(session_id)
         old = _writable(tree, path)
         if old is None or old.content is None:
@@ -316,11 +316,6 @@ class FileModel:
                 raise QuotaExceededError(path)
         self._trees[session_id] = {place: entry for place, entry in tree.items() if place != "/"}
         return tree[path]
-
-    def _require_content(self, content: str, encoding: Encoding) -> None:
-        size = len(bytes_of(content, encoding))
-        if self._limits.file_bytes is not None and size > self._limits.file_bytes:
-            raise QuotaExceededError(str(size))
 
     def _sorted(self, session_id: UUID) -> list[Entry]:
         return [entry for _, entry in sorted(self._trees[session_id].items())]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.mutants.broken import Broken, mutant
 from everstore.errors import BackendError, EverstoreError, StoreClosedError, UnsupportedError
+from everstore.models import new_session_id
 
 if TYPE_CHECKING:
     from everstore.middleware.base import Call
@@ -95,6 +96,24 @@ def shows_content_in_errors(broken: Broken) -> None:
 def knows_no_limits(broken: Broken) -> None:
     """The limits of the settings never reach the backend."""
     del broken
+
+
+@mutant("limits.order.file_bytes_write_directory")
+def looks_at_sizes_first(broken: Broken) -> None:
+    """What is too large is refused before anybody looks at what is there."""
+
+    def wrap(call: Call) -> Call:
+        async def hasty(session_id: Any, *args: Any, **kwargs: Any) -> Any:
+            texts = [text for text in args if isinstance(text, str)]
+            nowhere = new_session_id()
+            await broken.files.write_file(nowhere, "/probe", max(texts, key=len, default=""))
+            await broken.storage.set_value(nowhere, "probe", max(texts, key=len, default=""))
+            await broken.sound.delete_session(nowhere)
+            return await call(session_id, *args, **kwargs)
+
+        return hasty
+
+    broken.around(wrap, names=["write_file", "write_file_if_content_matches", "append_file", "set_value"])
 
 
 @mutant("files.write.answer_is_stored")

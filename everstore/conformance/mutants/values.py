@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.mutants.broken import Broken, mutant
 from everstore.errors import EverstoreError, InvalidKeyError
+from everstore.models import new_session_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -304,3 +305,19 @@ def takes_any_ttl(broken: Broken) -> None:
             if ttl is None:
                 raise
             await broken.storage.set_value(session_id, key, value, **options)
+
+
+@mutant("limits.key_bytes.lowered")
+def takes_long_keys_out_of_reach(broken: Broken) -> None:
+    """A key over the limit is refused by every verb."""
+
+    def wrap(call: Call) -> Call:
+        async def strict(session_id: Any, key: Any, *args: Any, **kwargs: Any) -> Any:
+            nowhere = new_session_id()
+            await broken.storage.set_value(nowhere, key, "")
+            await broken.storage.purge_session(nowhere)
+            return await call(session_id, key, *args, **kwargs)
+
+        return strict
+
+    broken.around(wrap, names=["get_value", "stat_value", "delete_value", "get_secret", "delete_secret"])

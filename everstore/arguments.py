@@ -1,0 +1,190 @@
+"""Checks of arguments, each by itself: its type, and whether any storage could hold or carry it (§3.11.2).
+
+What is text or a number of some kind of its own (an enum's member, a numpy float, a driver's UUID) is
+accepted, and handed on as the plain kind, so that no backend has to know it.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+from uuid import UUID
+
+from everstore.content import text_size, utf8_size
+from everstore.errors import (
+    InvalidArgumentError,
+    InvalidContentError,
+    InvalidPatternError,
+    InvalidSessionIdError,
+    shown,
+)
+from everstore.models import Encoding, InitialFile, Session
+
+__all__ = [
+    "check_flag",
+    "check_session_id",
+    "plain_amount",
+    "plain_condition",
+    "plain_content",
+    "plain_count",
+    "plain_pattern",
+    "plain_seed",
+    "plain_session",
+    "plain_text",
+    "plain_title",
+    "plain_ttl",
+    "refuse_session_id",
+]
+
+LARGEST = (1 << 63) - 1  # what every storage has an integer for
+LATEST_NS = 9 * 10**18  # in the year 2255: times that move on from there still fit
+LONGEST_REVISION = 1024
+MAX_TTL = 100 * 366 * 86_400  # seconds: the nanosecond it ends at fits into 64 bits
+
+
+def check_session_id(session_id: UUID) -> None:
+    """``InvalidSessionIdError`` unless the id is a ``uuid.UUID`` that holds 128 bits."""
+    if type(session_id) is not UUID or session_id.int >> 128:
+        refuse_session_id(session_id)
+
+
+def refuse_session_id(given: object) -> None:
+    """``InvalidSessionIdError`` unless it is of a kind of UUID of somebody's own (a driver's, say)."""
+    if not isinstance(given, UUID):
+        hint = "everstore.parse_session_id() makes one of text"
+        raise InvalidSessionIdError(f"a session id is a uuid.UUID, not {type(given).__name__}; {hint}")
+    if type(given) is UUID:
+        hint = "everstore.new_session_id() makes one"
+        raise InvalidSessionIdError(f"a session id is a uuid.UUID of 128 bits; {hint}")
+
+
+def plain_text(value: str, what: str) -> str:
+    """The text as a plain ``str``; ``InvalidContentError`` when it is none."""
+    if not isinstance(value, str):
+        raise InvalidContentError(f"{what} is text (str), not {type(value).__name__}")
+    return str.__str__(value)
+
+
+def plain_content(content: str, encoding: Encoding) -> tuple[str, Encoding]:
+    """Content and encoding as plain ``str``; ``InvalidContentError`` when one is none."""
+    if not isinstance(encoding, str):
+        raise InvalidContentError(f"encoding is 'text' or 'base64', not {shown(encoding)}")
+    plain: Encoding = str.__str__(encoding)  # type: ignore[assignment]
+    return plain_text(content, "content"), plain
+
+
+def check_flag(name: str, value: object) -> None:
+    """``InvalidArgumentError`` unless it is ``True`` or ``False``."""
+    if not isinstance(value, bool):
+        raise InvalidArgumentError(f"{name} is True or False, not {shown(value)}")
+
+
+def plain_count(name: str, value: int, least: int) -> int:
+    """A whole number from ``least`` that 64 bits hold, as a plain ``int``; else ``InvalidArgumentError``."""
+    if type(value) is not int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            _refuse_count(name, value, least)
+        value = int.__index__(value)
+    if not least <= value <= LARGEST:
+        _refuse_count(name, value, least)
+    return value
+
+
+def _refuse_count(name: str, value: object, least: int) -> NoReturn:
+    raise InvalidArgumentError(
+        f"{name} is a whole number of at least {least}, and of 64 bits at most, not {shown(value)}"
+    )
+
+
+def plain_amount(amount: int) -> int:
+    """What is added to a counter, as a plain ``int``.
+
+    ``InvalidContentError`` when it is so large that no sum with a counter would fit into 64 bits.
+    """
+    if not isinstance(amount, int) or isinstance(amount, bool):
+        raise InvalidArgumentError(f"amount is a whole number, not {shown(amount)}")
+    amount = int.__index__(amount)
+    if amount.bit_length() > 64:
+        raise InvalidContentError("the sum would not fit into 64 bits; the value stays as it was")
+    return amount
+
+
+def plain_ttl(ttl: float) -> float:
+    """A time to live as a plain number; ``InvalidArgumentError`` when it is none from 0 to 100 years."""
+    if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not 0 < ttl <= MAX_TTL:
+        raise InvalidArgumentError(
+            f"ttl is a number of seconds above 0, at most {MAX_TTL} (100 years), not {shown(ttl)}"
+        )
+    return int.__index__(ttl) if isinstance(ttl, int) else float.__float__(ttl)
+
+
+def plain_condition(if_revision: str | None, if_absent: bool) -> str | None:  # noqa: FBT001 - two options handed on
+    """The revision of a condition, as a plain ``str``; ``InvalidArgumentError`` when none can be such."""
+    check_flag("if_absent", if_absent)
+    if if_revision is None:
+        return None
+    if not isinstance(if_revision, str):
+        raise InvalidArgumentError(f"if_revision is a revision (str), not {type(if_revision).__name__}")
+    if if_absent:
+        raise InvalidArgumentError("if_revision and if_absent cannot both hold; pass one of them")
+    if_revision = str.__str__(if_revision)
+    if len(if_revision) > LONGEST_REVISION:
+        raise InvalidArgumentError(f"if_revision has {len(if_revision):,} characters, more than any revision")
+    text_size(if_revision, "if_revision")
+    return if_revision
+
+
+def plain_pattern(pattern: str, what: str, *, nul: bool = False) -> str:
+    """A pattern as a plain ``str``; ``InvalidPatternError`` when none that matches could be it.
+
+    With ``nul`` a NUL may be in it, as it may be in texts; in paths it is not.
+    """
+    if not isinstance(pattern, str):
+        raise InvalidPatternError(f"{what} is text (str), not {type(pattern).__name__}")
+    pattern = str.__str__(pattern)
+    if "\0" in pattern and not nul:
+        raise InvalidPatternError(f"{what} holds a NUL, which no path does", pattern=pattern)
+    if utf8_size(pattern) is None:
+        raise InvalidPatternError(
+            f"{what} holds a lone surrogate, which nothing stored does", pattern=pattern
+        )
+    return pattern
+
+
+def plain_seed(file: InitialFile) -> InitialFile:
+    """A seed of plain fields, whose path is as its caller spells it; typed errors for what is no seed."""
+    if not isinstance(file, InitialFile):
+        raise InvalidContentError(f"a seed is an InitialFile, not {type(file).__name__}")
+    check_flag("is_readonly", file.is_readonly)
+    content, encoding = plain_content(file.content, file.encoding)
+    return InitialFile(file.path, content, encoding, file.is_readonly)
+
+
+def plain_title(title: str) -> str:
+    """A title as a plain ``str``; ``InvalidContentError`` when none, or with a NUL or lone surrogate."""
+    title = plain_text(title, "title")
+    text_size(title, "title")
+    if "\0" in title:
+        raise InvalidContentError("a title holds no NUL")
+    return title
+
+
+def plain_session(session: Session) -> Session:
+    """A session's record of plain fields; typed errors for what is none (§1.4.9)."""
+    if not isinstance(session, Session):
+        raise InvalidContentError(f"a session record is an everstore.Session, not {type(session).__name__}")
+    check_session_id(session.id)
+    title = None if session.title is None else plain_title(session.title)
+    created_ns = _plain_time("created_ns", session.created_ns)
+    updated_ns = _plain_time("updated_ns", session.updated_ns)
+    if type(session) is Session and type(session.id) is UUID and title is session.title:
+        return session  # as nearly always
+    return Session(UUID(int=session.id.int), title, created_ns, updated_ns)
+
+
+def _plain_time(name: str, value: int) -> int:
+    # A whole number of another kind would be kept as it is: nobody has one of those.
+    if type(value) is not int or not 0 <= value <= LATEST_NS:
+        raise InvalidContentError(
+            f"a session's {name} is a whole number of nanoseconds since 1970, before 2255, not {shown(value)}"
+        )
+    return value

@@ -1,0 +1,264 @@
+"""Arguments that nothing could keep or carry: every verb, every parameter, a zoo of wrong values."""
+
+from __future__ import annotations
+
+import inspect
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import msgspec
+
+from everstore.compat import override
+from everstore.conformance.case import refused
+from everstore.conformance.registry import check, table
+from everstore.errors import InvalidArgumentError
+from everstore.interfaces import SessionFileSystem, SessionStorageStore, SessionStore
+from everstore.models import InitialFile, Session, new_session_id
+
+if TYPE_CHECKING:
+    from everstore.conformance.case import Case
+
+_ROLES = {"file_system": SessionFileSystem, "storage": SessionStorageStore, "sessions": SessionStore}
+_HUGE = 10**5000  # has more digits than Python would print
+_LONE = "a\ud800"
+_NO_TEXT: tuple[Any, ...] = (b"a", bytearray(b"a"), 1, 1.5, True, [], {}, {"a"}, object(), str, UUID(int=1))
+_NO_NUMBER: tuple[Any, ...] = ("1", b"1", 1.0, float("nan"), True, False, Decimal(1), [], object())
+_NO_RECORD: tuple[Any, ...] = ("a", b"a", 1, {}, [], ("a", "b"), object())
+
+
+def _forged() -> UUID:
+    """What is called a UUID, and has more bits than one."""
+    forged = UUID.__new__(UUID)
+    object.__setattr__(forged, "int", 1 << 200)
+    return forged
+
+
+def _records() -> tuple[Any, ...]:
+    times = (-1, 2**63, _HUGE, "2026", True, 1.5, None, Decimal(1))
+    record = {"id": new_session_id(), "title": "a", "created_ns": 5, "updated_ns": 6}
+    return (
+        *(Session(**{**record, "id": wrong}) for wrong in _WRONG["session_id"]),
+        *(Session(**{**record, "title": wrong}) for wrong in (*_NO_TEXT, _LONE, "a\0b")),
+        *(
+            Session(**{**record, name: time})
+            for name in ("created_ns", "updated_ns")
+            for time in times
+            if time
+        ),
+    )
+
+
+def _seeds() -> tuple[Any, ...]:
+    fields = ("path", "content", "encoding", "is_readonly")
+    seed = {"path": "new", "content": "x", "encoding": "text", "is_readonly": False}
+    wrong = {name: _WRONG[name] for name in fields}
+    return tuple(
+        InitialFile(**{**seed, name: value}) for name in fields for value in wrong[name] if value is not None
+    )
+
+
+_FLAGS: tuple[Any, ...] = (None, 0, 1, "yes", "", [], object())
+_COUNTS: tuple[Any, ...] = (*_NO_NUMBER, -1, -(2**63), 2**63, 10**30, _HUGE)
+_PATTERNS: tuple[Any, ...] = (None, *_NO_TEXT, _LONE, "\udfff*")
+_TEXTS: tuple[Any, ...] = (None, *_NO_TEXT, _LONE)
+_KEYS: tuple[Any, ...] = (None, *_NO_TEXT, _LONE, "", "a\0b", "k" * 1025, "é" * 513)
+
+_WRONG: dict[str, tuple[Any, ...]] = {
+    "session_id": (None, "", str(new_session_id()), b"0" * 16, 1, _HUGE, [], object(), UUID, _forged()),
+    "path": (None, *_NO_TEXT, _LONE, "a\0b", "..", "x" * 256),
+    "content": _TEXTS,
+    "encoding": (None, *_NO_TEXT, "", "utf-8", "TEXT", "text ", _LONE, "x" * 100_000),
+    "if_revision": (*_NO_TEXT, _LONE, "1" * 10_000_000),
+    "flag": _FLAGS,
+    "count": _COUNTS,
+    "pattern": _PATTERNS,
+    "glob": (*_PATTERNS, "a\0*", "\0"),
+    "path_pattern": (*_NO_TEXT, _LONE, "a\0", "*\0*"),
+    "key": _KEYS,
+    "ttl": (*_NO_NUMBER[:2], *_NO_NUMBER[3:], 0, 0.0, -1, float("inf"), float("-inf"), 1e300, _HUGE),
+    "amount": (*_NO_NUMBER, None, 2**64, -(2**64), 10**30, -_HUGE),
+    "title": (None, *_NO_TEXT, _LONE, "a\0b"),
+    "is_readonly": _FLAGS,
+}
+_KINDS = {
+    **dict.fromkeys(("path", "source", "destination"), "path"),
+    **dict.fromkeys(
+        ("content", "expected_content", "old", "new", "value", "expected", "replacement"), "content"
+    ),
+    **dict.fromkeys(("encoding", "expected_encoding"), "encoding"),
+    **dict.fromkeys(("if_absent", "recursive", "overwrite", "replace_all", "regex", "ignore_case"), "flag"),
+    **dict.fromkeys(("start", "limit", "before", "after"), "count"),
+    **dict.fromkeys(("key", "name"), "key"),
+}
+# What two verbs call by the same name is not the same thing.
+_SPECIAL: dict[str, tuple[Any, ...]] = {
+    "glob_files.pattern": _WRONG["glob"],
+    "list_sessions.after": (*_NO_RECORD, *_records()),
+    "scan_secrets.after": (
+        *_NO_RECORD[:-2],
+        (),
+        (new_session_id(),),
+        ("a", "b"),
+        *((new_session_id(), key) for key in _KEYS),
+        object(),
+    ),
+    "add_session.session": (None, *_NO_RECORD, *_records()),
+    "seed_initial_file.file": (None, *_NO_RECORD, *_seeds()),
+}
+_RIGHT: dict[str, Any] = {
+    "path": "a",
+    "source": "a",
+    "destination": "b",
+    "content": "new",
+    "encoding": "text",
+    "expected_content": "other",
+    "expected_encoding": "text",
+    "old": "x",
+    "new": "y",
+    "pattern": "x",
+    "key": "k",
+    "name": "s",
+    "value": "new",
+    "title": "new",
+    "file": InitialFile("new", "x"),
+    "session": Session(created_ns=5),
+    "expected": "x",
+    "replacement": "y",
+}
+
+
+def _wrong(verb: str, parameter: str) -> tuple[Any, ...]:
+    special = _SPECIAL.get(f"{verb}.{parameter}")
+    return special if special is not None else _WRONG[_KINDS.get(parameter, parameter)]
+
+
+def _verbs() -> dict[str, tuple[str, str]]:
+    found = {}
+    for role, interface in _ROLES.items():
+        for verb, member in vars(interface).items():
+            # Removing a session takes an id only, which every other verb takes too.
+            if inspect.iscoroutinefunction(member) and not verb.startswith(("_", "close", "purge")):
+                found[f"{role}_{verb}"] = (role, verb)
+    return found
+
+
+@table(
+    "arguments.{row}",
+    "3.11.2",
+    rows=_verbs(),
+    since="1.1",
+    level="standard",
+    tags=("hostile",),
+    likely="a driver is handed what it cannot carry, or a wrong record is kept",
+)
+async def wrong_arguments(case: Case, role: str, verb: str) -> None:
+    """Whatever wrong value any parameter has is InvalidArgumentError, and nothing changes: {row}."""
+    await case.files.write_file("a", "x")
+    await case.storage.set_value("k", "x")
+    await case.storage.set_secret("s", "x")
+    call = getattr(getattr(case.store, role), verb)
+    parameters = [
+        name for name in inspect.signature(getattr(_ROLES[role], verb)).parameters if name != "self"
+    ]
+    right = {name: _RIGHT[name] for name in parameters if name in _RIGHT}
+    if "session_id" in parameters:
+        right["session_id"] = case.id
+    async with case.untouched():
+        with case.trace.paused():  # some of them cannot be shown
+            for parameter in parameters:
+                for wrong in _wrong(verb, parameter):
+                    with refused(InvalidArgumentError) as caught:
+                        await call(**{**right, parameter: wrong})
+                    assert str(caught.error)[:300].isprintable(), f"{parameter}: not one line"
+                    assert len(str(caught.error)) < 300, f"{parameter}: not a short line"
+
+
+class _Text(str):
+    """A text of somebody's own, which answers for itself."""
+
+    __slots__ = ()
+
+    @override
+    def encode(self, *_: object, **__: object) -> bytes:
+        return b"something else"
+
+    @override
+    def isascii(self) -> bool:
+        return True
+
+
+class _Number(int):
+    """A number of somebody's own."""
+
+
+class _DriversUUID(UUID):
+    """As asyncpg has one."""
+
+    __slots__ = ()
+
+
+@check(
+    "arguments.of_own_kinds",
+    "3.11.3",
+    since="1.1",
+    level="standard",
+    tags=("hostile",),
+    likely="the very object is kept, or handed to a driver that knows plain text and numbers only",
+)
+async def own_kinds(case: Case) -> None:
+    """A kind of text, number or UUID of somebody's own counts as what it is, and comes back plain."""
+    files, storage = case.store.file_system, case.store.storage
+    at = _DriversUUID(int=case.id.int)
+    text = "ünï\n" * 3
+    await files.write_file(at, _Text("d/a"), _Text(text), _Text("text"))  # type: ignore[arg-type]
+    await files.append_file(at, _Text("d/a"), _Text("é"))
+    await files.edit_file(at, _Text("d/a"), _Text("é"), _Text("è"))
+    await files.seed_initial_file(at, InitialFile(_Text("d/b"), _Text(text), _Text("text")))  # type: ignore[arg-type]
+    found = await case.read("/d/a")
+    assert (found.content, found.encoding) == (text + "è", "text")
+    assert [type(found.content), type(found.path), type(found.encoding)] == [str, str, str]
+    lines = await files.read_lines(at, "d/a", _Number(2), _Number(1))
+    assert lines is not None
+    assert [line.number for line in lines.lines] == [2]
+    [match] = await files.grep_files(at, _Text("è"), _Text("d/"), limit=_Number(5), before=_Number(1))
+    assert (match.line_number, len(match.before)) == (4, 1)
+    assert [info.path for info in await files.glob_files(at, _Text("*/a"))] == ["/d/a"]
+    await storage.set_value(at, _Text("ké"), _Text(text), ttl=_Number(50))
+    assert await storage.get_value(at, "ké") == text
+    assert [type(info.key) for info in await case.storage.list_keys()] == [str]
+    assert await storage.increment_value(at, _Text("n"), _Number(5)) == 5
+    await storage.set_secret(at, _Text("s"), _Text(text))
+    assert await storage.get_secret(at, "s") == text
+    record = Session(id=_DriversUUID(int=case.id.int), title=_Text("é"), created_ns=5)
+    await case.store.sessions.add_session(record)
+    kept = await case.store.sessions.get_session(case.id)
+    assert kept == Session(id=case.id, title="é", created_ns=5)
+    assert [type(value) for value in msgspec.structs.astuple(kept)] == [UUID, str, int, int]
+
+
+@check(
+    "arguments.largest",
+    "3.11.2",
+    "1.4.9",
+    since="1.1",
+    level="standard",
+    likely="what is just right is refused, or a driver counts with fewer bits",
+)
+async def largest(case: Case) -> None:
+    """The largest numbers that 64 bits hold are accepted wherever a number is."""
+    most = 2**63 - 1
+    await case.files.write_file("a", "x\ny\n")
+    assert len(await case.files.grep_files("", limit=most)) == 2
+    for start, count in ((1, 2), (most, 0)):
+        found = await case.files.read_lines("a", start, most)
+        assert found is not None
+        assert (len(found.lines), found.has_more) == (count, False)
+    record = Session(id=case.id, created_ns=0, updated_ns=9 * 10**18)
+    await case.store.sessions.add_session(record)
+    assert await case.store.sessions.get_session(case.id) == record
+    assert case.id in [one.id for one in await case.store.sessions.list_sessions(limit=most)]
+    retitled = await case.store.sessions.update_session_title(case.id, "later")
+    assert retitled.updated_ns > record.updated_ns
+    assert await case.storage.increment_value("n", -(2**63)) == -(2**63)
+    assert await case.storage.increment_value("n", 2**64 - 1) == most
