@@ -320,7 +320,9 @@ class BackendUnavailableError(BackendError):
     """The backend could not be reached or is overloaded; trying again may help (§7.2.4).
 
     ``happened`` is ``False`` when the call certainly did not happen, so that it may be made again
-    whatever it is, and ``None`` when it may have happened: read before writing again.
+    whatever it is, and ``None`` when it may have happened: read before writing again. A backend that
+    raises this passes ``happened=False`` where it is certain: nothing was sent, the storage rolled the call
+    back, or it only reads. A connection lost before the answer to a change, and a time-out, leave ``None``.
     """
 
     code = "backend_unavailable"

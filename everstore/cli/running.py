@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from everstore.cli.output import note, one_line
 from everstore.errors import (
     BackendError,
+    BackendUnavailableError,
     EditError,
     EverstoreError,
     InvalidArgumentError,
@@ -92,11 +93,17 @@ def status_of(error: BaseException) -> int:
     return next((status for kind, status in _STATUS if isinstance(error, kind)), REFUSED)
 
 
+_UNDONE = "; nothing was changed, so it may be done again"
+_UNKNOWN = "; it may have been done, so look before doing it again"
+
+
 def report(error: Exception) -> int:
     """Tell an error in one line on stderr (its traceback at log level ``debug``); the exit status."""
     if _log_level() == "debug":
         sys.stderr.write("".join(traceback.format_exception(error)))
     message = str(error)
+    if isinstance(error, BackendUnavailableError):
+        message += _UNDONE if error.happened is False else _UNKNOWN
     if not isinstance(error, EverstoreError) or (isinstance(error, BackendError) and error.__cause__):
         message += " (EVERSTORE_LOG_LEVEL=debug shows where)"
     sys.stderr.write(f"everstore: error: {code_of(error)}: {one_line(message)}\n")

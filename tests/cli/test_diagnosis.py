@@ -172,7 +172,7 @@ def test_check_of_a_faulty_backend_says_what_failed_and_cleans_up(cli, faulty, k
 
 def test_check_of_a_backend_that_cannot_be_opened(cli, install_plugin, monkeypatch):
     def refuse():
-        raise BackendUnavailableError("the server does not answer; check EVERSTORE_AWAY_URL")
+        raise BackendUnavailableError("the server does not answer; check EVERSTORE_AWAY_URL", happened=False)
 
     install_plugin("away", everstore_storage_store=refuse)
     monkeypatch.setenv("EVERSTORE_STORAGE", "away")
@@ -180,7 +180,10 @@ def test_check_of_a_backend_that_cannot_be_opened(cli, install_plugin, monkeypat
     assert answer == (
         4,
         b"",
-        "everstore: error: backend_unavailable: the server does not answer; check EVERSTORE_AWAY_URL\n",
+        (
+            "everstore: error: backend_unavailable: the server does not answer; check EVERSTORE_AWAY_URL;"
+            " nothing was changed, so it may be done again\n"
+        ),
     )
 
 

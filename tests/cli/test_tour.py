@@ -393,4 +393,9 @@ def test_a_backend_that_fails_ends_the_tour_with_its_own_status(cli, tree, insta
     monkeypatch.setenv("EVERSTORE_MIDDLEWARE", "away")
     answer = cli("tour", tree)
     assert answer.status == 4
-    assert answer.err.splitlines() == ["everstore: error: backend_unavailable: the server does not answer"]
+    assert answer.err.splitlines() == [
+        (
+            "everstore: error: backend_unavailable: the server does not answer;"
+            " it may have been done, so look before doing it again"
+        )
+    ]

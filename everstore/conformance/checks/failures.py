@@ -12,7 +12,7 @@ from uuid import UUID
 from everstore.compat import override
 from everstore.conformance.case import gather
 from everstore.conformance.registry import check, table
-from everstore.errors import BackendError
+from everstore.errors import BackendError, BackendUnavailableError
 from everstore.models import InitialFile
 
 if TYPE_CHECKING:
@@ -140,3 +140,28 @@ async def beside_others(case: Case) -> None:
     assert failed == [1, 4, 7, 10]
     listed = [info.path for info in await case.files.list_directory("d")]
     assert listed == sorted(f"/d/{n}" for n in range(12) if n % 3 != 1)
+
+
+@check(
+    "failures.happened",
+    "7.2.4",
+    level="standard",
+    since="1.1",
+    tags=("concurrency",),
+    likely="an error that a transaction ended with is told to calls of it that were committed",
+)
+async def happened(case: Case) -> None:
+    """Beside calls that fail, an increment counts if it was answered, and not if told it did not happen."""
+    with case.trace.paused():
+        outcomes = await gather(
+            *(
+                case.store.storage.increment_value(_Unreadable() if n % 3 == 1 else case.id, "n")
+                for n in range(30)
+            )
+        )
+    told = [outcome.happened for outcome in outcomes if isinstance(outcome, BackendUnavailableError)]
+    assert [one for one in told if one is not False and one is not None] == []
+    done = sum(isinstance(outcome, int) for outcome in outcomes)
+    undone = sum(one is False for one in told)
+    total = int(await case.storage.get_value("n") or 0)
+    assert done <= total <= len(outcomes) - undone

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.mutants.broken import Broken, mutant
-from everstore.errors import BackendError
+from everstore.errors import BackendError, BackendUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,3 +74,24 @@ def fails_together(broken: Broken) -> None:
         return shared
 
     broken.around(wrap, ["file_system"], ["write_file"])
+
+
+@mutant("failures.happened")
+def is_too_certain(broken: Broken) -> None:
+    """Calls beside one that failed are told that they did not happen, and did."""
+    failed: list[BackendError] = []
+
+    def wrap(call: Call) -> Call:
+        async def shared(*args: Any, **kwargs: Any) -> Any:
+            try:
+                answer = await call(*args, **kwargs)
+            except BackendError as error:
+                failed.append(error)
+                raise
+            if failed:
+                raise BackendUnavailableError("the transaction was lost", happened=False)
+            return answer
+
+        return shared
+
+    broken.around(wrap, ["storage"], ["increment_value"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import resource
+import signal
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -13,7 +15,7 @@ import pytest
 from everstore import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 MIB = 1 << 20
@@ -99,6 +101,30 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.fixture
+def short_files() -> Iterator[Callable[[int], None]]:
+    """Make the system refuse to let a file of this process grow beyond so many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    yield lambda most: resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+async def test_a_commit_that_the_disk_fails_may_have_happened(opened, session_id, path, short_files):
+    async with opened() as store:
+        count = store.storage.increment_value
+        assert await count(session_id, "n") == 1
+        short_files(path.with_name(path.name + "-wal").stat().st_size)
+        with pytest.raises(errors.BackendUnavailableError, match="disk") as caught:
+            await count(session_id, "n")
+        assert caught.value.happened is None
+        short_files(resource.RLIM_INFINITY)
+        assert await count(session_id, "n") == 2
+        await store.file_system.write_file(session_id, "a.txt", "a")
+    assert is_sound(path)
+
+
 async def test_a_full_disk_is_unavailable(opened, session_id, small_disk):
     is_small = small_disk.is_mount()
     settings = {} if is_small else {"max_bytes": 3 * MIB}
@@ -112,8 +138,9 @@ async def test_a_full_disk_is_unavailable(opened, session_id, small_disk):
         count = await fill(work)
         assert count < 40
         for _ in range(3):
-            with pytest.raises(wanted):
+            with pytest.raises(wanted) as caught:
                 await work.files.write_file("kept.txt", "x" * MIB)
+            assert getattr(caught.value, "happened", False) is False
         assert await work.files.read_file("kept.txt") == kept
         assert await work.storage.get_value("key") == "kept"
         assert len(await work.files.list_directory("fill")) == count

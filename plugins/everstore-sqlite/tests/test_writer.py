@@ -110,6 +110,7 @@ async def test_a_lock_that_stays_is_unavailable_and_never_locked(opened, session
         answers = await asyncio.gather(*calls, return_exceptions=True)
         assert {type(answer) for answer in answers} == {errors.BackendUnavailableError}
         assert all("EVERSTORE_SQLITE_BUSY_TIMEOUT" in str(answer) for answer in answers)
+        assert {answer.happened for answer in answers} == {False}
         raw("COMMIT")
         assert await store.storage.increment_value(session_id, "n") == 1
 

@@ -68,11 +68,18 @@ def is_busy(error: BaseException) -> bool:
     return code_of(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 
 
-def translated(error: Exception, max_bytes: int | None = None) -> EverstoreError:
+# Of a COMMIT that fails with these, nothing was kept; of one that fails otherwise, the log on the disk
+# may hold all, and whoever opens the database after a crash would find it there.
+_NOT_COMMITTED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL}
+
+
+def translated(
+    error: Exception, max_bytes: int | None = None, *, is_committing: bool = False
+) -> EverstoreError:
     """The error that a caller sees, with ``error`` as its cause; one of everstore's own stays as it is.
 
     ``max_bytes`` is the limit that the operator gave the file: then that, and not the disk, is
-    what is full.
+    what is full. Anything but a COMMIT (``is_committing``) that fails has certainly not happened.
     """
     if isinstance(error, EverstoreError):
         return error
@@ -89,7 +96,10 @@ def translated(error: Exception, max_bytes: int | None = None) -> EverstoreError
         return damaged_file("it holds text that is no UTF-8, or lacks a table")
     elif code in _FAILURES:
         kind, message = _FAILURES[code]
-        ours = kind(message, backend="sqlite")
+        facts: dict[str, object] = {"backend": "sqlite"}
+        if kind is BackendUnavailableError:
+            facts["happened"] = None if is_committing and code not in _NOT_COMMITTED else False
+        ours = kind(message, **facts)
     else:
         ours = BackendError(f"sqlite: the call failed with {type(error).__name__}", backend="sqlite")
     ours.__cause__ = error

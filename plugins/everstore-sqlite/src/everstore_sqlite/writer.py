@@ -87,12 +87,11 @@ class Transaction:
         self._version += 1
         return self._version
 
-    def commit(self) -> None:
-        """Keep the versions given out from ever being given out again, and commit."""
+    def finish(self) -> None:
+        """Keep the versions given out from ever being given out again; then all is ready for COMMIT."""
         self.usages.write()
         if self._version != self._first:
             self.execute("UPDATE counters SET version = ?", (self._version,))
-        self.execute("COMMIT")
 
 
 class _TornError(Exception):
@@ -119,6 +118,7 @@ class Writer(Worker):
         self._connection = connection
         self._busy_timeout = busy_timeout
         self._max_bytes = max_bytes
+        self._is_committing = False
 
     @override
     def _serve(self, batch: list[Call]) -> None:
@@ -161,11 +161,14 @@ class Writer(Worker):
         return [outcome for call in calls for outcome in self._outcomes([call])]
 
     def _together(self, calls: list[Call], step: Callable[[Transaction, Call], Outcome]) -> list[Outcome]:
+        self._is_committing = False
         patiently(lambda: self._connection.execute("BEGIN IMMEDIATE"), self._busy_timeout)
         transaction = Transaction(self._connection)
         # Not before the lock is there: until then, who gives up waiting has not called.
         outcomes = [step(transaction, call) for call in calls if call.begin()]
-        transaction.commit()
+        transaction.finish()
+        self._is_committing = True
+        self._connection.execute("COMMIT")
         return outcomes
 
     def _plainly(self, transaction: Transaction, call: Call) -> Outcome:
@@ -194,7 +197,7 @@ class Writer(Worker):
         return call, answer, None
 
     def _told(self, error: Exception) -> EverstoreError:
-        return translated(error, self._max_bytes)
+        return translated(error, self._max_bytes, is_committing=self._is_committing)
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
