@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
+    from everstore.provided import Provided
     from everstore.settings import Limits, PluginSettings
 
 __all__ = ["PluginContext"]
@@ -20,6 +21,7 @@ class PluginContext:
 
     ``plugin`` is the name the plugin goes by, ``settings`` its own validated settings (``None``
     when it has none), ``limits`` the limits of §7.4 that only a backend can keep atomically.
+    ``environment`` is what the store takes for the environment: read it, never ``os.environ``.
     """
 
     def __init__(
@@ -27,19 +29,25 @@ class PluginContext:
         plugin: str,
         settings: PluginSettings | None,
         limits: Limits,
-        provided: Mapping[type, object],
+        provided: Provided,
         resources: AsyncExitStack,
+        environment: Mapping[str, str],
     ) -> None:
         """Made by ``open_store``; the resources live as long as the store."""
         self.plugin = plugin
         self.settings = settings
         self.limits = limits
+        self.environment = environment
         self._provided = provided
         self._resources = resources
         self._shared: dict[type, object] = {}
 
     def get(self, kind: type[T]) -> T | None:
-        """The value of this very type that the host gave to ``open_store(value, ...)``, or ``None``."""
+        """The value of this very type that the host gave to ``open_store(value, ...)``, or ``None``.
+
+        Ask while the store opens, whether or not the value will be needed: one that nobody has asked
+        for by then is refused.
+        """
         return cast("T | None", self._provided.get(kind))
 
     async def shared(self, kind: type[T], opener: Callable[[], AbstractAsyncContextManager[T]]) -> T:

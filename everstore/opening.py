@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.context import PluginContext
-from everstore.errors import BackendError, EverstoreError, PluginError, SettingsError
+from everstore.errors import BackendError, EverstoreError, PluginError
 from everstore.interfaces import (
     Capabilities,
     SessionFileSystem,
@@ -19,14 +19,10 @@ from everstore.middleware.encryption import Encryption, Envelope, parse_keys
 from everstore.middleware.logging import CallLog, EventLog
 from everstore.middleware.validation import FileSystemGuard, SessionStoreGuard, StorageGuard
 from everstore.plugins import Plugin, Plugins
-from everstore.settings import (
-    EverstoreSettings,
-    PluginSettings,
-    check_names,
-    load,
-    setting_names,
-    split_keywords,
-)
+from everstore.provided import Provided
+from everstore.settings import EverstoreSettings, PluginSettings, load, setting_names
+from everstore.sources import Sources
+from everstore.spelling import check_environment, check_file, split_keywords, strangers, table_name_of
 from everstore.store import Store
 
 if TYPE_CHECKING:
@@ -43,14 +39,15 @@ K = TypeVar("K")
 class Configuration:
     """What is in force: the settings, the plugins that they name, and where each value came from."""
 
-    def __init__(self, keywords: Mapping[str, Any]) -> None:
-        """Read every source.
+    def __init__(self, keywords: Mapping[str, Any], sources: Sources) -> None:
+        """Put the keywords and the sources together.
 
         ``SettingsError``, ``UnknownBackendError`` or ``PluginError`` when one of them is wrong.
         """
+        self.sources = sources
         core = {f.lower() for f in setting_names(EverstoreSettings, "")} | set(EverstoreSettings.model_fields)
         own = {name: value for name, value in keywords.items() if name in core}
-        self.settings, self.origins = load(EverstoreSettings, own)
+        self.settings, self.origins = load(EverstoreSettings, sources, own)
         keys = self.settings.secrets_keys
         self.secrets_keys = parse_keys(keys.get_secret_value()) if keys else {}
         self.installed = Plugins(self.settings.disabled_plugins)
@@ -76,17 +73,37 @@ class Configuration:
         plugin_models = {name: plugin.settings_model() for name, plugin in self.plugins.items()}
         models: dict[str, type[BaseSettings]] = {"": EverstoreSettings}
         models |= {name: model for name, model in plugin_models.items() if model is not None}
-        check_names(list(models.values()), self.plugins, self.installed.names)
-        split = split_keywords(keywords, models)
+        self.idle = self._check_names(list(models.values()))
+        split = split_keywords(keywords, models, self.installed.names)
         for name, model in plugin_models.items():
             if model is not None:
-                self.plugin_settings[name], origins = load(model, split[name])
+                self.plugin_settings[name], origins = load(model, self.sources, split[name])
                 self.origins += origins
 
+    def _check_names(self, models: Sequence[type[BaseSettings]]) -> dict[str, list[str]]:
+        """The settings there are of installed plugins that play no role, unless they must not play one."""
+        names = self.installed.names
+        tables = check_file(self.sources, self.plugins, names, self._model_of)
+        idle = check_environment(self.sources, models, self.plugins, names)
+        self.strangers = strangers(self.sources, models, names)
+        for plugin in tables:
+            idle.setdefault(plugin, []).append(f"[{table_name_of(plugin)}] in {self.sources.file_name}")
+        return {name: idle[name] for name in idle if name not in self.settings.disabled_plugins}
 
-def configure(keywords: Mapping[str, Any]) -> Configuration:
-    """The configuration that these keywords, the environment and the settings files make."""
-    return Configuration(keywords)
+    def _model_of(self, plugin: str) -> type[PluginSettings] | None:
+        try:
+            return self.installed.load(plugin).settings_model()
+        except PluginError:  # nobody asks anything of it
+            return None
+
+
+def configure(keywords: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Configuration:
+    """The configuration that these keywords, the environment and the settings file make.
+
+    The file is the one that the keyword ``config_file`` names, or else the environment.
+    """
+    given = {name: value for name, value in keywords.items() if name != "config_file" or value is not None}
+    return Configuration(given, Sources(environment, given.get("config_file")))
 
 
 async def build(configuration: Configuration, provided: Sequence[object]) -> Store:
@@ -120,16 +137,16 @@ class _Opening:
 
     def __init__(self, configuration: Configuration, provided: Sequence[object]) -> None:
         settings = configuration.settings
-        by_type = {type(value): value for value in provided}
-        if len(by_type) != len(provided):
-            raise SettingsError("open_store() was given two values of one type; plugins find them by type")
+        self._provided = Provided(provided)
         self.resources = AsyncExitStack()
         self._configuration = configuration
         self._events = EventLog(settings.log_level, settings.log_format)
         self._log = CallLog(self._events)
         self._layers: list[Middleware] = []
         self.contexts = {
-            name: PluginContext(name, own, settings.limits, by_type, self.resources)
+            name: PluginContext(
+                name, own, settings.limits, self._provided, self.resources, configuration.sources.environment
+            )
             for name, own in configuration.plugin_settings.items()
         }
 
@@ -141,6 +158,7 @@ class _Opening:
         for name, plugin in self._configuration.plugins.items():
             layers = await _told(name, plugin.middleware(self.contexts[name]))
             self._layers += [_checked(plugin, "middleware", Middleware, layer) for layer in layers]
+        self._provided.refuse_unasked(self._configuration.installed)
         store = Store(
             self._face(
                 "file_system", SessionFileSystem, file_system, lambda inner: FileSystemGuard(inner, limits)
@@ -150,6 +168,7 @@ class _Opening:
             self._configuration.roles,
             self._close,
         )
+        self._tell_idle()
         self._tell("everstore.open")
         return store
 
@@ -189,6 +208,20 @@ class _Opening:
                 raise BackendError(message) from error
             finally:
                 self._tell("everstore.close")
+
+    def _tell_idle(self) -> None:
+        """Warn of settings that change nothing: most of the time, whoever made them forgot the backend."""
+        idle = self._configuration.idle
+        if idle and self._events.wants("warning"):
+            self._events.emit(
+                "warning",
+                "everstore.idle_settings",
+                {
+                    "plugins": ", ".join(idle),
+                    "settings": ", ".join(name for names in idle.values() for name in names),
+                    "remedy": " or ".join(f"EVERSTORE_BACKEND={name}" for name in idle),
+                },
+            )
 
     def _tell(self, event: str) -> None:
         if self._events.wants("info"):

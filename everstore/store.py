@@ -10,7 +10,8 @@ from everstore.models import InitialFile, Session, new_session_id
 from everstore.session import BoundSession
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+    from os import PathLike
     from uuid import UUID
 
     from everstore.interfaces import SessionFileSystem, SessionStorageStore, SessionStore
@@ -75,18 +76,27 @@ class Store:
 
 
 @asynccontextmanager
-async def open_store(*provided: object, **settings: Any) -> AsyncIterator[Store]:
-    """Open the store that the keywords, the environment and the settings files describe.
+async def open_store(
+    *provided: object,
+    config_file: str | PathLike[str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    **settings: Any,
+) -> AsyncIterator[Store]:
+    """Open the store that the keywords, the environment and the settings file describe.
 
     Keywords are setting names without prefix (``backend="acme"``, ``acme_path="x.db"``), and
-    win over everything else. Positional values are handed to plugins by their type
-    (``PluginContext.get``). Everything wrong is told here: ``SettingsError`` (it names the setting),
-    ``UnknownBackendError``, ``PluginError``, ``BackendUnavailableError``. Closed on the way out.
+    win over everything else. ``environment`` takes the place of ``os.environ``; with ``{}`` only the
+    keywords count. The one file that is read is the one that ``config_file`` names, or else
+    ``EVERSTORE_CONFIG_FILE``. Positional values are handed to plugins by their type
+    (``PluginContext.get``); one that no plugin asks for is refused. Everything wrong is told here:
+    ``SettingsError`` (it names the setting), ``UnknownBackendError``, ``PluginError``,
+    ``BackendUnavailableError``. Closed on the way out.
     """
     # What is heavy (pydantic, structlog) loads when a store opens, not when everstore is imported.
     from everstore.opening import build, configure  # noqa: PLC0415 - loads when needed
 
-    store = await build(configure(settings), provided)
+    configuration = configure({"config_file": config_file, **settings}, environment)
+    store = await build(configuration, provided)
     try:
         yield store
     finally:

@@ -18,7 +18,7 @@ from everstore.cli.diagnosis import backends, settings
 from everstore.cli.migrate import migrate
 from everstore.cli.new_plugin import new_plugin
 from everstore.cli.output import one_line, write
-from everstore.cli.running import WRONG_USE, report
+from everstore.cli.running import CONFIG_FILE, WRONG_USE, report
 from everstore.cli.tour.command import tour
 
 if TYPE_CHECKING:
@@ -54,8 +54,15 @@ def _everstore(
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            "--config", metavar="FILE", help="The settings file; EVERSTORE_CONFIG_FILE when not given."
+        ),
+    ] = None,
 ) -> None:
     del version
+    CONFIG_FILE.set(config)
 
 
 # A new command is one name here, a new group of commands one line below.
@@ -91,6 +98,7 @@ def run(args: list[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A name that the terminal cannot show is no failure.
             stream.reconfigure(errors="backslashreplace")
+    nobodys = CONFIG_FILE.set(None)
     try:
         status = _parser()(args, prog_name="everstore", standalone_mode=False)
     except typer.Abort:  # Ctrl-C at a prompt
@@ -100,6 +108,8 @@ def run(args: list[str]) -> int:
         return WRONG_USE
     except Exception as error:  # noqa: BLE001 - the last place to tell anybody
         return report(error)
+    finally:
+        CONFIG_FILE.reset(nobodys)
     return status if isinstance(status, int) else 0
 
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from everstore.cli.options import JsonOption
 from everstore.cli.output import note, print_json, print_table
+from everstore.cli.running import CONFIG_FILE, sources
 from everstore.errors import UnknownBackendError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from everstore.opening import Configuration
 
 __all__ = ["backends", "settings"]
 
 _ROLES: tuple[Literal["file_system", "storage", "sessions"], ...] = ("file_system", "storage", "sessions")
+_UNREAD = Path("everstore.toml")
 
 
 def backends(*, as_json: JsonOption = False) -> None:
@@ -20,7 +28,7 @@ def backends(*, as_json: JsonOption = False) -> None:
     from everstore.plugins import Plugins  # noqa: PLC0415 - loads pluggy
     from everstore.settings import EverstoreSettings, load  # noqa: PLC0415 - loads pydantic
 
-    in_force, _ = load(EverstoreSettings, {})
+    in_force, _ = load(EverstoreSettings, sources(), {})
     plugins = Plugins(in_force.disabled_plugins)
     configured_for: dict[str, list[str]] = {}
     for role in _ROLES:
@@ -56,9 +64,35 @@ def backends(*, as_json: JsonOption = False) -> None:
 def settings(*, as_json: JsonOption = False) -> None:
     """Print every setting in force and where its value came from; secrets stay masked."""
     from everstore.opening import configure  # noqa: PLC0415 - loads pydantic and structlog
+    from everstore.settings import CommandLineSettings, load  # noqa: PLC0415 - loads pydantic
+    from everstore.sources import KEYWORDS  # noqa: PLC0415 - with those that need it
 
-    origins = configure({}).origins
+    configuration = configure({"config_file": CONFIG_FILE.get()})
+    _, own = load(CommandLineSettings, configuration.sources, {})
+    # The one keyword that there is.
+    origins = [
+        msgspec.structs.replace(each, source="--config") if each.source == KEYWORDS else each
+        for each in (*configuration.origins, *own)
+    ]
     if as_json:
         print_json(msgspec.to_builtins(origins))
     else:
         print_table(("setting", "from", "value"), [(each.name, each.source, each.value) for each in origins])
+    for remark in _remarks(configuration):
+        note(f"note: {remark}")
+
+
+def _remarks(configuration: Configuration) -> Iterator[str]:
+    """What is there beside the settings in force, and changes nothing."""
+    file = configuration.sources.file_name
+    if _UNREAD.exists() and not (file is not None and _UNREAD.samefile(file)):
+        yield (
+            f"{_UNREAD} in the working directory is not read, for no file is that nobody names; "
+            f"to name it: everstore --config {_UNREAD}, EVERSTORE_CONFIG_FILE={_UNREAD} "
+            f"or open_store(config_file={str(_UNREAD)!r})"
+        )
+    for plugin, names in configuration.idle.items():
+        settings = ", ".join(names)
+        yield f"{settings}: plugin {plugin!r} plays no role; EVERSTORE_BACKEND={plugin} gives it all of them"
+    for name in configuration.strangers:
+        yield f"{name} in the environment is no setting, and changes nothing"

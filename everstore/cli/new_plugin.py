@@ -14,7 +14,8 @@ import typer
 
 from everstore.cli.output import write
 from everstore.errors import SettingsError
-from everstore.settings import PREFIX, plugin_prefix
+from everstore.settings import plugin_prefix
+from everstore.sources import PREFIX
 
 __all__ = ["new_plugin", "render"]
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from everstore.cli.output import one_line, print_table, write
+from everstore.cli.running import CONFIG_FILE
 from everstore.conformance import (
     Report,
     Subject,
@@ -93,6 +94,9 @@ def prove(name: str, checks: Sequence[Check], level: Level, seed: int) -> Report
 def _subject(name: str) -> Subject:
     """The backend as it is configured; what it cannot keep is kept in memory meanwhile."""
     settings = {"backend": name}
+    config_file = CONFIG_FILE.get()
+    if config_file is not None:
+        settings["config_file"] = str(Path(config_file).absolute())  # other processes open it, too
     can = Plugins().load(name).roles
     if not can:  # all of it would be kept in memory, which would then be what is proven
         raise SettingsError(f"plugin {name!r} keeps nothing by itself, so there is nothing to prove of it")

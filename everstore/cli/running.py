@@ -6,6 +6,7 @@ import asyncio
 import sys
 import traceback
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.cli.output import note, one_line
@@ -31,12 +32,14 @@ if TYPE_CHECKING:
 
     from everstore.opening import Configuration
     from everstore.session import BoundSession
+    from everstore.sources import Sources
     from everstore.store import Store
 
     Work = Coroutine[Any, Any, "T"]
 
 __all__ = [
     "ABSENT",
+    "CONFIG_FILE",
     "FAILED",
     "REFUSED",
     "WRONG_USE",
@@ -47,10 +50,14 @@ __all__ = [
     "in_store",
     "opened",
     "report",
+    "sources",
     "status_of",
 ]
 
 T = TypeVar("T")
+
+CONFIG_FILE: ContextVar[str | None] = ContextVar("CONFIG_FILE", default=None)
+"""The settings file that ``everstore --config FILE`` names, while the command runs."""
 
 ABSENT = 1
 WRONG_USE = 2
@@ -114,9 +121,16 @@ def _log_level() -> str:
     from everstore.settings import EverstoreSettings, load  # noqa: PLC0415 - loads pydantic
 
     try:
-        return load(EverstoreSettings, {})[0].log_level
+        return load(EverstoreSettings, sources(), {})[0].log_level
     except SettingsError:
         return "warning"
+
+
+def sources() -> Sources:
+    """What configures a command: the environment, and the settings file that somebody named."""
+    from everstore.sources import Sources  # noqa: PLC0415 - with those that need it
+
+    return Sources(config_file=CONFIG_FILE.get())
 
 
 def configured() -> Configuration:
@@ -124,9 +138,9 @@ def configured() -> Configuration:
     from everstore.opening import configure  # noqa: PLC0415 - loads pydantic and structlog
     from everstore.settings import EverstoreSettings, load  # noqa: PLC0415 - loads when needed
 
-    _, origins = load(EverstoreSettings, {})
+    _, origins = load(EverstoreSettings, sources(), {})
     chosen = any(origin.name == "EVERSTORE_LOG_LEVEL" and origin.source != "default" for origin in origins)
-    return configure({} if chosen else {"log_level": "off"})
+    return configure({"config_file": CONFIG_FILE.get()} | ({} if chosen else {"log_level": "off"}))
 
 
 @asynccontextmanager
@@ -166,10 +180,13 @@ def in_session(session: str | None, work: Callable[[BoundSession], Work[T]]) -> 
 
 
 def _chosen(session: str | None, configuration: Configuration) -> UUID:
+    from everstore.settings import CommandLineSettings, load  # noqa: PLC0415 - loads pydantic
+
     if session is not None:
         return parse_session_id(session)
-    if configuration.settings.session is not None:
-        return configuration.settings.session
+    settings, _ = load(CommandLineSettings, configuration.sources, {})
+    if settings.session is not None:
+        return settings.session
     raise InvalidArgumentError(
         "which session? give --session ID or set EVERSTORE_SESSION; 'everstore session new' makes one"
     )

@@ -56,21 +56,85 @@ def test_backends_notes_a_configured_one_that_is_not_installed(cli, monkeypatch)
 
 
 def test_settings_tells_where_each_value_came_from(cli, monkeypatch, in_empty_folder):
-    (in_empty_folder / ".env").write_text("EVERSTORE_LOG_FORMAT=json\n")
-    (in_empty_folder / "everstore.toml").write_text('log_level = "error"\n[limits]\nfile_bytes = 1000\n')
+    (in_empty_folder / "my.toml").write_text('log_level = "error"\n[limits]\nfile_bytes = 1000\n')
     monkeypatch.setenv("EVERSTORE_BACKEND", "memory")
-    origins = {each["name"]: each for each in cli("settings", "--json").json}
+    origins = {each["name"]: each for each in cli("--config", "my.toml", "settings", "--json").json}
     assert origins["EVERSTORE_BACKEND"]["source"] == "environment"
-    assert origins["EVERSTORE_LOG_FORMAT"] == {
-        "name": "EVERSTORE_LOG_FORMAT",
-        "value": "json",
-        "source": ".env",
+    assert origins["EVERSTORE_LOG_LEVEL"] == {
+        "name": "EVERSTORE_LOG_LEVEL",
+        "value": "error",
+        "source": "my.toml",
     }
-    assert origins["EVERSTORE_LOG_LEVEL"]["source"] == "everstore.toml"
     assert origins["EVERSTORE_LIMITS__FILE_BYTES"]["value"] == "1000"
     assert origins["EVERSTORE_STORAGE"]["source"] == "default"
-    row = row_of(cli("settings").out, "EVERSTORE_LOG_FORMAT")
-    assert row.split() == ["EVERSTORE_LOG_FORMAT", ".env", "json"]
+    assert origins["EVERSTORE_SESSION"]["source"] == "default"
+    assert origins["EVERSTORE_CONFIG_FILE"] == {
+        "name": "EVERSTORE_CONFIG_FILE",
+        "value": "my.toml",
+        "source": "--config",
+    }
+    monkeypatch.setenv("EVERSTORE_CONFIG_FILE", "my.toml")
+    answer = cli("settings")
+    assert row_of(answer.out, "EVERSTORE_LOG_LEVEL").split() == ["EVERSTORE_LOG_LEVEL", "my.toml", "error"]
+    assert answer.err == ""
+
+
+def test_settings_tells_what_a_stronger_backend_cleared(cli, monkeypatch, in_empty_folder):
+    (in_empty_folder / "my.toml").write_text('storage = "elsewhere"\n')
+    monkeypatch.setenv("EVERSTORE_BACKEND", "memory")
+    [role] = [
+        each
+        for each in cli("--config", "my.toml", "settings", "--json").json
+        if each["name"] == "EVERSTORE_STORAGE"
+    ]
+    assert role["source"] == "my.toml, cleared by EVERSTORE_BACKEND from environment"
+
+
+UNREAD = "everstore.toml in the working directory is not read"
+
+
+def test_settings_says_that_a_file_nobody_named_is_not_read(cli, monkeypatch, in_empty_folder):
+    (in_empty_folder / "everstore.toml").symlink_to("/dev/zero")
+    answer = cli("settings")
+    assert answer.status == 0
+    assert answer.err.startswith(f"everstore: note: {UNREAD}")
+    for remedy in ("--config", "EVERSTORE_CONFIG_FILE=", "open_store(config_file="):
+        assert remedy in answer.err
+    (in_empty_folder / "everstore.toml").unlink()
+    (in_empty_folder / "everstore.toml").write_text("log_level = 'error'\n")
+    assert UNREAD in cli("settings").err
+    assert UNREAD not in cli("--config", "everstore.toml", "settings").err
+    monkeypatch.setenv("EVERSTORE_CONFIG_FILE", str(in_empty_folder / "everstore.toml"))
+    assert UNREAD not in cli("settings").err
+    (in_empty_folder / "other.toml").write_text("")
+    assert UNREAD in cli("--config", "other.toml", "settings").err
+
+
+def test_settings_says_what_changes_nothing(cli, monkeypatch, install_plugin, kept):
+    install_plugin("idle", everstore_storage_store=lambda: None)
+    monkeypatch.setenv("EVERSTORE_IDLE_URL", "x")
+    monkeypatch.setenv("EVERSTORE_HOME", "x")
+    monkeypatch.setenv("EVERSTORE_SERVICE_HOST", "10.0.0.1")
+    told = cli("settings").err.splitlines()
+    idle = "EVERSTORE_IDLE_URL: plugin 'idle' plays no role; EVERSTORE_BACKEND=idle gives it all of them"
+    stranger = "EVERSTORE_HOME in the environment is no setting, and changes nothing"
+    assert told == [f"everstore: note: {idle}", f"everstore: note: {stranger}"]
+
+
+@pytest.mark.parametrize("command", ["settings", "check", "backends"])
+def test_a_settings_file_that_is_not_there_is_told(cli, command):
+    answer = cli("--config", "none.toml", command)
+    assert answer.status == 2
+    assert answer.err == (
+        "everstore: error: settings: the settings file none.toml cannot be read: "
+        "No such file or directory (EVERSTORE_CONFIG_FILE)\n"
+    )
+
+
+def test_a_file_is_named_for_one_command_only(cli, in_empty_folder):
+    (in_empty_folder / "my.toml").write_text("backend = 'nobody'\n")
+    assert cli("--config", "my.toml", "check").status == 2
+    assert cli("check").status == 0
 
 
 def test_settings_masks_keys(cli, a_key):

@@ -110,8 +110,8 @@ def test_the_option_wins_over_the_environment(cli, monkeypatch):
 
 def test_the_session_may_stand_in_a_settings_file(cli, in_empty_folder):
     session = cli("session", "new").out.strip()
-    (in_empty_folder / "everstore.toml").write_text(f'session = "{session}"\n')
-    assert cli("put", "-", "x", "--json", stdin=b"").json["session_id"] == session
+    (in_empty_folder / "my.toml").write_text(f'session = "{session}"\n')
+    assert cli("--config", "my.toml", "put", "-", "x", "--json", stdin=b"").json["session_id"] == session
 
 
 def test_no_session_is_told_what_to_do(cli):
@@ -125,9 +125,11 @@ def test_no_session_is_told_what_to_do(cli):
 
 def test_a_wrong_session_in_the_environment_is_an_error_of_settings(cli, monkeypatch):
     monkeypatch.setenv("EVERSTORE_SESSION", "postgres")
-    answer = cli("settings")
-    assert answer.status == 2
-    assert answer.err.startswith("everstore: error: settings: EVERSTORE_SESSION: ")
+    for command in ("settings", "ls"):
+        answer = cli(command)
+        assert answer.status == 2
+        assert answer.err.startswith("everstore: error: settings: EVERSTORE_SESSION: ")
+    assert cli("check").status == 0  # it works in a session of its own
 
 
 def test_memory_says_that_it_is_empty_at_every_start(cli, monkeypatch):

@@ -19,7 +19,8 @@ from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser
 
 import everstore
-from everstore.settings import PREFIX, EverstoreSettings, setting_names
+from everstore.settings import CommandLineSettings, EverstoreSettings, setting_names
+from everstore.sources import PREFIX
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
@@ -99,7 +100,8 @@ def test_the_tour_in_the_packages_docstring_runs(folder):
 
 def test_readme_names_every_setting_and_its_default():
     rows = dict(re.findall(r"^\| `(EVERSTORE_\w+)` \| (.*?) ?\|", README, re.MULTILINE))
-    assert list(rows) == list(setting_names(EverstoreSettings, PREFIX))
+    models = (EverstoreSettings, CommandLineSettings)
+    assert list(rows) == [name for model in models for name in setting_names(model, PREFIX)]
 
 
 def test_readmes_test_command_is_what_continuous_integration_runs():

@@ -1,0 +1,328 @@
+"""Names that somebody meant as settings: which are right, which are misspelt, which are none of ours.
+
+A file is named by whoever opens the store, so everything in it has to be understood. The environment is
+shared with others: there a name counts as misspelt only when it resembles a setting.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING, Any
+
+from everstore.errors import SettingsError
+from everstore.settings import (
+    CommandLineSettings,
+    EverstoreSettings,
+    nested_model,
+    plugin_prefix,
+    prefix_of,
+    setting_names,
+)
+from everstore.sources import PREFIX, Sources, shown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from pydantic import BaseModel
+    from pydantic_settings import BaseSettings
+
+    Model = type[BaseModel]
+    LoadModel = Callable[[str], "type[BaseSettings] | None"]
+
+__all__ = ["check_environment", "check_file", "split_keywords", "strangers"]
+
+_TEST_PREFIX = f"{PREFIX}TEST_"  # points test suites to servers; no setting of a store
+_CORE = (EverstoreSettings, CommandLineSettings)
+_ALL = "'everstore settings' lists them all"
+_OF_OPENING = ("environment",)
+_MOST_PROBLEMS = 5
+
+# What Kubernetes and Docker put into a container for each service beside it, whatever its name begins with.
+_SERVICE = re.compile(
+    r"(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_[A-Z]+(?:_(?:PROTO|PORT|ADDR))?)"
+)
+_SERVICE_URL = re.compile(r"(?:tcp|udp|sctp)://", re.IGNORECASE)
+
+
+def check_environment(
+    sources: Sources, models: Iterable[type[BaseSettings]], in_use: Iterable[str], installed: Iterable[str]
+) -> dict[str, list[str]]:
+    """``SettingsError`` with the right name for every misspelt one in the environment.
+
+    ``models`` are those of the plugins in use. Answers with the settings of installed plugins that are
+    not in use, by plugin.
+    """
+    known = set(_known([*_CORE, *models]))
+    owners = {plugin_prefix(name): name for name in installed}
+    used = set(in_use)
+    unused: dict[str, list[str]] = {}
+    problems = []
+    for name, value in sources.variables.items():
+        if name in known or name.startswith(_TEST_PREFIX) or _is_of_a_service(name, value):
+            continue
+        prefix = max((each for each in owners if name.startswith(each)), key=len, default="")
+        if prefix and owners[prefix] not in used:
+            unused.setdefault(owners[prefix], []).append(name)
+            continue
+        right = _meant(name, prefix, known, owners)
+        if right is not None:
+            problems.append(f"{shown_name(name)} in the environment is no setting; {right}")
+    _refuse(problems)
+    return unused
+
+
+def strangers(sources: Sources, models: Iterable[type[BaseSettings]], installed: Iterable[str]) -> list[str]:
+    """The names in the environment that begin like settings, and are none of anybody's here."""
+    known = set(_known([*_CORE, *models]))
+    owned = (_TEST_PREFIX, *map(plugin_prefix, installed))
+    return [
+        name
+        for name, value in sources.variables.items()
+        if name not in known and not name.startswith(owned) and not _is_of_a_service(name, value)
+    ]
+
+
+def _is_of_a_service(name: str, value: str) -> bool:
+    bare = name.removeprefix(PREFIX)
+    if bare.endswith("PORT") and _SERVICE_URL.match(value):  # a bare number may be meant as a setting
+        return True
+    return _SERVICE.fullmatch(bare) is not None
+
+
+def _meant(name: str, prefix: str, known: set[str], owners: Mapping[str, str]) -> str | None:
+    """What a name that is no setting should have been, as a hint; ``None`` when it resembles nothing."""
+    ours = prefix or (f"{PREFIX}LIMITS_" if name.startswith(f"{PREFIX}LIMITS_") else "")
+    if ours:  # nobody else's for certain
+        among = [other.removeprefix(ours) for other in known if other.startswith(ours)]
+        close = difflib.get_close_matches(name.removeprefix(ours), among, n=1, cutoff=0.5)
+        return f"did you mean {ours}{close[0]}?" if close else _ALL
+    near = _nearest(name, known)
+    if near is not None:
+        return f"did you mean {near}?"
+    first, _, rest = name.removeprefix(PREFIX).partition("_")
+    plugins = {each.removeprefix(PREFIX).removesuffix("_"): each for each in owners}
+    close = difflib.get_close_matches(first, plugins, n=1, cutoff=0.8)
+    return f"did you mean {plugins[close[0]]}{rest}?" if close and rest else None
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    """The setting that a name resembles: almost the same letters, or the same words with some left out."""
+    wanted, words = _letters(name), _words(name)
+    best, nearest = 0.8, None
+    for other in sorted(known):
+        similarity = difflib.SequenceMatcher(None, wanted, _letters(other)).ratio()
+        if similarity >= best:
+            best, nearest = similarity + 1e-9, other
+    if nearest is not None:
+        return nearest
+    for other in setting_names(EverstoreSettings, PREFIX):
+        its = _words(other)
+        if its[: len(words)] == words or (len(words) > 1 and its[-len(words) :] == words):
+            return other
+    return None
+
+
+def _words(name: str) -> list[str]:
+    return [word for word in name.removeprefix(PREFIX).split("_") if word]
+
+
+def _letters(name: str) -> str:
+    return "".join(_words(name))
+
+
+def _known(models: Iterable[type[BaseSettings]]) -> Iterator[str]:
+    """The environment names of all settings, and of the tables that may be given as JSON."""
+    for model in models:
+        prefix = prefix_of(model)
+        yield from setting_names(model, prefix)
+        yield from (name for name, _ in _tables(model, prefix))
+
+
+def _tables(model: Model, prefix: str) -> Iterator[tuple[str, Model]]:
+    for name, field in model.model_fields.items():
+        nested = nested_model(field.annotation)
+        if nested:
+            yield f"{prefix}{name.upper()}", nested
+            yield from _tables(nested, f"{prefix}{name.upper()}__")
+
+
+def check_file(
+    sources: Sources, in_use: Iterable[str], installed: Sequence[str], load: LoadModel
+) -> list[str]:
+    """``SettingsError`` with the right spelling for everything in the settings file that is not understood.
+
+    ``load`` answers with the settings of an installed plugin, ``None`` when they cannot be had. Answers
+    with the installed plugins that have a table there and are not in use.
+    """
+    if not sources.table:
+        return []
+    tables = {table_name_of(name): name for name in installed}
+    used = set(in_use)
+    named = [table for table in sources.table if table in tables]
+    models = {table: load(tables[table]) for table in {*named, *map(table_name_of, used)}}
+    page = _Page(sources.table, {table: model for table, model in models.items() if model}, tables)
+    problems = [f"{wrong} in {shown_name(str(sources.file_name))} {why}" for wrong, why in page.problems()]
+    _refuse(problems)
+    return [tables[table] for table in named if tables[table] not in used]
+
+
+def table_name_of(plugin: str) -> str:
+    """The table of a settings file in which this plugin's settings are."""
+    return plugin_prefix(plugin).removeprefix(PREFIX).removesuffix("_").lower()
+
+
+class _Page:
+    """A settings file beside what it may say."""
+
+    def __init__(
+        self,
+        table: Mapping[str, Any],
+        models: Mapping[str, type[BaseSettings]],
+        plugins: Mapping[str, str],
+    ) -> None:
+        self._table = table
+        self._models = models
+        self._plugins = plugins
+        self._core: dict[str, Any] = {
+            name: field
+            for model in _CORE
+            for name, field in model.model_fields.items()
+            if name != "config_file"
+        }
+        # By the words of its path, how a setting is written in a file.
+        self._right: dict[str, str] = {}
+        for name, field in self._core.items():
+            self._learn((), name, nested_model(field.annotation))
+        for name, model in models.items():
+            self._learn((), name, model)
+
+    def _learn(self, tables: tuple[str, ...], name: str, model: Model | None) -> None:
+        path = (*tables, name)
+        self._right[_squeezed(path)] = f"[{'.'.join(path)}]" if model else _written(path)
+        for inner, field in model.model_fields.items() if model else ():
+            self._learn(path, inner, nested_model(field.annotation))
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """What is not understood, and why with the remedy."""
+        for name, value in self._table.items():
+            if name in self._plugins and (isinstance(value, dict) or name not in self._core):
+                model = self._models.get(name)
+                if not isinstance(value, dict):
+                    yield shown_name(name), f"is a table: write [{name}], and its settings below it"
+                elif model is not None:
+                    yield from self._inside((name,), model.model_fields, value)
+                continue
+            yield from self._inside((), self._core, {name: value})
+
+    def _inside(
+        self, tables: tuple[str, ...], fields: Mapping[str, Any], section: Mapping[str, Any]
+    ) -> Iterator[tuple[str, str]]:
+        for name, value in section.items():
+            path = (*tables, name)
+            if name not in fields:
+                yield shown_name(_header(path, value)), f"is no setting; {self._hint(path, value)}"
+                continue
+            model = nested_model(fields[name].annotation)
+            if model is not None and isinstance(value, dict):
+                yield from self._inside(path, model.model_fields, value)
+            elif model is not None:
+                yield _written(path), f"is a table: write [{'.'.join(path)}], and its settings below it"
+
+    def _hint(self, path: tuple[str, ...], value: object) -> str:
+        whole, is_table = _squeezed(path), isinstance(value, dict)
+        if whole == "configfile":
+            return f"a settings file is named by {PREFIX}CONFIG_FILE or open_store(config_file=...)"
+        if is_table and whole in {"", "tool"}:
+            return "settings stand at the top level of this file, those of a plugin in its own table"
+        near = self._right.get(whole) or self._in_unread_table(path) or self._near(path, is_table=is_table)
+        if near:
+            return f"did you mean {shown_name(near)}?"
+        if is_table:
+            return f"no plugin of that name is installed; the tables are {self._all_tables()}"
+        return _ALL
+
+    def _in_unread_table(self, path: tuple[str, ...]) -> str | None:
+        """Where a setting belongs of a plugin whose settings nobody has loaded."""
+        words = _parts(path)
+        for table in sorted(self._plugins.keys() - self._models.keys(), key=len, reverse=True):
+            its = _parts((table,))
+            if words[: len(its)] == its and words != its:
+                return f"[{table}] {'_'.join(words[len(its) :])}"
+        return None
+
+    def _near(self, path: tuple[str, ...], *, is_table: bool) -> str | None:
+        start, whole = _squeezed(path[:-1]), _squeezed(path)
+        right = {words[len(start) :]: it for words, it in self._right.items() if words.startswith(start)}
+        if is_table and not start:
+            right |= {_squeezed((table,)): f"[{table}]" for table in self._plugins}
+        close = difflib.get_close_matches(whole.removeprefix(start), right, n=1, cutoff=0.6)
+        return right[close[0]] if close else None
+
+    def _all_tables(self) -> str:
+        nested = [name for name, field in self._core.items() if nested_model(field.annotation)]
+        return ", ".join(f"[{name}]" for name in sorted({*nested, *self._plugins}))
+
+
+def _written(path: tuple[str, ...]) -> str:
+    return f"[{'.'.join(path[:-1])}] {path[-1]}" if path[1:] else path[-1]
+
+
+def _header(path: tuple[str, ...], value: object) -> str:
+    return f"[{'.'.join(path)}]" if isinstance(value, dict) else _written(path)
+
+
+def _parts(path: tuple[str, ...]) -> list[str]:
+    """The words of a path, without what it says twice: our name, or that of its table."""
+    words = [word for part in path for word in re.split(r"[^a-z0-9]+", part.lower()) if word]
+    words = [word for word in words if word != "everstore"]
+    return [word for before, word in zip(["", *words], words, strict=False) if word != before]
+
+
+def _squeezed(path: tuple[str, ...]) -> str:
+    return "".join(_parts(path))
+
+
+def split_keywords(
+    keywords: Mapping[str, Any], models: Mapping[str, type[BaseSettings]], installed: Iterable[str]
+) -> dict[str, dict[str, Any]]:
+    """``open_store``'s keywords by owner: ``""`` for the core, else the plugin's name.
+
+    ``SettingsError`` with a suggestion for a keyword that no plugin in use has.
+    """
+    owners: dict[str, tuple[str, str]] = {}
+    for owner, model in models.items():
+        prefix = prefix_of(model).removeprefix(PREFIX).lower()
+        for field in model.model_fields:
+            owners.setdefault(f"{prefix}{field}", (owner, field))
+        for name in setting_names(model, ""):
+            owners.setdefault(f"{prefix}{name.lower()}", (owner, name.lower()))
+    split: dict[str, dict[str, Any]] = {owner: {} for owner in models}
+    for keyword, value in keywords.items():
+        if keyword not in owners:
+            raise SettingsError(
+                f"open_store() has no setting {keyword!r}; {_instead(keyword, owners, models, installed)}"
+            )
+        owner, field = owners[keyword]
+        split[owner][field] = value
+    return split
+
+
+def _instead(keyword: str, owners: Iterable[str], in_use: Iterable[str], installed: Iterable[str]) -> str:
+    close = difflib.get_close_matches(keyword, [*owners, *_OF_OPENING], n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    idle = {f"{table_name_of(name)}_": name for name in set(installed) - set(in_use)}
+    prefix = max((each for each in idle if keyword.startswith(each)), key=len, default=None)
+    if prefix is not None:
+        return f"it is one of plugin {idle[prefix]!r}, which plays no role; add backend={idle[prefix]!r}"
+    if keyword == "session":
+        return "a store holds all sessions; store.session(session_id) is one of them"
+    return f"known: {', '.join(sorted([*owners, *_OF_OPENING]))}"
+
+
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        more = len(problems) - _MOST_PROBLEMS
+        told = problems[:_MOST_PROBLEMS] + ([f"and {more} more"] if more > 0 else [])
+        raise SettingsError("; ".join(told))
