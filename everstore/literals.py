@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["literal_of_glob", "literal_of_regex", "literal_of_text"]
+__all__ = ["literal_of_regex", "literal_of_text"]
 
 # One piece of a regular expression in RE2 syntax, as far as it is understood here.
 _PIECE = re.compile(
@@ -57,11 +57,3 @@ def _longest(runs: list[str], *, ignore_case: bool) -> str | None:
     if ignore_case:
         runs = [part for run in runs for part in _MAY_HAVE_CASE.split(run)]
     return max(runs, key=len, default="") or None
-
-
-def literal_of_glob(pattern: str) -> str | None:
-    """The longest text that every path selected by a glob contains, if one is known."""
-    # What '[' opens may be a class, or itself; '**/' may be nothing at all.
-    runs = re.split(r"\*\*/|[*?]", pattern.partition("[")[0])
-    runs[0] = runs[0].removeprefix("/")
-    return max(runs, key=len) or None

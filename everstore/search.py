@@ -12,8 +12,10 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from everstore.errors import InvalidArgumentError, InvalidPatternError
-from everstore.literals import literal_of_glob, literal_of_regex, literal_of_text
+from everstore.errors import InvalidArgumentError
+from everstore.expressions import checked, compile_re2
+from everstore.globs import compile_glob, compile_path_pattern
+from everstore.literals import literal_of_regex, literal_of_text
 from everstore.models import FileLines, GrepMatch, NumberedLine
 
 if TYPE_CHECKING:
@@ -27,137 +29,10 @@ _SLICE_SECONDS = 0.002  # how long a search may hold the event loop
 _STRETCH = 1 << 18  # characters searched at once: well under a slice for every kind of pattern
 _ENTRY = 1 << 10  # characters that a file's own cost stands for
 _HITS_A_TURN = 16  # what is looked at one by one between two looks at the clock
-_SPECIAL = re.compile(r"[*?\[]")
 # What would mean something else in a stretch of several lines than in each line by itself.
 _ONE_LINE_ONLY = re.compile(r"\\[AzCQ]|\(\?[a-zA-Z]*-[a-zA-Z]*m")
 
 _Hit = tuple[int, str]  # how many lines of the stretch come before it, and the line
-
-
-def compile_path_pattern(pattern: str | None) -> Callable[[str], bool]:
-    """Which canonical paths a grep's ``path_pattern`` selects (§5.3): a substring, or a glob."""
-    if pattern is None:
-        return lambda _path: True
-    if _SPECIAL.search(_checked(pattern)):
-        return compile_glob(pattern)
-    part = _without_workspace(pattern)
-    return lambda path: part in path
-
-
-def _path_part(pattern: str | None) -> str | None:
-    if pattern is None:
-        return None
-    pattern = _without_workspace(pattern)
-    return literal_of_glob(pattern) if _SPECIAL.search(pattern) else pattern
-
-
-def compile_glob(pattern: str) -> Callable[[str], bool]:
-    """Which canonical paths a glob selects (§5.3).
-
-    ``*`` and ``?`` stay within a segment, ``**`` crosses them, ``[a-z]`` and ``[!a-z]`` are one
-    character of a segment; a ``[`` that nothing closes is itself. A pattern without ``/`` matches
-    the last segment at any depth. Linear in time, whatever the pattern.
-    """
-    pattern = _without_workspace(_checked(pattern))
-    anchored = "/" in pattern
-    body = _translate(pattern.removeprefix("/"))
-    matcher = _compile_re2(f"/{body}" if anchored else f"(?:.*/){body}", dot_matches_newline=True)
-    matches: Callable[[bytes], object] = matcher.fullmatch
-    return lambda path: matches(path.encode()) is not None
-
-
-def _without_workspace(pattern: str) -> str:
-    if pattern == "/workspace":
-        return "/"
-    return pattern.removeprefix("/workspace") if pattern.startswith("/workspace/") else pattern
-
-
-def _translate(pattern: str) -> str:
-    out: list[str] = []
-    at = 0
-    while at < len(pattern):
-        if pattern.startswith("**/", at) and (at == 0 or pattern[at - 1] == "/"):
-            out.append("(?:.*/)?")
-            at += 3
-        elif pattern.startswith("**", at):
-            out.append(".*")
-            at += 2
-        elif pattern[at] == "[" and (end := _class_end(pattern, at)) != -1:
-            out.append(_translate_class(pattern[at + 1 : end]))
-            at = end + 1
-        else:
-            out.append({"*": "[^/]*", "?": "[^/]"}.get(pattern[at]) or re.escape(pattern[at]))
-            at += 1
-    return "".join(out)
-
-
-def _class_end(pattern: str, start: int) -> int:
-    # A ']' that comes first is a member of the class.
-    first = start + 2 if pattern[start + 1 : start + 2] in {"!", "^"} else start + 1
-    return pattern.find("]", first + 1)
-
-
-def _translate_class(members: str) -> str:
-    negated = members[0] in "!^"
-    codes = [ord(character) for character in (members[1:] if negated else members)]
-    ranges: list[tuple[int, int]] = []
-    while codes:
-        if len(codes) > 2 and codes[1] == ord("-"):
-            ranges.append((codes[0], codes[2]))
-            del codes[:3]
-        else:
-            ranges.append((codes[0], codes[0]))
-            del codes[0]
-    slash = ord("/")  # no class crosses a segment
-    if negated:
-        ranges.append((slash, slash))
-    else:
-        ranges = [
-            part
-            for low, high in ranges
-            for part in ((low, min(high, slash - 1)), (max(low, slash + 1), high))
-        ]
-    inside = "".join(f"\\x{{{low:x}}}-\\x{{{high:x}}}" for low, high in ranges if low <= high)
-    if negated:
-        return f"[^{inside}]"
-    return f"[{inside}]" if inside else "[^\\x00-\\x{10ffff}]"
-
-
-def _checked(pattern: str) -> str:
-    if not isinstance(pattern, str):
-        raise InvalidPatternError(
-            f"a pattern is text (str), not {type(pattern).__name__}", pattern=str(pattern)
-        )
-    try:
-        pattern.encode()
-    except UnicodeEncodeError:
-        raise InvalidPatternError("the pattern holds a lone surrogate", pattern=pattern) from None
-    return pattern
-
-
-def _compile_re2(
-    pattern: str,
-    *,
-    literal: bool = False,
-    ignore_case: bool = False,
-    never_newline: bool = False,
-    dot_matches_newline: bool = False,
-) -> Any:
-    import re2  # noqa: PLC0415 - 7 ms that only a search needs
-
-    options = re2.Options()
-    options.log_errors = False
-    options.literal = literal
-    options.case_sensitive = not ignore_case
-    options.never_nl = never_newline
-    options.dot_nl = dot_matches_newline
-    try:
-        return re2.compile(pattern.encode(), options)
-    except re2.error as error:
-        reason = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else error
-        raise InvalidPatternError(
-            f"not a regular expression in RE2 syntax: {reason}", pattern=pattern
-        ) from None
 
 
 def _stretch_end(text: str, start: int) -> int:
@@ -216,9 +91,8 @@ class Query:
 
     Feed it the selected files in order of their paths, until ``add`` or ``run`` says that the limit
     is reached. For a backend that can filter before it reads: ``required`` is what every matching text
-    contains, ``folded`` what it contains in one case or another where case is ignored, ``path_part`` what
-    every selected path does (each ``None`` when nothing is known), and with ``literal`` containing it is
-    also enough.
+    contains, ``folded`` what it contains in one case or another where case is ignored (each ``None`` when
+    nothing is known), and with ``literal`` containing it is also enough; ``selects`` knows of paths.
     """
 
     def __init__(
@@ -236,11 +110,10 @@ class Query:
         for name, value in (("before", before), ("after", after), ("limit", limit or 0)):
             if not isinstance(value, int) or value < 0:
                 raise InvalidArgumentError(f"{name} is a number of lines, 0 or more, not {value!r:.50}")
-        _checked(pattern)
+        checked(pattern)
         self.matches: list[GrepMatch] = []
         self.selects = compile_path_pattern(path_pattern)
         self._everything = path_pattern is None
-        self.path_part = _path_part(path_pattern)
         self.literal = None if regex or ignore_case else pattern
         find = literal_of_regex if regex else literal_of_text
         self.required = find(pattern, ignore_case=ignore_case)
@@ -250,12 +123,14 @@ class Query:
         self._line: Any = None
         self._stretch: Any = None
         if self.literal is None:
-            options: dict[str, bool] = {"literal": not regex, "ignore_case": ignore_case}
-            self._line = _compile_re2(pattern, **options)
+            options: Any = {"literal": not regex, "ignore_case": ignore_case}
+            self._line = compile_re2(pattern, pattern=pattern, **options)
             if not regex:
-                self._stretch = _compile_re2(pattern, never_newline="\n" not in pattern, **options)
+                self._stretch = compile_re2(
+                    pattern, pattern=pattern, never_newline="\n" not in pattern, **options
+                )
             elif not _ONE_LINE_ONLY.search(pattern):
-                self._stretch = _compile_re2(f"(?m){pattern}", never_newline=True, **options)
+                self._stretch = compile_re2(f"(?m){pattern}", pattern=pattern, never_newline=True, **options)
 
     @property
     def is_full(self) -> bool:

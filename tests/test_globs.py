@@ -2,19 +2,72 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from everstore.errors import InvalidPatternError
 from everstore.search import compile_glob, compile_path_pattern
 
 
 def glob_by_the_book(pattern: str, path: str) -> bool:
-    """§5.3, one character at a time."""
-    if pattern == "/workspace":
-        pattern = "/"
-    elif pattern.startswith("/workspace/"):
-        pattern = pattern.removeprefix("/workspace")
+    """§5.3, one alternative and one character at a time; ``None`` when it leads out."""
+    ways = expanded(pattern)
+    if ".." in (re.split(r"[/{},]", pattern) if len(ways) > 1 else pattern.split("/")):
+        return None
+    spelled = tidied(pattern)
+    as_spelled = path == spelled if "/" in pattern else path.rpartition("/")[2] == spelled
+    return as_spelled or any(glob_of_one_way(tidied(way), path) for way in ways)
+
+
+def expanded(pattern: str) -> list[str]:
+    """The patterns that the first braces with alternatives stand for, and what these stand for."""
+    start = 0
+    while start < len(pattern):
+        if pattern[start] == "[" and class_of(pattern[start:])[0]:
+            start = len(pattern) - len(class_of(pattern[start:])[1])
+            continue
+        stops = stops_of(pattern, start) if pattern[start] == "{" else []
+        if len(stops) > 1:
+            bounds = zip([start, *stops], stops, strict=False)
+            return [
+                way
+                for low, high in bounds
+                for way in expanded(pattern[:start] + pattern[low + 1 : high] + pattern[stops[-1] + 1 :])
+            ]
+        start += 1
+    return [pattern]
+
+
+def stops_of(pattern: str, start: int) -> list[int]:
+    """Where the commas and the end of the braces are that start here; nothing when they do not end."""
+    commas, depth, at = [], 0, start
+    while at < len(pattern):
+        if pattern[at] == "[" and class_of(pattern[at:])[0]:
+            at = len(pattern) - len(class_of(pattern[at:])[1])
+            continue
+        depth += (pattern[at] == "{") - (pattern[at] == "}")
+        if depth == 0:
+            return [*commas, at]
+        if depth == 1 and pattern[at] == ",":
+            commas.append(at)
+        at += 1
+    return []
+
+
+def tidied(pattern: str) -> str:
+    """A pattern like a path: without empty and '.' segments, and without the alias of the root."""
+    if "/" not in pattern:
+        return pattern
+    segments = [segment for segment in pattern.split("/") if segment not in {"", "."}]
+    if pattern.startswith("/") and segments[:1] == ["workspace"]:
+        del segments[0]
+    return "/" + "/".join(segments)
+
+
+def glob_of_one_way(pattern: str, path: str) -> bool:
     if "/" in pattern:
         return glob_from(pattern.removeprefix("/"), path[1:], at_start=True)
     return any(
@@ -61,7 +114,24 @@ def class_of(pattern: str):
 
 GLOBS = st.one_of(
     st.lists(
-        st.sampled_from([*"ab-/.*?[]!^é", "**", "**/", "/**", "[ab]", "[!a]", "[a-c]", "[]]"]), max_size=7
+        st.sampled_from(
+            [
+                *"ab-/.*?[]!^é{,}",
+                "{a,b}",
+                "{,a/}",
+                "{**,b}",
+                "./",
+                "..",
+                "**",
+                "**/",
+                "/**",
+                "[ab]",
+                "[!a]",
+                "[a-c]",
+                "[]]",
+            ]
+        ),
+        max_size=7,
     ).map("".join),
     st.text("a/*", max_size=6),
     st.sampled_from(["/workspace", "/workspace/*", "/workspace/**/a", "workspace/a", "/workspaces/*"]),
@@ -72,6 +142,25 @@ PATHS = st.lists(st.text("ab-.]![^éc", min_size=1, max_size=3), min_size=1, max
 
 
 @given(GLOBS, PATHS)
+@example("{a,b}/c", "/b/c")
+@example("{a,b/c}", "/x/a")
+@example("{a,b/c}", "/x/b/c")
+@example("{,a}", "/a")
+@example("{a,{b,{,c}d}}e", "/de")
+@example("{a,b", "/{a,b")
+@example("a,b}", "/a,b}")
+@example("{a{b,c}", "/{ac")
+@example("{a}", "/{a}")
+@example("[{,}]", "/,")
+@example("{[,],b}", "/,")
+@example("{..,a}/b", "/a/b")
+@example("a[b]/c", "/a[b]/c")
+@example("[a]", "/x/[a]")
+@example("./a/[b]", "/a/[b]")
+@example("/workspace/[b]", "/[b]")
+@example("a//./b/", "/a/b")
+@example("[.]/a", "/./a")
+@example("[/]", "/[/]")
 @example("[", "/[")
 @example("[]", "/[]")
 @example("[!]", "/[!]")
@@ -93,9 +182,88 @@ PATHS = st.lists(st.text("ab-.]![^éc", min_size=1, max_size=3), min_size=1, max
 @example("***/a", "/b/a")
 @example("/", "/a")
 def test_a_glob_selects_what_it_selects_character_by_character(pattern, path):
-    assert compile_glob(pattern)(path) == glob_by_the_book(pattern, path)
-    if {"*", "?", "["} & set(pattern):
-        assert compile_path_pattern(pattern)(path) == glob_by_the_book(pattern, path)
+    ways = expanded(pattern)
+    # Where a part of a segment is nothing, or a slash, is for the test behind this one.
+    assume(len(ways) == 1 or not any("//" in way or way[-1:] == "/" or "/./" in f"/{way}/" for way in ways))
+    require_as_by_the_book(pattern, path)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "paths"),
+    [
+        ("a/{,b}/c", ["/a/c", "/a/b/c", "/a/x/c", "/c"]),
+        ("a/{,b}", ["/a", "/a/b", "/a/c"]),
+        ("{,a}/b", ["/b", "/a/b", "/x/b"]),
+        ("{a/,b}/c", ["/a/c", "/b/c", "/c"]),
+        ("{./a,b/.}/c", ["/a/c", "/b/c", "/c"]),
+        ("{/a,b}", ["/a", "/x/a", "/b", "/x/b"]),
+        ("{/workspace/a,b}", ["/a", "/b", "/x/b", "/x/a"]),
+        ("{**,a}/b", ["/b", "/a/b", "/x/y/b"]),
+        ("{a,}/**/b", ["/b", "/a/b", "/a/x/b", "/x/b"]),
+        ("a/{.,b}/c", ["/a/c", "/a/b/c"]),
+        ("{a,{,b}}/c", ["/c", "/a/c", "/b/c"]),
+    ],
+)
+def test_a_segment_that_may_be_nothing_takes_its_slash_along(pattern, paths):
+    for path in paths:
+        require_as_by_the_book(pattern, path)
+
+
+def require_as_by_the_book(pattern: str, path: str) -> None:
+    expected = glob_by_the_book(pattern, path)
+    if expected is None:
+        with pytest.raises(InvalidPatternError):
+            compile_glob(pattern)
+        return
+    selects = compile_glob(pattern)
+    assert selects(path) == expected
+    if expected:
+        assert selects.part is None or selects.part in path
+        assert selects.top in {"/", path} or path.startswith(f"{selects.top}/")
+    if {"*", "?", "["} & set(pattern) or len(expanded(pattern)) > 1:
+        assert compile_path_pattern(pattern)(path) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "top", "part"),
+    [
+        ("*.py", "/", ".py"),
+        ("/src/**/test_*.py", "/src", "test_"),
+        ("docs/[ab].md", "/docs", "docs/"),
+        ("./docs//api/*", "/docs/api", "docs/api/"),
+        ("/workspace/src/*.py", "/src", "src/"),
+        ("src/main.py", "/src/main.py", "src/main.py"),
+        ("{src,lib}/main/*", "/", "/main/"),
+        ("{a,b/c}.txt", "/", ".txt"),
+        ("src/{a,b}/x", "/src", "src/"),
+        ("**", "/", None),
+        ("workspace/*", "/", "workspace/"),
+        ("a\nb/*", "/", "a\nb/"),
+        ("x" * 300 + "/*", "/", "x" * 300 + "/"),
+    ],
+)
+def test_what_a_backend_may_know_of_a_glob(pattern, top, part):
+    selection = compile_glob(pattern)
+    assert (selection.top, selection.part) == (top, part)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["../a", "a/..", "a/../*", "/workspace/..", "{..,a}/b", "a/{b,../c}", "{a,b/}..", ".."]
+)
+def test_a_glob_that_leads_out_is_refused(pattern):
+    with pytest.raises(InvalidPatternError, match=r"'\.\.'"):
+        compile_glob(pattern)
+
+
+@pytest.mark.parametrize("pattern", ["{a,b}" * 200, "{a,{b,c}}" * 100, "{a,b}/" * 100])
+def test_alternatives_multiply_without_being_written_out(pattern):
+    assert compile_glob(pattern)("/" + pattern.replace("{a,b}", "a").replace("{a,{b,c}}", "c").strip("/"))
+
+
+@pytest.mark.parametrize("pattern", ["?" * 5000, "{a," * 40 + "b" + "}" * 40, "[é]" * 20000])
+def test_a_glob_that_is_too_large_is_refused(pattern):
+    with pytest.raises(InvalidPatternError):
+        compile_glob(pattern)
 
 
 @pytest.mark.parametrize("pattern", ["*a" * 30, "**/" * 30 + "b", "a*" * 40 + "b", "?" * 50 + "*" * 50])
@@ -112,7 +280,33 @@ def test_a_glob_without_special_characters_is_a_name(name):
     assert not compile_glob(name)("/dir/" + name.replace(name[1], "x", 1))
 
 
-@given(PATHS, st.text("ab/.-", max_size=4))
+@given(PATHS, st.text("ab/.-", max_size=4).filter(lambda part: not {"", ".", ".."} & {*part.split("/")}))
 def test_a_pattern_without_special_characters_is_part_of_a_path(path, part):
     assert compile_path_pattern(part)(path) == (part in path)
     assert compile_path_pattern(None)(path)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "part"),
+    [
+        ("src/", "src/"),
+        ("/src", "/src"),
+        ("./src", "/src"),
+        ("src//lib/./x", "src/lib/x"),
+        ("/workspace//src/", "/src/"),
+        ("/workspace", "/"),
+        ("workspace/src", "workspace/src"),
+        ("a..b", "a..b"),
+        ("..", ".."),
+        ("{a}", "{a}"),
+        ("{a,b", "{a,b"),
+    ],
+)
+def test_a_part_of_a_path_is_spelled_like_a_path(pattern, part):
+    assert compile_path_pattern(pattern).part == part
+
+
+@pytest.mark.parametrize("pattern", ["../src", "src/../lib", "/.."])
+def test_a_part_of_a_path_that_leads_out_is_refused(pattern):
+    with pytest.raises(InvalidPatternError, match=r"'\.\.'"):
+        compile_path_pattern(pattern)

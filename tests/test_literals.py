@@ -8,8 +8,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from everstore.errors import InvalidPatternError
-from everstore.literals import literal_of_glob, literal_of_regex, literal_of_text
-from everstore.search import Query, compile_glob
+from everstore.literals import literal_of_regex, literal_of_text
+from everstore.search import Query
 
 PIECES = st.sampled_from(
     [
@@ -119,24 +119,3 @@ def test_the_folded_literal_is_there_only_where_case_is_ignored():
     assert Query("Key_1", ignore_case=True).folded == "Key_1"
     assert Query(r"(a|b)Suffix", regex=True, ignore_case=True).folded == "Suffix"
     assert Query("Key_1").folded is None
-
-
-GLOB_PIECES = st.sampled_from(["a", "b", "/", "*", "**", "**/", "?", "[ab]", "[!a]", "[", "]", ".py"])
-PATHS = st.lists(st.sampled_from(["a", "b", "ab", "a.py", "[", "b]"]), min_size=1, max_size=4).map(
-    lambda names: "/" + "/".join(names)
-)
-
-
-@given(st.lists(GLOB_PIECES, min_size=1, max_size=6).map("".join), st.lists(PATHS, max_size=20))
-def test_a_path_without_the_literal_is_not_selected(pattern, paths):
-    selects = compile_glob(pattern)
-    literal = literal_of_glob(pattern)
-    for path in paths:
-        assert literal is None or literal in path or not selects(path)
-
-
-def test_the_literal_of_a_glob():
-    assert literal_of_glob("*.py") == ".py"
-    assert literal_of_glob("/src/**/test_*.py") == "test_"
-    assert literal_of_glob("docs/[ab].md") == "docs/"
-    assert literal_of_glob("**") is None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from everstore.context import PluginContext
+    from everstore.globs import Selection
     from everstore.models import Encoding, FileInfo, FileLines, FileStat, GrepMatch, InitialFile, SessionFile
 
 __all__ = ["SessionFileSystem", "SessionFileSystemFactory"]
@@ -229,7 +230,7 @@ class SessionFileSystem(ABC):
             after=after,
             limit=limit,
         )
-        infos = [info async for info in self._walk(session_id) if query.selects(info.path)]
+        infos = [info async for info in self._selected(session_id, query.selects)]
         for info in sorted(infos, key=lambda info: info.path):
             found = await self.read_file(session_id, info.path)
             if found is not None and await query.add(found):
@@ -238,20 +239,26 @@ class SessionFileSystem(ABC):
 
     async def glob_files(self, session_id: UUID, pattern: str) -> list[FileInfo]:
         """The files (no directories) whose path the glob selects, sorted by path."""
-        selects = compile_glob(pattern)
-        infos = [info async for info in self._walk(session_id) if selects(info.path)]
+        infos = [info async for info in self._selected(session_id, compile_glob(pattern))]
         return sorted(infos, key=lambda info: info.path)
 
     async def close(self) -> None:
         """Release what this object holds. Called once, when the store closes."""
 
-    async def _walk(self, session_id: UUID) -> AsyncIterator[FileInfo]:
-        directories = ["/"]
+    async def _selected(self, session_id: UUID, selection: Selection) -> AsyncIterator[FileInfo]:
+        """The files that a pattern selects, in any order."""
+        directories = [selection.top]
+        if selection.top != "/":
+            top = await self.read_file(session_id, selection.top)
+            if top is None or top.content is not None:
+                directories = []
+            if top is not None and top.content is not None and selection(top.path):
+                yield top.info()
         while directories:
             for info in await self.list_directory(session_id, directories.pop()):
                 if info.is_directory:
                     directories.append(info.path)
-                else:
+                elif selection(info.path):
                     yield info
 
     async def _editable(self, session_id: UUID, path: str) -> SessionFile:

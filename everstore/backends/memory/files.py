@@ -442,7 +442,7 @@ class InMemorySessionFileStore(SessionFileSystem):
             after=after,
             limit=limit,
         )
-        files = self._snapshot(session_id)
+        files = self._snapshot(session_id, query.selects.top)
         if limit is None:  # then the order of the search is free, and fewer things are to be sorted
             matches = await query.run(files)
             matches.sort(key=attrgetter("path"))
@@ -453,7 +453,7 @@ class InMemorySessionFileStore(SessionFileSystem):
     async def glob_files(self, session_id: UUID, pattern: str) -> list[FileInfo]:
         selects = compile_glob(pattern)
         found = []
-        for count, file in enumerate(self._snapshot(session_id)):
+        for count, file in enumerate(self._snapshot(session_id, selects.top)):
             if file.content is not None and selects(file.path):
                 found.append(file.info())
             if not count % _BATCH:
@@ -461,11 +461,13 @@ class InMemorySessionFileStore(SessionFileSystem):
         found.sort(key=lambda info: info.path)
         return found
 
-    def _snapshot(self, session_id: UUID) -> list[SessionFile]:
-        """Every entry of the session at one moment: records never change, so the list is enough."""
+    def _snapshot(self, session_id: UUID, top: str) -> list[SessionFile]:
+        """All at a path and below it at one moment: records never change, so the list is enough."""
         with self._lock:
             tree = self._trees.get(session_id.int)
-            return list(tree.nodes.values()) if tree else []
+            if tree is None or top not in tree.nodes:
+                return []
+            return list(tree.nodes.values() if top == "/" else map(tree.nodes.__getitem__, tree.below(top)))
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:

@@ -96,19 +96,70 @@ def path_selector(pattern: str | None) -> Callable[[str], bool]:
     """Whether a canonical path is searched (§5.3)."""
     if pattern is None:
         return lambda _path: True
-    if any(character in pattern for character in "*?["):
+    if any(character in pattern for character in "*?[") or len(expanded(pattern)) > 1:
         return lambda path: glob_selects(pattern, path)
-    part = _without_workspace(pattern)
+    part = pattern
+    if "/" in pattern:
+        _require_within(pattern)
+        part = "/" * pattern.startswith(("/", "./")) + normal(pattern) + "/" * pattern.endswith(("/", "/."))
+        part = "/" if part == "//" else part
     return lambda path: part in path
 
 
 def glob_selects(pattern: str, path: str) -> bool:
     """Whether a glob selects a canonical path (§5.3)."""
-    pattern = _without_workspace(pattern)
-    if "/" not in pattern:
-        pattern = f"**/{pattern}"
-    expression = "".join(_meaning(token) for token in _TOKENS.findall(pattern.removeprefix("/")))
+    ways = expanded(pattern)
+    _require_within(pattern, r"[/{},]" if len(ways) > 1 else "/")
+    spelled = normal(pattern) if "/" in pattern else pattern
+    if spelled == (path[1:] if "/" in pattern else path.rpartition("/")[2]):
+        return True
+    return any(_selects(way, path) for way in ways)
+
+
+def _selects(pattern: str, path: str) -> bool:
+    """Whether a glob without alternatives selects a path."""
+    pattern = normal(pattern) if "/" in pattern else f"**/{pattern}"
+    expression = "".join(_meaning(token) for token in _TOKENS.findall(pattern))
     return re.fullmatch(expression, path.removeprefix("/"), re.DOTALL) is not None
+
+
+def expanded(pattern: str) -> list[str]:
+    """The globs without alternatives that a glob stands for."""
+    tokens = _TOKENS.findall(pattern)
+    for start, token in enumerate(tokens):
+        stops = _stops(tokens, start) if token == "{" else []  # noqa: S105 - no password
+        if len(stops) > 1:
+            before, after = "".join(tokens[:start]), "".join(tokens[stops[-1] + 1 :])
+            bounds = zip([start, *stops], stops, strict=False)
+            inner = ["".join(tokens[low + 1 : high]) for low, high in bounds]
+            return [way for each in inner for way in expanded(before + each + after)]
+    return [pattern]
+
+
+def _stops(tokens: list[str], start: int) -> list[int]:
+    """Where the commas and the end of the braces are that start here; nothing when they do not end."""
+    commas: list[int] = []
+    depth = 0
+    for at in range(start, len(tokens)):
+        depth += (tokens[at] == "{") - (tokens[at] == "}")
+        if depth == 0:
+            return [*commas, at]
+        if depth == 1 and tokens[at] == ",":
+            commas.append(at)
+    return []
+
+
+def normal(pattern: str) -> str:
+    """A pattern without what no canonical path has (§5.3.7), and without the slash at its beginning."""
+    segments = [segment for segment in pattern.split("/") if segment not in {"", "."}]
+    if pattern.startswith("/") and segments[:1] == ["workspace"]:
+        segments = segments[1:]
+    return "/".join(segments)
+
+
+def _require_within(pattern: str, bounds: str = "/") -> None:
+    if ".." in re.split(bounds, pattern):
+        raise InvalidPatternError(pattern)
 
 
 def _meaning(token: str) -> str:
@@ -117,7 +168,3 @@ def _meaning(token: str) -> str:
         members = re.sub(r"([\\\[\]^&~|])", r"\\\1", token[1 + negated : -1])
         return f"(?!/)[{'^' * negated}{members}]"
     return _MEANINGS.get(token) or re.escape(token)
-
-
-def _without_workspace(pattern: str) -> str:
-    return pattern.removeprefix("/workspace") or "/" if f"{pattern}/".startswith("/workspace/") else pattern

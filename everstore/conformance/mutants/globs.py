@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from everstore.conformance.mutants.broken import Broken, mutant
+from everstore.errors import InvalidPatternError
 from everstore.models import FileLines, NumberedLine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__: list[str] = []
 
@@ -149,3 +153,103 @@ def takes_path_patterns_for_prefixes(broken: Broken) -> None:
         if path_pattern is None or set(path_pattern) & set("*?["):
             return found
         return [each for each in found if each.path.strip("/").startswith(path_pattern.strip("/"))]
+
+
+def _both(broken: Broken, change: Callable[[str], str]) -> None:
+    """Change the pattern of every glob, and the path pattern of every search."""
+
+    @broken.verb
+    async def glob_files(session_id: Any, pattern: str) -> Any:
+        return await broken.files.glob_files(session_id, change(pattern))
+
+    @broken.verb
+    async def grep_files(session_id: Any, pattern: str, path_pattern: Any = None, **options: Any) -> Any:
+        changed = None if path_pattern is None else change(path_pattern)
+        return await broken.files.grep_files(session_id, pattern, changed, **options)
+
+
+@mutant("search.glob_spelling.braces")
+def knows_no_braces(broken: Broken) -> None:
+    """Braces in a glob are ordinary characters."""
+    _both(broken, lambda pattern: pattern.replace("{", "[{]") if "*" in pattern else pattern)
+
+
+@mutant("search.glob_spelling.braces_in_braces")
+def ends_braces_too_early(broken: Broken) -> None:
+    """The first closing brace ends the outermost braces."""
+
+    def first(pattern: str) -> str:
+        head, opening, rest = pattern.partition("{")
+        inside, closing, tail = rest.partition("}")
+        return head + opening + inside.replace("{", "[{]") + closing + tail
+
+    _both(broken, first)
+
+
+@mutant("search.glob_spelling.braces_with_nothing")
+def drops_empty_alternatives(broken: Broken) -> None:
+    """An alternative that is empty is none."""
+    _both(broken, lambda pattern: pattern.replace("{,", "{"))
+
+
+@mutant("search.glob_spelling.class_as_spelled")
+def takes_brackets_for_classes_only(broken: Broken) -> None:
+    """A bracket in a glob is a class and never itself."""
+
+    @broken.verb
+    async def glob_files(session_id: Any, pattern: str) -> Any:
+        found = await broken.files.glob_files(session_id, pattern)
+        return [info for info in found if "[" not in info.path.partition(pattern[:1])[2] or "[[]" in pattern]
+
+
+@mutant("search.glob_spelling.dot_first")
+def globs_from_a_dot(broken: Broken) -> None:
+    """A glob is compared as it is spelled, so that ./ selects nothing."""
+
+    @broken.verb
+    async def glob_files(session_id: Any, pattern: str) -> Any:
+        return [] if "./" in pattern else await broken.files.glob_files(session_id, pattern)
+
+
+@mutant("search.path_pattern_spelling.part_with_slashes")
+def looks_for_paths_as_spelled(broken: Broken) -> None:
+    """A part of a path is looked for as it is spelled, with slashes that no path has."""
+
+    @broken.verb
+    async def grep_files(session_id: Any, pattern: str, path_pattern: Any = None, **options: Any) -> Any:
+        found = await broken.files.grep_files(session_id, pattern, path_pattern, **options)
+        return [] if "//" in (path_pattern or "") else found
+
+
+@mutant("search.refused_glob.parent_inside")
+def finds_nothing_outside(broken: Broken) -> None:
+    """A glob that is refused selects nothing instead."""
+
+    @broken.verb
+    async def glob_files(session_id: Any, pattern: str) -> Any:
+        try:
+            return await broken.files.glob_files(session_id, pattern)
+        except ValueError:
+            return []
+
+
+@mutant("search.many_alternatives")
+def writes_alternatives_out(broken: Broken) -> None:
+    """Every combination of alternatives is written out, and more than a thousand are refused."""
+
+    @broken.verb
+    async def glob_files(session_id: Any, pattern: str) -> Any:
+        if 2 ** pattern.count(",") > 1000:
+            raise InvalidPatternError("too many alternatives", pattern=pattern)
+        return await broken.files.glob_files(session_id, pattern)
+
+
+@mutant("search.glob_below")
+def globs_by_prefix(broken: Broken) -> None:
+    """A glob's beginning is a prefix of paths, not a directory."""
+
+    @broken.verb
+    async def glob_files(session_id: Any, pattern: str) -> Any:
+        head, slash, tail = pattern.rpartition("/**")
+        wider = f"{head}*/**" if slash and not tail and "*" not in head else pattern
+        return await broken.files.glob_files(session_id, wider)

@@ -11,9 +11,9 @@ import asyncio
 import re
 from typing import TYPE_CHECKING, Any
 
-from everstore.literals import literal_of_glob
 from everstore.models import FileInfo
 from everstore.search import compile_glob
+from everstore_postgres.places import depth_of, place_of, span_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,12 +39,36 @@ _INDEXABLE_FOLDED = re.compile(r"[A-HL-RT-Za-hl-rt-z0-9]{3,}")
 
 _PATH = "coalesce(long_path, place)"
 _HERE = f"session_id = $1 AND ($2::text IS NULL OR strpos({_PATH}, $2) > 0)"
+_RECORD = f"version, created_ns, updated_ns, serial, size, is_readonly, kind, {_PATH}"
 _CANDIDATES = f"SELECT {_PATH} AS path, size, content FROM {{schema}}.files WHERE {_HERE}"
 _HOLDS = "($3::bytea IS NULL OR position($3 IN content) > 0)"
-_SCANNED = f"{_CANDIDATES} AND kind IN ('t', 'z') AND {_HOLDS}"
+_IS_TEXT = f"kind IN ('t', 'z') AND {_HOLDS}"
 # The index has the texts that pg_trgm can take in. The few others have an index of their own, and are looked
 # at one by one; CASE, so that no plan compares the content of any other file first.
 _OTHERS = "(kind = 'z' OR kind = 't' AND size > 1048576)"
+
+
+def _below(columns: str, first: int) -> str:
+    """The statement that finds what is at a path and below it, level by level, as the key is ordered.
+
+    Its first argument for that has the number ``first``: see ``_span``.
+    """
+    depth, low, high, low_below, high_below = (f"${first + each}" for each in range(5))
+    found = "f.session_id = $1 AND f.depth = l.depth AND f.place >= l.low AND f.place < l.high"
+    return (
+        "WITH RECURSIVE levels (depth, low, high) AS ("
+        f'SELECT {depth}::integer, {low}::text COLLATE "C", {high}::text COLLATE "C" UNION ALL'
+        f' SELECT l.depth + 1, {low_below}::text COLLATE "C", {high_below}::text COLLATE "C" FROM levels l'
+        f" WHERE EXISTS (SELECT FROM {{schema}}.files f WHERE {found}))"
+        f" SELECT {columns} FROM levels l JOIN {{schema}}.files f ON {found} WHERE {_HERE}"
+    )
+
+
+def _span(top: str) -> tuple[int, str, str, str, str]:
+    """What ``_below`` wants of a path: its depth, its place, and the places of what is below it."""
+    place = place_of(top)
+    _, low, high = span_of(top)
+    return depth_of(top), place, f"{place}\x01", low, high
 
 
 def _indexed(like: str) -> str:
@@ -88,21 +112,23 @@ class Searcher:
     def __init__(self, database: Database) -> None:
         """With or without the search index, as the database has it."""
         self._database = database
-        self._files = database.sql(
-            f"SELECT version, created_ns, updated_ns, serial, size, is_readonly, kind, {_PATH}"
-            f" FROM {{schema}}.files WHERE {_HERE} AND kind <> 'd'"
-        )
-        self._scanned = database.sql(_SCANNED)
+        self._files = database.sql(f"SELECT {_RECORD} FROM {{schema}}.files WHERE {_HERE} AND kind <> 'd'")
+        self._files_below = database.sql(f"{_below(_RECORD, 3)} AND kind <> 'd'")
+        self._scanned = database.sql(f"{_CANDIDATES} AND {_IS_TEXT}")
+        self._scanned_below = database.sql(f"{_below(f'{_PATH} AS path, size, content', 4)} AND {_IS_TEXT}")
         self._indexed = database.sql(_indexed("LIKE"))
         self._indexed_folded = database.sql(_indexed("ILIKE"))
 
     async def glob(self, session_id: UUID, pattern: str) -> list[FileInfo]:
         """The files whose path the glob selects, sorted by path."""
         selects = compile_glob(pattern)
-        part = literal_of_glob(pattern.removeprefix("/workspace"))
+        statement = self._files
+        args: list[object] = [session_id, selects.part]
+        if selects.top != "/":
+            statement, args = self._files_below, [*args, *_span(selects.top)]
         chosen: list[Any] = []
         async with self._database.searching():
-            rows = await self._database.rows(self._files, session_id, part)
+            rows = await self._database.rows(statement, *args)
             for start in range(0, len(rows), _RECORDS):
                 if start:
                     await asyncio.sleep(0)
@@ -133,12 +159,14 @@ class Searcher:
     def _texts(self, session_id: UUID, query: Query) -> tuple[str, list[object]]:
         """The statement that finds the texts to look at, and its arguments."""
         required = query.required
-        args: list[object] = [session_id, query.path_part, None if required is None else required.encode()]
+        args: list[object] = [session_id, query.selects.part, None if required is None else required.encode()]
         if self._database.search_index:
             if run := _longest(_INDEXABLE, required):
                 return self._indexed, [*args, f"%{run}%"]
             if run := _longest(_INDEXABLE_FOLDED, query.folded):
                 return self._indexed_folded, [*args, f"%{run}%"]
+        if query.selects.top != "/":
+            return self._scanned_below, [*args, *_span(query.selects.top)]
         return self._scanned, args
 
     async def _grep_all(self, query: Query, texts: str, args: list[object]) -> None:

@@ -8,17 +8,19 @@ batches, in order of the paths, and SQLite itself passes over those that do not 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from everstore_sqlite import index
 from everstore_sqlite.rows import ENTRY, content_at, infos, no_entry
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterable, Iterator
     from threading import Event
     from uuid import UUID
 
+    from everstore.globs import Selection
     from everstore.models import FileInfo, GrepMatch
     from everstore.search import Query
 
@@ -29,6 +31,8 @@ _BATCH_BYTES = 4 << 20
 
 _FILES = "SELECT parent || name, serial, size FROM entries WHERE session = ? AND is_directory IS NOT 1"
 _INFOS = f"SELECT parent || name, {ENTRY} FROM entries WHERE session = ? AND is_directory IS NOT 1"  # noqa: S608 - constants
+_AT = " AND parent = ? AND name = ?"
+_BELOW = " AND parent >= ? AND parent < ?"
 
 _BYTES = "iif(typeof(data) = 'blob', data, '')"  # damaged, it is no reason to leave the file out
 
@@ -36,11 +40,11 @@ _Candidate = tuple[str, int, int]  # path, serial, size
 
 
 def glob(
-    connection: sqlite3.Connection, unwanted: Event, session_id: UUID, selects: Callable[[str], bool]
+    connection: sqlite3.Connection, unwanted: Event, session_id: UUID, selects: Selection
 ) -> list[FileInfo]:
     """``glob_files``."""
     found = []
-    for row in connection.execute(_INFOS, (session_id.bytes,)):
+    for row in _within(connection, _INFOS, session_id, selects.top):
         if unwanted.is_set():
             break
         if selects(row[0]):
@@ -53,14 +57,27 @@ def grep(
 ) -> list[GrepMatch]:
     """``grep_files``; with ``indexed``, the search index says which files to read, where it can."""
     with _snapshot(connection):
-        files = index.candidates(connection, session_id, query.literal) if indexed else None
+        files: Iterable[_Candidate] | None = None
+        if indexed:
+            files = index.candidates(connection, session_id, query.literal)
         if files is None:
-            files = connection.execute(_FILES, (session_id.bytes,)).fetchall()
+            files = _within(connection, _FILES, session_id, query.selects.top)
         chosen = sorted(file for file in files if query.selects(file[0]))
         for path, text in _texts(connection, chosen, query.literal):
             if query.add_now(path, text) or unwanted.is_set():
                 break
     return query.matches
+
+
+def _within(connection: sqlite3.Connection, sql: str, session_id: UUID, top: str) -> Iterable[Any]:
+    """The rows of the files at a path and below it, which are all where it is the root."""
+    if top == "/":
+        return connection.execute(sql, (session_id.bytes,))
+    parent, _, name = top.rpartition("/")
+    return chain(
+        connection.execute(sql + _AT, (session_id.bytes, f"{parent}/", name)),
+        connection.execute(sql + _BELOW, (session_id.bytes, f"{top}/", f"{top}0")),
+    )
 
 
 def _texts(
