@@ -142,13 +142,13 @@ async def test_a_file_that_cannot_be_written_to(opened, public):
         pass
     (public / "x.db").chmod(0o444)
     error = await refused(opened_unprivileged, path=public / "x.db")
-    assert "EVERSTORE_SQLITE_PATH names a file that cannot be written to" in str(error)
+    assert f"EVERSTORE_SQLITE_PATH: '{public / 'x.db'}' cannot be written to" in str(error)
 
 
 async def test_a_folder_that_cannot_be_written_to(public):
     public.chmod(0o555)
     error = await refused(opened_unprivileged, path=public / "x.db")
-    assert "EVERSTORE_SQLITE_PATH names a file that cannot be opened" in str(error)
+    assert f"EVERSTORE_SQLITE_PATH: no file can be made in the folder '{public}'" in str(error)
 
 
 async def test_a_folder_that_cannot_be_entered(public):

@@ -8,11 +8,12 @@ from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from everstore.errors import SettingsError
+from everstore.errors import SettingsError, UnsupportedError
 from everstore_sqlite import index
-from everstore_sqlite.failures import code_of, translated
+from everstore_sqlite.access import explained, found_files
+from everstore_sqlite.failures import code_of, is_busy, translated
 from everstore_sqlite.readers import Direct, Readers
-from everstore_sqlite.schema import migrate
+from everstore_sqlite.schema import migrate, require_latest, require_store
 from everstore_sqlite.writer import Writer, patiently
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from everstore_sqlite.settings import SqliteSettings
+    from everstore_sqlite.standing import Files
 
 __all__ = ["Database"]
 
@@ -40,18 +42,28 @@ class Database:
     def __init__(self, settings: SqliteSettings) -> None:
         """Open the file; blocks. ``SettingsError`` when it cannot be used."""
         self.has_index = settings.search_index is True
-        path = _checked_path(settings.path)
-        with _explained(), ExitStack() as opened:
-            writing = opened.enter_context(closing(_connect(path, settings, _prepare_writing)))
-            looking = None
-            if settings.direct_reads:
-                looking = opened.enter_context(closing(_connect(path, settings, _prepare_looking)))
+        files = found_files(settings)
+        self._writer: Writer | None = None
+        with _explained(files, settings), ExitStack() as opened:
+            if settings.read_only:
+                source, looking = _only_reading(files, settings)
+                opened.enter_context(closing(looking))
+            else:
+                writing = opened.enter_context(closing(_connect(files.database, settings, _prepare_writing)))
+                source = _uri(files, "mode=ro")
+                looking = opened.enter_context(closing(_connect(source, settings, _prepare_looking)))
+            files.note_all()
             opened.pop_all()  # from here on, close() closes them
-        connect = partial(_connect, path, settings, _prepare_reading)
-        self._readers = Readers(connect, settings.readers, Direct(looking) if looking else None)
-        chore = index.tend if self.has_index else None
-        self._writer = Writer(writing, settings.busy_timeout, settings.max_bytes, chore)
-        self._writer.start()
+        self._looking = Direct(looking, files)
+        connect = partial(_connect_standing, files, source, settings)
+        direct = self._looking if settings.direct_reads else None
+        self._readers = Readers(connect, files, settings.readers, direct)
+        if not settings.read_only:
+            chore = index.tend if self.has_index else None
+            self._writer = Writer(
+                writing, files, self._looking, settings.busy_timeout, settings.max_bytes, chore
+            )
+            self._writer.start()
         self.look = self._readers.look
         self.read = self._readers.read
         self.search = self._readers.search
@@ -78,43 +90,43 @@ class Database:
     async def write(self, work: Callable[..., T], *arguments: Any) -> T:
         """What ``work(transaction, *arguments)`` answers, once it is committed.
 
-        Work may be done more than once, so it has no effect but on the database.
+        Work may be done more than once, so it has no effect but on the database. ``UnsupportedError``
+        when the database was opened for reading only.
         """
+        if self._writer is None:
+            raise UnsupportedError("the store was opened for reading only (EVERSTORE_SQLITE_READ_ONLY=true)")
         answer: T = await self._writer.submit(work, *arguments).answer()
         return answer
 
     def close(self) -> None:
-        """Finish what waits and close all connections, the writer's last; blocks until then."""
+        """Finish what waits and close all connections; blocks until then."""
         self._readers.close()
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
+        self._looking.close()
 
 
-def _checked_path(path: Path) -> str:
-    """The absolute path; ``SettingsError`` when no database can be there."""
-    if str(path) == ":memory:":
-        raise SettingsError("EVERSTORE_SQLITE_PATH is a file; EVERSTORE_BACKEND=memory keeps nothing on disk")
-    path = path.expanduser().absolute()
-    try:
-        if path.is_dir():
-            raise SettingsError(f"EVERSTORE_SQLITE_PATH is the folder {str(path)!r}; name a file in it")
-        if not path.parent.is_dir():
-            raise SettingsError(
-                f"EVERSTORE_SQLITE_PATH: there is no folder {str(path.parent)!r}; make it first"
-            )
-    except OSError as error:
-        raise SettingsError(f"EVERSTORE_SQLITE_PATH: {error.strerror}: {str(path)!r}") from error
-    return str(path)
+def _uri(files: Files, how: str) -> str:
+    """The database's address for ``sqlite3.connect``."""
+    return f"{files.database.as_uri()}?{how}"
 
 
 def _connect(
-    path: str, settings: SqliteSettings, prepare: Callable[[sqlite3.Connection, SqliteSettings], None]
+    source: Path | str,
+    settings: SqliteSettings,
+    prepare: Callable[[sqlite3.Connection, SqliteSettings], None],
 ) -> sqlite3.Connection:
-    """A connection that never waits for a lock, ``prepare`` done."""
+    """A connection that never waits for a lock, ``prepare`` done; ``source`` is a path or an address."""
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         found = sqlite3.sqlite_version
         raise SettingsError(f"EVERSTORE_BACKEND=sqlite needs SQLite 3.35 or newer; this Python has {found}")
     connection = sqlite3.connect(
-        path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256
+        source,
+        timeout=0,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+        uri=isinstance(source, str),
     )
     try:
         patiently(partial(prepare, connection, settings), settings.busy_timeout)
@@ -124,11 +136,52 @@ def _connect(
     return connection
 
 
+def _connect_standing(files: Files, source: str, settings: SqliteSettings) -> sqlite3.Connection:
+    """A further connection to what was opened, and to nothing that took its place."""
+    files.require()
+    connection = _connect(source, settings, _prepare_reading)
+    try:
+        files.require()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _only_reading(files: Files, settings: SqliteSettings) -> tuple[str, sqlite3.Connection]:
+    """The address of a database for reading only, and a connection to it.
+
+    Beside a live log, it is read like any reader does. Where no log can be made, as on a read-only
+    mount, it is opened as what nobody changes; what was left in a log cannot be read there.
+    """
+    if settings.search_index == "remove":
+        raise SettingsError(
+            "EVERSTORE_SQLITE_SEARCH_INDEX=remove would write, and EVERSTORE_SQLITE_READ_ONLY is true"
+        )
+    source = _uri(files, "mode=ro")
+    try:
+        return source, _connect(source, settings, _prepare_only_reading)
+    except sqlite3.OperationalError as error:
+        if code_of(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+            raise
+        if files.log.exists() and files.log.stat().st_size:
+            raise SettingsError(
+                f"EVERSTORE_SQLITE_PATH: {str(files.log)!r} holds a part of the database, which cannot be"
+                " read without writing beside it; copy both to a folder that can be written to"
+            ) from error
+    files.is_immutable = True
+    files.note_database()
+    source = _uri(files, "mode=ro&immutable=1")
+    return source, _connect(source, settings, _prepare_only_reading)
+
+
 # What prepares a connection may be done again, when a lock was in the way.
 
 
 def _prepare_writing(connection: sqlite3.Connection, settings: SqliteSettings) -> None:
-    """Make the file what it has to be."""
+    """Make the file what it has to be. Where it is that already, nothing waits for another writer."""
+    if settings.must_exist:
+        require_store(connection)
     migrate(connection)
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
@@ -143,14 +196,20 @@ def _prepare_writing(connection: sqlite3.Connection, settings: SqliteSettings) -
         index.create(connection)
     elif settings.search_index == "remove":
         index.remove(connection)
-    # A file that cannot be written to is to be told now, and not at the first write.
-    connection.execute("BEGIN IMMEDIATE")
-    connection.execute("ROLLBACK")
+    # A file that cannot be written to is to be told now, and not at the first write; one that somebody
+    # else is writing to can be.
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+    except sqlite3.OperationalError as error:
+        if not is_busy(error):
+            raise
 
 
 def _prepare_looking(connection: sqlite3.Connection, settings: SqliteSettings) -> None:
     connection.execute(f"PRAGMA cache_size = -{settings.cache_bytes >> 10}")
-    connection.execute("PRAGMA query_only = 1")
+    # Reading anything opens the log and the shared memory, and keeps them from being removed.
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
 def _prepare_reading(connection: sqlite3.Connection, settings: SqliteSettings) -> None:
@@ -158,22 +217,19 @@ def _prepare_reading(connection: sqlite3.Connection, settings: SqliteSettings) -
     connection.execute(f"PRAGMA busy_timeout = {round(settings.busy_timeout * 1000)}")
 
 
-_OPENING = {
-    sqlite3.SQLITE_NOTADB: "names a file that is no SQLite database; choose another",
-    sqlite3.SQLITE_CANTOPEN: "names a file that cannot be opened; check the rights to it and its folder",
-    sqlite3.SQLITE_READONLY: "names a file that cannot be written to; check the rights to it and its folder",
-    sqlite3.SQLITE_PERM: "names a file that cannot be opened; check the rights to it",
-}
+def _prepare_only_reading(connection: sqlite3.Connection, settings: SqliteSettings) -> None:
+    _prepare_looking(connection, settings)
+    require_latest(connection)
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _explained(files: Files, settings: SqliteSettings) -> Iterator[None]:
     """Say what is wrong with the setting, where SQLite's failure to open means that."""
     try:
         yield
     except sqlite3.Error as error:
-        reason = _OPENING.get(code_of(error))
-        raise (SettingsError(f"EVERSTORE_SQLITE_PATH {reason}") if reason else translated(error)) from error
+        ours = explained(error, files, read_only=settings.read_only)
+        raise (ours or translated(error)) from error
 
 
 async def _to_the_end(work: asyncio.Future[T]) -> T:

@@ -14,13 +14,14 @@ import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from everstore.compat import override
-from everstore_sqlite.failures import is_busy, translated
+from everstore_sqlite.failures import is_busy
 from everstore_sqlite.workers import Worker, deliver
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
+    from everstore_sqlite.standing import Files
     from everstore_sqlite.workers import Call, Outcome
 
 __all__ = ["EVERYTHING", "SMALL", "TOO_LARGE", "Direct", "Reader", "Readers"]
@@ -46,10 +47,11 @@ _LONGEST_WAIT = 0.001  # seconds that an answer waits for those of the same batc
 class Reader(Worker):
     """A thread that reads."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(self, connect: Callable[[], sqlite3.Connection], files: Files) -> None:
         """``connect`` is called on the thread, when the first call comes."""
         super().__init__("everstore-sqlite-reader")
         self._connect = connect
+        self._files = files
         self._connection: sqlite3.Connection | None = None
         self._is_started = False
 
@@ -86,9 +88,11 @@ class Reader(Worker):
         try:
             if self._connection is None:
                 self._connection = self._connect()
-            return call, call.run(self._connection), None
+            answer = call.run(self._connection)
+            self._files.require_soon()
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets it
-            return call, None, translated(error)
+            return call, None, self._files.explained(error)
+        return call, answer, None
 
     @override
     def _release(self) -> None:
@@ -99,9 +103,10 @@ class Reader(Worker):
 class Direct:
     """Look-ups on the caller's own thread."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, files: Files) -> None:
         """``connection`` never waits for a lock."""
         self._connection = connection
+        self._files = files
         self._lock = threading.Lock()  # two event loops, on two threads, may use one store
 
     def look(self, work: Callable[..., T | TooLarge], arguments: tuple[Any, ...]) -> T | TooLarge:
@@ -109,11 +114,13 @@ class Direct:
         if not self._lock.acquire(blocking=False):
             return TOO_LARGE
         try:
-            return work(self._connection, SMALL, *arguments)
+            answer = work(self._connection, SMALL, *arguments)
+            self._files.require_soon()
+            return answer  # noqa: TRY300 - what follows is for a failure
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets it
             if is_busy(error):
                 return TOO_LARGE
-            failure = translated(error)
+            failure = self._files.explained(error)
         finally:
             self._lock.release()
         raise failure  # out here, where it does not carry the driver's words as its context
@@ -128,11 +135,15 @@ class Readers:
     """All that reads: one thread for short calls, which go many to a hop, and some for searches."""
 
     def __init__(
-        self, connect: Callable[[], sqlite3.Connection], searchers: int, direct: Direct | None
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        files: Files,
+        searchers: int,
+        direct: Direct | None,
     ) -> None:
-        """Threads start, and connect, when they are first needed."""
-        self._short = Reader(connect)
-        self._long = [Reader(connect) for _ in range(searchers)]
+        """Threads start, and connect, when they are first needed; ``direct`` is somebody else's to close."""
+        self._short = Reader(connect, files)
+        self._long = [Reader(connect, files) for _ in range(searchers)]
         self._direct = direct
 
     async def look(self, work: Callable[..., T | TooLarge], *arguments: Any) -> T:
@@ -159,5 +170,3 @@ class Readers:
         """End the threads; blocks until then."""
         for reader in (self._short, *self._long):
             reader.close()
-        if self._direct is not None:
-            self._direct.close()

@@ -26,7 +26,7 @@ from everstore.errors import SettingsError
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["APPLICATION_ID", "LATEST", "MIGRATIONS", "migrate"]
+__all__ = ["APPLICATION_ID", "LATEST", "MIGRATIONS", "migrate", "require_latest", "require_store"]
 
 APPLICATION_ID = 0x45565354  # "EVST", in the header of the file
 
@@ -121,6 +121,26 @@ def migrate(connection: sqlite3.Connection) -> None:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def require_store(connection: sqlite3.Connection) -> None:
+    """``SettingsError`` when the file holds no store yet, but was to."""
+    if not _version(connection):
+        raise SettingsError(
+            "EVERSTORE_SQLITE_PATH names a file that holds no store yet, and EVERSTORE_SQLITE_MUST_EXIST or"
+            " EVERSTORE_SQLITE_READ_ONLY is true; is it the right file?"
+        )
+
+
+def require_latest(connection: sqlite3.Connection) -> None:
+    """``SettingsError`` unless the schema is the latest, for whoever may not change it."""
+    require_store(connection)
+    version = _version(connection)
+    if version < LATEST:
+        raise SettingsError(
+            f"EVERSTORE_SQLITE_PATH names a database of schema version {version}, which would have to become"
+            f" {LATEST}; open it once without EVERSTORE_SQLITE_READ_ONLY"
+        )
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -20,6 +20,10 @@ class SqliteSettings(PluginSettings):
 
     path: Path = Path("everstore.db")
     """The database file, created when missing; its folder must exist. Relative to the working directory."""
+    must_exist: bool = False
+    """Refuse to create the database, so that a wrong path or working directory is told."""
+    read_only: bool = False
+    """Open for reading only: the database is neither created, changed nor migrated. Writing is refused."""
     synchronous: Literal["full", "normal"] = "full"
     """``full``: what was acknowledged survives a power cut. ``normal``: it survives the process only."""
     busy_timeout: Annotated[float, Field(ge=0, le=3600)] = 30.0

@@ -17,7 +17,8 @@ from queue import Empty
 from typing import TYPE_CHECKING
 
 from everstore.compat import override
-from everstore_sqlite.failures import damaged_file, is_busy, translated
+from everstore.errors import StorageReplacedError
+from everstore_sqlite.failures import damaged_file, is_busy
 from everstore_sqlite.usage import Usages
 from everstore_sqlite.workers import Worker, deliver
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from everstore.errors import EverstoreError
+    from everstore_sqlite.readers import Direct
+    from everstore_sqlite.standing import Files
     from everstore_sqlite.workers import Call, Outcome
 
 __all__ = ["Transaction", "Writer", "patiently"]
@@ -104,17 +107,22 @@ class Writer(Worker):
     def __init__(
         self,
         connection: sqlite3.Connection,
+        files: Files,
+        keeper: Direct,
         busy_timeout: float,
         max_bytes: int | None,
         chore: Callable[[sqlite3.Connection], bool] | None = None,
     ) -> None:
         """``connection`` is the writer's own from now on, with a busy time-out of 0: it waits here.
 
+        ``keeper`` is to be closed last where the files are not in place any more, else before.
         ``chore`` does a little within a transaction while no call waits, and tells whether there
         is more to do.
         """
         super().__init__("everstore-sqlite-writer")
         self._chore = chore
+        self._files = files
+        self._keeper = keeper
         self._connection = connection
         self._busy_timeout = busy_timeout
         self._max_bytes = max_bytes
@@ -140,8 +148,9 @@ class Writer(Worker):
         try:
             self._connection.execute("BEGIN IMMEDIATE")  # or not: whoever else writes goes first
             more = chore(self._connection)
+            self._files.require()
             self._connection.execute("COMMIT")
-        except sqlite3.Error:  # the next pause has another go
+        except (sqlite3.Error, StorageReplacedError):  # the next pause has another go
             self._roll_back()
             return False
         return more
@@ -155,7 +164,8 @@ class Writer(Worker):
                 self._roll_back()
             except Exception as error:  # noqa: BLE001 - whatever it is, the callers get it
                 self._roll_back()
-                if len(calls) == 1 or is_busy(error):  # by itself, each would wait for the lock as long
+                # By itself, each would wait for the lock as long, or find the same files missing.
+                if len(calls) == 1 or is_busy(error) or not self._files.are_in_place():
                     return [(call, None, self._told(error)) for call in calls]
                 break
         return [outcome for call in calls for outcome in self._outcomes([call])]
@@ -167,8 +177,10 @@ class Writer(Worker):
         # Not before the lock is there: until then, who gives up waiting has not called.
         outcomes = [step(transaction, call) for call in calls if call.begin()]
         transaction.finish()
+        self._files.require()  # or a commit could do harm to what is there instead
         self._is_committing = True
         self._connection.execute("COMMIT")
+        self._files.require()  # or it would be acknowledged though it is lost
         return outcomes
 
     def _plainly(self, transaction: Transaction, call: Call) -> Outcome:
@@ -197,7 +209,7 @@ class Writer(Worker):
         return call, answer, None
 
     def _told(self, error: Exception) -> EverstoreError:
-        return translated(error, self._max_bytes, is_committing=self._is_committing)
+        return self._files.explained(error, self._max_bytes, is_committing=self._is_committing)
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
@@ -205,4 +217,8 @@ class Writer(Worker):
 
     @override
     def _release(self) -> None:
+        # The last connection to be closed moves the log into the database and removes it, by its name. While
+        # the keeper is open, which cannot do that, this one is not the last: other files are left alone.
+        if self._files.are_in_place():
+            self._keeper.close()
         self._connection.close()

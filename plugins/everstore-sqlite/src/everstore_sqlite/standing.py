@@ -1,0 +1,122 @@
+"""Whether the files of an open database are still the ones that were opened.
+
+SQLite goes on writing to a file that was deleted, moved or replaced, and two processes that disagree
+about ``-shm`` write over each other. So the identity (device and inode) of the database, its log ``-wal``
+and its shared memory ``-shm`` is looked at before every commit and before every acknowledgement, at 3 us,
+and by reads once a millisecond. SQLite itself removes neither log nor shared memory while anybody has the
+database open, and never replaces one.
+
+Nothing here opens a file: closing it again would drop this process's locks on it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from everstore.errors import DataDamagedError, StorageReplacedError
+from everstore_sqlite.failures import translated
+
+if TYPE_CHECKING:
+    from everstore.errors import EverstoreError
+
+__all__ = ["Files"]
+
+_PERIOD = 0.001  # seconds between two looks by reads
+
+_Identity = tuple[int, ...]
+
+
+class Files:
+    """The database, its log and its shared memory, by their places."""
+
+    def __init__(self, path: Path) -> None:
+        """``path`` is absolute; SQLite keeps what belongs to a link's target beside the target."""
+        real = os.path.realpath(path)
+        self.database = path
+        self.log = Path(f"{real}-wal")
+        self.memory = Path(f"{real}-shm")
+        self.all = (self.database, self.log, self.memory)
+        self.is_immutable = False
+        """Opened as a file that nobody changes: then its size and time of change are looked at, too."""
+        self._known: list[_Identity | None] = [None] * 3
+        self._places = [str(path) for path in self.all]
+        self._next = 0.0
+        self._reason: str | None = None
+
+    def note_database(self) -> None:
+        """Remember which file the database is, before it is opened."""
+        self._known[0] = self._identity(self._places[0])
+
+    def note_all(self) -> None:
+        """Remember the files beside it, once they are there; the database must be the one noted."""
+        self._known[1:] = [self._identity(place) for place in self._places[1:]]
+        self.require()
+
+    def require(self) -> None:
+        """``StorageReplacedError`` unless the files are those that were opened; once wrong, always wrong."""
+        if self._reason is None:
+            for position, known in enumerate(self._known):
+                self._look(position, known)
+        if self._reason is not None:
+            raise StorageReplacedError(self._reason, backend="sqlite", path=self._places[0])
+
+    def require_soon(self) -> None:
+        """The same, if a millisecond has passed since the last look."""
+        now = time.monotonic()
+        if now >= self._next:
+            self.require()
+            self._next = now + _PERIOD
+
+    def are_in_place(self) -> bool:
+        """Whether ``require`` would pass."""
+        try:
+            self.require()
+        except StorageReplacedError:
+            return False
+        return True
+
+    def explained(
+        self, error: Exception, max_bytes: int | None = None, *, is_committing: bool = False
+    ) -> EverstoreError:
+        """The error that a caller sees; what SQLite says of files that were replaced is no damage."""
+        if isinstance(error, (sqlite3.Error, DataDamagedError)):
+            try:
+                self.require()
+            except StorageReplacedError as replaced:
+                replaced.__cause__ = error
+                return replaced
+        return translated(error, max_bytes, is_committing=is_committing)
+
+    def _look(self, position: int, known: _Identity | None) -> None:
+        found = self._identity(self._places[position])
+        if found == known:
+            return
+        if known is None and not self.is_immutable:
+            # A file without a log was opened for reading only, and another process began one.
+            self._known[position] = found
+            return
+        what = "is another one now"
+        if found is None:
+            what = "is gone, or cannot be looked at any more"
+        elif known is None:
+            what = "appeared"
+        elif found[:2] == known[:2]:
+            what = "was changed, though nobody was to"
+        self._next = 0.0
+        self._reason = (
+            f"{self._places[position]!r} {what}, while the database was open: nothing is read from it or"
+            " acknowledged any more; close the store, see to the file, and open the store again"
+        )
+
+    def _identity(self, place: str) -> _Identity | None:
+        try:
+            found = os.stat(place)  # noqa: PTH116 - half the price of Path.stat
+        except OSError:
+            return None
+        if self.is_immutable:
+            return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+        return found.st_dev, found.st_ino
