@@ -13,6 +13,7 @@ from everstore.paths import parent_of, require_room
 from everstore.search import Query
 from everstore_postgres.outcomes import refusal, version_of
 from everstore_postgres.places import depth_of, place_of, span_of
+from everstore_postgres.purging import Purge, Rows
 from everstore_postgres.search import Searcher, infos
 
 if TYPE_CHECKING:
@@ -30,6 +31,18 @@ _TEXT_WITH_NUL = b"z"
 _ENCODINGS: dict[bytes, Encoding] = {b"t": "text", b"z": "text", b"b": "base64"}
 _STAMPS = "version, created_ns, updated_ns, serial, size, is_readonly, kind"
 _AT = "session_id = $1 AND depth = $2 AND place = $3"
+_ROWS = Rows(
+    table="files",
+    columns="depth, place",
+    size="size",
+    after="(depth, place) > ($2, $3)",
+    upto="(depth, place) <= ($4, $5)",
+    starts=((-1, ""),),
+    was="true",
+    function="purge_files",
+    lock="SELECT pg_advisory_xact_lock(uuid_hash_extended($1, 1))",
+    last="DELETE FROM {schema}.usage WHERE session_id = $1",
+)
 
 
 def _kind(content: str, encoding: Encoding) -> bytes:
@@ -63,7 +76,7 @@ class PostgresFileSystem(SessionFileSystem):
         self._create = sql("SELECT * FROM {schema}.create_directory($1, $2, $3, $4)")
         self._delete = sql("SELECT {schema}.delete_file($1, $2, $3, $4, $5)")
         self._transfer = sql("SELECT * FROM {schema}.transfer($1, $2, $3, $4, $5, $6, $7, $8, $9)")
-        self._purge = sql("SELECT {schema}.purge_files($1)")
+        self._purge = Purge(database, _ROWS)
 
     @override
     async def read_file(self, session_id: UUID, path: str) -> SessionFile | None:
@@ -267,7 +280,7 @@ class PostgresFileSystem(SessionFileSystem):
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:
-        return bool((await self._database.change(self._purge, session_id))[0])
+        return await self._purge(session_id)
 
 
 def _stored(

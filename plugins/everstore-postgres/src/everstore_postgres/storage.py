@@ -10,6 +10,7 @@ from everstore.errors import InvalidContentError, RevisionConflictError
 from everstore.interfaces import Capabilities, SessionStorageStore
 from everstore.models import KeyInfo, SecretInfo, StoredSecret
 from everstore_postgres.outcomes import version_of
+from everstore_postgres.purging import Purge, Rows
 
 if TYPE_CHECKING:
     from everstore_postgres.database import Database
@@ -20,6 +21,19 @@ _VALUES, _SECRETS = b"v", b"s"
 _LARGEST = (1 << 63) - 1
 _MANY_DIGITS = 10**30  # more than any stored integer has: the sum of the two is out of range anyway
 _ALIVE = "(expires_ns IS NULL OR expires_ns > {schema}.now_ns())"
+# Writers of values keep nobody out: those that write in the midst of it are told by the isolation.
+_ROWS = Rows(
+    table="entries",
+    columns="space, key",
+    size="octet_length(value)",
+    after="space = $2 AND key > $3",
+    upto="space = $4 AND key <= $5",
+    starts=((_VALUES, ""), (_SECRETS, "")),
+    was=_ALIVE,
+    function="purge_entries",
+    lock="SELECT pg_advisory_xact_lock(uuid_hash_extended($1, 2))",
+    isolation="repeatable_read",
+)
 _ONE = f"space = $1 AND session_id = $2 AND key = $3 AND {_ALIVE}"
 
 # What set_entry in entries.sql does, too: most calls have neither a condition nor a time to live, and
@@ -68,7 +82,7 @@ class PostgresStorageStore(SessionStorageStore):
             f" WHERE space = $1 AND session_id = $2 AND {_ALIVE} ORDER BY key"
         )
         self._increment = sql("SELECT outcome, total FROM {schema}.increment($1, $2, $3::text::numeric)")
-        self._purge = sql("SELECT {schema}.purge_entries($1)")
+        self._purge = Purge(database, _ROWS)
         scan = f"SELECT session_id, key, value FROM {{schema}}.entries WHERE space = 's' AND {_ALIVE}"
         self._scan = sql(f"{scan} ORDER BY session_id, key LIMIT $1")
         self._scan_on = sql(f"{scan} AND (session_id, key) > ($2, $3) ORDER BY session_id, key LIMIT $1")
@@ -136,7 +150,7 @@ class PostgresStorageStore(SessionStorageStore):
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:
-        return bool((await self._database.change(self._purge, session_id))[0])
+        return await self._purge(session_id)
 
     @override
     async def scan_secrets(
