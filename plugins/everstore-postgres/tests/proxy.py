@@ -63,7 +63,9 @@ class Proxy:
             return await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
         return await asyncio.open_connection(host, port)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _accept(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: bytes = b""
+    ) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -72,6 +74,7 @@ class Proxy:
             if not self._passing.is_set():
                 await asyncio.Event().wait()  # accepted, and never answered
             from_server, to_server = await self.connect()
+            to_server.write(first)
             await asyncio.gather(self._pump(reader, to_server), self._pump(from_server, writer))
         except (OSError, asyncio.CancelledError):
             pass

@@ -68,14 +68,18 @@ class TlsProxy(Proxy):
         self._port = self._server.sockets[0].getsockname()[1]
         return self
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _accept(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: bytes = b""
+    ) -> None:
         try:
-            asked = await reader.readexactly(8) == _REQUEST
-            writer.write(b"S" if asked and self._context else b"N")
-            if asked and self._context:
-                await writer.start_tls(self._context)
-                self.encrypted += 1
+            first = await reader.readexactly(8)
+            if first == _REQUEST:
+                first = b""
+                writer.write(b"S" if self._context else b"N")
+                if self._context:
+                    await writer.start_tls(self._context)
+                    self.encrypted += 1
         except (OSError, asyncio.IncompleteReadError):  # the client does not like what it was shown
             writer.close()
         else:
-            await super()._accept(reader, writer)
+            await super()._accept(reader, writer, first)

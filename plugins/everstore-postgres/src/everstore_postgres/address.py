@@ -19,7 +19,7 @@ _LARGEST_PORT = 65535
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,62}")
 _TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _DRIVERS = re.compile(
-    "host|port|dbname|database|user|password|passfile|service|target_session_attrs|krbsrvname|gsslib"
+    "host|port|dbname|database|user|password|passfile|target_session_attrs|krbsrvname|gsslib"
     "|ssl(mode|cert|key|rootcert|crl|password|negotiation)|ssl_(min|max)_protocol_version"
 )
 _FILES = {"sslrootcert", "sslcert", "sslkey", "sslcrl"}
@@ -29,6 +29,7 @@ _REFUSED = {
     "client_encoding": "it is always UTF8",
     "fallback_application_name": "write application_name",
     "hostaddr": "write the address as the host",
+    "service": "write what the service's file says into the URL",
 }
 _UNKNOWN = re.compile(
     "channel_binding|gssdelegation|gssencmode|keepalives(_.*)?|load_balance_hosts|(min|max)_protocol_version"
@@ -75,7 +76,7 @@ def _about_hosts(hosts: str, parameters: dict[str, str]) -> str | None:
     if not all(port.isascii() and port.isdigit() and 0 < int(port[:6]) <= _LARGEST_PORT for port in ports):
         return f"a port is a number from 1 to {_LARGEST_PORT}"
     names = hosts.split(",") if hosts else parameters.get("host", "").split(",")
-    if any(not name or name.startswith(":") for name in names) and "service" not in parameters:
+    if any(not name or name.startswith(":") for name in names):
         return f"it names no host; write {_FORM}"
     return None
 
@@ -89,6 +90,10 @@ def _port_of(host: str) -> str | None:
 def _about_parameters(query: str) -> str | None:
     if any("=" not in part for part in query.split("&") if query):
         return "each parameter has the form name=value, with '&' between them"
+    names = [name for name, _ in _parameters(query)]
+    twice = next((name for name in names if _NAME.fullmatch(name) and names.count(name) > 1), None)
+    if twice is not None:
+        return f"the parameter {twice} stands there twice; take one of them out"
     complaints = (_about_parameter(name, value) for name, value in _parameters(query))
     return next((complaint for complaint in complaints if complaint is not None), None)
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import ssl
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
-
-import asyncpg
 
 from everstore.errors import EverstoreError, SettingsError
 from everstore_postgres import faults, migrations
 from everstore_postgres.address import check_url, parameters_for_the_server
+from everstore_postgres.connecting import Way, way_to
 from everstore_postgres.pool import Link, NotSentError, Pool
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 
     from everstore_postgres.settings import PostgresSettings
 
@@ -85,10 +83,11 @@ class Database:
             raise faults.not_sent(error) from error.__cause__
 
 
-def _options(settings: PostgresSettings) -> dict[str, Any]:
-    """What asyncpg is told for every connection."""
-    options: dict[str, Any] = {
-        "dsn": settings.url.get_secret_value(),
+def _way(settings: PostgresSettings, environment: Mapping[str, str]) -> Way:
+    """How every connection is made."""
+    check_url(settings.url.get_secret_value())
+    way = way_to(settings, environment)
+    way.arguments |= {
         "timeout": settings.connect_timeout,
         "statement_cache_size": 256 if settings.statement_cache else 0,
         "max_cached_statement_lifetime": 0,
@@ -96,28 +95,14 @@ def _options(settings: PostgresSettings) -> dict[str, Any]:
     }
     if settings.statement_cache:
         # Behind a proxy that pools by transaction these would be session state.
-        options["server_settings"] |= _PLANS
-    if settings.tls is not None:
-        options["ssl"] = _tls(settings.tls, settings.tls_ca_file)
-    return options
+        way.arguments["server_settings"] |= _PLANS
+    return way
 
 
-def _tls(mode: str, ca_file: str | None) -> Any:
-    if not mode.startswith("verify"):
-        return mode
-    try:
-        context = ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        raise SettingsError(
-            f"EVERSTORE_POSTGRES_TLS_CA_FILE: {ca_file!r} holds no certificates to trust"
-        ) from error
-    context.check_hostname = mode == "verify-full"
-    return context
-
-
-def _pool(settings: PostgresSettings) -> Pool:
+def _pool(settings: PostgresSettings, way: Way) -> Pool:
     return Pool(
-        _options(settings),
+        way.connect,
+        keeps_statements=settings.statement_cache,
         min_size=settings.pool_min_size,
         max_size=settings.pool_max_size,
         wait_seconds=settings.pool_timeout,
@@ -126,10 +111,12 @@ def _pool(settings: PostgresSettings) -> Pool:
 
 
 @asynccontextmanager
-async def open_database(settings: PostgresSettings) -> AsyncIterator[Database]:
+async def open_database(
+    settings: PostgresSettings, environment: Mapping[str, str]
+) -> AsyncIterator[Database]:
     """The database with its schema up to date; typed errors that name the setting when it cannot be."""
     _check(settings)
-    pool = _pool(settings)
+    pool = _pool(settings, _way(settings, environment))
     try:
         with _told_at_connecting(settings):
             await pool.fill()
@@ -141,11 +128,12 @@ async def open_database(settings: PostgresSettings) -> AsyncIterator[Database]:
         await pool.close()
 
 
-async def migrate_database(settings: PostgresSettings) -> list[str]:
+async def migrate_database(settings: PostgresSettings, environment: Mapping[str, str]) -> list[str]:
     """Bring the schema up to date, however long it takes; what was done, in words."""
     _check(settings)
+    way = _way(settings, environment)
     with _told_at_connecting(settings):
-        connection = await asyncpg.connect(**_options(settings))
+        connection = await way.connect()
     try:
         with _told_at_opening():
             return await migrations.migrate(connection, settings)
@@ -155,7 +143,6 @@ async def migrate_database(settings: PostgresSettings) -> list[str]:
 
 def _check(settings: PostgresSettings) -> None:
     """Refuse what the server or the driver would, or would misread, before either sees it."""
-    check_url(settings.url.get_secret_value())
     if settings.schema_name.startswith("pg_") or settings.schema_name == "information_schema":
         raise SettingsError(
             f"postgres: EVERSTORE_POSTGRES_SCHEMA_NAME: {settings.schema_name!r} is the server's own;"

@@ -27,7 +27,7 @@ def everstore_settings() -> type[PluginSettings]:
 
 async def _database(context: PluginContext) -> Database:
     settings = cast("PostgresSettings", context.settings)
-    return await context.shared(Database, lambda: open_database(settings))
+    return await context.shared(Database, lambda: open_database(settings, context.environment))
 
 
 @hookimpl
@@ -51,4 +51,4 @@ async def everstore_session_store(context: PluginContext) -> SessionStore:
 @hookimpl
 async def everstore_migrate(context: PluginContext) -> Sequence[str]:
     """The schema, and the search index where it is wanted."""
-    return await migrate_database(cast("PostgresSettings", context.settings))
+    return await migrate_database(cast("PostgresSettings", context.settings), context.environment)

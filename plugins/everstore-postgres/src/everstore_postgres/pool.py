@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
 __all__ = ["CONNECTION_LOST", "DRIVER_ERRORS", "Link", "NotSentError", "Pool", "PoolExhaustedError"]
 
@@ -128,16 +128,17 @@ class Pool:
 
     def __init__(
         self,
-        options: dict[str, Any],
+        connect: Callable[[], Awaitable[Any]],
         *,
+        keeps_statements: bool,
         min_size: int,
         max_size: int,
         wait_seconds: float,
         call_seconds: float,
     ) -> None:
-        """``options`` are asyncpg's. Nothing is opened yet."""
-        self._options = options
-        self._keeps_statements = options.get("statement_cache_size") != 0
+        """``connect`` makes a connection, as ``keeps_statements`` has it. Nothing is opened yet."""
+        self._connect = connect
+        self._keeps_statements = keeps_statements
         self._min_size = min(min_size, max_size)
         self._max_size = max_size
         self._wait_seconds = wait_seconds
@@ -294,7 +295,7 @@ class Pool:
         ``None``, and the place given up, when the server takes no more and there are others to wait for.
         """
         try:
-            connection = await asyncpg.connect(**self._options)
+            connection = await self._connect()
         except asyncpg.TooManyConnectionsError:
             if self._size > 1:
                 self._size -= 1
