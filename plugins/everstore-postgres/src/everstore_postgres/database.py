@@ -73,14 +73,16 @@ class Database:
         except faults.DRIVER_ERRORS as error:
             raise faults.at_work(error, changes=changes) from error
 
-    @asynccontextmanager
-    async def searching(self) -> AsyncIterator[None]:
-        """The turn of a search. They take turns, so that short calls always find a connection."""
+    async def begin_search(self) -> None:
+        """Wait for the turn of a search: they take turns, so that short calls find a connection."""
         try:
-            async with self._pool.turn():
-                yield
+            await self._pool.begin_search()
         except NotSentError as error:
             raise faults.not_sent(error) from error.__cause__
+
+    def end_search(self) -> None:
+        """Give the turn to the next search, however this one ended."""
+        self._pool.end_search()
 
 
 def _way(settings: PostgresSettings, environment: Mapping[str, str]) -> Way:

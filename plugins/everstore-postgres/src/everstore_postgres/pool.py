@@ -230,18 +230,20 @@ class Pool:
         if self._busy:
             self._look_later()
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """The turn of a call that may be long: such calls never have all connections."""
+    async def begin_search(self) -> None:
+        """Wait for the turn of a search: searches never have all connections. ``end_search`` must follow."""
+        if not self._searches.locked():
+            await self._searches.acquire()
+            return
         try:
             async with asyncio.timeout(self._wait_seconds):
                 await self._searches.acquire()
         except TimeoutError:
             raise NotSentError from PoolExhaustedError()
-        try:
-            yield
-        finally:
-            self._searches.release()
+
+    def end_search(self) -> None:
+        """The next search may begin."""
+        self._searches.release()
 
     def _is_doubtful(self, link: Link) -> bool:
         """Whether the connection has to be looked at before it is used."""

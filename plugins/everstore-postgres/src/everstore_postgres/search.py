@@ -127,12 +127,15 @@ class Searcher:
         if selects.top != "/":
             statement, args = self._files_below, [*args, *_span(selects.top)]
         chosen: list[Any] = []
-        async with self._database.searching():
+        await self._database.begin_search()
+        try:
             rows = await self._database.rows(statement, *args)
             for start in range(0, len(rows), _RECORDS):
                 if start:
                     await asyncio.sleep(0)
                 chosen += [row for row in rows[start : start + _RECORDS] if selects(row[7])]
+        finally:
+            self._database.end_search()
         return await infos(session_id, chosen)
 
     async def grep(self, session_id: UUID, query: Query, *, in_order: bool) -> list[GrepMatch]:
@@ -143,8 +146,11 @@ class Searcher:
         texts, args = self._texts(session_id, query)
         if in_order:
             texts = f"SELECT * FROM ({texts}) f ORDER BY path"
-        async with self._database.searching():
+        await self._database.begin_search()
+        try:
             await self._grep(query, texts, args)
+        finally:
+            self._database.end_search()
         query.matches.sort(key=lambda match: match.path)
         return query.matches
 
