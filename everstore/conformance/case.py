@@ -146,9 +146,11 @@ class Case:
                 for session_id in self._ids:
                     await store.delete_session(session_id)
 
-    async def open(self, **settings: Any) -> Store:
+    async def open(self, *provided: object, **settings: Any) -> Store:
         """A further client of the same storage, closed when the check ends; its calls are recorded."""
-        return self.trace.around(await self._stack.enter_async_context(self.subject.open(**settings)))
+        return self.trace.around(
+            await self._stack.enter_async_context(self.subject.open(*provided, **settings))
+        )
 
     async def reopen(self) -> None:
         """Close ``store`` and open the storage again in its place."""

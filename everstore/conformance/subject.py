@@ -55,9 +55,9 @@ class Subject(msgspec.Struct, frozen=True):
         """The name of the backend."""
         return str(self.settings.get("backend", os.environ.get("EVERSTORE_BACKEND", "memory")))
 
-    def open(self, **overrides: Any) -> AbstractAsyncContextManager[Store]:
-        """Open the storage; ``overrides`` are settings for this time only."""
-        return self._opener()(**{**self.settings, **overrides})
+    def open(self, *provided: object, **overrides: Any) -> AbstractAsyncContextManager[Store]:
+        """Open the storage; ``overrides`` are settings for this time only, ``provided`` is for plugins."""
+        return self._opener()(*provided, **{**self.settings, **overrides})
 
     def _opener(self) -> Callable[..., AbstractAsyncContextManager[Store]]:
         if self.opener == "everstore:open_store":

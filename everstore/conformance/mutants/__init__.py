@@ -39,12 +39,12 @@ def all_mutants() -> dict[str, Mutant]:
 
 
 @asynccontextmanager
-async def open_mutant(*, mutant: str, **settings: Any) -> AsyncIterator[Store]:
+async def open_mutant(*provided: object, mutant: str, **settings: Any) -> AsyncIterator[Store]:
     """Open a sound store with these settings, and break it."""
     chosen = all_mutants()[mutant]
     async with AsyncExitStack() as stack:
         try:
-            store = await stack.enter_async_context(open_store(**chosen.settings(settings)))
+            store = await stack.enter_async_context(open_store(*provided, **chosen.settings(settings)))
         except SettingsError:
             if not chosen.lenient:
                 raise

@@ -116,6 +116,36 @@ def looks_at_sizes_first(broken: Broken) -> None:
     broken.around(wrap, names=["write_file", "write_file_if_content_matches", "append_file", "set_value"])
 
 
+@mutant("opening.named_file", without=("config_file",))
+def reads_no_settings_file(broken: Broken) -> None:
+    """The settings file that is named is never read."""
+    del broken
+
+
+@mutant("opening.environment", without=("environment",))
+def has_an_environment_of_its_own(broken: Broken) -> None:
+    """Whatever environment it is given, the store takes that of the process."""
+    del broken
+
+
+@mutant("opening.backend_clears_roles", without=("backend",))
+def keeps_weaker_roles(broken: Broken) -> None:
+    """The roles that the environment names win over the backend of whoever opens the store."""
+    del broken
+
+
+@mutant("opening.disagreement", lenient=True)
+def opens_in_spite_of_a_disagreement(broken: Broken) -> None:
+    """Two settings that disagree open a store, on the word of one of them."""
+    del broken
+
+
+@mutant("opening.unasked", lenient=True)
+def drops_what_it_is_given(broken: Broken) -> None:
+    """A value that nobody asks for is dropped."""
+    del broken
+
+
 @mutant("files.write.answer_is_stored")
 def implements_nothing(broken: Broken) -> None:
     """Every verb does nothing and answers None."""

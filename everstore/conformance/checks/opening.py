@@ -1,0 +1,112 @@
+"""Who configures a store: the named file, the given environment, and what is refused or told."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from everstore.conformance.case import refused
+from everstore.conformance.registry import check
+from everstore.errors import QuotaExceededError, SettingsError, UnknownBackendError
+
+if TYPE_CHECKING:
+    from everstore.conformance.case import Case
+    from everstore.store import Store
+
+_ROLES = ("file_system", "storage", "sessions")
+
+
+def _written(folder: str, text: str) -> str:
+    file = Path(folder, "named.toml")
+    file.write_text(text)
+    return str(file)
+
+
+async def _assert_small_files_only(case: Case, store: Store) -> None:
+    with refused(QuotaExceededError):
+        await store.file_system.write_file(case.id, "a", "1234")
+
+
+@check("opening.named_file", "7.1.5", likely="what opens the store passes some of its keywords on")
+async def named_file(case: Case) -> None:
+    """The settings file that is named is in force, and refused by name when anything in it is misspelt."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = _written(folder, "[limits]\nfile_bytes = 3\n")
+        await _assert_small_files_only(case, await case.open(config_file=file))
+        await _assert_small_files_only(
+            case, await case.open(environment={**os.environ, "EVERSTORE_CONFIG_FILE": file})
+        )
+        for wrong, right in (
+            ("[limits]\nFILE_BYTES = 3\n", "[limits] file_bytes"),
+            ("BACKEND = 'x'\n", "backend"),
+        ):
+            _written(folder, wrong)
+            with refused(SettingsError) as caught:
+                await case.open(config_file=file)
+            assert file in str(caught.error)
+            assert f"did you mean {right}?" in str(caught.error)
+
+
+@check(
+    "opening.environment",
+    "7.1.6",
+    likely="a plugin, or what opens the store, looks into os.environ by itself",
+)
+async def environment(case: Case) -> None:
+    """The environment that a store is given is the only one that it knows."""
+    given = dict(os.environ)
+    await _assert_small_files_only(
+        case, await case.open(environment={**given, "EVERSTORE_LIMITS__FILE_BYTES": "3"})
+    )
+    await case.storage.set_value("k", "kept")
+    ours = [
+        name for name in given if name.startswith("EVERSTORE_") and not name.startswith("EVERSTORE_TEST_")
+    ]
+    os.environ.update(dict.fromkeys([*ours, "EVERSTORE_LOG_LEVEL"], "nonsense"))
+    try:
+        store = await case.open(environment=given)
+        elsewhere = None if not case.capabilities.shared else await store.storage.get_value(case.id, "k")
+    except SettingsError as error:
+        raise AssertionError(f"a setting came from os.environ: {error}") from error
+    finally:
+        for name in [*ours, "EVERSTORE_LOG_LEVEL"]:
+            os.environ.pop(name, None)
+        os.environ.update(given)
+    assert elsewhere == ("kept" if case.capabilities.shared else None)
+
+
+@check("opening.backend_clears_roles", "7.1.7", likely="roles are read before it is clear who said what")
+async def backend_clears_roles(case: Case) -> None:
+    """A backend clears the roles that weaker sources name."""
+    roles = {f"EVERSTORE_{role.upper()}": "no-such-backend" for role in _ROLES}
+    try:
+        store = await case.open(backend=case.subject.name, environment={**os.environ, **roles})
+    except UnknownBackendError as error:
+        raise AssertionError(f"a weaker source named a role all the same: {error}") from error
+    assert "no-such-backend" not in store.backends.values()
+
+
+@check("opening.disagreement", "7.1.8", likely="the last word wins")
+async def disagreement(case: Case) -> None:
+    """One setting of the environment in two spellings that disagree is refused, and both are named."""
+    with refused(SettingsError) as caught:
+        await case.open(
+            environment={**os.environ, "EVERSTORE_LOG_FORMAT": "json", "everstore_log_format": "console"}
+        )
+    assert "EVERSTORE_LOG_FORMAT" in str(caught.error)
+    assert "everstore_log_format" in str(caught.error)
+
+
+class _Stranger:
+    """What no plugin asks for."""
+
+
+@check("opening.unasked", "7.1.9", likely="values that nobody wants are dropped")
+async def unasked(case: Case) -> None:
+    """A value that no plugin asks for is refused, with its type, and nothing is open afterwards."""
+    with refused(SettingsError) as caught:
+        await case.open(_Stranger())
+    assert "_Stranger" in str(caught.error)
+    assert "open_store(" in str(caught.error)
