@@ -36,7 +36,7 @@ def conformance(
     ] = None,
     list_only: Annotated[bool, typer.Option("--list", help="List the checks and run none.")] = False,
 ) -> int:
-    """Run the conformance suite on an installed backend, with the settings from the environment.
+    """Run the conformance suite on an installed backend, as the configuration in force describes it.
 
     It works in sessions of its own, which it removes, so it can run on a storage in use. The exit status
     is 0 only when the level is reached; a selection (-k) that leaves out checks of it does not reach it.
