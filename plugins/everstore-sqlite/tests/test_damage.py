@@ -168,7 +168,15 @@ async def test_lost_counts_are_counted_anew(store, work, raw, statement):
 
 @pytest.mark.parametrize("table", ["pairs", "secrets"])
 @pytest.mark.parametrize(
-    "assignment", ["value = x'ff'", "value = 'SECRET'", "value = 5", "expires = 'SECRET'", "expires = x'ff'"]
+    "assignment",
+    [
+        "value = x'ff'",
+        "value = 'SECRET'",
+        "value = 5",
+        f"value = {HEX}",
+        "expires = 'SECRET'",
+        "expires = x'ff'",
+    ],
 )
 async def test_a_damaged_value(work, store, raw, table, assignment):
     bend(raw, f"UPDATE {table} SET {assignment}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from everstore.compat import override
@@ -115,7 +116,8 @@ class Direct:
             return TOO_LARGE
         try:
             answer = work(self._connection, SMALL, *arguments)
-            self._files.require_soon()
+            if monotonic() >= self._files.next_look:
+                self._files.require_soon()
             return answer  # noqa: TRY300 - what follows is for a failure
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets it
             if is_busy(error):

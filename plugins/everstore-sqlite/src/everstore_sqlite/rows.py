@@ -6,6 +6,7 @@ before it is believed (contract §7.2.5).
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -13,10 +14,10 @@ import msgspec
 from everstore.content import content_of
 from everstore.errors import DataDamagedError
 from everstore.models import FileInfo, FileStat, SessionFile, root_of
+from everstore_sqlite.failures import code_of
 from everstore_sqlite.readers import EVERYTHING, TOO_LARGE, TooLarge
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Sequence
     from uuid import UUID
 
@@ -48,7 +49,7 @@ BELOW = "session = ? AND parent >= ? AND parent < ?"
 """What lies below a directory, at any depth; ``below`` has its arguments."""
 
 _READ = f"""
-    SELECT {ENTRY}, is_text, iif(size <= ? AND typeof(data) = 'blob', data, NULL)
+    SELECT {ENTRY}, is_text, iif(size <= ?, data, NULL)
     FROM entries LEFT JOIN contents USING (serial) WHERE {KEY}
 """  # noqa: S608 - made of constants
 _STAT = f"SELECT {ENTRY} FROM entries WHERE {KEY}"  # noqa: S608
@@ -120,7 +121,12 @@ def read_file(
     """The entry with its content, if that has at most ``most`` bytes."""
     if path == "/":
         return root_of(session_id)
-    row = connection.execute(_READ, (most, session_id.bytes, *split(path))).fetchone()
+    try:
+        row = connection.execute(_READ, (most, session_id.bytes, *split(path))).fetchone()
+    except sqlite3.OperationalError as error:
+        if code_of(error):
+            raise
+        raise no_entry(path) from None  # the driver's own error: a text that is no UTF-8
     if row is None:
         return None
     version, created, updated, serial, size, is_readonly, is_directory, is_text, data = row

@@ -11,8 +11,11 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from everstore_sqlite import index
 from everstore_sqlite.rows import ENTRY, content_at, infos, no_entry
+from everstore_sqlite.usage import SLOT_BITS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -34,7 +37,7 @@ _INFOS = f"SELECT parent || name, {ENTRY} FROM entries WHERE session = ? AND is_
 _AT = " AND parent = ? AND name = ?"
 _BELOW = " AND parent >= ? AND parent < ?"
 
-_BYTES = "iif(typeof(data) = 'blob', data, '')"  # damaged, it is no reason to leave the file out
+_SUMS = "SELECT count(*), sum(length(data)) FROM contents WHERE serial BETWEEN ? AND ?"
 
 _Candidate = tuple[str, int, int]  # path, serial, size
 
@@ -57,13 +60,12 @@ def grep(
 ) -> list[GrepMatch]:
     """``grep_files``; with ``indexed``, the search index says which files to read, where it can."""
     with _snapshot(connection):
-        files: Iterable[_Candidate] | None = None
-        if indexed:
-            files = index.candidates(connection, session_id, query.literal)
-        if files is None:
-            files = _within(connection, _FILES, session_id, query.selects.top)
+        some = index.candidates(connection, session_id, query.literal) if indexed else None
+        top = query.selects.top
+        files = _sound(_within(connection, _FILES, session_id, top) if some is None else some)
+        is_whole = some is None and top == "/" and _is_whole(connection, files)
         chosen = sorted(file for file in files if query.selects(file[0]))
-        for path, text in _texts(connection, chosen, query.literal):
+        for path, text in _texts(connection, chosen, query.literal, is_whole=is_whole):
             if query.add_now(path, text) or unwanted.is_set():
                 break
     return query.matches
@@ -80,27 +82,63 @@ def _within(connection: sqlite3.Connection, sql: str, session_id: UUID, top: str
     )
 
 
+def _sound(files: Iterable[_Candidate]) -> list[_Candidate]:
+    """The files; ``DataDamagedError`` for one that is none."""
+    files = list(files)
+    try:
+        msgspec.convert(files, list[_Candidate])
+    except msgspec.ValidationError:
+        for path, serial, size in files:
+            if not type(serial) is type(size) is int:
+                raise no_entry(path) from None
+        raise
+    return files
+
+
 def _texts(
-    connection: sqlite3.Connection, candidates: list[_Candidate], literal: str | None
+    connection: sqlite3.Connection, candidates: list[_Candidate], literal: str | None, *, is_whole: bool
 ) -> Iterator[tuple[str, str]]:
     """The texts among the candidates, in their order, without those that do not hold the literal."""
-    unwanted, arguments = "is_text IS 0", []
+    wanted, arguments = "is_text IS NOT 0", []
     if literal:
-        unwanted, arguments = "is_text IS 0 OR is_text IS 1 AND instr(data, ?) IS 0", [literal.encode()]
+        wanted, arguments = f"{wanted} AND instr(data, ?) IS NOT 0", [literal.encode()]
     for batch in _batches(candidates):
+        if not is_whole:
+            _require_contents(connection, batch)
+        places = {serial: (path, size) for path, serial, size in batch}
         marks = ", ".join("?" * len(batch))
         sql = f"""
-            SELECT serial, is_text, length(data), iif({unwanted}, NULL, {_BYTES}) FROM contents
-            WHERE serial IN ({marks})
+            SELECT serial, is_text, iif(typeof(data) = 'blob', data, NULL) FROM contents
+            WHERE serial IN ({marks}) AND {wanted}
         """  # noqa: S608 - made of constants and marks
-        serials = [serial for _, serial, _ in batch]
-        rows = connection.execute(sql, (*arguments, *serials))
-        found = {serial: rest for serial, *rest in rows}
-        for path, serial, size in batch:
-            # Every file answers: one whose content is missing must not pass for one without a match.
-            is_text, length, data = found.get(serial, (None, None, None))
-            if data is not None or length != size:
-                yield path, content_at(path, size, is_text, data)[0]
+        rows = connection.execute(sql, (*places, *arguments))
+        found = sorted((*places[serial], is_text, data) for serial, is_text, data in rows)
+        for path, size, is_text, data in found:
+            yield path, content_at(path, size, is_text, data)[0]
+
+
+def _is_whole(connection: sqlite3.Connection, files: list[_Candidate]) -> bool:
+    """Whether every file of a session has a content of its size, as far as their sums tell.
+
+    Their serials are one range, so that this costs next to nothing.
+    """
+    if not files:
+        return True
+    slot = files[0][1] >> SLOT_BITS << SLOT_BITS
+    range_ = slot, slot | (1 << SLOT_BITS) - 1
+    count, size = connection.execute(_SUMS, range_).fetchone()
+    return bool(count == len(files) and size == sum(size for *_, size in files))
+
+
+def _require_contents(connection: sqlite3.Connection, batch: list[_Candidate]) -> None:
+    """``DataDamagedError`` for a file without its content: it must not pass for one without a match."""
+    marks = ", ".join("?" * len(batch))
+    sql = f"SELECT serial, is_text, length(data) FROM contents WHERE serial IN ({marks})"  # noqa: S608 - marks
+    found = {row[0]: row[1:] for row in connection.execute(sql, [serial for _, serial, _ in batch])}
+    for path, serial, size in batch:
+        is_text, length = found.get(serial, (None, None))
+        if length != size:
+            content_at(path, size, is_text, None)
 
 
 def _batches(candidates: list[_Candidate]) -> Iterator[list[_Candidate]]:
@@ -108,14 +146,11 @@ def _batches(candidates: list[_Candidate]) -> Iterator[list[_Candidate]]:
     batch: list[_Candidate] = []
     size = 0
     for candidate in candidates:
-        path, serial, more = candidate
-        if not type(serial) is type(more) is int:
-            raise no_entry(path)
-        if batch and (len(batch) == _BATCH_FILES or size + more > _BATCH_BYTES):
+        if batch and (len(batch) == _BATCH_FILES or size + candidate[2] > _BATCH_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(candidate)
-        size += more
+        size += candidate[2]
     if batch:
         yield batch
 

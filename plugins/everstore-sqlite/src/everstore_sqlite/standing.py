@@ -44,7 +44,8 @@ class Files:
         """Opened as a file that nobody changes: then its size and time of change are looked at, too."""
         self._known: list[_Identity | None] = [None] * 3
         self._places = [str(path) for path in self.all]
-        self._next = 0.0
+        self.next_look = 0.0
+        """When reads look again, by ``time.monotonic``."""
         self._reason: str | None = None
 
     def note_database(self) -> None:
@@ -65,11 +66,10 @@ class Files:
             raise StorageReplacedError(self._reason, backend="sqlite", path=self._places[0])
 
     def require_soon(self) -> None:
-        """The same, if a millisecond has passed since the last look."""
-        now = time.monotonic()
-        if now >= self._next:
+        """The same, for reads: if a millisecond has passed since the last look."""
+        if time.monotonic() >= self.next_look:
             self.require()
-            self._next = now + _PERIOD
+            self.next_look = time.monotonic() + _PERIOD
 
     def are_in_place(self) -> bool:
         """Whether ``require`` would pass."""
@@ -106,7 +106,7 @@ class Files:
             what = "appeared"
         elif found[:2] == known[:2]:
             what = "was changed, though nobody was to"
-        self._next = 0.0
+        self.next_look = 0.0
         self._reason = (
             f"{self._places[position]!r} {what}, while the database was open: nothing is read from it or"
             " acknowledged any more; close the store, see to the file, and open the store again"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -12,11 +14,11 @@ from everstore.compat import override
 from everstore.content import add_to_counter
 from everstore.errors import DataDamagedError, RevisionConflictError
 from everstore.models import StoredSecret
+from everstore_sqlite.failures import code_of
 from everstore_sqlite.readers import EVERYTHING, TOO_LARGE, TooLarge
 from everstore_sqlite.sessions import session_of
 
 if TYPE_CHECKING:
-    import sqlite3
     from uuid import UUID
 
     from everstore_sqlite.database import Database
@@ -48,8 +50,7 @@ class _Space:
         """``table`` is a constant of this module."""
         # ruff: noqa: S608 - the table's name is the only thing put in
         place = f"{table} WHERE session = ? AND key = ?"
-        value = "iif(length(value) <= ? AND typeof(value) = 'blob', value, NULL)"
-        self.value = f"SELECT {value}, expires FROM {place} AND {_ALIVE}"
+        self.value = f"SELECT iif(length(value) <= ?, value, NULL), expires FROM {place} AND {_ALIVE}"
         self.head = f"SELECT version, created, updated, expires FROM {place} AND {_ALIVE}"
         self.heads = f"""
             SELECT version, created, updated, key, expires FROM {table}
@@ -157,26 +158,38 @@ class SqliteStorageStore(SessionStorageStore):
 
 
 def _get(
-    connection: sqlite3.Connection, most: int, space: _Space, session_id: UUID, key: str
+    connection: sqlite3.Connection,
+    most: int,
+    space: _Space,
+    session_id: UUID,
+    key: str,
+    at: int | None = None,
 ) -> str | TooLarge | None:
-    row = connection.execute(space.value, (most, session_id.bytes, key, time.time_ns())).fetchone()
-    if row is None:
-        return None
-    value, expires = row
+    """The value that is alive now, or was ``at``; ``DataDamagedError`` when what is there is none."""
+    arguments = (most, session_id.bytes, key, time.time_ns() if at is None else at)
+    try:
+        row = connection.execute(space.value, arguments).fetchone()
+        if row is None:
+            return None
+        value, expires = row
+        if type(value) is bytes and (expires is None or type(expires) is int):
+            return value.decode()
+    except UnicodeDecodeError:
+        value = b""
+    except sqlite3.OperationalError as error:
+        if code_of(error):
+            raise
+        value = b""  # the driver's own error: a text that is no UTF-8
     if value is None and most != EVERYTHING:
         return TOO_LARGE
-    if expires is not None and type(expires) is not int:
-        raise DataDamagedError.found(key, "its time to live is none", key=key)
-    return _text(key, value)
+    raise DataDamagedError.found(key, "its value or its time to live is none", key=key)
 
 
 def _text(key: str, value: object) -> str:
     """A stored value as text; ``DataDamagedError`` when it is none."""
     if type(value) is bytes:
-        try:
+        with suppress(UnicodeDecodeError):
             return value.decode()
-        except UnicodeDecodeError:
-            pass
     raise DataDamagedError.found(key, "its value is no UTF-8", key=key)
 
 
@@ -266,8 +279,8 @@ def _increment(transaction: Transaction, session_id: UUID, key: str, amount: int
     now = time.time_ns()
     created, expires = now, None
     if old is not None:
-        row = connection.execute(_VALUES.value, (EVERYTHING, session_id.bytes, key, 0)).fetchone()
-        text, created, expires = _text(key, row[0]), old.created, old.expires
+        text = cast("str", _get(connection, EVERYTHING, _VALUES, session_id, key, 0))
+        created, expires = old.created, old.expires
         now = max(now, old.updated + 1000)
     total = add_to_counter(text, amount)
     _put(transaction, _VALUES, session_id, key, created, now, expires, str(total))
