@@ -64,8 +64,8 @@ async def hurried(settings, database):
     names = ["statement_timeout"]
     if await database.fetchval("SELECT EXISTS (SELECT FROM pg_settings WHERE name = 'transaction_timeout')"):
         names.append("transaction_timeout")
-    url = settings["postgres_url"] + "".join(f"&{name}=500" for name in names)
-    return {**settings, "postgres_url": url, "postgres_statement_timeout": 0.8}
+    url = settings["postgres_url"] + "".join(f"&{name}=1900" for name in names)
+    return {**settings, "postgres_url": url, "postgres_statement_timeout": 1.9}
 
 
 @table
