@@ -92,7 +92,7 @@ class Configuration:
 
     def _model_of(self, plugin: str) -> type[PluginSettings] | None:
         try:
-            return self.installed.load(plugin).settings_model()
+            return self.installed.load(plugin).settings_model() or PluginSettings
         except PluginError:  # nobody asks anything of it
             return None
 
@@ -102,8 +102,10 @@ def configure(keywords: Mapping[str, Any], environment: Mapping[str, str] | None
 
     The file is the one that the keyword ``config_file`` names, or else the environment.
     """
-    given = {name: value for name, value in keywords.items() if name != "config_file" or value is not None}
-    return Configuration(given, Sources(environment, given.get("config_file")))
+    given = dict(keywords)
+    file = given.pop("config_file", None)
+    sources = Sources(environment, file)
+    return Configuration(given if file is None else {**given, "config_file": sources.file_name}, sources)
 
 
 async def build(configuration: Configuration, provided: Sequence[object]) -> Store:

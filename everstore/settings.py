@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from pathlib import Path  # noqa: TC003 - pydantic reads annotations at run time
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from uuid import UUID  # noqa: TC003 - pydantic reads annotations at run time
 
 import msgspec
@@ -196,7 +197,8 @@ def setting_names(model: type[BaseModel], prefix: str) -> Iterator[str]:
 
 def nested_model(annotation: object) -> type[BaseModel] | None:
     """The model that a setting of this type is made of, when it is a table of further settings."""
-    for kind in (annotation, *get_args(annotation)):
+    may_be = get_args(annotation) if get_origin(annotation) in {Union, UnionType} else (annotation,)
+    for kind in may_be:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             return kind
     return None
@@ -345,10 +347,10 @@ def _source_of(name: str, prefix: str, states: list[tuple[str, dict[str, Any]]])
 def _shown(settings: BaseModel, name: str, prefix: str) -> str:
     at: Any = settings
     for part in name.removeprefix(prefix).lower().split("__"):
-        at = getattr(at, part)
+        at = getattr(at, part, None)  # a table that may be left out is None
     if at is None:
         return ""
-    return ",".join(at) if isinstance(at, tuple) else str(at)
+    return ",".join(map(str, at)) if isinstance(at, tuple) else str(at)
 
 
 def check_prefix(plugin: str, model: type[PluginSettings]) -> None:

@@ -124,4 +124,5 @@ def _read(name: str) -> bytes:
 def shown_name(name: str) -> str:
     """A name from outside as it may stand in a message of one line."""
     name = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
+    name = name or '""'
     return name if name.isprintable() else name.encode("unicode_escape").decode()

@@ -160,7 +160,8 @@ def check_file(
     tables = {table_name_of(name): name for name in installed}
     used = set(in_use)
     named = [table for table in sources.table if table in tables]
-    models = {table: load(tables[table]) for table in {*named, *map(table_name_of, used)}}
+    meant = [table for table in tables if any(_is_below(table, name) for name in sources.table)]
+    models = {table: load(tables[table]) for table in {*named, *meant, *map(table_name_of, used)}}
     page = _Page(sources.table, {table: model for table, model in models.items() if model}, tables)
     problems = [f"{wrong} in {shown_name(str(sources.file_name))} {why}" for wrong, why in page.problems()]
     _refuse(problems)
@@ -238,7 +239,7 @@ class _Page:
         near = self._right.get(whole) or self._in_unread_table(path) or self._near(path, is_table=is_table)
         if near:
             return f"did you mean {shown_name(near)}?"
-        if is_table:
+        if is_table and not path[1:]:
             return f"no plugin of that name is installed; the tables are {self._all_tables()}"
         return _ALL
 
@@ -246,14 +247,15 @@ class _Page:
         """Where a setting belongs of a plugin whose settings nobody has loaded."""
         words = _parts(path)
         for table in sorted(self._plugins.keys() - self._models.keys(), key=len, reverse=True):
-            its = _parts((table,))
-            if words[: len(its)] == its and words != its:
-                return f"[{table}] {'_'.join(words[len(its) :])}"
+            if _is_below(table, *path):
+                return f"[{table}] {'_'.join(words[len(_parts((table,))) :])}"
         return None
 
     def _near(self, path: tuple[str, ...], *, is_table: bool) -> str | None:
         start, whole = _squeezed(path[:-1]), _squeezed(path)
         right = {words[len(start) :]: it for words, it in self._right.items() if words.startswith(start)}
+        if is_table:
+            right = {words: it for words, it in right.items() if it.endswith("]")}
         if is_table and not start:
             right |= {_squeezed((table,)): f"[{table}]" for table in self._plugins}
         close = difflib.get_close_matches(whole.removeprefix(start), right, n=1, cutoff=0.6)
@@ -277,6 +279,12 @@ def _parts(path: tuple[str, ...]) -> list[str]:
     words = [word for part in path for word in re.split(r"[^a-z0-9]+", part.lower()) if word]
     words = [word for word in words if word != "everstore"]
     return [word for before, word in zip(["", *words], words, strict=False) if word != before]
+
+
+def _is_below(table: str, *path: str) -> bool:
+    """Whether a path begins with the words of a plugin's table, and goes on."""
+    its, words = _parts((table,)), _parts(path)
+    return words[: len(its)] == its and words != its
 
 
 def _squeezed(path: tuple[str, ...]) -> str:

@@ -30,6 +30,9 @@ def acme(install_plugin) -> None:
         model_config = SettingsConfigDict(env_prefix="EVERSTORE_ACME_")
         url: str = "here"
         pool: Pool = Pool()
+        spare: Pool | None = None
+        others: tuple[Pool, ...] = ()
+        named: dict[str, Pool] | None = None
 
     install_plugin(
         "acme",
@@ -167,9 +170,14 @@ IN_A_FILE = {
     "[limits]\nfile_byte = 3": "[limits] file_byte in {} is no setting; did you mean [limits] file_bytes?",
     "[limits]\nFILE_BYTES = 3": "[limits] FILE_BYTES in {} is no setting; did you mean [limits] file_bytes?",
     "[limit]\nfile_bytes = 3": "[limit] in {} is no setting; did you mean [limits]?",
+    "[memory]\nsize = 3": "[memory] size in {} is no setting; 'everstore settings' lists them all",
+    "sqlite_pth = 'x'": "sqlite_pth in {} is no setting; did you mean [sqlite] path?",
+    "[build-system]\nrequires = []": "[build-system] in {} is no setting; no plugin of that name is",
+    "[sqlite.extra]\na = 1": "[sqlite.extra] in {} is no setting; 'everstore settings' lists them all",
+    "'' = 3": '"" in {} is no setting; ',
     "foo_bar = 3": "foo_bar in {} is no setting; 'everstore settings' lists them all",
     "[foo.bar]\nx = 3": "[foo] in {} is no setting; no plugin of that name is installed; the tables are ",
-    "[redis]\nurl = 'x'": "[redis] in {} is no setting; no plugin of that name is installed",
+    "[redis]\nurl = 'x'": "[redis] in {} is no setting; no plugin of that name is",
     "limits = 3": "limits in {} is a table: write [limits], and its settings below it",
     "sqlite = 'x.db'": "sqlite in {} is a table: write [sqlite], and its settings below it",
     "[[sqlite]]\npath = 'x'": "sqlite in {} is a table: write [sqlite], and its settings below it",
@@ -212,6 +220,17 @@ def test_a_table_inside_the_table_of_a_plugin_is_looked_through(acme, tmp_path):
     assert "did you mean [acme.pool] max_size?" in refusal(file=file, **ACME)
     file.write_text("[acme]\npool = 9\n")
     assert "[acme] pool in" in refusal(file=file, **ACME)
+
+
+def test_a_list_or_a_mapping_of_tables_is_a_value(acme, tmp_path):
+    file = tmp_path / "f.toml"
+    file.write_text(
+        "[[acme.others]]\nmax_size = 9\n[acme.named.x]\nmax_size = 8\n[acme.spare]\nmax_size = 7\n"
+    )
+    own = configure({**ACME, "config_file": file}, {}).plugin_settings["acme"]
+    assert (own.others[0].max_size, own.named["x"].max_size, own.spare.max_size) == (9, 8, 7)
+    file.write_text("[acme.spare]\nmaxsize = 7\n")
+    assert "did you mean [acme.spare] max_size?" in refusal(file=file, **ACME)
 
 
 def test_the_table_of_an_installed_plugin_without_a_role_is_right_and_its_names_are_checked(acme, tmp_path):
