@@ -18,6 +18,7 @@ from everstore.errors import (
     shown,
 )
 from everstore.models import Encoding, InitialFile, Session
+from everstore.search import MAX_CONTEXT
 
 __all__ = [
     "check_flag",
@@ -25,6 +26,7 @@ __all__ = [
     "plain_amount",
     "plain_condition",
     "plain_content",
+    "plain_context",
     "plain_count",
     "plain_pattern",
     "plain_seed",
@@ -86,6 +88,16 @@ def plain_count(name: str, value: int, least: int) -> int:
         value = int.__index__(value)
     if not least <= value <= LARGEST:
         _refuse_count(name, value, least)
+    return value
+
+
+def plain_context(name: str, value: int) -> int:
+    """A number of lines around a match, plain; ``InvalidArgumentError`` for more than §5.1.5 allows."""
+    value = plain_count(name, value, 0)
+    if value > MAX_CONTEXT:
+        raise InvalidArgumentError(
+            f"{name} is at most {MAX_CONTEXT} lines, not {shown(value)}; read_lines() gives as many as wanted"
+        )
     return value
 
 

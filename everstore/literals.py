@@ -23,12 +23,15 @@ _PIECE = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_LONGEST = 1 << 12  # characters: a longer pattern is not worth the time
 # Letters are the same as others when case is ignored, also outside of ASCII: 'k' and the Kelvin sign.
 _MAY_HAVE_CASE = re.compile(r"[a-zA-Z]|[^\x00-\x7f]")
 
 
 def literal_of_regex(pattern: str, *, ignore_case: bool = False) -> str | None:
     """The longest text that every match of a regular expression (RE2 syntax) contains, if one is known."""
+    if len(pattern) > _LONGEST:
+        return None
     runs = [""]
     depth = at = 0
     while at < len(pattern):

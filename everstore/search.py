@@ -6,84 +6,123 @@ text is searched first, and taken apart into lines only where there is a hit.
 
 from __future__ import annotations
 
-import asyncio
 import re
-import time
-from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from itertools import chain, pairwise
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from everstore.errors import InvalidArgumentError
 from everstore.expressions import checked, compile_re2
-from everstore.globs import compile_glob, compile_path_pattern
+from everstore.globs import Selection, compile_glob, compile_path_pattern
+from everstore.lines import lines_after, lines_before, lines_of
 from everstore.literals import literal_of_regex, literal_of_text
-from everstore.models import FileLines, GrepMatch, NumberedLine
+from everstore.models import GrepMatch
+from everstore.turns import MOST_AT_ONCE, in_turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from threading import Event
+    from typing import TypeVar
 
     from everstore.models import SessionFile
 
-__all__ = ["Query", "compile_glob", "compile_path_pattern", "lines_of"]
+    T = TypeVar("T")
 
-_SLICE_SECONDS = 0.002  # how long a search may hold the event loop
-_STRETCH = 1 << 18  # characters searched at once: well under a slice for every kind of pattern
-_ENTRY = 1 << 10  # characters that a file's own cost stands for
-_HITS_A_TURN = 16  # what is looked at one by one between two looks at the clock
+__all__ = ["MAX_CONTEXT", "Query", "Text", "compile_glob", "compile_path_pattern", "lines_of", "selected"]
+
+MAX_CONTEXT = 100
+"""Lines before a match, and after it, that a search gives at most."""
+
+_WITH_CONTEXT = 1 << 16  # the same, where a stretch is taken apart
+_LEAST_STRETCH = 1 << 12  # what is less is not worth a call
+_LONGEST_STEP = 1 << 26  # what a step in a thread costs, so that it soon sees that it is not wanted
+_ENTRY = 1 << 10  # what a file's own cost stands for
+_HIT = 1 << 11  # and that of a match
+_LOOKS_AT_ONCE = 16
 # What would mean something else in a stretch of several lines than in each line by itself.
 _ONE_LINE_ONLY = re.compile(r"\\[AzCQ]|\(\?[a-zA-Z]*-[a-zA-Z]*m")
 
 _Hit = tuple[int, str]  # how many lines of the stretch come before it, and the line
+_path = attrgetter("path")
 
 
-def _stretch_end(text: str, start: int) -> int:
+class Text(msgspec.Struct, frozen=True, gc=False):
+    """A text to search, for a backend that has not made a ``SessionFile`` of it."""
+
+    path: str
+    content: str
+    encoding: str = "text"
+
+
+async def selected(selection: Selection, items: Iterable[T], path_of: Callable[[T], str] = _path) -> list[T]:
+    """Those of the items whose path is selected, in their order, found without holding the event loop."""
+    found: list[T] = []
+    await in_turns(_select(selection, items, path_of, found))
+    return found
+
+
+def _select(
+    selection: Selection, items: Iterable[T], path_of: Callable[[T], str], found: list[T]
+) -> Iterator[int]:
+    pending = 0
+    weight = selection.weight
+    for item in items:
+        path = path_of(item)
+        cost = weight * len(path) + _ENTRY
+        pending += cost
+        if pending > MOST_AT_ONCE:
+            pending = 0
+            yield cost
+        if selection(path):
+            found.append(item)
+
+
+def _stretch_for(weight: int, *, apart: bool) -> int:
+    """How much to search at once: a step on the event loop, or one in a thread when that would be little."""
+    most = MOST_AT_ONCE // weight
+    if most < _LEAST_STRETCH:
+        most = min(MOST_AT_ONCE, max(_LEAST_STRETCH, _LONGEST_STEP // weight))
+    return min(most, _WITH_CONTEXT) if apart else most
+
+
+def _stretch_end(text: str, start: int, most: int) -> int:
     """Where the stretch that starts here ends: behind as many whole lines as fit, or behind one."""
-    if len(text) - start <= _STRETCH:
+    if len(text) - start <= most:
         return len(text)
-    cut = text.rfind("\n", start, start + _STRETCH)
+    cut = text.rfind("\n", start, start + most)
     if cut == -1:
-        cut = text.find("\n", start + _STRETCH)
+        cut = text.find("\n", start + most)
     return len(text) if cut == -1 else cut + 1
 
 
-def lines_of(path: str, text: str, start: int, limit: int | None, revision: str) -> FileLines:
-    """Lines ``start`` and following of a text, at most ``limit``."""
-    at = 0
-    for _ in range(start - 1):
-        end = text.find("\n", at)
-        if end == -1:
-            at = len(text)
-            break
-        at = end + 1
-    lines: list[NumberedLine] = []
-    while at < len(text) and (limit is None or len(lines) < limit):
-        line, at = _line_at(text, at)
-        lines.append(NumberedLine(start + len(lines), line))
-    return FileLines(path, tuple(lines), has_more=at < len(text), revision=revision)
+class _Neighbours:
+    """The lines around those of a stretch, taken apart once, so that matches share them."""
 
+    __slots__ = ("_above", "_after", "_before", "_lines", "_of", "_stretch")
 
-def _line_at(text: str, start: int) -> tuple[str, int]:
-    """The line that starts here, and where the next one does."""
-    end = text.find("\n", start)
-    if end == -1:
-        return text[start:], len(text)
-    return text[start : end - 1 if text.startswith("\r", end - 1, end) and end > start else end], end + 1
+    def __init__(self, before: int, after: int, of: tuple[str, int, int], stretch: str) -> None:
+        """``of`` is the text, and where in it the stretch begins and ends."""
+        self._before, self._after = before, after
+        self._of = of
+        self._stretch = stretch
+        self._lines: list[str] = []
+        self._above = 0
 
-
-def _lines_after(text: str, offset: int, count: int) -> list[str]:
-    lines: list[str] = []
-    while len(lines) < count and offset < len(text):
-        line, offset = _line_at(text, offset)
-        lines.append(line)
-    return lines
-
-
-def _lines_before(text: str, offset: int, count: int) -> list[str]:
-    lines: list[str] = []
-    while len(lines) < count and offset > 0:
-        start = text.rfind("\n", 0, offset - 1) + 1
-        lines.append(_line_at(text, start)[0])
-        offset = start
-    return lines[::-1]
+    def of_line(self, index: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The lines before line ``index`` of the stretch, and those after it."""
+        if not self._lines:
+            text, start, end = self._of
+            above = lines_before(text, start, self._before)
+            lines = self._stretch.split("\n")
+            if not lines[-1]:
+                del lines[-1]  # a final line end opens no further line
+            self._lines = [*above, *lines, *lines_after(text, end, self._after)]
+            self._above = len(above)
+        at = index + self._above
+        before = self._lines[max(0, at - self._before) : at]
+        return tuple(before), tuple(self._lines[at + 1 : at + 1 + self._after])
 
 
 class Query:
@@ -107,17 +146,19 @@ class Query:
         limit: int | None = None,
     ) -> None:
         """Compile the patterns; ``InvalidPatternError`` when one is wrong."""
-        for name, value in (("before", before), ("after", after), ("limit", limit or 0)):
-            if not isinstance(value, int) or value < 0:
-                raise InvalidArgumentError(f"{name} is a number of lines, 0 or more, not {value!r:.50}")
+        if limit is not None and (not isinstance(limit, int) or limit < 0):
+            raise InvalidArgumentError(f"limit is a number of matches, 0 or more, not {limit!r:.50}")
+        for name, value in (("before", before), ("after", after)):
+            if not isinstance(value, int) or not 0 <= value <= MAX_CONTEXT:
+                raise InvalidArgumentError(
+                    f"{name} is a number of lines, 0 to {MAX_CONTEXT}, not {value!r:.50}"
+                )
         checked(pattern)
         self.matches: list[GrepMatch] = []
+        self._starts: list[int] = []  # where in them each file's begin
         self.selects = compile_path_pattern(path_pattern)
         self._everything = path_pattern is None
         self.literal = None if regex or ignore_case else pattern
-        find = literal_of_regex if regex else literal_of_text
-        self.required = find(pattern, ignore_case=ignore_case)
-        self.folded = find(pattern, ignore_case=False) if ignore_case else None
         self._before, self._after = before, after
         self._limit = limit
         self._line: Any = None
@@ -131,96 +172,109 @@ class Query:
                 )
             elif not _ONE_LINE_ONLY.search(pattern):
                 self._stretch = compile_re2(f"(?m){pattern}", pattern=pattern, never_newline=True, **options)
+        find = literal_of_regex if regex else literal_of_text
+        self.required = find(pattern, ignore_case=ignore_case)
+        self.folded = find(pattern, ignore_case=False) if ignore_case else None
+        self._weight = max(each.programsize if each else 1 for each in (self._line, self._stretch))
+        self._most = _stretch_for(self._weight, apart=before > 0 or after > 0)
+        self._pending = 0  # what was done since the event loop could have its turn
 
     @property
     def is_full(self) -> bool:
         """Whether the limit is reached."""
         return self._limit is not None and len(self.matches) >= self._limit
 
-    async def run(self, files: Iterable[SessionFile]) -> list[GrepMatch]:
-        """Search the files, leaving the event loop free at least every few milliseconds."""
-        required = self.required
-        everything = self._everything
-        until = time.perf_counter() + _SLICE_SECONDS
-        unclocked = 0  # characters: looking at the clock costs as much as searching a small file
-        for file in files:
-            unclocked += _ENTRY
-            text = file.content
-            if text is not None and (everything or self.selects(file.path)):
-                size = len(text)
-                unclocked += size
-                if required is None or size > _STRETCH or required in text:
-                    if await self.add(file):
-                        break
-                    unclocked = _STRETCH
-            if unclocked >= _STRETCH:
-                unclocked = 0
-                if time.perf_counter() > until:
-                    await asyncio.sleep(0)
-                    until = time.perf_counter() + _SLICE_SECONDS
+    async def run(self, files: Iterable[SessionFile | Text], *, in_thread: bool = False) -> list[GrepMatch]:
+        """Search the files without holding the event loop; the matches, those of one file together.
+
+        ``in_thread`` has a thread do all of it, for what is known to be much.
+        """
+        await in_turns(self._search(files), in_thread=in_thread)
         return self.matches
 
-    async def add(self, file: SessionFile) -> bool:
+    async def add(self, file: SessionFile | Text) -> bool:
         """Search one file without holding the event loop; whether the limit is reached."""
-        if file.content is None or file.encoding != "text" or self.is_full:
-            return self.is_full
-        scan = self._scan(file.path, file.content)
-        until = time.perf_counter() + _SLICE_SECONDS
-        answer: object = None
-        while True:
-            try:
-                work = scan.send(answer)
-            except StopIteration:
-                return self.is_full
-            answer = await asyncio.to_thread(work) if work else None
-            if time.perf_counter() > until:
-                await asyncio.sleep(0)
-                until = time.perf_counter() + _SLICE_SECONDS
-
-    def add_now(self, path: str, text: str) -> bool:
-        """Search one text at a stretch, for a backend's own thread; whether the limit is reached."""
-        if not self.is_full:
-            scan = self._scan(path, text)
-            answer: object = None
-            while True:
-                try:
-                    work = scan.send(answer)
-                except StopIteration:
-                    break
-                answer = work() if work else None
+        await in_turns(self._search((file,)))
         return self.is_full
 
-    def _scan(self, path: str, text: str) -> Generator[Callable[[], object] | None, object, None]:
-        """Add a text's matches; yields wherever the event loop may have a turn.
+    def add_now(self, path: str, text: str, unwanted: Event | None = None) -> bool:
+        """Search one text at a stretch, for a backend's own thread; whether the limit is reached.
 
-        What it yields is ``None``, or work whose answer it wants: a line of many megabytes, that
-        RE2 searches without holding the interpreter's lock.
+        It ends early, with an answer that nobody waits for, once ``unwanted`` is set.
         """
-        start, number = 0, 1
+        if not self.is_full:
+            for _ in self._scan(path, text):
+                if unwanted is not None and unwanted.is_set():
+                    break
+        return self.is_full
+
+    def sorted_matches(self) -> list[GrepMatch]:
+        """The matches sorted by path, then line, whatever order the files were searched in."""
+        bounds = pairwise([*self._starts, len(self.matches)])
+        spans = sorted((self.matches[start].path, start, end) for start, end in bounds)
+        return [*chain.from_iterable(self.matches[start:end] for _, start, end in spans)]
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.matches.clear()
+        self._starts.clear()
+
+    def _search(self, files: Iterable[SessionFile | Text]) -> Iterator[int]:
+        """Search files; the steps that ``turns`` wants."""
+        required, selects = self.required, None if self._everything else self.selects
+        for file in files:
+            if self.is_full:
+                return
+            self._pending += _ENTRY
+            text = file.content
+            if text is None:
+                continue
+            if selects is not None:
+                cost = selects.weight * len(file.path)
+                self._pending += cost
+                if cost > MOST_AT_ONCE:
+                    yield cost
+                if not selects(file.path):
+                    continue
+            if required is None or len(text) > MOST_AT_ONCE or required in text:
+                if file.encoding == "text":
+                    yield from self._scan(file.path, text)
+            else:
+                self._pending += len(text)
+            if self._pending > MOST_AT_ONCE:
+                self._pending = 0
+                yield 0
+
+    def _scan(self, path: str, text: str) -> Iterator[int]:
+        """Add a text's matches; the steps that ``turns`` wants."""
+        start, number, found = 0, 1, len(self.matches)
         while start < len(text):
-            end = _stretch_end(text, start)
+            end = _stretch_end(text, start, self._most)
+            cost = (end - start) * self._weight
+            self._pending += cost
+            if self._pending > MOST_AT_ONCE:
+                self._pending = cost
+                # A literal is looked for in steps of its own, however long a line.
+                yield 0 if self.literal is not None else cost
             # A '\r' that a cut would part from its '\n' cannot be: stretches end behind '\n'.
             stretch = text[start:end].replace("\r\n", "\n")
-            hits: Iterable[_Hit | None] = self._hits(stretch)
-            if self.literal is None and len(stretch) > _STRETCH:
-                hits = cast("Iterable[_Hit | None]", (yield partial(list, hits)))
-            lines: list[str] = []
-            for turn, hit in enumerate(hits, 1):
-                if hit is not None:
-                    index, line = hit
-                    before: tuple[str, ...] = ()
-                    after: tuple[str, ...] = ()
-                    if self._before or self._after:
-                        lines = lines or stretch.split("\n")
-                        before, after = self._context(text, start, end, lines, index)
-                    self.matches.append(GrepMatch(path, number + index, line, before, after))
-                    if self.is_full:
-                        return
-                if hit is None or not turn % _HITS_A_TURN:
-                    yield None
+            neighbours = _Neighbours(self._before, self._after, (text, start, end), stretch).of_line
+            for hit in self._hits(stretch):
+                self._pending += MOST_AT_ONCE if hit is None else _HIT
+                if self._pending > MOST_AT_ONCE:
+                    self._pending = 0
+                    yield 0
+                if hit is None:
+                    continue
+                if len(self.matches) == found:
+                    self._starts.append(found)
+                index, line = hit
+                around = neighbours(index) if self._before or self._after else ((), ())
+                self.matches.append(GrepMatch(path, number + index, line, *around))
+                if self.is_full:
+                    return
             number += stretch.count("\n")
             start = end
-            yield None
 
     def _hits(self, stretch: str) -> Iterator[_Hit | None]:
         """The matching lines of a stretch, and ``None`` where much was looked at in vain."""
@@ -249,28 +303,17 @@ class Query:
                 yield before, line.decode()
             else:
                 misses += 1
-                if not misses % _HITS_A_TURN:
+                if not misses % _LOOKS_AT_ONCE:
                     yield None
             at = end + 1
-
-    def _context(
-        self, text: str, start: int, end: int, lines: list[str], index: int
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The neighbours of line ``index`` of the stretch that is ``text[start:end]``."""
-        count = len(lines) - (not lines[-1])  # a final line end opens no further line
-        before = lines[max(0, index - self._before) : index]
-        after = lines[index + 1 : min(index + 1 + self._after, count)]
-        before = _lines_before(text, start, self._before - len(before)) + before
-        after += _lines_after(text, end, self._after - len(after))
-        return tuple(before), tuple(after)
 
 
 def _literal_hits(stretch: str, literal: str) -> Iterator[_Hit | None]:
     at = before = counted = 0
     while at < len(stretch):
-        hit = stretch.find(literal, at, at + _STRETCH + len(literal))
+        hit = stretch.find(literal, at, at + MOST_AT_ONCE + len(literal))
         if hit == -1:
-            at += _STRETCH + 1  # only a line longer than a stretch gets here twice
+            at += MOST_AT_ONCE + 1  # only a line longer than a stretch gets here twice
             yield None
             continue
         start = stretch.rfind("\n", 0, hit) + 1

@@ -101,7 +101,9 @@ def search(text: str, pattern: str, **options) -> list[GrepMatch]:
 def stretch(request):
     """How much is searched at once: that must never show."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("everstore.search._STRETCH", request.param)
+        patch.setattr("everstore.search.MOST_AT_ONCE", request.param)
+        patch.setattr("everstore.search._LEAST_STRETCH", 1)
+        patch.setattr("everstore.search._LONGEST_STEP", request.param)
         yield
 
 
@@ -159,14 +161,14 @@ def test_regex_matches_are_those_of_every_line_by_itself(text, pattern, ignore_c
 def test_numbered_lines_are_those_of_the_text(text, start, limit):
     lines = [*enumerate(lines_by_the_book(text), 1)]
     end = None if limit is None else start - 1 + limit
-    answer = lines_of("/f", text, start, limit, "r1")
+    answer = asyncio.run(lines_of("/f", text, start, limit, "r1"))
     assert [(line.number, line.text) for line in answer.lines] == lines[start - 1 : end]
     assert answer.has_more == bool(lines[start - 1 :][len(answer.lines) :])
     assert (answer.path, answer.revision) == ("/f", "r1")
 
 
 def test_a_line_far_behind_the_end_is_soon_found_missing():
-    assert lines_of("/f", "a\n", 10**15, None, "r1").lines == ()
+    assert asyncio.run(lines_of("/f", "a\n", 10**15, None, "r1")).lines == ()
 
 
 async def test_a_query_takes_no_more_once_it_is_full():
@@ -196,7 +198,8 @@ async def test_directories_and_bytes_are_passed_over():
 @pytest.mark.parametrize("stretch_and_line", [(8, 100), (8, 7), (3, 1000)], ids=str)
 async def test_a_line_longer_than_a_stretch_is_searched_whole(monkeypatch, stretch_and_line):
     length, line = stretch_and_line
-    monkeypatch.setattr("everstore.search._STRETCH", length)
+    monkeypatch.setattr("everstore.search.MOST_AT_ONCE", length)
+    monkeypatch.setattr("everstore.search._LEAST_STRETCH", 1)
     for at in range(0, line, 3):
         text = "short\n" + "x" * at + "needle" + "x" * (line - at) + "\r\nshort\n"
         expected = [GrepMatch("/f", 2, text.split("\n")[1].removesuffix("\r"), ("short",), ("short",))]
@@ -214,6 +217,17 @@ def test_what_every_match_contains_is_told_to_backends_that_can_filter():
 
 @pytest.mark.parametrize("option", ["before", "after", "limit"])
 def test_a_backend_s_own_query_counts_in_whole_numbers_too(option):
-    for wrong in (-1, "1", 1.5):
+    for wrong in (-1, "1", 1.5, *([101] if option != "limit" else [])):
         with pytest.raises(errors.InvalidArgumentError):
             Query("a", **{option: wrong})
+
+
+def test_matches_of_files_in_any_order_are_sorted():
+    query = Query("a")
+    for path in ("/c", "/a", "/b", "/none"):
+        query.add_now(path, "a\nb\na\n" if path != "/none" else "b")
+    assert [(match.path, match.line_number) for match in query.sorted_matches()] == [
+        (path, number) for path in ("/a", "/b", "/c") for number in (1, 3)
+    ]
+    query.clear()
+    assert query.sorted_matches() == []

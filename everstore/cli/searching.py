@@ -14,6 +14,7 @@ from everstore.cli.output import as_shown, one_line, print_json, print_lines, wr
 from everstore.cli.running import ABSENT, in_session
 from everstore.errors import InvalidArgumentError
 from everstore.models import to_dict
+from everstore.search import MAX_CONTEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,9 +30,15 @@ WhereArgument = Annotated[
 ]
 RegexOption = Annotated[bool, typer.Option("--regex", "-E", help="A regular expression in RE2 syntax.")]
 CapitalsOption = Annotated[bool, typer.Option("--ignore-case", "-i", help="Capitals do not matter.")]
-BeforeOption = Annotated[int, typer.Option("--before", "-B", min=0, help="So many lines before a match.")]
-AfterOption = Annotated[int, typer.Option("--after", "-A", min=0, help="So many lines after a match.")]
-ContextOption = Annotated[int, typer.Option("--context", "-C", min=0, help="So many lines around a match.")]
+BeforeOption = Annotated[
+    int, typer.Option("--before", "-B", min=0, max=MAX_CONTEXT, help="So many lines before a match.")
+]
+AfterOption = Annotated[
+    int, typer.Option("--after", "-A", min=0, max=MAX_CONTEXT, help="So many lines after a match.")
+]
+ContextOption = Annotated[
+    int, typer.Option("--context", "-C", min=0, max=MAX_CONTEXT, help="So many lines around a match.")
+]
 LimitOption = Annotated[int | None, typer.Option("--limit", "-m", min=0, help="So many matches in all.")]
 
 

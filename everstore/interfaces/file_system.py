@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from everstore.content import append_content, replace_text, require_text
@@ -15,10 +16,10 @@ from everstore.errors import (
 )
 from everstore.interfaces.capabilities import Capabilities
 from everstore.paths import parents_of
-from everstore.search import Query, compile_glob, lines_of
+from everstore.search import Query, compile_glob, lines_of, selected
+from everstore.turns import sorted_in_turns
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from uuid import UUID
 
     from everstore.context import PluginContext
@@ -202,7 +203,7 @@ class SessionFileSystem(ABC):
         found = await self.read_file(session_id, path)
         if found is None or found.content is None:
             return None
-        return lines_of(path, require_text(found), start, limit, found.revision)
+        return await lines_of(path, require_text(found), start, limit, found.revision)
 
     async def grep_files(
         self,
@@ -218,8 +219,10 @@ class SessionFileSystem(ABC):
     ) -> list[GrepMatch]:
         """Lines that contain ``pattern``, sorted by path, then line; at most ``limit``.
 
-        A literal by default, RE2 syntax with ``regex`` (``InvalidPatternError`` when it is not).
-        ``path_pattern`` is a substring of the path or, with ``*``, ``?`` or ``[``, a glob.
+        A literal by default, RE2 syntax with ``regex`` (``InvalidPatternError`` when it is not, or too
+        large). ``path_pattern`` is a substring of the path or, with ``*``, ``?``, ``[`` or ``{a,b}``, a
+        glob. ``before`` and ``after`` ask for so many neighbouring lines, 100 at most
+        (``InvalidArgumentError``).
         """
         query = Query(
             pattern,
@@ -230,36 +233,40 @@ class SessionFileSystem(ABC):
             after=after,
             limit=limit,
         )
-        infos = [info async for info in self._selected(session_id, query.selects)]
-        for info in sorted(infos, key=lambda info: info.path):
+        for info in await self._selected(session_id, query.selects):
             found = await self.read_file(session_id, info.path)
             if found is not None and await query.add(found):
                 break
         return query.matches
 
     async def glob_files(self, session_id: UUID, pattern: str) -> list[FileInfo]:
-        """The files (no directories) whose path the glob selects, sorted by path."""
-        infos = [info async for info in self._selected(session_id, compile_glob(pattern))]
-        return sorted(infos, key=lambda info: info.path)
+        """The files (no directories) whose path the glob selects, sorted by path.
+
+        ``*`` and ``?`` stay within a segment, ``**`` crosses them, ``[a-z]`` is one character of several,
+        ``{a,b}`` either alternative; without a ``/`` the glob is about the name, at any depth. The file that
+        is spelled exactly like the glob is selected, too. ``InvalidPatternError`` for a ``..`` segment, and
+        for what is too large.
+        """
+        return await self._selected(session_id, compile_glob(pattern))
 
     async def close(self) -> None:
         """Release what this object holds. Called once, when the store closes."""
 
-    async def _selected(self, session_id: UUID, selection: Selection) -> AsyncIterator[FileInfo]:
-        """The files that a pattern selects, in any order."""
+    async def _selected(self, session_id: UUID, selection: Selection) -> list[FileInfo]:
+        """The files that a pattern selects, sorted by path; only below its literal beginning is looked."""
+        found: list[FileInfo] = []
         directories = [selection.top]
         if selection.top != "/":
             top = await self.read_file(session_id, selection.top)
-            if top is None or top.content is not None:
-                directories = []
-            if top is not None and top.content is not None and selection(top.path):
-                yield top.info()
+            if top is None:
+                return []
+            if top.content is not None:
+                return await selected(selection, [top.info()])
         while directories:
-            for info in await self.list_directory(session_id, directories.pop()):
-                if info.is_directory:
-                    directories.append(info.path)
-                elif selection(info.path):
-                    yield info
+            infos = await self.list_directory(session_id, directories.pop())
+            directories += [info.path for info in infos if info.is_directory]
+            found += await selected(selection, [info for info in infos if not info.is_directory])
+        return await sorted_in_turns(found, attrgetter("path"))
 
     async def _editable(self, session_id: UUID, path: str) -> SessionFile:
         found = await self.read_file(session_id, path)

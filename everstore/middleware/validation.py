@@ -19,6 +19,7 @@ from everstore.arguments import (
     plain_amount,
     plain_condition,
     plain_content,
+    plain_context,
     plain_count,
     plain_pattern,
     plain_seed,
@@ -313,8 +314,8 @@ class FileSystemGuard(SessionFileSystem):
             path_pattern = plain_pattern(path_pattern, "path_pattern")
         check_flag("regex", regex)
         check_flag("ignore_case", ignore_case)
-        before = plain_count("before", before, 0)
-        after = plain_count("after", after, 0)
+        before = plain_context("before", before)
+        after = plain_context("after", after)
         if limit is not None:
             limit = plain_count("limit", limit, 0)
         return self._next.grep_files(

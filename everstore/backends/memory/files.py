@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import heapq
 import threading
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -23,10 +21,11 @@ from everstore.errors import (
 from everstore.interfaces import SessionFileSystem, SessionFileSystemFactory
 from everstore.models import SessionFile, root_of
 from everstore.paths import normalize_path, parent_of, parents_of, require_room
-from everstore.search import Query, compile_glob
+from everstore.search import Query, compile_glob, selected
+from everstore.turns import merged_in_turns, sorted_in_turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from uuid import UUID
 
     from everstore.context import PluginContext
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["InMemorySessionFileStore", "InMemorySessionFileSystemFactory"]
 
-_BATCH = 4096  # entries handled between two looks at the event loop
+_PATH = attrgetter("path")
 
 
 class _Tree:
@@ -444,22 +443,16 @@ class InMemorySessionFileStore(SessionFileSystem):
         )
         files = self._snapshot(session_id, query.selects.top)
         if limit is None:  # then the order of the search is free, and fewer things are to be sorted
-            matches = await query.run(files)
-            matches.sort(key=attrgetter("path"))
-            return matches
-        return await query.run(await _by_path(files))
+            await query.run(files)
+            return query.sorted_matches()
+        return await query.run(await merged_in_turns(files, _PATH))
 
     @override
     async def glob_files(self, session_id: UUID, pattern: str) -> list[FileInfo]:
         selects = compile_glob(pattern)
-        found = []
-        for count, file in enumerate(self._snapshot(session_id, selects.top)):
-            if file.content is not None and selects(file.path):
-                found.append(file.info())
-            if not count % _BATCH:
-                await asyncio.sleep(0)
-        found.sort(key=lambda info: info.path)
-        return found
+        files = [file for file in self._snapshot(session_id, selects.top) if file.content is not None]
+        found = await sorted_in_turns(await selected(selects, files), _PATH)
+        return [file.info() for file in found]
 
     def _snapshot(self, session_id: UUID, top: str) -> list[SessionFile]:
         """All at a path and below it at one moment: records never change, so the list is enough."""
@@ -484,15 +477,6 @@ def _check_condition(old: SessionFile | None, if_revision: str | None, path: str
     current = None if old is None else old.revision
     if current != if_revision:
         raise RevisionConflictError.found(path, if_revision, current)
-
-
-async def _by_path(files: list[SessionFile]) -> Iterable[SessionFile]:
-    """The files in order of their paths, sorted in batches that leave the event loop free."""
-    batches = []
-    for start in range(0, len(files), _BATCH):
-        batches.append(sorted(files[start : start + _BATCH], key=lambda file: file.path))
-        await asyncio.sleep(0)
-    return heapq.merge(*batches, key=lambda file: file.path)
 
 
 class InMemorySessionFileSystemFactory(SessionFileSystemFactory):

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from everstore.conformance.mutants.broken import Broken, mutant
+from everstore.errors import InvalidPatternError
 from everstore.models import GrepMatch
+from everstore.search import Query, compile_glob
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -279,3 +281,53 @@ def lowers_regexes(broken: Broken) -> None:
         return (pattern.lower() if both else pattern), options
 
     _grep_with(broken, lowered)
+
+
+@mutant("search.leaves_the_loop.one_line")
+def matches_on_the_loop(broken: Broken) -> None:
+    """Every text is matched where the call was made, at a stretch."""
+
+    @broken.verb
+    async def grep_files(session_id: Any, pattern: str, path_pattern: Any = None, **options: Any) -> Any:
+        query = Query(pattern, path_pattern, **options)
+        for info in await broken.files.glob_files(session_id, "**"):
+            file = await broken.files.read_file(session_id, info.path)
+            if file is not None and file.encoding == "text" and query.selects(info.path):
+                query.add_now(info.path, file.content or "")
+        return query.matches
+
+
+@mutant("search.globs_leave_the_loop.glob")
+def matches_globs_on_the_loop(broken: Broken) -> None:
+    """Every path is compared with a glob where the call was made, at a stretch."""
+
+    @broken.verb
+    async def glob_files(session_id: Any, pattern: str) -> Any:
+        selects = compile_glob(pattern)
+        return [info for info in await broken.files.glob_files(session_id, "**") if selects(info.path)]
+
+
+@mutant("search.too_large.properties")
+def takes_patterns_of_any_size(broken: Broken) -> None:
+    """A pattern that is too large matches nothing, after a while."""
+
+    @broken.verb
+    async def grep_files(session_id: Any, pattern: str, path_pattern: Any = None, **options: Any) -> Any:
+        try:
+            return await broken.files.grep_files(session_id, pattern, path_pattern, **options)
+        except InvalidPatternError as error:
+            if "too large" in str(error):
+                return []
+            raise
+
+
+@mutant("search.most_context")
+def gives_as_much_context_as_there_is(broken: Broken) -> None:
+    """More context than there may be is cut to what there may be, silently."""
+
+    def bounded(pattern: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        return pattern, {
+            name: min(value, 100) if name in {"before", "after"} else value for name, value in options.items()
+        }
+
+    _grep_with(broken, bounded)

@@ -268,3 +268,12 @@ async def test_others_write_while_a_search_is_under_way(session_id):
     matches = await store.grep_files(session_id, "before")
     assert len(matches) == 500 * 200  # the state when it was called
     changing.cancel()
+
+
+async def test_matches_share_their_neighbours(session_id):
+    store = InMemorySessionFileStore()
+    await store.write_file(session_id, "/a", "\n".join(f"line {number}" for number in range(2000)))
+    matches = await store.grep_files(session_id, "", before=100, after=100)
+    shown = sum(len(match.before) + len(match.after) for match in matches)
+    assert shown > 380_000
+    assert len({id(line) for match in matches for line in (*match.before, *match.after)}) <= 2000

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 
 from everstore.models import FileInfo
-from everstore.search import compile_glob
+from everstore.search import Text, compile_glob, selected
+from everstore.turns import sorted_in_turns
 from everstore_postgres.places import depth_of, place_of, span_of
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ _INDEXABLE = re.compile(r"[A-HK-Za-z0-9]{3,}")
 # Where case is ignored, without the letters that are the same as another one outside of ASCII, too.
 _INDEXABLE_FOLDED = re.compile(r"[A-HL-RT-Za-hl-rt-z0-9]{3,}")
 
+_PATH_OF_RECORD = itemgetter(7)
+_PATH_OF_TEXT = itemgetter(0)
 _PATH = "coalesce(long_path, place)"
 _HERE = f"session_id = $1 AND ($2::text IS NULL OR strpos({_PATH}, $2) > 0)"
 _RECORD = f"version, created_ns, updated_ns, serial, size, is_readonly, kind, {_PATH}"
@@ -93,8 +97,7 @@ async def infos(session_id: UUID, rows: Sequence[Any]) -> list[FileInfo]:
                     version, created_ns, updated_ns, session_id, path, serial, size, is_readonly, kind == b"d"
                 )
             )
-    found.sort(key=lambda info: info.path)
-    return found
+    return await sorted_in_turns(found, attrgetter("path"))
 
 
 def _at_first(texts: str) -> str:
@@ -126,14 +129,10 @@ class Searcher:
         args: list[object] = [session_id, selects.part]
         if selects.top != "/":
             statement, args = self._files_below, [*args, *_span(selects.top)]
-        chosen: list[Any] = []
         await self._database.begin_search()
         try:
             rows = await self._database.rows(statement, *args)
-            for start in range(0, len(rows), _RECORDS):
-                if start:
-                    await asyncio.sleep(0)
-                chosen += [row for row in rows[start : start + _RECORDS] if selects(row[7])]
+            chosen = await selected(selects, rows, _PATH_OF_RECORD)
         finally:
             self._database.end_search()
         return await infos(session_id, chosen)
@@ -151,15 +150,14 @@ class Searcher:
             await self._grep(query, texts, args)
         finally:
             self._database.end_search()
-        query.matches.sort(key=lambda match: match.path)
-        return query.matches
+        return query.sorted_matches()
 
     async def _grep(self, query: Query, texts: str, args: list[object]) -> None:
         """Match what the first round trip brings; when that is not all, all."""
         rows = await self._database.rows(_at_first(texts), *args)
         whole = next((count for count, row in enumerate(rows) if row[1] is None), len(rows))
         if not await _match(query, rows[:whole]) and (whole < len(rows) or whole > _FILES_AT_ONCE):
-            query.matches.clear()
+            query.clear()
             await self._grep_all(query, texts, args)
 
     def _texts(self, session_id: UUID, query: Query) -> tuple[str, list[object]]:
@@ -195,11 +193,8 @@ def _longest(runs: re.Pattern[str], text: str | None) -> str | None:
 
 async def _match(query: Query, rows: Sequence[tuple[str, bytes]]) -> bool:
     """Match some texts without holding the event loop; whether the limit is reached."""
-    chosen = [(path, content) for path, content in rows if query.selects(path)]
-
-    def match() -> bool:
-        return any(query.add_now(path, content.decode()) for path, content in chosen)
-
-    if sum(len(content) for _, content in chosen) <= _BYTES_ON_THE_LOOP:
-        return match()
-    return await asyncio.to_thread(match)
+    chosen = await selected(query.selects, rows, _PATH_OF_TEXT)
+    size = sum(len(content) for _, content in chosen)
+    texts = (Text(path, content.decode()) for path, content in chosen)
+    await query.run(texts, in_thread=size > _BYTES_ON_THE_LOOP)
+    return query.is_full

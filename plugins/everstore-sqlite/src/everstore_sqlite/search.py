@@ -66,7 +66,7 @@ def grep(
         is_whole = some is None and top == "/" and _is_whole(connection, files)
         chosen = sorted(file for file in files if query.selects(file[0]))
         for path, text in _texts(connection, chosen, query.literal, is_whole=is_whole):
-            if query.add_now(path, text) or unwanted.is_set():
+            if query.add_now(path, text, unwanted) or unwanted.is_set():
                 break
     return query.matches
 
