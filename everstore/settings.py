@@ -25,7 +25,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as UnreadableSettingError
 
 from everstore.compat import override
-from everstore.errors import InvalidSessionIdError, PluginError, SettingsError
+from everstore.errors import InvalidSessionIdError, PluginError, QuotaExceededError, SettingsError
 from everstore.paths import parse_session_id
 from everstore.sources import ENVIRONMENT, KEYWORDS, PREFIX, Sources
 
@@ -55,14 +55,39 @@ class Limits(BaseModel):
 
     file_bytes: Annotated[int, Field(gt=0)] | None = None
     """The largest file."""
-    session_files: Annotated[int, Field(gt=0)] | None = None
-    """The most files a session (directories do not count)."""
+    session_entries: Annotated[int, Field(gt=0)] | None = None
+    """The most files and directories a session, whose names no other limit counts."""
     session_bytes: Annotated[int, Field(gt=0)] | None = None
     """The most bytes all files of a session have together."""
     key_bytes: Annotated[int, Field(gt=0, le=1024)] = 1024
     """The longest key or name of a secret."""
     value_bytes: Annotated[int, Field(gt=0)] | None = None
     """The largest value or secret; a counter may always have its 20 digits."""
+    session_keys: Annotated[int, Field(gt=0)] | None = None
+    """The most values and secrets a session."""
+    session_value_bytes: Annotated[int, Field(gt=0)] | None = None
+    """The most bytes all values and secrets of a session have together, keys included, as they are stored."""
+
+    def require(self, place: str, **growth: tuple[int, int]) -> None:
+        """Refuse what would exceed a limit: of each by its name, how much there is and how much comes to it.
+
+        ``QuotaExceededError`` tells of ``place``, the path or key that is to be written. What does not
+        grow is never refused, also when there already is more than is allowed.
+        """
+        for limit, (held, more) in growth.items():
+            allowed = getattr(self, limit)
+            if allowed is not None and more > 0 and held + more > allowed:
+                raise QuotaExceededError.over(limit, held + more, allowed, place)
+
+    @property
+    def bounds_files(self) -> bool:
+        """Whether what a session's files have together has a limit."""
+        return self.session_entries is not None or self.session_bytes is not None
+
+    @property
+    def bounds_values(self) -> bool:
+        """Whether what a session's values and secrets have together has a limit."""
+        return self.session_keys is not None or self.session_value_bytes is not None
 
 
 class _Settings(BaseSettings):

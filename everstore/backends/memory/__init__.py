@@ -15,6 +15,7 @@ from everstore.backends.memory.storage import InMemorySessionStorageStore
 from everstore.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from everstore.context import PluginContext
     from everstore.interfaces import SessionFileSystemFactory, SessionStorageStore, SessionStore
 
 __all__ = [
@@ -32,9 +33,9 @@ def everstore_file_system_factory() -> SessionFileSystemFactory:
 
 
 @hookimpl
-def everstore_storage_store() -> SessionStorageStore:
+def everstore_storage_store(context: PluginContext) -> SessionStorageStore:
     """Values and secrets in memory."""
-    return InMemorySessionStorageStore()
+    return InMemorySessionStorageStore(context.limits)
 
 
 @hookimpl

@@ -14,7 +14,6 @@ from everstore.errors import (
     PathExistsError,
     PathIsDirectoryError,
     PathNotFoundError,
-    QuotaExceededError,
     ReadOnlyFileError,
     RevisionConflictError,
 )
@@ -51,7 +50,6 @@ class _Tree:
     __slots__ = (
         "changing",
         "children",
-        "files",
         "listed",
         "nodes",
         "readonly",
@@ -67,7 +65,6 @@ class _Tree:
         self.nodes: dict[str, SessionFile] = {"/": root_of(session_id)}
         self.children: dict[str, dict[str, FileInfo | None]] = {"/": {}}
         self.listed = False
-        self.files = 0
         self.size = 0
         self.readonly = 0
 
@@ -91,11 +88,14 @@ class _Tree:
             if found is not None and found.content is not None:
                 raise ParentNotDirectoryError.at(path, f"{parent!r} is a file, so nothing can be below it")
 
+    def missing_above(self, path: str) -> int:
+        """How many directories above a path would be made with it."""
+        return sum(parent not in self.children for parent in parents_of(path))
+
     def put(self, file: SessionFile, old: SessionFile | None) -> None:
         """Put a file in place, which is attached; nothing can fail any more."""
         path = file.path
         if old is None:
-            self.files += 1
             self.size += file.size_bytes
             self.readonly += file.is_readonly
         else:
@@ -140,7 +140,6 @@ class _Tree:
         directories = [path for path in paths if path in self.children]
         for path in directories:
             del self.children[path]
-        self.files -= len(paths) - len(directories)
         # One file at a time is what deleting a tree costs: the loops are left to C.
         self.size -= sum(map(attrgetter("size_bytes"), map(self.nodes.pop, paths)))
 
@@ -163,7 +162,8 @@ class InMemorySessionFileStore(SessionFileSystem):
         self._trees: dict[int, _Tree] = {}
         self._lock = threading.Lock()
         self._stamp = Clock().stamp
-        self._limits = limits if limits is not None and _says_something(limits) else None
+        bounded = limits is not None and (limits.bounds_files or limits.file_bytes is not None)
+        self._limits = limits if bounded else None
 
     async def read_text(self, session_id: UUID, path: str) -> str | None:
         """A file's content, ``None`` when there is none; the path in any spelling."""
@@ -275,6 +275,8 @@ class InMemorySessionFileStore(SessionFileSystem):
             node = tree.nodes.get(path)
             if node is None:
                 tree.require_parents(path)
+                if self._limits is not None:
+                    self._require_room(self._limits, tree, path, 1 + tree.missing_above(path), 0)
                 tree.make_directory(path)
                 tree.changing = False
                 self._trees[session_id.int] = tree
@@ -365,11 +367,12 @@ class InMemorySessionFileStore(SessionFileSystem):
         if target is not None and not (overwrite and is_file):
             raise PathExistsError.at(destination, "something is already there")
         require_room(taken[0].path, destination, (file.path for file in taken))
-        if not move:
-            files = [file for file in taken if file.content is not None]
-            replaced = 0 if target is None else target.size_bytes
-            more_bytes = sum(file.size_bytes for file in files) - replaced
-            self._check_limits(tree, len(files) - (target is not None), more_bytes)
+        if self._limits is not None:
+            copied = [] if move else taken
+            more = len(copied) - 1 if target is not None else len(copied) + tree.missing_above(destination)
+            more_bytes = sum(file.size_bytes for file in copied) - (target.size_bytes if target else 0)
+            largest = max((file.size_bytes for file in copied), default=0)
+            self._require_room(self._limits, tree, destination, more, more_bytes, largest)
 
     def _renamed(self, file: SessionFile, source: str, destination: str, *, move: bool) -> SessionFile:
         now = self._stamp()
@@ -393,7 +396,8 @@ class InMemorySessionFileStore(SessionFileSystem):
         ascii_text = encoding == "text" and content.isascii()
         size = len(content) if ascii_text else stored_size(content, encoding)
         if self._limits is not None:
-            self._check_limits(tree, old is None, size - (old.size_bytes if old else 0), size)
+            more = 0 if old is not None else 1 + tree.missing_above(path)
+            self._require_room(self._limits, tree, path, more, size - (old.size_bytes if old else 0), size)
         if old is None:
             tree.attach(path)
             self._trees[tree.session_id.int] = tree
@@ -407,17 +411,15 @@ class InMemorySessionFileStore(SessionFileSystem):
         tree.changing = False
         return file
 
-    def _check_limits(self, tree: _Tree, more_files: int, more_bytes: int, file_bytes: int = 0) -> None:
-        limits = self._limits
-        if limits is None:
-            return
-        for name, allowed, wanted, grows in (
-            ("file_bytes", limits.file_bytes, file_bytes, True),
-            ("session_files", limits.session_files, tree.files + more_files, more_files > 0),
-            ("session_bytes", limits.session_bytes, tree.size + more_bytes, more_bytes > 0),
-        ):
-            if allowed is not None and grows and wanted > allowed:
-                raise QuotaExceededError.over(name, wanted, allowed)
+    @staticmethod
+    def _require_room(
+        limits: Limits, tree: _Tree, path: str, more: int, more_bytes: int, file_bytes: int = 0
+    ) -> None:
+        """Refuse what is over a limit: so many entries and bytes more, and a file of so many bytes."""
+        entries = (len(tree.nodes) - 1, more)  # the root counts for nothing
+        limits.require(
+            path, file_bytes=(0, file_bytes), session_entries=entries, session_bytes=(tree.size, more_bytes)
+        )
 
     @override
     async def grep_files(
@@ -467,10 +469,6 @@ class InMemorySessionFileStore(SessionFileSystem):
         with self._lock:
             tree = self._trees.pop(session_id.int, None)
             return tree is not None and len(tree.nodes) > 1
-
-
-def _says_something(limits: Limits) -> bool:
-    return any(most is not None for most in (limits.file_bytes, limits.session_files, limits.session_bytes))
 
 
 def _check_condition(old: SessionFile | None, if_revision: str | None, path: str) -> None:

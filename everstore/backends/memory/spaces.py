@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import heapq
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from everstore.compat import override
+from everstore.content import stored_size
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-__all__ = ["Deadlines", "Entry", "Space"]
+__all__ = ["Deadlines", "Entry", "Space", "size_of"]
 
 _SWEPT_AT_ONCE = 32  # each write brings one deadline at most, so it is never the sweeps that fall behind
 _STALE = 64  # deadlines that may be out of date besides as many as are not
@@ -74,10 +75,10 @@ class Deadlines:
             self.heap[:] = {deadline for deadline in self.heap if self._entries(*deadline)}
             heapq.heapify(self.heap)
 
-    def sweep(self) -> None:
-        """Let go of a few entries that are past their time."""
+    def sweep(self, most: int = _SWEPT_AT_ONCE) -> None:
+        """Let go of entries that are past their time: a few, or ``most``."""
         now = time.time_ns()
-        for _ in range(_SWEPT_AT_ONCE):
+        for _ in range(most):
             if not self.heap or self.heap[0][0] > now:
                 break
             expires_ns, number, key, space = heapq.heappop(self.heap)
@@ -95,12 +96,47 @@ class Deadlines:
         return entries if entry is not None and entry.expires_ns == expires_ns else None
 
 
+class _Counted(dict[str, Entry]):
+    """A session's entries by key, and the bytes that they have with their keys; kept under a limit."""
+
+    __slots__ = ("size",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.size = 0
+
+    @override
+    def __setitem__(self, key: str, entry: Entry) -> None:
+        self.size += size_of(key, entry.text) - self._size_at(key)
+        super().__setitem__(key, entry)
+
+    @override
+    def __delitem__(self, key: str) -> None:
+        self.size -= self._size_at(key)
+        super().__delitem__(key)
+
+    @override
+    def pop(self, key: str, default: Any = None) -> Any:
+        self.size -= self._size_at(key)
+        return super().pop(key, default)
+
+    def _size_at(self, key: str) -> int:
+        entry = self.get(key)
+        return 0 if entry is None else size_of(key, entry.text)
+
+
+def size_of(key: str, text: str) -> int:
+    """The bytes that an entry and its key have, in UTF-8."""
+    return stored_size(key, "text") + stored_size(text, "text")
+
+
 class Space:
     """One namespace of all sessions: key to entry, session by session. Its user holds the lock."""
 
-    def __init__(self, deadlines: Deadlines) -> None:
+    def __init__(self, deadlines: Deadlines, *, is_counted: bool = False) -> None:
         """Empty; ``deadlines`` may be those of other spaces, too."""
         self.sessions: dict[int, dict[str, Entry]] = {}
+        self._entries = _Counted if is_counted else dict[str, Entry]
         self._deadlines = deadlines
         self._heap = deadlines.heap
         self._number = deadlines.join(self)
@@ -118,7 +154,7 @@ class Space:
         number = session_id.int
         entries = self.sessions.get(number)
         if entries is None:
-            entries = self.sessions[number] = {}
+            entries = self.sessions[number] = self._entries()
         old = entries.get(key)
         before = None if old is None else old.expires_ns
         created_ns = now if old is None or (before is not None and old.is_over) else old.created_ns
@@ -127,6 +163,14 @@ class Space:
             self._deadlines.change(before, expires_ns, number, key, self._number)
         if self._heap and self._heap[0][0] <= now:
             self._deadlines.sweep()
+
+    def held(self, session_id: UUID) -> tuple[int, int]:
+        """How many entries a session has, and the bytes that they have, if they are counted.
+
+        Those past their time count until they are swept away.
+        """
+        entries = self.sessions.get(session_id.int)
+        return (len(entries), entries.size) if isinstance(entries, _Counted) else (0, 0)
 
     def remove(self, session_id: UUID, key: str) -> bool:
         """Take an entry out; whether there was one that is not over."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING
 
 from everstore.backends.memory.clock import Clock
-from everstore.backends.memory.spaces import Deadlines, Space
+from everstore.backends.memory.spaces import Deadlines, Space, size_of
 from everstore.compat import override
 from everstore.content import add_to_counter
-from everstore.errors import RevisionConflictError
+from everstore.errors import QuotaExceededError, RevisionConflictError
 from everstore.interfaces import SessionStorageStore
 from everstore.models import KeyInfo, SecretInfo
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from everstore.backends.memory.spaces import Entry
+    from everstore.settings import Limits
 
 __all__ = ["InMemorySessionStorageStore"]
 
@@ -34,11 +36,12 @@ def _check_condition(old: Entry | None, if_revision: str | None, key: str) -> No
 class InMemorySessionStorageStore(SessionStorageStore):
     """Values and secrets in memory. Secrets stay in clear there: nothing outlives the process."""
 
-    def __init__(self) -> None:
-        """An empty one."""
-        deadlines = Deadlines()
-        self._values = Space(deadlines)
-        self._secrets = Space(deadlines)
+    def __init__(self, limits: Limits | None = None) -> None:
+        """An empty one; without ``limits`` nothing is limited."""
+        self._limits = limits if limits is not None and limits.bounds_values else None
+        self._deadlines = Deadlines()
+        self._values = Space(self._deadlines, is_counted=self._limits is not None)
+        self._secrets = Space(self._deadlines, is_counted=self._limits is not None)
         self._lock = threading.Lock()
         self._stamp = Clock().stamp
 
@@ -57,10 +60,33 @@ class InMemorySessionStorageStore(SessionStorageStore):
         try:
             if if_absent or if_revision is not None:
                 _check_condition(self._values.get(session_id, key), if_revision, key)
+            if self._limits is not None:
+                self._require_room(self._limits, self._values, session_id, key, value)
             now = self._stamp()
             self._values.put(session_id, key, value, now, None if ttl is None else _expiry(now, ttl))
         finally:
             self._lock.release()
+
+    def _require_room(self, limits: Limits, space: Space, session_id: UUID, key: str, text: str) -> None:
+        """Refuse a text that would bring the session over a limit. What is past its time does not count."""
+        old = space.get(session_id, key)
+        more = old is None, size_of(key, text) - (size_of(key, old.text) if old else 0)
+        try:
+            self._require(limits, session_id, key, *more)
+        except QuotaExceededError:
+            self._deadlines.sweep(sys.maxsize)
+            self._require(limits, session_id, key, *more)
+
+    def _require(self, limits: Limits, session_id: UUID, key: str, more_keys: int, more_bytes: int) -> None:
+        (values, value_bytes), (secrets, secret_bytes) = (
+            self._values.held(session_id),
+            self._secrets.held(session_id),
+        )
+        limits.require(
+            key,
+            session_keys=(values + secrets, more_keys),
+            session_value_bytes=(value_bytes + secret_bytes, more_bytes),
+        )
 
     @override
     async def get_value(self, session_id: UUID, key: str) -> str | None:
@@ -92,12 +118,16 @@ class InMemorySessionStorageStore(SessionStorageStore):
         with self._lock:
             old = self._values.get(session_id, key)
             total = add_to_counter(old.text if old else None, amount)
+            if self._limits is not None:
+                self._require_room(self._limits, self._values, session_id, key, str(total))
             self._values.put(session_id, key, str(total), self._stamp(), old.expires_ns if old else None)
             return total
 
     @override
     async def set_secret(self, session_id: UUID, name: str, value: str, *, ttl: float | None = None) -> None:
         with self._lock:
+            if self._limits is not None:
+                self._require_room(self._limits, self._secrets, session_id, name, value)
             now = self._stamp()
             self._secrets.put(session_id, name, value, now, None if ttl is None else _expiry(now, ttl))
 

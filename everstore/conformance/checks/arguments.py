@@ -36,7 +36,7 @@ def _forged() -> UUID:
 
 def _records() -> tuple[Any, ...]:
     times = (-1, 2**63, _HUGE, "2026", True, 1.5, None, Decimal(1))
-    record = {"id": new_session_id(), "title": "a", "created_ns": 5, "updated_ns": 6}
+    record: dict[str, Any] = {"id": new_session_id(), "title": "a", "created_ns": 5, "updated_ns": 6}
     return (
         *(Session(**{**record, "id": wrong}) for wrong in _WRONG["session_id"]),
         *(Session(**{**record, "title": wrong}) for wrong in (*_NO_TEXT, _LONE, "a\0b")),
@@ -51,7 +51,7 @@ def _records() -> tuple[Any, ...]:
 
 def _seeds() -> tuple[Any, ...]:
     fields = ("path", "content", "encoding", "is_readonly")
-    seed = {"path": "new", "content": "x", "encoding": "text", "is_readonly": False}
+    seed: dict[str, Any] = {"path": "new", "content": "x", "encoding": "text", "is_readonly": False}
     wrong = {name: _WRONG[name] for name in fields}
     return tuple(
         InitialFile(**{**seed, name: value}) for name in fields for value in wrong[name] if value is not None
