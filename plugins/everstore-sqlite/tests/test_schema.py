@@ -13,6 +13,10 @@ import pytest
 from everstore import errors
 
 SCHEMAS = sorted((Path(__file__).parent / "schemas").glob("version_*.sql"))
+IN_THE_WAY = {
+    "version_1": "CREATE TABLE pairs_by_expiry (in_the_way)",
+    "version_2": "ALTER TABLE trees ADD COLUMN directories",
+}
 SESSION_ID = UUID("01900000-0000-7000-8000-000000000001")
 
 
@@ -87,9 +91,20 @@ async def test_an_older_database_goes_on_counting(opened, path, raw, script):
 
 
 @pytest.mark.parametrize("script", SCHEMAS, ids=lambda script: script.stem)
+async def test_an_older_database_knows_how_many_entries_there_are(opened, path, script):
+    build(path, script)
+    async with opened(limits__session_entries=9) as store:
+        work = store.session(SESSION_ID)
+        with pytest.raises(errors.QuotaExceededError) as caught:
+            await work.files.create_directory("a/b/c")
+        assert (caught.value.wanted, caught.value.allowed) == (7 + 3, 9)
+        await work.files.create_directory("a/b")
+
+
+@pytest.mark.parametrize("script", SCHEMAS, ids=lambda script: script.stem)
 async def test_a_migration_that_fails_changes_nothing(opened, path, raw, script):
     build(path, script)
-    raw("CREATE TABLE pairs_by_expiry (in_the_way)")
+    raw(IN_THE_WAY[script.stem])
     before = shape(path)
     with pytest.raises(errors.BackendError):
         async with opened():

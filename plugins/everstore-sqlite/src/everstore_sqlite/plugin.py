@@ -47,7 +47,7 @@ def everstore_file_system_factory() -> SessionFileSystemFactory:
 @hookimpl
 async def everstore_storage_store(context: PluginContext) -> SessionStorageStore:
     """Values and secrets in the database."""
-    return SqliteStorageStore(await _database(context))
+    return SqliteStorageStore(await _database(context), context.limits)
 
 
 @hookimpl

@@ -10,7 +10,7 @@ depth, has a parent from ``/a/`` to ``/a0``. The root has no row. Rows are small
 slot in the upper 31 bits and a number within the session in the lower 32. A session's contents are
 so one range, to delete, to search, and to ask the search index for, whatever other sessions hold.
 
-``trees`` has what a session's limits are checked against, and its slot. ``counters`` has one row:
+``trees`` has what a session's limits on files are checked against, and its slot. ``counters`` has one row:
 the last version that was given out, which no other write ever gets again, and the last slot.
 
 Text is compared with SQLite's ``BINARY`` collation, byte by byte in UTF-8, which is by code point.
@@ -96,7 +96,17 @@ _VERSION_2 = (
     "CREATE INDEX secrets_by_expiry ON secrets (expires) WHERE expires IS NOT NULL",
 )
 
-MIGRATIONS = (_VERSION_1, _VERSION_2)
+_VERSION_3 = (
+    # A session's directories count against its limit as its files do.
+    "ALTER TABLE trees ADD COLUMN directories INTEGER NOT NULL DEFAULT 0",
+    """
+    UPDATE trees SET directories = (
+        SELECT count(*) FROM entries WHERE entries.session = trees.session AND is_directory
+    )
+    """,
+)
+
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
 """The statements that lead from each version to the next, the empty file's being version 0."""
 
 LATEST = len(MIGRATIONS)

@@ -21,6 +21,7 @@ from everstore_sqlite.sessions import session_of
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from everstore.settings import Limits
     from everstore_sqlite.database import Database
     from everstore_sqlite.writer import Transaction
 
@@ -65,6 +66,9 @@ class _Space:
         self.exists = f"SELECT EXISTS (SELECT 1 FROM {place} AND {_ALIVE})"
         self.delete = f"DELETE FROM {place}"
         self.purge = f"DELETE FROM {table} WHERE session = ?"
+        size = "length(CAST(key AS BLOB)) + length(value)"
+        self.size = f"SELECT {size} FROM {place} AND {_ALIVE}"
+        self.held = f"SELECT count(*), total({size}) FROM {table} WHERE session = ? AND {_ALIVE}"
         self.count = f"SELECT count(*) FROM {table} WHERE session = ? AND {_ALIVE}"
         self.sweep = f"""
             DELETE FROM {table} WHERE (session, key) IN
@@ -88,9 +92,10 @@ class SqliteStorageStore(SessionStorageStore):
 
     capabilities = Capabilities(durable=True, shared=True)
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, limits: Limits) -> None:
         """A view on ``database``, which somebody else closes."""
         self._database = database
+        self._limits = limits if limits.bounds_values else None
 
     @override
     async def set_value(
@@ -104,7 +109,7 @@ class SqliteStorageStore(SessionStorageStore):
         if_absent: bool = False,
     ) -> None:
         condition = (if_revision,) if if_absent or if_revision is not None else ()
-        await self._database.write(_set, _VALUES, session_id, key, value, ttl, *condition)
+        await self._database.write(_set, self._limits, _VALUES, session_id, key, value, ttl, *condition)
 
     @override
     async def get_value(self, session_id: UUID, key: str) -> str | None:
@@ -124,11 +129,11 @@ class SqliteStorageStore(SessionStorageStore):
 
     @override
     async def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> int:
-        return await self._database.write(_increment, session_id, key, amount)
+        return await self._database.write(_increment, self._limits, session_id, key, amount)
 
     @override
     async def set_secret(self, session_id: UUID, name: str, value: str, *, ttl: float | None = None) -> None:
-        await self._database.write(_set, _SECRETS, session_id, name, value, ttl)
+        await self._database.write(_set, self._limits, _SECRETS, session_id, name, value, ttl)
 
     @override
     async def get_secret(self, session_id: UUID, name: str) -> str | None:
@@ -229,6 +234,7 @@ def _list(connection: sqlite3.Connection, space: _Space, kind: type[Any], sessio
 
 def _set(
     transaction: Transaction,
+    limits: Limits | None,
     space: _Space,
     session_id: UUID,
     key: str,
@@ -243,11 +249,14 @@ def _set(
             raise RevisionConflictError.found(key, condition[0], current)
     now = time.time_ns() if old is None else max(time.time_ns(), old.updated + 1000)
     expires = None if ttl is None else min(now + int(ttl * 1e9), _LATEST)
-    _put(transaction, space, session_id, key, now if old is None else old.created, now, expires, value)
+    _put(
+        transaction, limits, space, session_id, key, now if old is None else old.created, now, expires, value
+    )
 
 
 def _put(
     transaction: Transaction,
+    limits: Limits | None,
     space: _Space,
     session_id: UUID,
     key: str,
@@ -256,10 +265,27 @@ def _put(
     expires: int | None,
     value: str,
 ) -> None:
+    data = value.encode()
+    if limits is not None:
+        _require_room(transaction.connection, limits, space, session_id, key, len(data))
     _sweep(transaction)
     version = transaction.version()
-    row = (session_id.bytes, key, version, created, updated, expires, value.encode())
+    row = (session_id.bytes, key, version, created, updated, expires, data)
     transaction.execute(space.put, row)
+
+
+def _require_room(
+    connection: sqlite3.Connection, limits: Limits, space: _Space, session_id: UUID, key: str, size: int
+) -> None:
+    """Refuse a value of so many bytes that would bring the session over a limit."""
+    now = time.time_ns()
+    old = connection.execute(space.size, (session_id.bytes, key, now)).fetchone()
+    counts = [
+        connection.execute(each.held, (session_id.bytes, now)).fetchone() for each in (_VALUES, _SECRETS)
+    ]
+    keys, held = map(sum, zip(*counts, strict=True))
+    more = len(key.encode()) + size - (old[0] if old else 0)
+    limits.require(key, session_keys=(keys, int(old is None)), session_value_bytes=(int(held), more))
 
 
 def _sweep(transaction: Transaction) -> None:
@@ -272,7 +298,9 @@ def _sweep(transaction: Transaction) -> None:
                 transaction.execute(space.sweep, (now,))
 
 
-def _increment(transaction: Transaction, session_id: UUID, key: str, amount: int) -> int:
+def _increment(
+    transaction: Transaction, limits: Limits | None, session_id: UUID, key: str, amount: int
+) -> int:
     connection = transaction.connection
     old = _head(connection, _VALUES, session_id, key)
     text: str | None = None
@@ -283,7 +311,7 @@ def _increment(transaction: Transaction, session_id: UUID, key: str, amount: int
         created, expires = old.created, old.expires
         now = max(now, old.updated + 1000)
     total = add_to_counter(text, amount)
-    _put(transaction, _VALUES, session_id, key, created, now, expires, str(total))
+    _put(transaction, limits, _VALUES, session_id, key, created, now, expires, str(total))
     return total
 
 

@@ -15,7 +15,6 @@ from everstore.errors import (
     PathExistsError,
     PathIsDirectoryError,
     PathNotFoundError,
-    QuotaExceededError,
     ReadOnlyFileError,
     RevisionConflictError,
 )
@@ -94,6 +93,7 @@ class Tree:
         self._id = session_id
         self._key = session_id.bytes
         self._limits = limits
+        self._is_limited = limits.bounds_files or limits.file_bytes is not None
         self._directories = transaction.directories
         self._missing: list[str] = []  # above the path to be made, nearest the root last
 
@@ -156,6 +156,8 @@ class Tree:
         entry = self._get(path)
         if entry is None:
             self._require_parents(path)
+            if self._is_limited:
+                self._require_room(path, 1 + len(self._missing), 0)
             self._make_parents()
             entry = self._make_directory(path)
         if not entry.is_directory:
@@ -176,19 +178,23 @@ class Tree:
         """``copy_file``."""
         entry, target = self._ends(source, destination, overwrite=overwrite, move=False)
         members = self._members(source, entry)
-        files = [member for _, member in members if not member.is_directory]
-        replaced = (1, target.size) if target else (0, 0)
-        self._check_limits(len(files) - replaced[0], sum(file.size for file in files) - replaced[1])
+        sizes = [member.size for _, member in members if not member.is_directory]
+        if self._is_limited:
+            more = 0 if target else len(members) + len(self._missing)
+            more_bytes = sum(sizes) - (target.size if target else 0)
+            self._require_room(destination, more, more_bytes, max(sizes, default=0))
         if target is not None:
             self._remove(destination, target)
         self._make_parents()
         copies = [self._copied(path, destination + path[len(source) :], member) for path, member in members]
-        self._count(0, len(files), sum(file.size for file in files))
+        self._count(files=len(sizes), size=sum(sizes), directories=len(members) - len(sizes))
         return self._info(destination, copies[0])
 
     def move(self, source: str, destination: str, *, overwrite: bool) -> FileInfo:
         """``move_file``."""
         entry, target = self._ends(source, destination, overwrite=overwrite, move=True)
+        if self._is_limited:
+            self._require_room(destination, len(self._missing), 0)
         if target is not None:
             self._remove(destination, target)
         self._make_parents()
@@ -229,7 +235,7 @@ class Tree:
     def _healed(self, path: str, damaged: _Entry) -> _Entry:
         """An entry for a damaged one that is about to be replaced or deleted; what is sound is kept."""
         now = time.time_ns()
-        entry = _Entry(self._transaction.version(), now, now, self._count(1, 0, 0), 0, 0, 0)
+        entry = _Entry(self._transaction.version(), now, now, self._count(serials=1), 0, 0, 0)
         if self._execute(_ANY_BELOW, below(self._id, path)).fetchone():
             entry = msgspec.structs.replace(entry, is_directory=1)
         for field in _Entry.__struct_fields__:
@@ -332,12 +338,14 @@ class Tree:
         """Put a file in place of ``old``; the tree's rules were checked."""
         data = content_bytes(content, encoding)
         size = len(data)
-        self._check_limits(old is None, size - (old.size if old else 0), size)
+        if self._is_limited:
+            more = 0 if old else 1 + len(self._missing)
+            self._require_room(path, more, size - (old.size if old else 0), size)
         parent, name = split(path)
         is_text = encoding == "text"
         if old is None:
             self._make_parents()
-            serial = self._count(1, 1, size)
+            serial = self._count(serials=1, files=1, size=size)
             version = self._transaction.version()
             created = updated = time.time_ns()
             row = (self._key, parent, name, version, created, updated, serial, size, is_readonly, False)
@@ -351,7 +359,7 @@ class Tree:
             if not self._execute(_SET_CONTENT, (is_text, data, serial)).rowcount:
                 self._execute(_RESTORE_CONTENT, (serial, is_text, data))
             if size != old.size:
-                self._count(0, 0, size - old.size)
+                self._count(size=size - old.size)
         return SessionFile(
             version, created, updated, self._id, path, serial, size, is_readonly, content, encoding
         )
@@ -363,7 +371,7 @@ class Tree:
 
     def _make_directory(self, path: str) -> _Entry:
         now = time.time_ns()
-        entry = _Entry(self._transaction.version(), now, now, self._count(1, 0, 0), 0, 0, 1)
+        entry = _Entry(self._transaction.version(), now, now, self._count(serials=1, directories=1), 0, 0, 1)
         self._insert(path, entry)
         self._directories.add((self._key, path))
         return entry
@@ -373,7 +381,7 @@ class Tree:
 
     def _copied(self, source: str, path: str, entry: _Entry) -> _Entry:
         now = time.time_ns()
-        serial = self._count(1, 0, 0)
+        serial = self._count(serials=1)
         copy = _Entry(self._transaction.version(), now, now, serial, entry.size, 0, entry.is_directory)
         self._insert(path, copy)
         if not entry.is_directory:
@@ -394,7 +402,7 @@ class Tree:
         self._execute(_DELETE_CONTENTS_BELOW, range_)
         self._execute(_DELETE_BELOW, range_)
         if type(files) is type(size) is int:
-            self._count(0, -files, -size)
+            self._count(files=-files, size=-size, directories=files - entries)
         else:  # a damaged entry was among them
             self._transaction.usages.recount(self._key)
         return True
@@ -405,31 +413,34 @@ class Tree:
         self._change(path, _DELETE, self._key, *split(path))
         if not entry.is_directory:
             self._execute("DELETE FROM contents WHERE serial = ?", (entry.serial,))
-            self._count(0, -1, -entry.size)
+            self._count(files=-1, size=-entry.size)
+        else:
+            self._count(directories=-1)
 
     def _change(self, path: str, statement: str, *arguments: object) -> None:
         """Change the one entry at a path, which was found there before; nothing less is acknowledged."""
         if self._execute(statement, arguments).rowcount != 1:
             raise DataDamagedError.found(path, "its entry cannot be found again", path=path)
 
-    def _count(self, entries: int, files: int, size: int) -> int:
-        """Count what was added to the tree (or taken, below 0); the serial of the last of new entries."""
-        return self._transaction.usages.count(self._key, entries, files, size)
+    def _count(self, *, serials: int = 0, files: int = 0, size: int = 0, directories: int = 0) -> int:
+        """Count what was added to the tree (or taken, below 0); the last serial that a new entry got."""
+        return self._transaction.usages.count(
+            self._key, serials=serials, files=files, size=size, directories=directories
+        )
 
-    def _check_limits(self, more_files: int, more_bytes: int, file_bytes: int = 0) -> None:
+    def _require_room(self, path: str, more: int, more_bytes: int, file_bytes: int = 0) -> None:
+        """Refuse what is over a limit: so many entries and bytes more, and a file of so many bytes."""
         limits = self._limits
-        if limits.file_bytes is not None and file_bytes > limits.file_bytes:
-            raise QuotaExceededError.over("file_bytes", file_bytes, limits.file_bytes)
-        if limits.session_files is None and limits.session_bytes is None:
-            return
-        usage = self._transaction.usages.get(self._key)
-        files, size = (usage.files, usage.bytes) if usage else (0, 0)
-        for name, allowed, wanted, more in (
-            ("session_files", limits.session_files, files + more_files, more_files),
-            ("session_bytes", limits.session_bytes, size + more_bytes, more_bytes),
-        ):
-            if allowed is not None and more > 0 and wanted > allowed:
-                raise QuotaExceededError.over(name, wanted, allowed)
+        entries = size = 0
+        if limits.bounds_files:
+            usage = self._transaction.usages.get(self._key)
+            entries, size = (usage.files + usage.directories, usage.bytes) if usage else (0, 0)
+        limits.require(
+            path,
+            file_bytes=(0, file_bytes),
+            session_entries=(entries, more),
+            session_bytes=(size, more_bytes),
+        )
 
 
 def _after(updated: int) -> int:

@@ -22,18 +22,19 @@ SLOT_BITS = 32
 
 
 class Usage(msgspec.Struct, gc=False):
-    """A row of ``trees``: the session's slot, the last serial in it, its files and their bytes."""
+    """A row of ``trees``: the session's slot, the last serial in it, files, their bytes, directories."""
 
     slot: int
     last: int
     files: int
     bytes: int
+    directories: int
 
 
-_GET = "SELECT slot, last, files, bytes FROM trees WHERE session = ?"
+_GET = "SELECT slot, last, files, bytes, directories FROM trees WHERE session = ?"
 _RECOUNT = """
     SELECT max(iif(typeof(serial) = 'integer', serial, 0)), sum(is_directory IS 0),
-        sum(iif(is_directory IS 0 AND typeof(size) = 'integer', size, 0))
+        sum(iif(is_directory IS 0 AND typeof(size) = 'integer', size, 0)), sum(is_directory IS NOT 0)
     FROM entries WHERE session = ?
 """
 
@@ -61,30 +62,33 @@ class Usages:
 
     def recount(self, session: bytes) -> Usage | None:
         """Count a session's tree anew, because its row or an entry was damaged; ``None`` when it is empty."""
-        last, files, size = self._connection.execute(_RECOUNT, (session,)).fetchone()
+        last, *counted = self._connection.execute(_RECOUNT, (session,)).fetchone()
         if last is None:
             return None
         known = self._known.get(session)
         if known is not None:
             last = max(last, known.slot << SLOT_BITS | known.last)
-        usage = Usage(last >> SLOT_BITS, last & (1 << SLOT_BITS) - 1, files, size)
+        usage = Usage(last >> SLOT_BITS, last & (1 << SLOT_BITS) - 1, *counted)
         self._known[session] = usage
         self._changed.add(session)
         self.changes += 1
         return usage
 
-    def count(self, session: bytes, entries: int, files: int, size: int) -> int:
-        """Count what was added to a tree (or taken, below 0); the serial of the last of its entries."""
+    def count(
+        self, session: bytes, *, serials: int = 0, files: int = 0, size: int = 0, directories: int = 0
+    ) -> int:
+        """Count what was added to a tree (or taken, below 0); the last serial that one of its entries got."""
         usage = self.get(session)
         if usage is None:
             row = self._connection.execute("UPDATE counters SET slot = slot + 1 RETURNING slot").fetchone()
             if row is None:
                 raise damaged_file("its counters are missing")
             (slot,) = row
-            usage = self._known[session] = Usage(slot, 0, 0, 0)
-        usage.last += entries
+            usage = self._known[session] = Usage(slot, 0, 0, 0, 0)
+        usage.last += serials
         usage.files += files
         usage.bytes += size
+        usage.directories += directories
         self._changed.add(session)
         self.changes += 1
         return usage.slot << SLOT_BITS | usage.last
@@ -105,7 +109,7 @@ class Usages:
         """Write the rows that changed."""
         if self._changed:
             rows = [(session, *msgspec.structs.astuple(self._known[session])) for session in self._changed]
-            self._connection.executemany("REPLACE INTO trees VALUES (?, ?, ?, ?, ?)", rows)
+            self._connection.executemany("REPLACE INTO trees VALUES (?, ?, ?, ?, ?, ?)", rows)
             self._changed.clear()
 
     def forget(self) -> None:
