@@ -124,14 +124,14 @@ async def test_limits_may_be_given_together(monkeypatch):
 
 
 def test_limits_given_together_and_one_by_one_are_joined():
-    given = {"file_bytes": 3, "session_files": 3}
+    given = {"file_bytes": 3, "session_entries": 3}
     limits = configure({"limits": given, "limits__file_bytes": 5}).settings.limits
-    assert limits == Limits(file_bytes=5, session_files=3)
-    assert given == {"file_bytes": 3, "session_files": 3}
+    assert limits == Limits(file_bytes=5, session_entries=3)
+    assert given == {"file_bytes": 3, "session_entries": 3}
     limits = configure(
-        {"limits": Limits(file_bytes=3, session_files=3), "limits__file_bytes": 5}
+        {"limits": Limits(file_bytes=3, session_entries=3), "limits__file_bytes": 5}
     ).settings.limits
-    assert limits == Limits(file_bytes=5, session_files=3)
+    assert limits == Limits(file_bytes=5, session_entries=3)
 
 
 def test_a_role_is_played_by_whom_it_names_else_by_the_backend(install_plugin):

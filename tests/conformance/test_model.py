@@ -148,7 +148,7 @@ def test_searching(files):
 
 
 def test_limits_are_exact():
-    files = Model(ModelLimits(file_bytes=4, session_files=2, session_bytes=6)).file_system
+    files = Model(ModelLimits(file_bytes=4, session_entries=2, session_bytes=6)).file_system
     files.write_file(ID, "/a", "1234")
     for call in (
         lambda: files.write_file(ID, "/b", "12345"),

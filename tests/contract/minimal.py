@@ -53,8 +53,8 @@ def everstore_file_system_factory():
 
 
 @hookimpl
-def everstore_storage_store():
-    return MinimalStorageStore()
+def everstore_storage_store(context):
+    return MinimalStorageStore(context.limits)
 
 
 @hookimpl

@@ -140,7 +140,7 @@ async def test_a_file_is_as_large_as_the_limit_and_no_larger(limits, verb, work,
     await FILE_BYTES[verb](work.files, "x" * 10)
 
 
-SESSION_FILES = {
+SESSION_ENTRIES = {
     "write": lambda files, name: files.write_file(name, ""),
     "append": lambda files, name: files.append_file(name, ""),
     "seed": lambda files, name: files.seed_initial_file(InitialFile(name, "")),
@@ -148,30 +148,30 @@ SESSION_FILES = {
 }
 
 
-@pytest.mark.parametrize("limits", [{"session_files": 3}], ids=str)
-@pytest.mark.parametrize("verb", SESSION_FILES)
+@pytest.mark.parametrize("limits", [{"session_entries": 5}], ids=str)
+@pytest.mark.parametrize("verb", SESSION_ENTRIES)
 async def test_a_session_has_as_many_files_as_the_limit_and_no_more(limits, verb, store, work, refused):
     await work.files.write_file("1", "x")
     await work.files.create_directory("no/file")
     await work.files.write_file("no/2", "x")
-    await SESSION_FILES[verb](work.files, "3")
-    error = await refused(errors.QuotaExceededError, SESSION_FILES[verb](work.files, "4"))
-    assert (error.limit, error.allowed) == ("session_files", 3)
+    await SESSION_ENTRIES[verb](work.files, "3")
+    error = await refused(errors.QuotaExceededError, SESSION_ENTRIES[verb](work.files, "4"))
+    assert (error.limit, error.allowed) == ("session_entries", 5)
     await work.files.write_file("1", "over")  # neither of these is one more
     await work.files.move_file("1", "5")
     await work.files.copy_file("5", "3", overwrite=True)
-    await work.files.create_directory("and/a/directory")
+    await refused(errors.QuotaExceededError, work.files.create_directory("and/a/directory"))
     await store.session(everstore.new_session_id()).files.write_file("1", "x")
     await work.files.delete_file("no/2")
     await work.files.write_file("4", "x")
 
 
-@pytest.mark.parametrize("limits", [{"session_files": 5}], ids=str)
+@pytest.mark.parametrize("limits", [{"session_entries": 7}], ids=str)
 async def test_a_copied_tree_counts_with_all_its_files(limits, work, refused):
     for number in range(3):
         await work.files.write_file(f"tree/{number}", "x")
     error = await refused(errors.QuotaExceededError, work.files.copy_file("tree", "copy"))
-    assert error.limit == "session_files"
+    assert error.limit == "session_entries"
     await work.files.delete_file("tree/0")
     await work.files.copy_file("tree", "copy")
     await work.files.move_file("copy", "moved")
@@ -207,7 +207,7 @@ async def test_a_session_has_as_many_bytes_as_the_limit_and_no_more(limits, verb
     await store.session(everstore.new_session_id()).files.write_file("a", "x" * 14)
 
 
-@pytest.mark.parametrize("limits", [{"session_files": 10, "session_bytes": 50}], ids=str)
+@pytest.mark.parametrize("limits", [{"session_entries": 10, "session_bytes": 50}], ids=str)
 async def test_limits_hold_under_many_writers(limits, work):
     answers = await asyncio.gather(
         *(work.files.write_file(f"{number}", "12345678") for number in range(30)), return_exceptions=True

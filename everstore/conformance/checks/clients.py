@@ -150,7 +150,7 @@ async def ids(case: Case) -> None:
 async def limit(case: Case) -> None:
     """A limit of the session holds for two clients together."""
     await case.store.close()
-    clients = [(await case.open(limits__session_files=10)).session(case.id) for _ in range(2)]
+    clients = [(await case.open(limits__session_entries=10)).session(case.id) for _ in range(2)]
     answers = await gather(*(clients[n % 2].files.write_file(f"{n}", "x") for n in range(30)))
     assert sum(isinstance(one, QuotaExceededError) for one in answers) == 20
     assert len(await clients[0].files.list_directory()) == 10
@@ -182,3 +182,19 @@ async def no_torn_read(case: Case) -> None:
             await asyncio.sleep(0)
 
     await asyncio.gather(write(), read(), read())
+
+
+@shared(
+    "concurrency.clients.key_limit",
+    "7.4.3",
+    "7.4.6",
+    since="1.1",
+    likely="a session's keys are counted in the client",
+)
+async def key_limit(case: Case) -> None:
+    """A limit of the session's keys holds for two clients together."""
+    await case.store.close()
+    clients = [(await case.open(limits__session_keys=10)).session(case.id) for _ in range(2)]
+    answers = await gather(*(clients[n % 2].storage.set_value(f"{n}", "x") for n in range(30)))
+    assert sum(isinstance(one, QuotaExceededError) for one in answers) == 20
+    assert len(await clients[0].storage.list_keys()) == 10

@@ -1,4 +1,4 @@
-"""The order of refusals where a limit is one of the reasons: every verb that grows, every earlier reason."""
+"""When a limit is the reason to refuse for (verbs that grow by earlier reasons), and what is told then."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from everstore.errors import (
     PathExistsError,
     PathIsDirectoryError,
     PathNotFoundError,
+    QuotaExceededError,
     ReadOnlyFileError,
     RevisionConflictError,
 )
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from everstore.conformance.case import Case
     from everstore.session import BoundSession
+
+    Put = Callable[[BoundSession, int], Awaitable[Any]]
 
 _BIG = "x" * 50
 _LONG_PATH = "/".join(["y" * 255] * 16)  # 4095 bytes: nothing below it has room
@@ -48,7 +51,7 @@ def _orders() -> dict[str, tuple[Any, ...]]:
         "read_only": ("kept", ReadOnlyFileError),
     }
     rows: dict[str, tuple[Any, ...]] = {}
-    for limit in ("file_bytes", "session_bytes", "session_files"):
+    for limit in ("file_bytes", "session_bytes", "session_entries"):
         for verb, call in put.items():
             for reason, (path, error) in reasons.items():
                 if (verb, reason) != ("seed", "read_only") and verb != "create_directory":
@@ -57,7 +60,8 @@ def _orders() -> dict[str, tuple[Any, ...]]:
             limit, ParentNotDirectoryError, _at(put["create_directory"], "small/below/it"),
         )  # fmt: skip
         rows |= {f"{limit}_{name}": (limit, *row) for name, row in _CONDITIONS.items()}
-    rows |= {f"value_bytes_{name}": ("value_bytes", *row) for name, row in _VALUE_CONDITIONS.items()}
+    for limit in ("value_bytes", "session_keys", "session_value_bytes"):
+        rows |= {f"{limit}_{name}": (limit, *row) for name, row in _VALUE_CONDITIONS.items()}
     return rows
 
 
@@ -126,6 +130,10 @@ _VALUE_CONDITIONS: dict[str, tuple[Any, Callable[[BoundSession], Awaitable[Any]]
 }
 
 
+_FILLED = {"session_bytes": 40, "session_entries": 6, "session_keys": 1, "session_value_bytes": 10}
+"""What each limit must be for the session to be full, or nearly so; the others are of one file or value."""
+
+
 @table(
     "limits.order.{row}",
     "3.11.1",
@@ -135,9 +143,7 @@ _VALUE_CONDITIONS: dict[str, tuple[Any, Callable[[BoundSession], Awaitable[Any]]
 )
 async def order(case: Case, limit: str, outcome: Any, call: Callable[[BoundSession], Awaitable[Any]]) -> None:
     """A limit is the last reason to refuse for, and a comparing write finds nothing first: {row}."""
-    session = await limited(
-        case, **{limit: {"session_files": 5}.get(limit, 40 if "session" in limit else 15)}
-    )
+    session = await limited(case, **{limit: _FILLED.get(limit, 15)})
     await session.files.write_file("d/f", "small")
     await session.files.write_file("small", "small")
     await session.files.write_file("large", "x" * 15)
@@ -150,3 +156,83 @@ async def order(case: Case, limit: str, outcome: Any, call: Callable[[BoundSessi
         else:
             with refused(outcome):
                 await call(session)
+
+
+@table(
+    "limits.told.{row}",
+    "7.4.9",
+    since="1.1",
+    rows={
+        "file_bytes": (
+            "file_bytes",
+            5,
+            6,
+            "bytes",
+            "/d/a",
+            lambda one, _: one.files.write_file("d/a", "xxxxxx"),
+        ),
+        "session_entries": (
+            "session_entries",
+            5,
+            6,
+            "files and directories",
+            "/d/a",
+            lambda one, _: one.files.write_file("d/a", "x"),
+        ),
+        "session_bytes": (
+            "session_bytes",
+            9,
+            10,
+            "bytes",
+            "/d/a",
+            lambda one, _: one.files.write_file("d/a", "xxxxxx"),
+        ),
+        "key_bytes": (
+            "key_bytes",
+            5,
+            6,
+            "bytes",
+            "kkkkkk",
+            lambda one, _: one.storage.set_value("kkkkkk", "x"),
+        ),
+        "value_bytes": (
+            "value_bytes",
+            5,
+            6,
+            "bytes",
+            "k",
+            lambda one, _: one.storage.set_value("k", "xxxxxx"),
+        ),
+        "session_keys": (
+            "session_keys",
+            1,
+            2,
+            "values and secrets",
+            "k",
+            lambda one, _: one.storage.set_value("k", "x"),
+        ),
+        "session_value_bytes": (
+            "session_value_bytes",
+            7,
+            8,
+            "bytes",
+            "k",
+            lambda one, _: one.storage.set_value("k", "xxxxx"),
+        ),
+    },
+    likely="the driver's or the quota's own words are told",
+)
+async def told(case: Case, limit: str, allowed: int, wanted: int, unit: str, place: str, put: Put) -> None:
+    """A refusal says what, where, how much and in which unit, in words and as facts: {row}."""
+    session = await limited(case, **{limit: allowed})
+    for name in ("e/f", "e/g", "h"):
+        await session.files.write_file(name, "x" if name < "h" else "xx")
+    await session.storage.set_value("n", "x")
+    async with case.untouched():
+        with refused(QuotaExceededError) as caught:
+            await put(session, wanted)
+    error = caught.error
+    assert (error.limit, error.allowed, error.wanted) == (limit, allowed, wanted)
+    assert (error.unit, error.place) == (unit, place)
+    for part in (f"EVERSTORE_LIMITS__{limit.upper()}", f"{wanted} {unit}", repr(place)):
+        assert part in str(error)

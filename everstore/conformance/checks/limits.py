@@ -93,53 +93,92 @@ async def _fill(session: BoundSession, count: int) -> None:
 
 
 @table(
-    "limits.session_files.{row}",
+    "limits.session_entries.{row}",
     "7.4.1",
     "7.4.2",
+    "7.4.5",
+    since="1.1",
     rows={
         "write": (lambda one, _: one.files.write_file("new/f", "x"),),
         "write_if_absent": (lambda one, _: one.files.write_file("new/f", "x", if_absent=True),),
         "seed": (lambda one, _: one.files.seed_initial_file(InitialFile("new/f", "x")),),
         "append": (lambda one, _: one.files.append_file("new/f", "x"),),
         "copy": (lambda one, _: one.files.copy_file("d/0", "new/f"),),
+        "copy_tree": (lambda one, _: one.files.copy_file("two", "new"),),
+        "create_directory": (lambda one, _: one.files.create_directory("new/d"),),
+        "move_below_new": (lambda one, _: one.files.move_file("d/0", "new/d/f"),),
     },
-    likely="this verb does not count, or counts too late",
+    likely="this verb counts no directories, not those above its path, or counts too late",
 )
-async def session_files(case: Case, add: Put) -> None:
-    """As many files as the limit fit into a session, and not one more: {row}."""
-    session = await limited(case, session_files=5)
-    await _fill(session, 4)
-    await add(session, 0)
+async def session_entries(case: Case, add: Put) -> None:
+    """As many files and directories as the limit fit into a session, and not one more: {row}."""
+    session = await limited(case, session_entries=8)
+    await session.files.create_directory("two/d")
+    await _fill(session, 3)  # d, and three in it
+    await add(session, 2)
     await session.files.delete_file("new", recursive=True)
-    await _fill(session, 5)
+    await _fill(session, 4)
     async with case.untouched():
         with refused(QuotaExceededError) as caught:
-            await add(session, 0)
-    assert (caught.error.limit, caught.error.allowed) == ("session_files", 5)
-
-
-@check("limits.session_files.what_counts", "7.4.1", likely="directories, overwrites or moves are counted")
-async def what_counts(case: Case) -> None:
-    """At the limit everything that adds no file still works: directories, overwrites, moves, deletes."""
-    session = await limited(case, session_files=3)
-    await _fill(session, 3)
-    await session.files.create_directory("e/f/g")
-    await session.files.write_file("d/0", "again")
-    await session.files.append_file("d/0", "!")
-    await session.files.move_file("d/0", "e/0")
-    await session.files.copy_file("d/1", "e/0", overwrite=True)
-    await session.files.delete_file("d/2")
-    await session.files.write_file("one/more", "x")
-    with refused(QuotaExceededError):
-        await session.files.write_file("too/many", "x")
+            await add(session, 2)
+    assert (caught.error.limit, caught.error.allowed, caught.error.wanted) == ("session_entries", 8, 9)
 
 
 @check(
-    "limits.session_files.tree", "7.4.1", "7.4.2", likely="a copied tree counts as one, or is copied in part"
+    "limits.session_entries.what_counts",
+    "7.4.5",
+    since="1.1",
+    likely="the root, overwrites or moves are counted, or what was taken away still is",
+)
+async def what_counts(case: Case) -> None:
+    """At the limit everything that adds no entry still works: overwrites, moves, deletes, what is there."""
+    session = await limited(case, session_entries=4)
+    await _fill(session, 3)
+    await session.files.create_directory("d")
+    await session.files.create_directory("/")
+    await session.files.write_file("d/0", "again")
+    await session.files.append_file("d/0", "!")
+    await session.files.edit_file("d/0", "again", "once more")
+    await session.files.seed_initial_file(InitialFile("d/0", "x"))
+    await session.files.move_file("d", "e")
+    await session.files.copy_file("e/1", "e/0", overwrite=True)
+    await session.files.move_file("e/1", "e/2", overwrite=True)
+    await session.files.create_directory("f")
+    await session.files.delete_file("f")
+    await session.files.write_file("f", "x")
+    with refused(QuotaExceededError):
+        await session.files.write_file("g", "x")
+    await session.files.delete_file("e", recursive=True)
+    await session.files.create_directory("a/b/c")
+
+
+@check(
+    "limits.session_entries.deep",
+    "7.4.5",
+    since="1.1",
+    likely="directories that are made on the way to another count for nothing",
+)
+async def deep_directories(case: Case) -> None:
+    """One deep path cannot make more directories than the limit allows, nor any of them."""
+    session = await limited(case, session_entries=50)
+    for verb in (session.files.create_directory, lambda path: session.files.write_file(path, "x")):
+        with refused(QuotaExceededError) as caught:
+            await verb("/".join("d" * 51))
+        assert caught.error.wanted == 51
+        assert await session.files.list_directory() == []
+        await verb("/".join("d" * 50))
+        await session.files.delete_file("d", recursive=True)
+
+
+@check(
+    "limits.session_entries.tree",
+    "7.4.1",
+    "7.4.2",
+    likely="a copied tree counts as one, or is copied in part",
 )
 async def copied_tree_counts(case: Case) -> None:
     """Copying a tree counts each of its files, and is refused as a whole."""
-    session = await limited(case, session_files=5)
+    session = await limited(case, session_entries=7)
     await _fill(session, 3)
     async with case.untouched():
         with refused(QuotaExceededError):
@@ -199,102 +238,23 @@ async def freed(case: Case) -> None:
 @check("limits.session.apart", "1.3.2", "7.4.1", likely="the limit is one for all sessions")
 async def sessions_apart(case: Case) -> None:
     """A limit of a session counts that session only."""
-    session = await limited(case, session_files=2, session_bytes=10)
+    session = await limited(case, session_entries=2, session_bytes=10)
     other = case.session()
     for one in (session, other):
         await one.files.write_file("a", "x" * 5)
         await one.files.write_file("b", "x" * 5)
 
 
-@table(
-    "limits.value_bytes.{row}",
-    "7.4.1",
-    "7.4.2",
-    rows={
-        "value": (lambda one, size: one.storage.set_value("k", "x" * size),),
-        "value_multibyte": (
-            lambda one, size: one.storage.set_value("k", "é" * (size // 2) + "x" * (size % 2)),
-        ),
-        "secret": (lambda one, size: one.storage.set_secret("k", "x" * size),),
-    },
-    likely="the limit counts characters, or the ciphertext",
-)
-async def value_bytes(case: Case, put: Put) -> None:
-    """A value or secret of the limit and of one byte less is kept, one byte more is refused: {row}."""
-    session = await limited(case, value_bytes=100)
-    for size in (99, 100):
-        await put(session, size)
-    async with case.untouched():
-        with refused(QuotaExceededError) as caught:
-            await put(session, 101)
-    assert (caught.error.limit, caught.error.allowed) == ("value_bytes", 100)
-
-
 @check(
-    "limits.value_bytes.counter",
-    "7.4.4",
-    likely="an increment is written like any other value, and refused when it grows by a digit",
-)
-async def counter_bytes(case: Case) -> None:
-    """A counter grows beyond the limit of a value's size, up to all its 20 bytes; a value does not."""
-    session = await limited(case, value_bytes=2)
-    await session.storage.set_value("n", "99")
-    assert await session.storage.increment_value("n") == 100
-    assert await session.storage.increment_value("n", -(2**63) - 100) == -(2**63)
-    assert await session.storage.get_value("n") == "-9223372036854775808"
-    async with case.untouched():
-        with refused(QuotaExceededError):
-            await session.storage.set_value("n", "100")
-
-
-@check("limits.key_bytes", "7.4.1", "7.4.2", likely="the limit of keys counts characters")
-async def key_bytes(case: Case) -> None:
-    """A key or a secret's name of the limit is kept, one byte more is refused."""
-    session = await limited(case, key_bytes=20)
-    for name in ("k" * 20, "é" * 10):
-        await session.storage.set_value(name, "x")
-        await session.storage.set_secret(name, "x")
-    async with case.untouched():
-        for name in ("k" * 21, "é" * 10 + "k"):
-            with refused(QuotaExceededError) as caught:
-                await session.storage.set_value(name, "x")
-            with refused(QuotaExceededError):
-                await session.storage.set_secret(name, "x")
-            with refused(QuotaExceededError):
-                await session.storage.increment_value(name)
-    assert (caught.error.limit, caught.error.allowed) == ("key_bytes", 20)
-
-
-@check(
-    "limits.key_bytes.lowered",
-    "6.1.9",
-    since="1.1",
-    likely="the limit is held against every verb that takes a key",
-)
-async def lowered_key_bytes(case: Case) -> None:
-    """A key or a secret's name over the limit is read, listed and deleted all the same."""
-    await case.storage.set_value("too long", "x")
-    await case.storage.set_secret("too long", "y")
-    session = await limited(case, key_bytes=5)
-    had = case.capabilities.durable
-    assert await session.storage.get_value("too long") == ("x" if had else None)
-    assert (await session.storage.stat_value("too long") is not None) == had
-    assert await session.storage.get_secret("too long") == ("y" if had else None)
-    assert [one.key for one in await session.storage.list_keys()] == ["too long"] * had
-    assert await session.storage.delete_value("too long") is had
-    assert await session.storage.delete_secret("too long") is had
-
-
-@check(
-    "limits.concurrent.files",
+    "limits.concurrent.entries",
     "7.4.3",
     level="standard",
     tags=("concurrency",),
-    likely="files are counted in one step and written in another",
+    likely="entries are counted in one step and written in another",
 )
-async def concurrent_files(case: Case) -> None:
-    """Of 30 files written at once, exactly as many fit as the limit allows."""
-    session = await limited(case, session_files=10)
+async def concurrent_entries(case: Case) -> None:
+    """Of 30 files written at once, into four directories, exactly as many fit as the limit allows."""
+    session = await limited(case, session_entries=14)
     answers = await gather(*(session.files.write_file(f"d{n % 4}/{n}", "x") for n in range(30)))
     refusals = [answer for answer in answers if isinstance(answer, QuotaExceededError)]
     assert len(refusals) == 20, [answer for answer in answers if isinstance(answer, BaseException)]

@@ -337,5 +337,16 @@ async def store(case: Case) -> None:
 )  # fmt: skip
 async def limits(case: Case) -> None:
     """Whatever is done, exactly what exceeds a limit is refused, and leaves no trace."""
-    limits = ModelLimits(file_bytes=5, session_files=3, session_bytes=9)
+    limits = ModelLimits(file_bytes=5, session_entries=5, session_bytes=9)
     await run_machine(case, FileMachine, runs=60, steps=20, limits=limits)
+
+
+@check(
+    "machine.value_limits",
+    "7.4.2", "7.4.6", "7.4.8",
+    since="1.1",
+    likely="keys are counted up and down by deltas, and one verb, or a time to live, counts wrongly",
+)  # fmt: skip
+async def value_limits(case: Case) -> None:
+    """Whatever is done with values and secrets, exactly what exceeds a limit is refused."""
+    await run_machine(case, ValueMachine, runs=40, steps=20, limits=ModelLimits(session_keys=3))

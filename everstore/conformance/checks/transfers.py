@@ -253,7 +253,7 @@ async def transfer_too_long(case: Case, transfer: Transfer, content: str | None)
 async def too_long_in_order(case: Case, transfer: Transfer, destination: str, error: type[Exception]) -> None:
     """A path that would become too long is refused last but for the limits: {row}."""
     await case.store.close()
-    case.store = await case.open(limits__session_files=2)
+    case.store = await case.open(limits__session_entries=24)
     await case.files.seed_initial_file(InitialFile("d" + _LONG, "deep", is_readonly=True))
     await case.files.write_file(_TOO_LONG + "/a", "x")
     async with case.untouched():

@@ -33,8 +33,9 @@ class Model:
         """Empty, at time 0."""
         self.now = 0.0
         marks = (f"mark {number}" for number in itertools.count(1))
-        self.file_system = FileModel(marks, limits or ModelLimits())
-        self.storage = ValueModel(lambda: self.now, marks)
+        limits = limits or ModelLimits()
+        self.file_system = FileModel(marks, limits)
+        self.storage = ValueModel(lambda: self.now, marks, limits)
         self.sessions = RecordModel(marks)
 
     def delete_session(self, session_id: UUID) -> bool:

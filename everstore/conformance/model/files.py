@@ -64,8 +64,10 @@ class ModelLimits(msgspec.Struct, frozen=True):
     """The limits in force (§7.4.1); ``None`` is none."""
 
     file_bytes: int | None = None
-    session_files: int | None = None
+    session_entries: int | None = None
     session_bytes: int | None = None
+    session_keys: int | None = None
+    session_value_bytes: int | None = None
 
 
 class FileModel:
@@ -305,15 +307,9 @@ class FileModel:
     def _keep(self, session_id: UUID, tree: dict[str, Entry], path: str) -> Entry:
         """Make ``tree`` the session's, unless that breaks a limit; what is then at the path."""
         before = self._trees[session_id].values()
-        most = self._limits.file_bytes
-        if most is not None and tree[path].size_bytes > most:
-            raise QuotaExceededError(path)
-        for allowed, was, will_be in (
-            (self._limits.session_files, _files(before), _files(tree.values())),
-            (self._limits.session_bytes, _size(before), _size(tree.values())),
-        ):
-            if allowed is not None and will_be > max(was, allowed):
-                raise QuotaExceededError(path)
+        require_limit(self._limits.file_bytes, 0, tree[path].size_bytes)
+        require_limit(self._limits.session_entries, len(before), len({*tree} - {"/"}))
+        require_limit(self._limits.session_bytes, _size(before), _size(tree.values()))
         self._trees[session_id] = {place: entry for place, entry in tree.items() if place != "/"}
         return tree[path]
 
@@ -365,6 +361,12 @@ def require_condition(current: str | None, if_revision: str | None, *, if_absent
         raise RevisionConflictError("not as expected", current_revision=current)
 
 
+def require_limit(allowed: int | None, was: int, will_be: int) -> None:
+    """Refuse what grows over a limit."""
+    if allowed is not None and will_be > max(was, allowed):
+        raise QuotaExceededError(str(will_be))
+
+
 def _require_counts(*counts: int | None, least: int = 0) -> None:
     if any(count is not None and count < least for count in counts):
         raise InvalidArgumentError("a number below the least")
@@ -374,10 +376,6 @@ def _text(entry: Entry) -> str:
     if entry.content is None or entry.encoding != "text":
         raise InvalidContentError(entry.path)
     return entry.content
-
-
-def _files(entries: Iterable[Entry]) -> int:
-    return sum(not entry.is_directory for entry in entries)
 
 
 def _size(entries: Iterable[Entry]) -> int:

@@ -10,7 +10,12 @@ from uuid import UUID
 
 import msgspec
 
-from everstore.conformance.model.files import require_condition, require_one_condition
+from everstore.conformance.model.files import (
+    ModelLimits,
+    require_condition,
+    require_limit,
+    require_one_condition,
+)
 from everstore.errors import (
     InvalidArgumentError,
     InvalidContentError,
@@ -89,9 +94,10 @@ class _Namespace:
 class ValueModel:
     """Values and secrets. A record of either is a ``Value``, whose text only ``get_...`` shows."""
 
-    def __init__(self, now: Callable[[], float], marks: Iterator[str]) -> None:
+    def __init__(self, now: Callable[[], float], marks: Iterator[str], limits: ModelLimits) -> None:
         """Empty; ``now`` tells the time, new marks come from ``marks``."""
         self._now = now
+        self._limits = limits
         self._values = _Namespace(now, marks)
         self._secrets = _Namespace(now, marks)
 
@@ -111,6 +117,7 @@ class ValueModel:
         expires = self._end(ttl)
         require_one_condition(if_revision, if_absent=if_absent)
         require_condition(old.revision if old else None, if_revision, if_absent=if_absent)
+        self._require_room(session_id, old, key, value)
         self._values.set(session_id, key, value, expires)
 
     def get_value(self, session_id: UUID, key: str) -> str | None:
@@ -138,13 +145,15 @@ class ValueModel:
         total = int(old.text if old else "0") + amount
         if not -(2**63) <= total < 2**63:
             raise InvalidContentError(key)
+        self._require_room(session_id, old, key, str(total))
         self._values.set(session_id, key, str(total), old.expires if old else None)
         return total
 
     def set_secret(self, session_id: UUID, name: str, value: str, *, ttl: float | None = None) -> None:
         """Nothing."""
-        self._secrets.get(session_id, name)
+        old = self._secrets.get(session_id, name)
         _size(value, InvalidContentError)
+        self._require_room(session_id, old, name, value)
         self._secrets.set(session_id, name, value, self._end(ttl))
 
     def get_secret(self, session_id: UUID, name: str) -> str | None:
@@ -165,10 +174,21 @@ class ValueModel:
         gone = [self._values.purge(session_id), self._secrets.purge(session_id)]
         return any(gone)
 
+    def _require_room(self, session_id: UUID, old: Value | None, key: str, text: str) -> None:
+        """Refuse what is over a limit. Of a secret it is the text that counts here, as in memory."""
+        before = [*self._values.all(session_id), *self._secrets.all(session_id)]
+        after = [value for value in before if value is not old] + [Value(key, text, "", "")]
+        require_limit(self._limits.session_keys, len(before), len(after))
+        require_limit(self._limits.session_value_bytes, _bytes(before), _bytes(after))
+
     def _end(self, ttl: float | None) -> float | None:
         if ttl is not None and not 0 < ttl < math.inf:
             raise InvalidArgumentError("a time to live is above 0")
         return None if ttl is None else self._now() + ttl
+
+
+def _bytes(values: list[Value]) -> int:
+    return sum(len(value.key.encode()) + len(value.text.encode()) for value in values)
 
 
 class RecordModel:

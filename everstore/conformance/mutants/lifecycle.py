@@ -6,7 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.mutants.broken import Broken, mutant
-from everstore.errors import BackendError, EverstoreError, StoreClosedError, UnsupportedError
+from everstore.errors import (
+    BackendError,
+    EverstoreError,
+    QuotaExceededError,
+    StoreClosedError,
+    UnsupportedError,
+)
 from everstore.models import new_session_id
 
 if TYPE_CHECKING:
@@ -92,10 +98,39 @@ def shows_content_in_errors(broken: Broken) -> None:
     broken.around(wrap)
 
 
-@mutant("limits.session_files.write", without=("limits",))
+@mutant("limits.session_entries.write", without=("limits",))
 def knows_no_limits(broken: Broken) -> None:
     """The limits of the settings never reach the backend."""
     del broken
+
+
+@mutant("limits.session_entries.deep")
+def makes_directories_for_nothing(broken: Broken) -> None:
+    """A directory that does not fit is said to be there, and nothing was made."""
+
+    @broken.verb
+    async def create_directory(session_id: Any, path: str) -> Any:
+        try:
+            return await broken.files.create_directory(session_id, path)
+        except QuotaExceededError:
+            return await broken.files.stat_file(session_id, "/")
+
+
+@mutant("limits.told.file_bytes")
+def says_too_much_is_too_much(broken: Broken) -> None:
+    """A refusal names the limit, and nothing else."""
+
+    def wrap(call: Call) -> Call:
+        async def terse(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return await call(*args, **kwargs)
+            except QuotaExceededError as error:
+                facts = {"limit": error.limit, "allowed": error.allowed, "wanted": error.wanted}
+                raise QuotaExceededError("too much", **facts, unit="bytes", place="/d/a") from None
+
+        return terse
+
+    broken.around(wrap)
 
 
 @mutant("limits.order.file_bytes_write_directory")

@@ -120,6 +120,6 @@ def counts_before_it_measures(broken: Broken) -> None:
             await broken.files.copy_file(session_id, source, spare)
             await broken.files.delete_file(session_id, spare, recursive=True)
             raise InvalidPathError("too long", path=destination)
-        raise QuotaExceededError("too many", limit="session_files", allowed=0)
+        raise QuotaExceededError("too many", limit="session_entries", allowed=0)
 
     _otherwise(broken, "copy_file", do)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from everstore.conformance.mutants.broken import Broken, mutant
-from everstore.errors import EverstoreError, InvalidKeyError
+from everstore.errors import EverstoreError, InvalidKeyError, QuotaExceededError
 from everstore.models import new_session_id
 
 if TYPE_CHECKING:
@@ -321,3 +322,54 @@ def takes_long_keys_out_of_reach(broken: Broken) -> None:
         return strict
 
     broken.around(wrap, names=["get_value", "stat_value", "delete_value", "get_secret", "delete_secret"])
+
+
+@mutant("limits.session_keys.secret")
+def counts_values_and_secrets_apart(broken: Broken) -> None:
+    """Secrets are kept in another session's room, where no value is counted."""
+
+    def other(session_id: UUID) -> UUID:
+        return UUID(int=session_id.int ^ 1)
+
+    def wrap(call: Call) -> Call:
+        async def elsewhere(session_id: Any, *args: Any, **kwargs: Any) -> Any:
+            return await call(other(session_id), *args, **kwargs)
+
+        return elsewhere
+
+    broken.around(wrap, names=["set_secret", "get_secret", "delete_secret", "list_secrets"])
+
+
+@mutant("limits.session_keys.increment")
+def increments_without_limits(broken: Broken) -> None:
+    """A counter that does not fit is counted in another session."""
+
+    @broken.verb
+    async def increment_value(session_id: Any, key: Any, amount: Any = 1) -> Any:
+        try:
+            return await broken.storage.increment_value(session_id, key, amount)
+        except QuotaExceededError:
+            return await broken.storage.increment_value(UUID(int=session_id.int ^ 1), key, amount)
+
+
+@mutant("limits.session_values.expired")
+def counts_what_is_over(broken: Broken) -> None:
+    """What has a time to live is counted for ever."""
+
+    @broken.verb
+    async def set_value(session_id: Any, key: Any, value: Any, **options: Any) -> Any:
+        if options.get("ttl") is not None:
+            await broken.storage.set_value(session_id, f"{key} was here", value)
+        return await broken.storage.set_value(session_id, key, value, **options)
+
+
+@mutant("limits.session_value_bytes.overwrite")
+def counts_what_is_replaced(broken: Broken) -> None:
+    """A value is written beside the one it replaces, and both count for a moment."""
+
+    @broken.verb
+    async def set_value(session_id: Any, key: Any, value: Any, **options: Any) -> Any:
+        if not options and await broken.storage.get_value(session_id, key) is not None:
+            await broken.storage.set_value(session_id, key[:-1] + "~", value)
+            await broken.storage.delete_value(session_id, key[:-1] + "~")
+        return await broken.storage.set_value(session_id, key, value, **options)

@@ -96,21 +96,19 @@ async def test_a_tree_stays_a_tree_under_writers_of_every_kind(settings, databas
     )
     assert orphans == []
     # What is counted for limits is so; where somebody wrote without one, it may have to be counted again.
-    counted = await database.fetch("SELECT files, bytes FROM usage")
-    actual = await database.fetch(
-        "SELECT count(*) FILTER (WHERE kind <> 'd') AS files, sum(size) AS bytes FROM files"
-    )
+    counted = await database.fetch("SELECT entries, bytes FROM usage")
+    actual = await database.fetch("SELECT count(*) AS entries, sum(size) AS bytes FROM files")
     assert counted == actual or (counted == [] and {} in limits)
 
 
 async def test_a_session_that_grew_without_limits_is_counted_when_there_is_one(settings):
     session_id = everstore.new_session_id()
-    limits = {"limits__session_files": 3, "limits__session_bytes": 100}
+    limits = {"limits__session_entries": 3, "limits__session_bytes": 100}
     async with _stores(settings, {}, limits) as (free, limited):
         for name in ("a", "b"):
             await free.file_system.write_file(session_id, name, "x" * 30)
         await limited.file_system.write_file(session_id, "c", "x" * 30)
-        with pytest.raises(QuotaExceededError, match="SESSION_FILES"):
+        with pytest.raises(QuotaExceededError, match="SESSION_ENTRIES"):
             await limited.file_system.write_file(session_id, "d", "x")
         await free.file_system.delete_file(session_id, "a")
         await limited.file_system.write_file(session_id, "d", "x" * 40)

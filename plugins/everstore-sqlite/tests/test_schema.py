@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+import everstore
 from everstore import errors
 
 SCHEMAS = sorted((Path(__file__).parent / "schemas").glob("version_*.sql"))
@@ -93,7 +94,8 @@ async def test_an_older_database_goes_on_counting(opened, path, raw, script):
 @pytest.mark.parametrize("script", SCHEMAS, ids=lambda script: script.stem)
 async def test_an_older_database_knows_how_many_entries_there_are(opened, path, script):
     build(path, script)
-    async with opened(limits__session_entries=9) as store:
+    settings = {"sqlite_path": path, "sqlite_synchronous": "normal", "limits__session_entries": 9}
+    async with everstore.open_store(backend="sqlite", **settings) as store:
         work = store.session(SESSION_ID)
         with pytest.raises(errors.QuotaExceededError) as caught:
             await work.files.create_directory("a/b/c")

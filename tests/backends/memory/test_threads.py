@@ -218,7 +218,7 @@ def test_listings_and_searches_show_whole_states(files, session_id):
 
 
 def test_limits_hold(session_id):
-    limits = Limits(session_files=50, session_bytes=300)
+    limits = Limits(session_entries=50, session_bytes=300)
     files = InMemorySessionFileStore(limits)
 
     async def work(number):

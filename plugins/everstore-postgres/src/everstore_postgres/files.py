@@ -73,9 +73,9 @@ class PostgresFileSystem(SessionFileSystem):
             "SELECT * FROM {schema}.put_file("
             "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
         )
-        self._create = sql("SELECT * FROM {schema}.create_directory($1, $2, $3, $4)")
+        self._create = sql("SELECT * FROM {schema}.create_directory($1, $2, $3, $4, $5, $6)")
         self._delete = sql("SELECT {schema}.delete_file($1, $2, $3, $4, $5)")
-        self._transfer = sql("SELECT * FROM {schema}.transfer($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+        self._transfer = sql("SELECT * FROM {schema}.transfer($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
         self._purge = Purge(database, _ROWS)
 
     @override
@@ -190,14 +190,17 @@ class PostgresFileSystem(SessionFileSystem):
             self._put, verb, session_id, path, depth_of(path), place_of(path), place_of(parent_of(path)),
             _kind(content, encoding),
             content_bytes(content, encoding), condition, option, *other,
-            limits.file_bytes, limits.session_files, limits.session_bytes,
+            limits.file_bytes, limits.session_entries, limits.session_bytes,
         )  # fmt: skip
 
     @override
     async def create_directory(self, session_id: UUID, path: str) -> FileInfo:
         if path == "/":
             return root_of(session_id).info()
-        row = await self._database.change(self._create, session_id, path, depth_of(path), place_of(path))
+        row = await self._database.change(
+            self._create, session_id, path, depth_of(path), place_of(path),
+            self._limits.session_entries, self._limits.session_bytes,
+        )  # fmt: skip
         if row["outcome"] == "exists":
             raise PathExistsError.at(path, "a file is already there")
         if row["outcome"] != "done":
@@ -237,9 +240,10 @@ class PostgresFileSystem(SessionFileSystem):
     async def _moved(
         self, session_id: UUID, source: str, destination: str, *, overwrite: bool, is_move: bool
     ) -> FileInfo:
+        limits = self._limits
         row = await self._database.change(
             self._transfer, session_id, source, depth_of(source), destination, depth_of(destination),
-            overwrite, is_move, self._limits.session_files, self._limits.session_bytes,
+            overwrite, is_move, limits.file_bytes, limits.session_entries, limits.session_bytes,
         )  # fmt: skip
         if row["outcome"] == "too long":
             require_room(source, destination, [row["fact"]])

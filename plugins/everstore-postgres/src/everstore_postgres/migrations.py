@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 
 __all__ = ["LATEST", "at_opening", "migrate"]
 
-_STEPS = (("tables.sql", "places.sql", "trees.sql", "writing.sql", "transfers.sql", "entries.sql"),)
+_STEPS = (("tables.sql", "places.sql"), ("counting_entries.sql",))
 """The scripts that make version 1, those that make version 2 of it, and so on. Never edited once released."""
+
+_FUNCTIONS = ("functions.sql", "trees.sql", "writing.sql", "transfers.sql", "entries.sql")
+"""The scripts that make the functions of the latest version, whatever functions there were."""
 
 LATEST = len(_STEPS)
 
@@ -140,6 +143,9 @@ async def migrate(connection: Any, settings: PostgresSettings) -> list[str]:
                 f"INSERT INTO {settings.schema_in_sql}.migrations (version) VALUES ($1)", version
             )
             done.append(f"schema {schema!r} is now of version {version}")
+        if found < LATEST:
+            for script in _FUNCTIONS:
+                await connection.execute(_read(script, settings))
         if settings.search_index and await _missing(connection, settings) is not None:
             await connection.execute(_read("search_index.sql", settings))
             done.append(f"schema {schema!r} now has the search index")

@@ -58,7 +58,7 @@ def refusal(row: Any, path: str, limits: Limits, if_revision: str | None = None)
             found = row["version"]
             return RevisionConflictError.found(path, if_revision, format(found, "x") if found else None)
         case "over":
-            return QuotaExceededError.over(fact, row["amount"], getattr(limits, fact))
+            return QuotaExceededError.over(fact, row["amount"], getattr(limits, fact), path)
         case "encoding":
             return InvalidContentError(f"{path!r} is stored as {fact}, which does not fit this call")
         case _:

@@ -39,7 +39,7 @@ async def everstore_file_system_factory(context: PluginContext) -> SessionFileSy
 @hookimpl
 async def everstore_storage_store(context: PluginContext) -> SessionStorageStore:
     """Values and secrets in PostgreSQL."""
-    return PostgresStorageStore(await _database(context))
+    return PostgresStorageStore(await _database(context), context.limits)
 
 
 @hookimpl

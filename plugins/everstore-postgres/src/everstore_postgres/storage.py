@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from everstore.compat import override
-from everstore.errors import InvalidContentError, RevisionConflictError
+from everstore.errors import InvalidContentError, QuotaExceededError, RevisionConflictError
 from everstore.interfaces import Capabilities, SessionStorageStore
 from everstore.models import KeyInfo, SecretInfo, StoredSecret
 from everstore_postgres.outcomes import version_of
 from everstore_postgres.purging import Purge, Rows
 
 if TYPE_CHECKING:
+    from everstore.settings import Limits
     from everstore_postgres.database import Database
 
 __all__ = ["PostgresStorageStore"]
 
 _VALUES, _SECRETS = b"v", b"s"
 _LARGEST = (1 << 63) - 1
-_MANY_DIGITS = 10**30  # more than any stored integer has: the sum of the two is out of range anyway
 _ALIVE = "(expires_ns IS NULL OR expires_ns > {schema}.now_ns())"
 # Writers of values keep nobody out: those that write in the midst of it are told by the isolation.
 _ROWS = Rows(
@@ -56,9 +56,10 @@ class PostgresStorageStore(SessionStorageStore):
 
     capabilities = Capabilities(durable=True, shared=True)
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, limits: Limits) -> None:
         """Values and secrets in this database."""
         self._database = database
+        self._limits = limits
         sql = database.sql
         self._set = sql(
             "INSERT INTO {schema}.entries AS e"
@@ -68,7 +69,7 @@ class PostgresStorageStore(SessionStorageStore):
             " ON CONFLICT (space, session_id, key) DO UPDATE"
             f" SET {_REPLACED}, expires_ns = NULL"
         )
-        self._set_if = sql("SELECT {schema}.set_entry($1, $2, $3, $4, $5, $6)")
+        self._set_if = sql("SELECT * FROM {schema}.set_entry($1, $2, $3, $4, $5, $6, $7, $8)")
         self._get = sql(f"SELECT value FROM {{schema}}.entries WHERE {_ONE}")
         self._stat = sql(
             f"SELECT version, created_ns, updated_ns, key, expires_ns FROM {{schema}}.entries WHERE {_ONE}"
@@ -81,7 +82,9 @@ class PostgresStorageStore(SessionStorageStore):
             "SELECT version, created_ns, updated_ns, key, expires_ns FROM {schema}.entries"
             f" WHERE space = $1 AND session_id = $2 AND {_ALIVE} ORDER BY key"
         )
-        self._increment = sql("SELECT outcome, total FROM {schema}.increment($1, $2, $3::text::numeric)")
+        self._increment = sql(
+            "SELECT outcome, total FROM {schema}.increment($1, $2, $3::text::numeric, $4, $5)"
+        )
         self._purge = Purge(database, _ROWS)
         scan = f"SELECT session_id, key, value FROM {{schema}}.entries WHERE space = 's' AND {_ALIVE}"
         self._scan = sql(f"{scan} ORDER BY session_id, key LIMIT $1")
@@ -125,12 +128,15 @@ class PostgresStorageStore(SessionStorageStore):
 
     @override
     async def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> int:
-        step = max(-_MANY_DIGITS, min(amount, _MANY_DIGITS))
-        row = await self._database.change(self._increment, session_id, key, str(step))
-        if row[0] != "done":
-            raise InvalidContentError(_REFUSALS[row[0]])
-        total: int = row[1]
-        return total
+        limits = self._limits
+        outcome, total = await self._database.change(
+            self._increment, session_id, key, str(amount), limits.session_keys, limits.session_value_bytes
+        )
+        if outcome in _REFUSALS:
+            raise InvalidContentError(_REFUSALS[outcome])
+        if outcome != "done":
+            raise QuotaExceededError.over(outcome, total, getattr(limits, outcome), key)
+        return int(total)
 
     @override
     async def set_secret(self, session_id: UUID, name: str, value: str, *, ttl: float | None = None) -> None:
@@ -174,13 +180,18 @@ class PostgresStorageStore(SessionStorageStore):
     ) -> int | None:
         """Set an entry; the version in the way (0 nothing) when the condition does not hold."""
         data = text.encode()
-        if ttl is None and condition is None:
+        limits = self._limits
+        if ttl is None and condition is None and not limits.bounds_values:
             await self._database.change(self._set, space, session_id, key, data)
             return None
         ttl_ns = None if ttl is None else int(min(ttl * 1e9, _LARGEST))
-        row = await self._database.change(self._set_if, space, session_id, key, data, ttl_ns, condition)
-        current: int | None = row[0]
-        return current
+        outcome, current, wanted = await self._database.change(
+            self._set_if, space, session_id, key, data, ttl_ns, condition,
+            limits.session_keys, limits.session_value_bytes,
+        )  # fmt: skip
+        if outcome not in {"done", "conflict"}:
+            raise QuotaExceededError.over(outcome, wanted, getattr(limits, outcome), key)
+        return None if outcome == "done" else int(current)
 
     async def _read(self, space: bytes, session_id: UUID, key: str) -> str | None:
         row: Any = await self._database.row(self._get, space, session_id, key)

@@ -13,7 +13,6 @@ from everstore.errors import (
     PathExistsError,
     PathIsDirectoryError,
     PathNotFoundError,
-    QuotaExceededError,
     ReadOnlyFileError,
     RevisionConflictError,
 )
@@ -78,6 +77,7 @@ class LedgerFileSystem(SessionFileSystem):
             return found.info()
         self._require_parents(session_id, path)
         made = self._directory(session_id, path)
+        self._require_room(session_id, path, [made])
         self._ledger.write(*self._missing_parents(session_id, path), _change(made))
         return made.info()
 
@@ -100,7 +100,7 @@ class LedgerFileSystem(SessionFileSystem):
         self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
     ) -> FileInfo:
         taken = self._transferable(session_id, source, destination, overwrite=overwrite, move=False)
-        self._check_limits(session_id, [file for file in taken if file.content is not None], destination)
+        self._require_room(session_id, destination, taken)
         made = [self._renamed(file, source, destination, self._ledger.stamp()) for file in taken]
         return self._transfer(made, [])
 
@@ -109,6 +109,7 @@ class LedgerFileSystem(SessionFileSystem):
         self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
     ) -> FileInfo:
         taken = self._transferable(session_id, source, destination, overwrite=overwrite, move=True)
+        self._require_room(session_id, destination, [])
         return self._transfer([self._renamed(file, source, destination) for file in taken], taken)
 
     @override
@@ -164,21 +165,21 @@ class LedgerFileSystem(SessionFileSystem):
         created, serial = (now, now) if old is None else (old.created_ns, old.serial)
         size = stored_size(content, encoding)
         file = SessionFile(now, created, now, session_id, path, serial, size, is_readonly, content, encoding)
-        self._check_limits(session_id, [file], path)
+        self._require_room(session_id, path, [file])
         self._ledger.write(*parents, _change(file))
         return file
 
-    def _check_limits(self, session_id: UUID, new: list[SessionFile], replaced: str) -> None:
+    def _require_room(self, session_id: UUID, path: str, new: list[SessionFile]) -> None:
+        """Refuse what is over a limit: entries in place of what may be at the path, and missing parents."""
         kept = self._ledger.page("file", session_id)
-        old = [file for path, file in kept.items() if file.content is not None and path != replaced]
-        files = old + new
-        for name, allowed, wanted, had in (
-            ("file_bytes", self._limits.file_bytes, max((file.size_bytes for file in new), default=0), 0),
-            ("session_files", self._limits.session_files, len(files), len(kept)),
-            ("session_bytes", self._limits.session_bytes, _size(files), _size([*kept.values()])),
-        ):
-            if allowed is not None and wanted > allowed and wanted > had:
-                raise QuotaExceededError.over(name, wanted, allowed)
+        more = [*new, *([] if path in kept else self._missing_parents(session_id, path))]
+        old = kept.get(path)
+        self._limits.require(
+            path,
+            file_bytes=(0, max((file.size_bytes for file in new), default=0)),
+            session_entries=(len(kept), len(more) - (old is not None)),
+            session_bytes=(_size([*kept.values()]), _size(new) - (old.size_bytes if old else 0)),
+        )
 
     def _transferable(
         self, session_id: UUID, source: str, destination: str, *, overwrite: bool, move: bool

@@ -53,7 +53,7 @@ async def everstore_file_system_factory(context: PluginContext) -> LedgerFileSys
 @hookimpl
 async def everstore_storage_store(context: PluginContext) -> LedgerStorageStore:
     """Values and secrets in the ledger."""
-    return LedgerStorageStore(await shared_ledger(context))
+    return LedgerStorageStore(await shared_ledger(context), context.limits)
 
 
 @hookimpl

@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from acme_ledger.ledger import Ledger
+    from everstore.settings import Limits
 
 Info = TypeVar("Info", KeyInfo, SecretInfo)
+
+
+def _size(name: str, text: str) -> int:
+    return len(name.encode()) + len(text.encode())
 
 
 class LedgerStorageStore(SessionStorageStore):
@@ -25,8 +30,9 @@ class LedgerStorageStore(SessionStorageStore):
 
     capabilities = Capabilities(durable=True)
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, limits: Limits) -> None:
         self._ledger = ledger
+        self._limits = limits
 
     @override
     async def set_value(
@@ -125,9 +131,22 @@ class LedgerStorageStore(SessionStorageStore):
 
     def _put(self, kind: str, session_id: UUID, name: str, text: str, expires_ns: int | None) -> None:
         old = self._find(kind, session_id, name)
+        self._require_room(session_id, name, text, old)
         now = self._ledger.stamp()
         note = Note(now, old.created_ns if old else now, text, expires_ns)
         self._ledger.write(Change(kind, session_id, name, note))
+
+    def _require_room(self, session_id: UUID, name: str, text: str, old: Note | None) -> None:
+        sizes = [
+            _size(each, note.text)
+            for kind in ("value", "secret")
+            for each, note in self._ledger.page(kind, session_id).items()
+            if not note.is_over
+        ]
+        more = _size(name, text) - (_size(name, old.text) if old else 0)
+        self._limits.require(
+            name, session_keys=(len(sizes), int(old is None)), session_value_bytes=(sum(sizes), more)
+        )
 
     def _drop(self, kind: str, session_id: UUID, name: str) -> bool:
         there = self._find(kind, session_id, name) is not None

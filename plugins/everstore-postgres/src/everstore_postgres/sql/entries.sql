@@ -1,19 +1,67 @@
 -- Values and secrets. A row is locked by whoever changes it, and by nobody for long.
 
--- Set a value or a secret that may have a condition (as put_file's) or a time to live. The answer is
--- the version in the way, 0 when nothing is there, null when it was set.
+-- The limit that an entry of this size would bring its session over, if any, and what there would be. Who
+-- writes under a limit holds the lock of the session's entries, and counts them all: nothing is kept that
+-- those who write without one would have to keep, too.
+CREATE FUNCTION {schema}.entries_exceeded(
+    in_space "char", of_session uuid, at_key text, size bigint, max_keys bigint, max_bytes bigint,
+    OUT name text, OUT wanted bigint
+) LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    now bigint := {schema}.now_ns();
+    key_size bigint := octet_length(at_key);
+    old_size bigint;
+    has record;
+BEGIN
+    SELECT key_size + length(e.value) INTO old_size FROM {schema}.entries e
+    WHERE e.space = in_space AND e.session_id = of_session AND e.key = at_key
+        AND (e.expires_ns IS NULL OR e.expires_ns > now);
+    SELECT count(*) AS keys, coalesce(sum(octet_length(e.key) + length(e.value)), 0) AS bytes
+    INTO has FROM {schema}.entries e
+    WHERE e.space IN ('v', 's') AND e.session_id = of_session AND (e.expires_ns IS NULL OR e.expires_ns > now);
+    wanted := has.keys + 1;
+    IF old_size IS NULL AND wanted > max_keys THEN
+        name := 'session_keys';
+        RETURN;
+    END IF;
+    wanted := has.bytes + key_size + size - coalesce(old_size, 0);
+    IF wanted > has.bytes AND wanted > max_bytes THEN
+        name := 'session_value_bytes';
+    END IF;
+END
+$$;
+
+-- Set a value or a secret that may have a condition (as put_file's), a time to live, or limits. The outcome is
+-- 'done', 'conflict' (current is the version in the way, 0 when nothing is there) or the name of a limit.
 CREATE FUNCTION {schema}.set_entry(
-    in_space "char", of_session uuid, at_key text, data bytea, ttl_ns bigint, if_version bigint
-) RETURNS bigint LANGUAGE plpgsql VOLATILE
+    in_space "char", of_session uuid, at_key text, data bytea, ttl_ns bigint, if_version bigint,
+    max_keys bigint, max_bytes bigint, OUT outcome text, OUT current bigint, OUT wanted bigint
+) LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     now bigint;
     until bigint;
     found_version bigint;
+    limit_name text;
     over record;
+    locked text;
 BEGIN
+    IF max_keys IS NOT NULL OR max_bytes IS NOT NULL THEN
+        locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 2));
+        SELECT x.name, x.wanted INTO limit_name, wanted
+        FROM {schema}.entries_exceeded(in_space, of_session, at_key, length(data), max_keys, max_bytes) x;
+    END IF;
     LOOP
         now := {schema}.now_ns();
+        IF limit_name IS NOT NULL THEN
+            -- It is refused. A condition that does not hold is the reason to tell, if there is one.
+            SELECT e.version INTO found_version FROM {schema}.entries e
+            WHERE e.space = in_space AND e.session_id = of_session AND e.key = at_key
+                AND (e.expires_ns IS NULL OR e.expires_ns > now);
+            outcome := CASE WHEN if_version <> coalesce(found_version, 0) THEN 'conflict' ELSE limit_name END;
+            current := coalesce(found_version, 0);
+            RETURN;
+        END IF;
         until := CASE WHEN ttl_ns IS NOT NULL THEN least(now::numeric + ttl_ns, 9223372036854775807) END;
         IF coalesce(if_version, 0) <> 0 THEN
             UPDATE {schema}.entries e
@@ -35,7 +83,9 @@ BEGIN
             WHERE e.space = in_space AND e.session_id = of_session AND e.key = at_key
                 AND (e.expires_ns IS NULL OR e.expires_ns > {schema}.now_ns());
             IF found_version IS NOT NULL OR if_version <> 0 THEN
-                RETURN coalesce(found_version, 0);
+                outcome := 'conflict';
+                current := coalesce(found_version, 0);
+                RETURN;
             END IF;
             CONTINUE;  -- what was in the way has gone meanwhile
         END IF;
@@ -52,13 +102,14 @@ BEGIN
             WHERE e.space = over.space AND e.session_id = over.session_id AND e.key = over.key;
         END LOOP;
     END IF;
-    RETURN NULL;
+    outcome := 'done';
 END
 $$;
 
--- Add to a counter. The outcome is 'done', 'no integer' or 'too large'; then it stays as it was.
+-- Add to a counter. The outcome is 'done', 'no integer', 'too large' or the name of a limit, of which total is
+-- what there would be; then it stays as it was.
 CREATE FUNCTION {schema}.increment(
-    of_session uuid, at_key text, step numeric, OUT outcome text, OUT total bigint
+    of_session uuid, at_key text, step numeric, max_keys bigint, max_bytes bigint, OUT outcome text, OUT total bigint
 ) LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
@@ -66,7 +117,13 @@ DECLARE
     old record;
     digits text;
     amount numeric;
+    limited boolean := max_keys IS NOT NULL OR max_bytes IS NOT NULL;
+    over record;
+    locked text;
 BEGIN
+    IF limited THEN
+        locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 2));
+    END IF;
     LOOP
         SELECT e.value, e.expires_ns INTO old FROM {schema}.entries e
         WHERE e.space = 'v' AND e.session_id = of_session AND e.key = at_key FOR UPDATE;
@@ -80,6 +137,15 @@ BEGIN
         IF amount NOT BETWEEN -9223372036854775808 AND 9223372036854775807 THEN
             outcome := 'too large';
             RETURN;
+        END IF;
+        IF limited THEN
+            over := {schema}.entries_exceeded(
+                'v', of_session, at_key, length(amount::text), max_keys, max_bytes);
+            IF over.name IS NOT NULL THEN
+                outcome := over.name;
+                total := over.wanted;
+                RETURN;
+            END IF;
         END IF;
         IF old.value IS NOT NULL THEN
             UPDATE {schema}.entries e

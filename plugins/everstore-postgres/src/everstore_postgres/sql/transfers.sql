@@ -3,7 +3,7 @@
 -- copy_file and move_file. source is not above destination, and neither is the root.
 CREATE FUNCTION {schema}.transfer(
     of_session uuid, source text, source_depth integer, destination text, destination_depth integer,
-    overwrite boolean, is_move boolean, max_files bigint, max_bytes bigint,
+    overwrite boolean, is_move boolean, max_file bigint, max_entries bigint, max_bytes bigint,
     OUT outcome text, OUT fact text, OUT amount bigint,
     OUT version bigint, OUT serial bigint, OUT created_ns bigint, OUT updated_ns bigint,
     OUT size integer, OUT kind "char"
@@ -12,7 +12,7 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
     locked text;
-    limited boolean := max_files IS NOT NULL OR max_bytes IS NOT NULL;
+    limited boolean := max_entries IS NOT NULL OR max_bytes IS NOT NULL;
     longer integer := octet_length(destination) - octet_length(source);
     source_place text := {schema}.place_of(source);
     destination_place text := {schema}.place_of(destination);
@@ -27,7 +27,9 @@ DECLARE
     low text := source_place;
     high text := source_place || chr(1);
     level integer := source_depth;
-    more_files bigint;
+    missing integer := 0;  -- directories above destination
+    more_entries bigint;
+    largest bigint;
     more_bytes bigint;
     now bigint;
 BEGIN
@@ -48,6 +50,7 @@ BEGIN
             fact := ground.file;
             RETURN;
         END IF;
+        missing := destination_depth - 1 - ground.existing;
     ELSIF target.kind = 'd' AND node.kind <> 'd' THEN
         outcome := 'directory';
         RETURN;
@@ -72,13 +75,15 @@ BEGIN
         RETURN;
     END IF;
 
-    more_files := (NOT is_move AND node.kind <> 'd')::integer - target_there::integer;
+    largest := CASE WHEN node.kind <> 'd' THEN node.size ELSE 0 END;
+    more_entries := (NOT is_move)::integer
+        + CASE WHEN target_there THEN -1 ELSE missing END;
     more_bytes := CASE WHEN is_move THEN 0 ELSE node.size END - coalesce(target.size, 0);
-    IF node.kind = 'd' AND (longer > 0 OR limited AND NOT is_move) THEN
+    IF node.kind = 'd' AND (longer > 0 OR (limited OR max_file IS NOT NULL) AND NOT is_move) THEN
         LOOP
             level := level + 1;
-            SELECT count(*) AS entries, count(*) FILTER (WHERE f.kind <> 'd') AS files,
-                coalesce(sum(f.size), 0) AS bytes, max(octet_length(coalesce(f.long_path, f.place))) AS longest
+            SELECT count(*) AS entries, coalesce(sum(f.size), 0) AS bytes, max(f.size) AS largest,
+                max(octet_length(coalesce(f.long_path, f.place))) AS longest
             INTO taken FROM {schema}.files f
             WHERE f.session_id = of_session AND f.depth = level AND f.place >= span.low AND f.place < span.high
                 AND starts_with(coalesce(f.long_path, f.place), span.prefix);
@@ -92,13 +97,20 @@ BEGIN
                 RETURN;
             END IF;
             IF NOT is_move THEN
-                more_files := more_files + taken.files;
+                largest := greatest(largest, taken.largest);
+                more_entries := more_entries + taken.entries;
                 more_bytes := more_bytes + taken.bytes;
             END IF;
         END LOOP;
     END IF;
-    IF limited AND NOT is_move THEN
-        over := {schema}.exceeded(of_session, more_files, more_bytes, max_files, max_bytes);
+    IF NOT is_move AND largest > max_file THEN
+        outcome := 'over';
+        fact := 'file_bytes';
+        amount := largest;
+        RETURN;
+    END IF;
+    IF limited THEN
+        over := {schema}.exceeded(of_session, more_entries, more_bytes, max_entries, max_bytes);
         IF over.name IS NOT NULL THEN
             outcome := 'over';
             fact := over.name;
@@ -147,7 +159,7 @@ BEGIN
         high := span.high;
     END LOOP;
     IF is_move OR limited THEN
-        PERFORM {schema}.count_usage(of_session, more_files, more_bytes);
+        PERFORM {schema}.count_usage(of_session, more_entries, more_bytes);
     ELSE
         DELETE FROM {schema}.usage u WHERE u.session_id = of_session;
     END IF;

@@ -79,32 +79,32 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- Keep what a session has, where it is kept. Its lock is held alone.
-CREATE FUNCTION {schema}.count_usage(of_session uuid, more_files bigint, more_bytes bigint) RETURNS void
+CREATE FUNCTION {schema}.count_usage(of_session uuid, more_entries bigint, more_bytes bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-    UPDATE {schema}.usage u SET files = u.files + more_files, bytes = u.bytes + more_bytes
+    UPDATE {schema}.usage u SET entries = u.entries + more_entries, bytes = u.bytes + more_bytes
     WHERE u.session_id = of_session;
 END
 $$;
 
 -- The limit that a session would exceed, if any, and what the session would have. Its lock is held alone.
 CREATE FUNCTION {schema}.exceeded(
-    of_session uuid, more_files bigint, more_bytes bigint, max_files bigint, max_bytes bigint,
+    of_session uuid, more_entries bigint, more_bytes bigint, max_entries bigint, max_bytes bigint,
     OUT name text, OUT wanted bigint
 ) LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     has record;
 BEGIN
-    SELECT u.files, u.bytes INTO has FROM {schema}.usage u WHERE u.session_id = of_session;
+    SELECT u.entries, u.bytes INTO has FROM {schema}.usage u WHERE u.session_id = of_session;
     IF NOT FOUND THEN
         INSERT INTO {schema}.usage AS u
-        SELECT of_session, count(*) FILTER (WHERE f.kind <> 'd'), coalesce(sum(f.size), 0)
+        SELECT of_session, count(*), coalesce(sum(f.size), 0)
         FROM {schema}.files f WHERE f.session_id = of_session
-        RETURNING u.files, u.bytes INTO has;
+        RETURNING u.entries, u.bytes INTO has;
     END IF;
-    wanted := has.files + more_files;
-    IF more_files > 0 AND wanted > max_files THEN
-        name := 'session_files';
+    wanted := has.entries + more_entries;
+    IF more_entries > 0 AND wanted > max_entries THEN
+        name := 'session_entries';
         RETURN;
     END IF;
     wanted := has.bytes + more_bytes;
@@ -115,17 +115,23 @@ END
 $$;
 
 CREATE FUNCTION {schema}.create_directory(
-    of_session uuid, path text, at_depth integer, at_place text,
-    OUT outcome text, OUT fact text, OUT version bigint, OUT serial bigint, OUT created_ns bigint, OUT updated_ns bigint
+    of_session uuid, path text, at_depth integer, at_place text, max_entries bigint, max_bytes bigint,
+    OUT outcome text, OUT fact text, OUT amount bigint, OUT version bigint, OUT serial bigint, OUT created_ns bigint, OUT updated_ns bigint
 ) LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
     locked text;
+    limited boolean := max_entries IS NOT NULL OR max_bytes IS NOT NULL;
     old record;
     ground record;
+    over record;
 BEGIN
-    locked := pg_advisory_xact_lock_shared(uuid_hash_extended(of_session, 1));
+    IF limited THEN
+        locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
+    ELSE
+        locked := pg_advisory_xact_lock_shared(uuid_hash_extended(of_session, 1));
+    END IF;
     LOOP
         SELECT f.version, f.serial, f.created_ns, f.updated_ns, f.kind INTO old FROM {schema}.files f
         WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
@@ -138,6 +144,18 @@ BEGIN
             RETURN;
         END IF;
         ground := {schema}.ground_of(of_session, path, at_depth);
+        IF ground.file IS NULL AND limited THEN
+            over := {schema}.exceeded(of_session, at_depth - ground.existing, 0, max_entries, max_bytes);
+            IF over.name IS NOT NULL THEN
+                outcome := 'over';
+                fact := over.name;
+                amount := over.wanted;
+                RETURN;
+            END IF;
+            PERFORM {schema}.count_usage(of_session, at_depth - ground.existing, 0);
+        ELSIF ground.file IS NULL THEN
+            DELETE FROM {schema}.usage u WHERE u.session_id = of_session;
+        END IF;
         fact := coalesce(
             ground.file, {schema}.make_directories(of_session, path, ground.existing + 1, at_depth));
         IF fact <> path THEN
@@ -158,7 +176,7 @@ DECLARE
     span record;
     gone record;
     level integer := at_depth;
-    files bigint := 0;
+    entries bigint := 1;
     bytes bigint := 0;
 BEGIN
     locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
@@ -187,21 +205,20 @@ BEGIN
                 WHERE f.session_id = of_session AND f.depth = level
                     AND f.place >= span.low AND f.place < span.high
                     AND starts_with(coalesce(f.long_path, f.place), span.prefix)
-                RETURNING f.kind, f.size
+                RETURNING f.size
             )
-            SELECT count(*) AS entries, count(*) FILTER (WHERE kind <> 'd') AS files, coalesce(sum(size), 0) AS bytes
+            SELECT count(*) AS entries, coalesce(sum(size), 0) AS bytes
             INTO gone FROM taken;
             EXIT WHEN gone.entries = 0;
-            files := files + gone.files;
+            entries := entries + gone.entries;
             bytes := bytes + gone.bytes;
         END LOOP;
     ELSE
-        files := 1;
         bytes := old.size;
     END IF;
     DELETE FROM {schema}.files f
     WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
-    PERFORM {schema}.count_usage(of_session, -files, -bytes);
+    PERFORM {schema}.count_usage(of_session, -entries, -bytes);
     RETURN true;
 END
 $$;

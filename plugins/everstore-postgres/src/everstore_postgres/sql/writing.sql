@@ -15,7 +15,7 @@
 CREATE FUNCTION {schema}.put_file(
     verb text, of_session uuid, path text, at_depth integer, at_place text, at_parent text,
     new_kind "char", data bytea, if_version bigint, option boolean, other_kind "char", other_data bytea,
-    max_file bigint, max_files bigint, max_bytes bigint,
+    max_file bigint, max_entries bigint, max_bytes bigint,
     OUT outcome text, OUT fact text, OUT amount bigint,
     OUT version bigint, OUT serial bigint, OUT created_ns bigint, OUT updated_ns bigint, OUT size integer,
     OUT content bytea
@@ -24,7 +24,7 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
     locked text;
-    limited boolean := max_files IS NOT NULL OR max_bytes IS NOT NULL;
+    limited boolean := max_entries IS NOT NULL OR max_bytes IS NOT NULL;
     ready boolean := verb = 'write' AND NOT limited;
     expected bigint := if_version;
     wanted_kind "char" := new_kind;
@@ -36,7 +36,7 @@ DECLARE
     ground record;
     existing integer;
     over record;
-    more_files integer;
+    more_entries integer;
     more_bytes bigint;
     stamp bigint;
     now bigint;
@@ -78,7 +78,7 @@ BEGIN
                 content := wanted;
             END IF;
             IF limited THEN
-                PERFORM {schema}.count_usage(of_session, more_files, more_bytes);
+                PERFORM {schema}.count_usage(of_session, more_entries, more_bytes);
             ELSE
                 DELETE FROM {schema}.usage u WHERE u.session_id = of_session;
             END IF;
@@ -152,9 +152,9 @@ BEGIN
             RETURN;
         END IF;
         IF limited THEN
-            more_files := (NOT is_there)::integer;
+            more_entries := CASE WHEN is_there THEN 0 ELSE at_depth - existing END;
             more_bytes := length(wanted) - coalesce(old.size, 0);
-            over := {schema}.exceeded(of_session, more_files, more_bytes, max_files, max_bytes);
+            over := {schema}.exceeded(of_session, more_entries, more_bytes, max_entries, max_bytes);
             IF over.name IS NOT NULL THEN
                 outcome := 'over';
                 fact := over.name;
