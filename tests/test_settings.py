@@ -193,7 +193,7 @@ async def test_a_session_that_only_the_command_line_uses_does_not_stop_the_libra
             ("LIMITS__FILE_BYTES", "many"),
             ("LIMITS__FILE_BYTES", "0"),
         ),
-        *(("LIMITS__SESSION_FILES", "-1"), ("LIMITS__KEY_BYTES", "1025"), ("LIMITS__VALUE_BYTES", "1.5")),
+        *(("LIMITS__SESSION_ENTRIES", "-1"), ("LIMITS__KEY_BYTES", "1025"), ("LIMITS__VALUE_BYTES", "1.5")),
     ],
 )
 def test_a_wrong_value_is_told_by_name_and_source_and_never_shown(monkeypatch, name, value):

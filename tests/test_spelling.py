@@ -71,6 +71,15 @@ def test_a_misspelt_name_in_the_environment_is_told_with_the_right_one(wrong, ri
     assert "environment" in told
 
 
+def test_a_limit_that_was_renamed_is_told_with_its_new_name(tmp_path):
+    file = tmp_path / "everstore.toml"
+    file.write_text("[limits]\nsession_files = 3\n")
+    assert "did you mean [limits] session_entries, its name now?" in refusal(file=file)
+    for wrong in ("EVERSTORE_LIMITS__SESSION_FILES", "EVERSTORE_LIMITS_SESSION_FILES"):
+        assert "did you mean EVERSTORE_LIMITS__SESSION_ENTRIES, its name now?" in refusal({wrong: "3"})
+    assert "did you mean 'limits__session_entries', its name now?" in refusal(limits__session_files=3)
+
+
 STRANGERS = {
     "PORT": "tcp://10.96.0.10:5432", "SERVICE_HOST": "10.96.0.10", "SERVICE_PORT": "5432",
     "SERVICE_PORT_HTTP": "80", "SERVICE_PORT_LOG_LEVEL": "80", "PORT_5432_TCP": "tcp://10.96.0.10:5432",

@@ -337,14 +337,12 @@ async def store(case: Case) -> None:
 )  # fmt: skip
 async def limits(case: Case) -> None:
     """Whatever is done, exactly what exceeds a limit is refused, and leaves no trace."""
-    limits = ModelLimits(file_bytes=5, session_entries=5, session_bytes=9)
-    await run_machine(case, FileMachine, runs=60, steps=20, limits=limits)
+    await run_machine(case, FileMachine, runs=60, steps=20, limits=ModelLimits(5, 5, 9))
 
 
 @check(
     "machine.value_limits",
-    "7.4.2", "7.4.6", "7.4.8",
-    since="1.1",
+    "7.4.2", "7.4.6", "7.4.8", since="1.1",
     likely="keys are counted up and down by deltas, and one verb, or a time to live, counts wrongly",
 )  # fmt: skip
 async def value_limits(case: Case) -> None:
