@@ -48,6 +48,10 @@ _ROLES = ("file_system", "storage", "sessions")
 Names = Annotated[tuple[str, ...], NoDecode]
 
 
+RENAMED = {"limitssessionfiles": ("limits", "session_entries")}
+"""Where settings are found that were called something else once, by all the words of the old name together."""
+
+
 class Limits(BaseModel):
     """What a store refuses to exceed (§7.4): sizes in bytes; ``None`` is no limit."""
 
@@ -346,6 +350,10 @@ def _explained(
         name = f"{prefix_of(model)}{field.upper()}"
         if problem["type"] == "missing":
             lines.append(f"{name} is not set, and has no default")
+        elif problem["type"] == "extra_forbidden" and (now := RENAMED.get(field.replace("_", ""))):
+            lines.append(
+                f"{name} is no setting; did you mean {PREFIX}{'__'.join(now).upper()}, its name now?"
+            )
         elif problem["type"] == "extra_forbidden":
             close = difflib.get_close_matches(
                 name, list(setting_names(model, prefix_of(model))), n=1, cutoff=0.5

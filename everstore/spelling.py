@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.errors import SettingsError
 from everstore.settings import (
+    RENAMED,
     CommandLineSettings,
     EverstoreSettings,
     nested_model,
@@ -35,8 +36,6 @@ __all__ = ["check_environment", "check_file", "split_keywords", "strangers"]
 _TEST_PREFIX = f"{PREFIX}TEST_"  # points test suites to servers; no setting of a store
 _CORE = (EverstoreSettings, CommandLineSettings)
 _ALL = "'everstore settings' lists them all"
-_RENAMED = {"limitssessionfiles": ("limits", "session_entries")}
-"""Settings that were called something else once, by all their words together."""
 _OF_OPENING = ("environment",)
 _MOST_PROBLEMS = 5
 
@@ -94,7 +93,7 @@ def _is_of_a_service(name: str, value: str) -> bool:
 
 def _meant(name: str, prefix: str, known: set[str], owners: Mapping[str, str]) -> str | None:
     """What a name that is no setting should have been, as a hint; ``None`` when it resembles nothing."""
-    now = _RENAMED.get(_squeezed((name,)))
+    now = RENAMED.get(_squeezed((name,)))
     if now is not None:
         return f"did you mean {PREFIX}{'__'.join(now).upper()}, its name now?"
     ours = prefix or (f"{PREFIX}LIMITS_" if name.startswith(f"{PREFIX}LIMITS_") else "")
@@ -241,8 +240,8 @@ class _Page:
             return f"a settings file is named by {PREFIX}CONFIG_FILE or open_store(config_file=...)"
         if is_table and whole in {"", "tool"}:
             return "settings stand at the top level of this file, those of a plugin in its own table"
-        if whole in _RENAMED:
-            return f"did you mean {_written(_RENAMED[whole])}, its name now?"
+        if whole in RENAMED:
+            return f"did you mean {_written(RENAMED[whole])}, its name now?"
         near = self._right.get(whole) or self._in_unread_table(path) or self._near(path, is_table=is_table)
         if near:
             return f"did you mean {shown_name(near)}?"
@@ -324,7 +323,7 @@ def split_keywords(
 
 
 def _instead(keyword: str, owners: Iterable[str], in_use: Iterable[str], installed: Iterable[str]) -> str:
-    now = _RENAMED.get(_squeezed((keyword,)))
+    now = RENAMED.get(_squeezed((keyword,)))
     if now is not None:
         return f"did you mean {'__'.join(now)!r}, its name now?"
     close = difflib.get_close_matches(keyword, [*owners, *_OF_OPENING], n=1)
