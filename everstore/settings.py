@@ -49,7 +49,7 @@ Names = Annotated[tuple[str, ...], NoDecode]
 
 
 RENAMED = {"limitssessionfiles": ("limits", "session_entries")}
-"""Where settings are found that were called something else once, by all the words of the old name together."""
+"""Where a setting is now that was called something else, by all the words of its old name together."""
 
 
 class Limits(BaseModel):
