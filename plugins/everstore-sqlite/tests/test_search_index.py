@@ -197,3 +197,57 @@ async def test_an_sqlite_without_fts5_is_told_by_name(opened, monkeypatch):
             pass
     async with opened():
         pass
+
+
+def large_text(seed: int) -> str:
+    """Several pieces of characters of one to four bytes, so that pieces end within one, too."""
+    chance = random.Random(seed)
+    words = ["plain", "größe", "数据库", "🦄🦄", "né", "x" * 30]
+    return "".join(chance.choices(words, k=200_000)) + "\n"
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_large_text_is_indexed_and_forgotten_in_pieces(opened, raw, session_id, seed):
+    text = large_text(seed)
+    async with opened(search_index=True) as store:
+        files = store.session(session_id).files
+        await files.write_file("large.txt", text)
+        needles = [text[at : at + 12] for at in range(0, len(text) - 12, len(text) // 40)]
+        assert all([await files.grep_files(needle, limit=1) for needle in needles])
+        await filled(raw)
+        assert all([await files.grep_files(needle, limit=1) for needle in needles])
+        # Every trigram is in the index, those across two pieces, too.
+        trigrams = {text[at : at + 3] for at in range(len(text) - 3)}
+        ask = "SELECT count(*) FROM search WHERE search MATCH ?"
+        assert [trigram for trigram in trigrams if raw(ask, f'"{trigram}"') != [(1,)]] == []
+        await files.write_file("large.txt", "small")
+        await filled(raw)
+        assert [trigram for trigram in trigrams if raw(ask, f'"{trigram}"') != [(0,)]] == []
+        assert await files.grep_files("plain") == []
+
+
+async def test_a_text_that_changes_while_it_is_indexed(opened, raw, session_id):
+    async with opened(search_index=True) as store:
+        files = store.session(session_id).files
+        for seed in range(4):
+            text = large_text(seed) + "needle\n"
+            await files.write_file("large.txt", text)
+            while raw("SELECT serial FROM search_todo WHERE NOT position"):  # noqa: ASYNC110 - another thread
+                await asyncio.sleep(0.001)
+            assert len(await files.grep_files("needle")) == 1
+        await files.delete_file("large.txt")
+        await filled(raw)
+        assert raw('SELECT count(*) FROM search WHERE search MATCH \'"pla" OR "nee"\'') == [(0,)]
+        assert raw("SELECT count(*) FROM search_forgotten") == [(0,)]
+
+
+async def test_an_index_of_an_earlier_version_is_begun_anew(opened, raw, session_id):
+    async with opened(search_index=True) as store:
+        await store.file_system.write_file(session_id, "a.txt", "a needle")
+        await filled(raw)
+    raw("DROP TABLE search_forgotten")
+    async with opened(search_index=True) as store:
+        await filled(raw)
+        assert len(await store.file_system.grep_files(session_id, "needle")) == 1
+        await store.file_system.delete_file(session_id, "a.txt")
+        await filled(raw)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Transaction", "Writer", "patiently"]
 
 _LONGEST_PAUSE = 0.01  # seconds between two attempts to get the lock
+_GAP = 0.02  # seconds between two chores, so that other processes get the lock, too
 _LONGEST_NAP = 1.0  # seconds between two looks at whether there are chores
 
 
@@ -137,11 +138,10 @@ class Writer(Worker):
         if self._chore is None:
             return super()._next()
         while True:
-            while not self.waiting and self._use_pause(self._chore):
-                pass
+            # Not for ever: somebody else may leave work for pauses, too.
+            more = not self.waiting and self._use_pause(self._chore)
             with suppress(Empty):
-                # Not for ever: somebody else may leave work for pauses, too.
-                return self._queue.get(timeout=_LONGEST_NAP)
+                return self._queue.get(timeout=_GAP if more else _LONGEST_NAP)
 
     def _use_pause(self, chore: Callable[[sqlite3.Connection], bool]) -> bool:
         """Do a little; whether there is more to do."""
@@ -150,9 +150,9 @@ class Writer(Worker):
             more = chore(self._connection)
             self._files.require()
             self._connection.execute("COMMIT")
-        except (sqlite3.Error, StorageReplacedError):  # the next pause has another go
+        except (sqlite3.Error, StorageReplacedError) as error:  # the next pause has another go
             self._roll_back()
-            return False
+            return is_busy(error)
         return more
 
     def _outcomes(self, calls: list[Call]) -> list[Outcome]:
