@@ -31,22 +31,20 @@ async def _assert_small_files_only(case: Case, store: Store) -> None:
 
 @check("opening.named_file", "7.1.5", likely="what opens the store passes some of its keywords on")
 async def named_file(case: Case) -> None:
-    """The settings file that is named is in force, and refused by name when anything in it is misspelt."""
+    """The settings file that is named counts, and is named when anything in it is wrong or misspelt."""
     with tempfile.TemporaryDirectory() as folder:
-        file = _written(folder, "[limits]\nfile_bytes = 3\n")
-        await _assert_small_files_only(case, await case.open(config_file=file))
-        await _assert_small_files_only(
-            case, await case.open(environment={**os.environ, "EVERSTORE_CONFIG_FILE": file})
-        )
-        for wrong, right in (
-            ("[limits]\nFILE_BYTES = 3\n", "[limits] file_bytes"),
-            ("BACKEND = 'x'\n", "backend"),
+        for text, words in (
+            ("[limits]\nfile_bytes = 'many'\n", "EVERSTORE_LIMITS__FILE_BYTES: "),
+            ("[limits]\nFILE_BYTES = 3\n", "did you mean [limits] file_bytes?"),
+            ("BACKEND = 'x'\n", "did you mean backend?"),
         ):
-            _written(folder, wrong)
-            with refused(SettingsError) as caught:
-                await case.open(config_file=file)
-            assert file in str(caught.error)
-            assert f"did you mean {right}?" in str(caught.error)
+            file = _written(folder, text)
+            by_environment = {**os.environ, "EVERSTORE_CONFIG_FILE": file}
+            for named in ({"config_file": file}, {"config_file": None, "environment": by_environment}):
+                with refused(SettingsError) as caught:
+                    await case.open(**named)
+                assert file in str(caught.error)
+                assert words in str(caught.error)
 
 
 @check(
