@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []
 
-_CONNECTIONS = 10
+_CONNECTIONS = 3
 
 
 def _after_searches(
@@ -58,13 +58,13 @@ def keeps_its_transaction_at_the_limit(broken: Broken) -> None:
 
 @mutant("search.left_early.error")
 def loses_a_connection_at_an_error(broken: Broken) -> None:
-    """A search that fails never gives its connection back, and there are ten."""
+    """A search that fails never gives its connection back, and there are three."""
     _after_searches(broken, spoils=lambda ended, _limit: isinstance(ended, BackendError), most=_CONNECTIONS)
 
 
 @mutant("search.left_early.cancelled")
 def loses_a_connection_at_a_cancellation(broken: Broken) -> None:
-    """A search that is cancelled never gives its connection back, and there are ten."""
+    """A search that is cancelled never gives its connection back, and there are three."""
     _after_searches(
         broken, spoils=lambda ended, _limit: isinstance(ended, asyncio.CancelledError), most=_CONNECTIONS
     )
