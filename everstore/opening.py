@@ -16,7 +16,8 @@ from everstore.interfaces import (
 )
 from everstore.middleware.base import Call, Middleware, Verb, assemble, verbs_of, wrap_all
 from everstore.middleware.encryption import Encryption, Envelope, parse_keys
-from everstore.middleware.logging import CallLog, EventLog
+from everstore.middleware.events import EventLog
+from everstore.middleware.logging import CallLog
 from everstore.middleware.validation import FileSystemGuard, SessionStoreGuard, StorageGuard
 from everstore.plugins import Plugin, Plugins
 from everstore.provided import Provided
@@ -129,7 +130,7 @@ async def migrate(configuration: Configuration) -> dict[str, Sequence[str] | Non
     opening = _Opening(configuration, ())
     async with opening.resources:
         return {
-            name: await _told(name, plugin.migrate(opening.contexts[name]))
+            name: await _told(name, plugin.migrate(opening.contexts[name]), opening.log)
             for name, plugin in configuration.plugins.items()
         }
 
@@ -143,7 +144,7 @@ class _Opening:
         self.resources = AsyncExitStack()
         self._configuration = configuration
         self._events = EventLog(settings.log_level, settings.log_format)
-        self._log = CallLog(self._events)
+        self.log = CallLog(self._events)
         self._layers: list[Middleware] = []
         self.contexts = {
             name: PluginContext(
@@ -158,7 +159,7 @@ class _Opening:
         storage = await self._backend("storage", SessionStorageStore)
         sessions = await self._backend("sessions", SessionStore)
         for name, plugin in self._configuration.plugins.items():
-            layers = await _told(name, plugin.middleware(self.contexts[name]))
+            layers = await _told(name, plugin.middleware(self.contexts[name]), self.log)
             self._layers += [_checked(plugin, "middleware", Middleware, layer) for layer in layers]
         self._provided.refuse_unasked(self._configuration.installed)
         store = Store(
@@ -177,9 +178,9 @@ class _Opening:
     async def _backend(self, role: str, interface: type[T]) -> T:
         name = self._configuration.roles[role]
         plugin, context = self._configuration.plugins[name], self.contexts[name]
-        made = await _told(name, plugin.make(role, context))
+        made = await _told(name, plugin.make(role, context), self.log)
         if isinstance(made, SessionFileSystemFactory):
-            made = await _told(name, made.create_session_file_system(context))
+            made = await _told(name, made.create_session_file_system(context), self.log)
         backend = _checked(plugin, role, interface, made)
         self.resources.push_async_callback(backend.close)
         _checked(plugin, f"{role}.capabilities", Capabilities, backend.capabilities)
@@ -195,30 +196,33 @@ class _Opening:
         return assemble(
             interface,
             backend,
-            {verb.name: self._log.wrap(verb, getattr(guarded, verb.name)) for verb in verbs},
+            {verb.name: self.log.wrap(verb, getattr(guarded, verb.name)) for verb in verbs},
         )
 
     async def _close(self) -> None:
-        if not self._log.closed:
-            self._log.closed = True
+        if not self.log.closed:
+            self.log.closed = True
             try:
                 await self.resources.aclose()
             except EverstoreError:
                 raise
             except Exception as error:
+                if misplaced := self.log.out_of_place(error, "close"):
+                    raise misplaced from error
                 message = f"the store could not be closed cleanly: {type(error).__name__}"
                 raise BackendError(message) from error
             finally:
                 self._tell("everstore.close")
+                await self._events.drain()
 
     def _tell_idle(self) -> None:
         """Warn of settings that change nothing: most of the time, whoever made them forgot the backend."""
         idle = self._configuration.idle
-        if idle and self._events.wants("warning"):
-            self._events.emit(
+        if idle:
+            self._events.tell(
                 "warning",
                 "everstore.idle_settings",
-                {
+                lambda: {
                     "plugins": ", ".join(idle),
                     "settings": ", ".join(name for names in idle.values() for name in names),
                     "remedy": " or ".join(f"EVERSTORE_BACKEND={name}" for name in idle),
@@ -226,8 +230,7 @@ class _Opening:
             )
 
     def _tell(self, event: str) -> None:
-        if self._events.wants("info"):
-            self._events.emit("info", event, dict(self._configuration.roles))
+        self._events.tell("info", event, lambda: dict(self._configuration.roles))
 
 
 def _wrapped(interface: type[T], backend: T, verbs: list[Verb], layers: list[Middleware]) -> T:
@@ -243,12 +246,14 @@ def _checked(plugin: Plugin, what: str, kind: type[K], made: object) -> K:
     return made
 
 
-async def _told(plugin: str, work: Any) -> Any:
+async def _told(plugin: str, work: Any, log: CallLog) -> Any:
     """Await a plugin's work at opening; whatever it throws becomes one of ours."""
     try:
         return await work
     except EverstoreError:
         raise
     except Exception as error:
+        if misplaced := log.out_of_place(error, f"backend {plugin!r}"):
+            raise misplaced from error
         message = f"backend {plugin!r} could not be opened: {type(error).__name__}"
         raise BackendError(message, backend=plugin) from error

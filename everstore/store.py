@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from everstore.arguments import check_session_id
@@ -10,7 +9,8 @@ from everstore.models import InitialFile, Session, new_session_id
 from everstore.session import BoundSession
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from contextlib import AbstractAsyncContextManager
     from os import PathLike
     from uuid import UUID
 
@@ -75,13 +75,12 @@ class Store:
         await self._close()
 
 
-@asynccontextmanager
-async def open_store(
+def open_store(
     *provided: object,
     config_file: str | PathLike[str] | None = None,
     environment: Mapping[str, str] | None = None,
     **settings: Any,
-) -> AsyncIterator[Store]:
+) -> AbstractAsyncContextManager[Store]:
     """Open the store that the keywords, the environment and the settings file describe.
 
     Keywords are setting names without prefix (``backend="acme"``, ``acme_path="x.db"``), and
@@ -92,12 +91,31 @@ async def open_store(
     ``SettingsError`` (it names the setting), ``UnknownBackendError``, ``PluginError``,
     ``BackendUnavailableError``. Closed on the way out.
     """
-    # What is heavy (pydantic, structlog) loads when a store opens, not when everstore is imported.
-    from everstore.opening import build, configure  # noqa: PLC0415 - loads when needed
+    return _Opening(provided, {"config_file": config_file, **settings}, environment)
 
-    configuration = configure({"config_file": config_file, **settings}, environment)
-    store = await build(configuration, provided)
-    try:
-        yield store
-    finally:
-        await store.close()
+
+class _Opening:
+    """What ``open_store`` answers with.
+
+    No generator: an event loop that ends would close it, and the store with it, under whoever goes on
+    with the store on another loop.
+    """
+
+    def __init__(
+        self, provided: tuple[object, ...], keywords: dict[str, Any], environment: Mapping[str, str] | None
+    ) -> None:
+        self._provided = provided
+        self._keywords = keywords
+        self._environment = environment
+        self._opened: list[Store] = []
+
+    async def __aenter__(self) -> Store:
+        # What is heavy (pydantic, structlog) loads when a store opens, not when everstore is imported.
+        from everstore.opening import build, configure  # noqa: PLC0415 - loads when needed
+
+        store = await build(configure(self._keywords, self._environment), self._provided)
+        self._opened.append(store)
+        return store
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._opened.pop().close()

@@ -8,87 +8,38 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-import sys
+import os
+import weakref
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from everstore.errors import BackendError, EverstoreError, StoreClosedError, code_of
+from everstore.errors import BackendError, EverstoreError, StoreClosedError, StoreContextError, code_of
 from everstore.models import InitialFile, Session
 
 if TYPE_CHECKING:
     from types import CodeType
 
     from everstore.middleware.base import Call, Verb
+    from everstore.middleware.events import EventLog
 
-__all__ = ["CallLog", "EventLog"]
+__all__ = ["CallLog"]
 
 _FIELDS = frozenset({"session_id", "path", "source", "destination", "key", "name", "pattern", "path_pattern"})
-_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "off": 50}
 _LONGEST = 1024  # characters of a field: a refused path may be of any length
-
-
-class EventLog:
-    """Where events go: to the host's structlog configuration when there is one, else to stderr.
-
-    The host's configuration is taken as it is when the first event after it comes up.
-    """
-
-    def __init__(self, level: str, log_format: str) -> None:
-        """``level`` and ``log_format`` count only while the host has configured nothing."""
-        self._threshold = _LEVELS[level]
-        self._format = log_format
-        self._host: Any = None
-
-    @property
-    def debug_by_default(self) -> bool:
-        """Whether debug events go to stderr when the host has configured nothing."""
-        return self._threshold <= _LEVELS["debug"]
-
-    def wants(self, level: str) -> bool:
-        """Whether an event of this level would go anywhere."""
-        if not structlog.is_configured():
-            return _LEVELS[level] >= self._threshold
-        host = self._host_logger()
-        # structlog's own filtering loggers and those around the standard library name it differently.
-        enabled = getattr(host, "is_enabled_for", None) or getattr(host, "isEnabledFor", None)
-        return bool(enabled(_LEVELS[level])) if callable(enabled) else True
-
-    def emit(self, level: str, event: str, fields: dict[str, object]) -> None:
-        """Write one event."""
-        logger = self._host_logger() if structlog.is_configured() else self._own_logger()
-        getattr(logger, level)(event, **fields)
-
-    def _host_logger(self) -> Any:
-        if self._host is None:
-            self._host = structlog.get_logger("everstore").bind()
-        return self._host
-
-    def _own_logger(self) -> Any:
-        # Made for each event: rare, and stderr may have been replaced since the last one.
-        renderer: Any = structlog.processors.JSONRenderer()
-        if self._format == "console":
-            renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-        return structlog.wrap_logger(
-            structlog.PrintLogger(sys.stderr),
-            processors=[
-                structlog.contextvars.merge_contextvars,
-                structlog.processors.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                renderer,
-            ],
-            wrapper_class=structlog.make_filtering_bound_logger(self._threshold),
-        )
 
 
 class CallLog:
     """Puts the outermost layer around verbs: closed, failed, refused or done, each is told once."""
 
     def __init__(self, events: EventLog) -> None:
-        """Events go to ``events``; ``closed`` refuses every further call."""
+        """Events go to ``events``; ``closed`` refuses every further call, and so does a fork."""
         self._events = events
+        self._loop = _running_loop()
+        self.is_forked = False
         self.closed = False
+        _alive.add(self)
 
     def wrap(self, verb: Verb, guarded: Call) -> Call:
         """``guarded`` (which checks at once and returns the coroutine to await) as the host calls it."""
@@ -104,24 +55,35 @@ class CallLog:
         logged: Call = names[verb.name]
         return logged
 
-    def refusal(self, verb: Verb) -> StoreClosedError:
-        """What a closed store answers to every verb."""
+    def refusal(self, verb: Verb) -> EverstoreError:
+        """What a store that is closed, or is another process's, answers to every verb."""
+        if self.is_forked:
+            return StoreContextError(
+                f"{verb.name}: the store belongs to the process that this one was forked from; open one here"
+            )
         return StoreClosedError(f"{verb.name}: the store is closed")
+
+    def out_of_place(self, error: Exception, what: str) -> StoreContextError | None:
+        """The error to raise for one that came up where the store cannot be used, else ``None``.
+
+        Looked at only when something failed: what can be used anywhere is not kept from it.
+        """
+        loop = _running_loop()
+        if loop is None:
+            return StoreContextError(f"{what}: this backend needs asyncio, and no event loop of it runs here")
+        if loop is not self._loop and isinstance(error, RuntimeError):
+            return StoreContextError(f"{what}: the store belongs to another event loop; open one on this one")
+        return None
 
     def succeeded(self, verb: Verb, started: int, arguments: dict[str, object], answer: object) -> None:
         """Log a call that was answered, when such events go anywhere."""
-        if self._events.wants("debug"):
-            fields = _fields(verb, started, arguments)
-            size = _size_of(verb, arguments, answer)
-            if size is not None:
-                fields["bytes"] = size
-            self._events.emit("debug", "everstore.call", {**fields, "outcome": "ok"})
+        self._events.tell("debug", "everstore.call", lambda: _answered(verb, started, arguments, answer))
 
     def failed(
         self, verb: Verb, started: int, arguments: dict[str, object], error: BaseException
-    ) -> BackendError | None:
+    ) -> EverstoreError | None:
         """Log a failure; the error to raise in its place when a driver threw it, ``None`` otherwise."""
-        instead = None
+        instead: EverstoreError | None = None
         if isinstance(error, asyncio.CancelledError):
             level, outcome = "debug", "cancelled"
         elif isinstance(error, EverstoreError) and not isinstance(error, BackendError):
@@ -131,13 +93,34 @@ class CallLog:
         if outcome == "failed" and isinstance(error, Exception) and not isinstance(error, EverstoreError):
             # The driver's words may hold values: they stay in the cause, and out of the message.
             message = f"{verb.backend}: {verb.name} failed with {type(error).__name__}"
-            instead = BackendError(message, backend=verb.backend, verb=verb.name)
-        if self._events.wants(level):
-            fields = {**_fields(verb, started, arguments), "outcome": outcome}
-            if outcome != "cancelled":
-                fields["error_code"] = code_of(instead or error)
-            self._events.emit(level, "everstore.call", fields)
+            instead = self.out_of_place(error, verb.name)
+            instead = instead or BackendError(message, backend=verb.backend, verb=verb.name)
+        code = None if outcome == "cancelled" else code_of(instead or error)
+        self._events.tell(
+            level, "everstore.call", lambda: _unanswered(verb, started, arguments, outcome, code)
+        )
         return instead
+
+
+_alive: weakref.WeakSet[CallLog] = weakref.WeakSet()
+
+
+def _refuse_after_fork() -> None:
+    # Threads, connections and locks stay with the parent. Told by the flag that is looked at anyway, so
+    # that no call pays for it; and nothing is closed here, for closing reaches what the parent uses.
+    for log in _alive:
+        log.is_forked = log.closed = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_refuse_after_fork)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 # The layer around a verb, with the verb's own signature: a call with wrong arguments fails as that of
@@ -197,6 +180,21 @@ def _fields(verb: Verb, started: int, arguments: dict[str, object]) -> dict[str,
         elif name in _FIELDS and value is not None:
             fields[name] = _shown(value)
     return fields
+
+
+def _answered(verb: Verb, started: int, arguments: dict[str, object], answer: object) -> dict[str, object]:
+    fields = _fields(verb, started, arguments)
+    size = _size_of(verb, arguments, answer)
+    if size is not None:
+        fields["bytes"] = size
+    return {**fields, "outcome": "ok"}
+
+
+def _unanswered(
+    verb: Verb, started: int, arguments: dict[str, object], outcome: str, code: str | None
+) -> dict[str, object]:
+    fields = {**_fields(verb, started, arguments), "outcome": outcome}
+    return fields if code is None else {**fields, "error_code": code}
 
 
 def _shown(value: object) -> str:

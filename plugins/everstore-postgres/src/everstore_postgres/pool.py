@@ -12,12 +12,16 @@ connections at once, so that short calls find one.
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections import deque
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+
+from everstore.errors import StoreContextError
+from everstore.waiting import to_the_end
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -138,6 +142,7 @@ class Pool:
     ) -> None:
         """``connect`` makes a connection, as ``keeps_statements`` has it. Nothing is opened yet."""
         self._connect = connect
+        self._loop = asyncio.get_running_loop()
         self._keeps_statements = keeps_statements
         self._min_size = min(min_size, max_size)
         self._max_size = max_size
@@ -168,6 +173,8 @@ class Pool:
         Raises what the driver raises, ``TimeoutError`` when the time is over, and ``NotSentError`` where
         either came before the statement was sent.
         """
+        if asyncio.get_running_loop() is not self._loop:
+            raise _elsewhere()
         link = self._idle.pop() if self._idle else None
         if link is None or self._is_doubtful(link):
             link = await self._take(link)
@@ -183,6 +190,8 @@ class Pool:
     @asynccontextmanager
     async def link(self, *, unhurried: bool = False) -> AsyncIterator[Link]:
         """A connection for several statements: together within the time that a call may take, or not."""
+        if asyncio.get_running_loop() is not self._loop:
+            raise _elsewhere()
         link = await self._take(None)
         if not unhurried:
             self._begin(link)
@@ -386,7 +395,18 @@ class Pool:
             self._size -= 1
 
     async def close(self) -> None:
-        """Close every connection, those in use when their calls are done."""
+        """Close every connection, those in use when their calls are done; to the end, though cancelled."""
+        if asyncio.get_running_loop() is self._loop:
+            await to_the_end(asyncio.ensure_future(self._close()))
+        elif self._loop.is_running():
+            closing = asyncio.run_coroutine_threadsafe(self._close(), self._loop)
+            await to_the_end(asyncio.wrap_future(closing))
+        else:
+            self._closed = True
+            for link in (*self._idle, *self._busy):
+                _cut(link.connection)
+
+    async def _close(self) -> None:
         self._closed = True
         while self._waiting:
             turn = self._waiting.popleft()
@@ -399,6 +419,16 @@ class Pool:
             await self._all_back.wait()
         if self._watch is not None:
             self._watch.cancel()
+
+
+def _elsewhere() -> StoreContextError:
+    return StoreContextError("postgres: the store belongs to another event loop; open one on this one")
+
+
+def _cut(connection: Any) -> None:
+    """End a connection whose event loop runs no more: nothing can be said, but the server sees the end."""
+    with suppress(Exception):
+        connection._transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)  # noqa: SLF001 - no public way
 
 
 async def _hang_up(connection: Any) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
-from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+import weakref
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.errors import SettingsError, UnsupportedError
+from everstore.waiting import to_the_end
 from everstore_sqlite import index
 from everstore_sqlite.access import explained, found_files
 from everstore_sqlite.failures import code_of, is_busy, translated
@@ -17,7 +20,7 @@ from everstore_sqlite.schema import migrate, require_latest, require_store
 from everstore_sqlite.writer import Writer, patiently
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from everstore_sqlite.settings import SqliteSettings
@@ -64,28 +67,18 @@ class Database:
                 writing, files, self._looking, settings.busy_timeout, settings.max_bytes, chore
             )
             self._writer.start()
+        _alive.add(self)
         self.look = self._readers.look
         self.read = self._readers.read
         self.search = self._readers.search
 
     @classmethod
-    @asynccontextmanager
-    async def opened(cls, settings: SqliteSettings) -> AsyncIterator[Database]:
+    def opened(cls, settings: SqliteSettings) -> Opened:
         """The database, closed on the way out; opening and closing leave the event loop free.
 
-        Whoever is cancelled meanwhile leaves nothing open.
+        Whoever is cancelled meanwhile, however often, leaves nothing open.
         """
-        opening = asyncio.ensure_future(asyncio.to_thread(cls, settings))
-        try:
-            database = await _to_the_end(opening)
-        except asyncio.CancelledError:
-            if opening.exception() is None:
-                await asyncio.to_thread(opening.result().close)
-            raise
-        try:
-            yield database
-        finally:
-            await _to_the_end(asyncio.ensure_future(asyncio.to_thread(database.close)))
+        return Opened(settings)
 
     async def write(self, work: Callable[..., T], *arguments: Any) -> T:
         """What ``work(transaction, *arguments)`` answers, once it is committed.
@@ -232,10 +225,41 @@ def _explained(files: Files, settings: SqliteSettings) -> Iterator[None]:
         raise (ours or translated(error)) from error
 
 
-async def _to_the_end(work: asyncio.Future[T]) -> T:
-    """What ``work`` gives; a cancellation goes on only when it is done, for a thread cannot be stopped."""
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        await asyncio.wait([work])
-        raise
+class Opened:
+    """A database for the time of an ``async with`` block.
+
+    No generator: an event loop that ends would close it under whoever goes on with it on another loop.
+    """
+
+    def __init__(self, settings: SqliteSettings) -> None:
+        """Nothing is opened yet."""
+        self._settings = settings
+
+    async def __aenter__(self) -> Database:
+        opening = asyncio.ensure_future(asyncio.to_thread(Database, self._settings))
+        try:
+            self._database = await to_the_end(opening)
+        except asyncio.CancelledError:
+            if opening.exception() is None:
+                await to_the_end(asyncio.ensure_future(asyncio.to_thread(opening.result().close)))
+            raise
+        return self._database
+
+    async def __aexit__(self, *_: object) -> None:
+        await to_the_end(asyncio.ensure_future(asyncio.to_thread(self._database.close)))
+
+
+_alive: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+def _keep_after_fork() -> None:
+    # SQLite must not be closed on the far side of a fork, not by the interpreter's end either: a thread
+    # that does not exist there may hold its locks. So what the parent opened is never collected in a child.
+    import ctypes  # noqa: PLC0415 - only in a forked child
+
+    for database in _alive:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(database))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_keep_after_fork)

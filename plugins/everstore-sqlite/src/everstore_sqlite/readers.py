@@ -61,8 +61,8 @@ class Reader(Worker):
         if not self._is_started:
             with self._lock:
                 if not (self._is_started or self._is_closed):
+                    self.start()  # or not, when no thread is to be had: then the next call tries again
                     self._is_started = True
-                    self.start()
         return super().submit(work, *arguments)
 
     @override

@@ -10,9 +10,9 @@ import asyncio
 import threading
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from everstore.errors import EverstoreError, StoreClosedError
+from everstore.errors import BackendUnavailableError, EverstoreError, StoreClosedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -102,6 +102,12 @@ def _settle(group: list[Outcome]) -> None:
         call.settle(answer, error)
 
 
+def _broken(message: str, error: BaseException, *, happened: Literal[False] | None = None) -> EverstoreError:
+    told = BackendUnavailableError(message, backend="sqlite", happened=happened)
+    told.__cause__ = error
+    return told
+
+
 class Worker:
     """A thread with a queue. Calls are served in order; closing serves those that already wait."""
 
@@ -110,6 +116,7 @@ class Worker:
         self._queue: SimpleQueue[Call | None] = SimpleQueue()
         self._lock = threading.Lock()  # nothing may enter the queue behind the end of it
         self._is_closed = False
+        self._dead: tuple[str, BaseException] | None = None
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
 
     @property
@@ -127,6 +134,8 @@ class Worker:
         with self._lock:
             if self._is_closed:
                 raise StoreClosedError("the store is closed")
+            if self._dead is not None:
+                raise _broken(*self._dead, happened=False)
             self._queue.put(call)
         return call
 
@@ -139,13 +148,45 @@ class Worker:
 
     def _main(self) -> None:
         try:
-            while (first := self._next()) is not None:
-                batch, is_last = self._with_waiting([first])
-                self._serve(batch)
-                if is_last:
-                    break
+            while self._turn():
+                pass
+        except BaseException as error:  # noqa: BLE001 - nobody is above; the callers are told
+            self._die(error)
         finally:
             self._release()
+
+    def _turn(self) -> bool:
+        """Serve whatever waits next; whether the thread goes on."""
+        first = self._next()
+        if first is None:
+            return False
+        batch, is_last = self._with_waiting([first])
+        try:
+            self._serve(batch)
+        except BaseException as error:
+            self._give_up(batch, error)
+            self._recover()
+            if not isinstance(error, Exception):
+                raise
+        return not is_last
+
+    def _give_up(self, batch: list[Call], error: BaseException) -> None:
+        """Tell the calls that are not settled yet; those that are do not hear it."""
+        message = f"sqlite: a thread of the store failed with {type(error).__name__}"
+        deliver([(call, None, _broken(message, error)) for call in batch])
+
+    def _recover(self) -> None:
+        """Make ready for the next call after one that went wrong; raises when that is impossible."""
+
+    def _die(self, error: BaseException) -> None:
+        """Refuse every call from now on, those that wait first: nobody is left to serve them."""
+        message = f"sqlite: a thread of the store ended with {type(error).__name__}; open the store again"
+        with self._lock:
+            self._dead = (message, error)
+            waiting = [self._queue.get() for _ in range(self._queue.qsize())]
+        deliver(
+            [(call, None, _broken(message, error, happened=False)) for call in waiting if call is not None]
+        )
 
     def _next(self) -> Call | None:
         """The next call, however long it takes to come; ``None`` at the end of the queue."""

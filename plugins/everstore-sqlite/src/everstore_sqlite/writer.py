@@ -211,6 +211,10 @@ class Writer(Worker):
     def _told(self, error: Exception) -> EverstoreError:
         return self._files.explained(error, self._max_bytes, is_committing=self._is_committing)
 
+    @override
+    def _recover(self) -> None:
+        self._roll_back()
+
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")

@@ -1,0 +1,176 @@
+"""Where events go. Telling never decides an answer: what goes wrong on the way there stays there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import sys
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from everstore.waiting import to_the_end
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = ["EventLog"]
+
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "off": 50}
+
+
+class EventLog:
+    """Where events go: to the host's structlog configuration when there is one, else to stderr.
+
+    The host's configuration is taken as it is when the first event after it comes up.
+    """
+
+    def __init__(self, level: str, log_format: str) -> None:
+        """``level`` and ``log_format`` count only while the host has configured nothing."""
+        self._threshold = _LEVELS[level]
+        self._format = log_format
+        self._host: Any = None
+        self._has_complained = False
+        self._later = _Later(self._complain)
+
+    @property
+    def debug_by_default(self) -> bool:
+        """Whether debug events go to stderr when the host has configured nothing."""
+        return self._threshold <= _LEVELS["debug"]
+
+    def tell(self, level: str, event: str, fields: Callable[[], dict[str, object]]) -> None:
+        """Write one event, if one of this level goes anywhere; only then are its fields asked for.
+
+        Raises nothing but what ends the process: a processor that fails, or a stream that is closed or
+        full, is told of on stderr, once.
+        """
+        try:
+            if not structlog.is_configured():
+                if _LEVELS[level] >= self._threshold and sys.stderr is not None:
+                    self._write(level, event, fields())
+            elif _takes(host := self._host_logger(), level):
+                answer = _method(host, level)(event, **fields())
+                if inspect.isawaitable(answer):
+                    self._later.add(answer)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - a cancellation too: nothing here is awaited
+            self._complain(error)
+
+    async def drain(self) -> None:
+        """Wait until the events of an asynchronous logger are written."""
+        if self._later.waits:
+            await to_the_end(asyncio.ensure_future(self._later.drain()))
+
+    def _host_logger(self) -> Any:
+        if self._host is None:
+            self._host = structlog.get_logger("everstore").bind()
+        return self._host
+
+    def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
+        # Made for each event: rare, and stderr may have been replaced since the last one.
+        renderer: Any = structlog.processors.JSONRenderer()
+        if self._format == "console":
+            renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        logger = structlog.wrap_logger(
+            structlog.PrintLogger(sys.stderr),
+            processors=[
+                structlog.contextvars.merge_contextvars,
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                renderer,
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(self._threshold),
+        )
+        getattr(logger, level)(event, **fields)
+
+    def _complain(self, error: BaseException) -> None:
+        """Say once that events are lost, and by what kind of error: its words may hold what no log may."""
+        if self._has_complained:
+            return
+        self._has_complained = True
+        with suppress(Exception):
+            sys.stderr.write(
+                f"everstore: events cannot be logged: {type(error).__name__}; see to the host's structlog"
+                " configuration (calls are not affected)\n"
+            )
+
+
+def _takes(host: Any, level: str) -> bool:
+    """Whether the host's logger wants events of this level."""
+    # structlog's own filtering loggers and those around the standard library name it differently. Asked
+    # of the class: a generic logger makes up a method of any name, which would log the question.
+    for name in ("is_enabled_for", "isEnabledFor"):
+        if inspect.isfunction(getattr(type(host), name, None)):
+            answer = getattr(host, name)(_LEVELS[level])
+            if not inspect.isawaitable(answer):
+                return bool(answer)
+            if inspect.iscoroutine(answer):
+                answer.close()
+    return True
+
+
+def _method(host: Any, level: str) -> Any:
+    """What logs at this level; ``msg``, or ``log`` with the level, of a logger that has no word for it."""
+    method = getattr(host, level, None) or getattr(host, "msg", None)
+    if method is not None:
+        return method
+    return lambda event, **fields: host.log(_LEVELS[level], event, **fields)
+
+
+class _Later:
+    """Events of an asynchronous logger: one after the other, each in the context of its call."""
+
+    def __init__(self, complain: Callable[[BaseException], None]) -> None:
+        self._complain = complain
+        self._waiting: deque[tuple[Awaitable[object], contextvars.Context]] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything is not written yet."""
+        return bool(self._waiting or self._tasks)
+
+    def add(self, event: Awaitable[object]) -> None:
+        """Let an event be written as soon as the loop comes to it, or at once where there is none."""
+        self._waiting.append((event, contextvars.copy_context()))
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            asyncio.run(self._all())
+            return
+        if not any(task.get_loop() is loop and not task.done() for task in self._tasks):
+            self._start()
+
+    async def drain(self) -> None:
+        """Write whatever still waits."""
+        loop = asyncio.get_running_loop()
+        while self._waiting or any(task.get_loop() is loop for task in self._tasks):
+            mine = [task for task in self._tasks if task.get_loop() is loop] or [self._start()]
+            await asyncio.wait(mine)
+            self._tasks.difference_update(mine)
+
+    def _start(self) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(self._all())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _all(self) -> None:
+        while self._waiting:
+            event, context = self._waiting.popleft()
+            try:
+                await asyncio.get_running_loop().create_task(_awaited(event), context=context)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
+            except Exception as error:  # noqa: BLE001 - the next event may come through
+                self._complain(error)
+
+
+async def _awaited(event: Awaitable[object]) -> None:
+    await event
