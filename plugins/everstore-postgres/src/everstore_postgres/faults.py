@@ -11,7 +11,14 @@ from typing import Literal
 
 import asyncpg
 
-from everstore.errors import BackendError, BackendUnavailableError, EverstoreError, SettingsError
+from everstore.errors import (
+    BackendError,
+    BackendUnavailableError,
+    DataDamagedError,
+    EverstoreError,
+    SettingsError,
+    StorageReplacedError,
+)
 from everstore_postgres.pool import CONNECTION_LOST, DRIVER_ERRORS, NotSentError, PoolExhaustedError
 
 __all__ = ["DRIVER_ERRORS", "RETRIED", "at_connecting", "at_opening", "at_work", "not_sent"]
@@ -36,6 +43,15 @@ _WORK: tuple[tuple[type[Exception], type[EverstoreError], str], ...] = (
         PoolExhaustedError,
         BackendUnavailableError,
         "no connection was free within EVERSTORE_POSTGRES_POOL_TIMEOUT",
+    ),
+    *(
+        (kind, DataDamagedError, "what the server keeps is damaged; see the cause, and restore a backup")
+        for kind in (
+            asyncpg.DataCorruptedError,
+            asyncpg.IndexCorruptedError,
+            asyncpg.CharacterNotInRepertoireError,  # of an argument: the driver would not have sent it
+            asyncpg.UntranslatableCharacterError,
+        )
     ),
     (asyncpg.DataError, BackendError, "an argument does not fit into its column"),
     (
@@ -83,7 +99,7 @@ _WORK: tuple[tuple[type[Exception], type[EverstoreError], str], ...] = (
     ),
     (asyncpg.InsufficientPrivilegeError, BackendError, f"the role of {_URL} lacks a right on the schema"),
     *(
-        (kind, BackendError, "the schema is gone, or of another version; open the store again")
+        (kind, StorageReplacedError, "the schema is gone, or of another version; open the store again")
         for kind in (
             asyncpg.UndefinedTableError,
             asyncpg.UndefinedFunctionError,

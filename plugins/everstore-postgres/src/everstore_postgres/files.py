@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from everstore.compat import override
-from everstore.content import content_bytes, content_of
+from everstore.content import content_bytes
 from everstore.errors import PathExistsError
 from everstore.interfaces import Capabilities, SessionFileSystem, SessionFileSystemFactory
 from everstore.models import FileInfo, FileStat, SessionFile, root_of
 from everstore.paths import parent_of, require_room
 from everstore.search import Query
+from everstore_postgres.damage import content_at
 from everstore_postgres.outcomes import refusal, version_of
 from everstore_postgres.places import depth_of, place_of, span_of
 from everstore_postgres.purging import Purge, Rows
@@ -86,11 +87,16 @@ class PostgresFileSystem(SessionFileSystem):
         if row is None:
             return None
         version, created_ns, updated_ns, serial, size, is_readonly, kind, data = row
-        encoding = _ENCODINGS.get(kind, "text")
-        content = None if kind == _DIRECTORY else content_of(data, encoding)
+        if kind == _DIRECTORY:
+            return SessionFile(
+                version, created_ns, updated_ns, session_id, path, serial, size, is_readonly, content=None
+            )
+        encoding = _ENCODINGS.get(kind)
+        content = content_at(path, size, data, encoding)
         return SessionFile(
-            version, created_ns, updated_ns, session_id, path, serial, size, is_readonly, content, encoding
-        )
+            version, created_ns, updated_ns, session_id, path, serial, size, is_readonly, content,
+            encoding or "text",
+        )  # fmt: skip
 
     @override
     async def stat_file(self, session_id: UUID, path: str) -> FileStat | None:
@@ -158,7 +164,9 @@ class PostgresFileSystem(SessionFileSystem):
                 "edit", session_id, path, old, "text", option=replace_all, other=(b"t", new.encode())
             )
             if row["outcome"] == "done":
-                return _stored(row, session_id, path, row["content"].decode(), "text")
+                return _stored(
+                    row, session_id, path, content_at(path, row["size"], row["content"], "text"), "text"
+                )
             if row["outcome"] != "NUL":
                 raise refusal(row, path, self._limits)
         # No function of the server replaces a part of a text that holds a NUL.
@@ -171,7 +179,8 @@ class PostgresFileSystem(SessionFileSystem):
         row = await self._put_file("append", session_id, path, content, encoding)
         if row["outcome"] != "done":
             raise refusal(row, path, self._limits)
-        return _stored(row, session_id, path, content_of(row["content"], encoding), encoding)
+        whole = content_at(path, row["size"], row["content"], encoding)
+        return _stored(row, session_id, path, whole, encoding)
 
     async def _put_file(
         self,

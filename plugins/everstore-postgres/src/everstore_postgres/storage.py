@@ -9,6 +9,7 @@ from everstore.compat import override
 from everstore.errors import InvalidContentError, QuotaExceededError, RevisionConflictError
 from everstore.interfaces import Capabilities, SessionStorageStore
 from everstore.models import KeyInfo, SecretInfo, StoredSecret
+from everstore_postgres.damage import text_at
 from everstore_postgres.outcomes import version_of
 from everstore_postgres.purging import Purge, Rows
 
@@ -166,7 +167,7 @@ class PostgresStorageStore(SessionStorageStore):
             rows = await self._database.rows(self._scan, limit)
         else:
             rows = await self._database.rows(self._scan_on, limit, *after)
-        return [StoredSecret(UUID(int=row[0].int), row[1], row[2].decode()) for row in rows]
+        return [StoredSecret(UUID(int=row[0].int), row[1], text_at(row[1], row[2])) for row in rows]
 
     @override
     async def swap_secret(self, session_id: UUID, name: str, expected: str, replacement: str) -> bool:
@@ -195,7 +196,7 @@ class PostgresStorageStore(SessionStorageStore):
 
     async def _read(self, space: bytes, session_id: UUID, key: str) -> str | None:
         row: Any = await self._database.row(self._get, space, session_id, key)
-        return None if row is None else row[0].decode()
+        return None if row is None else text_at(key, row[0])
 
     async def _remove(self, space: bytes, session_id: UUID, key: str) -> bool:
         row: Any = await self._database.change(self._delete, space, session_id, key)
