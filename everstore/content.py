@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from everstore.models import Encoding, SessionFile
 
 __all__ = [
+    "ENVELOPE_FORMAT",
     "add_to_counter",
     "append_content",
     "content_bytes",
     "content_of",
     "content_size",
+    "is_envelope",
+    "key_id_of",
     "replace_text",
     "require_text",
     "stored_size",
@@ -25,6 +28,13 @@ __all__ = [
 ]
 
 _ENCODING = re.compile(r"(?i:utf|us|ascii|latin|iso|cp|base|hex|bin|byte|raw|str|text|url|win)[\w.-]{0,12}")
+ENVELOPE_FORMAT = "es1"
+"""What every ciphertext of a secret begins with."""
+
+# 40 bytes have 54 characters, and the 28 that go with every secret 38.
+_ENVELOPE = re.compile(
+    rf"{ENVELOPE_FORMAT}\.([A-Za-z0-9_-]{{1,64}})\.[A-Za-z0-9_-]{{54}}\.[A-Za-z0-9_-]{{38,}}"
+)
 _COUNTER = re.compile(r"-?[0-9]{1,20}")
 _COUNTER_LIMIT = 1 << 63
 
@@ -163,3 +173,14 @@ def add_to_counter(text: str | None, amount: int) -> int:
     if not -_COUNTER_LIMIT <= total < _COUNTER_LIMIT:
         raise InvalidContentError("the sum would not fit into 64 bits; the value stays as it was")
     return total
+
+
+def key_id_of(ciphertext: str) -> str | None:
+    """The id of the key that sealed it; ``None`` when it is no ciphertext of ours."""
+    found = _ENVELOPE.fullmatch(ciphertext)
+    return found[1] if found else None
+
+
+def is_envelope(text: str) -> bool:
+    """Whether a text has the form of a ciphertext; whether it opens is another question."""
+    return _ENVELOPE.fullmatch(text) is not None

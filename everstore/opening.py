@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.context import PluginContext
 from everstore.errors import BackendError, EverstoreError, PluginError
+from everstore.guards import FileSystemGuard, SessionStoreGuard, StorageGuard
 from everstore.interfaces import (
     Capabilities,
     SessionFileSystem,
@@ -18,7 +19,6 @@ from everstore.middleware.base import Call, Middleware, Verb, assemble, verbs_of
 from everstore.middleware.encryption import Encryption, Envelope, parse_keys
 from everstore.middleware.events import EventLog
 from everstore.middleware.logging import CallLog
-from everstore.middleware.validation import FileSystemGuard, SessionStoreGuard, StorageGuard
 from everstore.plugins import Plugin, Plugins
 from everstore.provided import Provided
 from everstore.settings import EverstoreSettings, PluginSettings, load, setting_names

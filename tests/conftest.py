@@ -22,6 +22,11 @@ from hypothesis import HealthCheck, settings
 
 import everstore
 from everstore import InitialFile, Session, hookimpl, new_session_id
+from everstore.backends.memory import (
+    InMemorySessionFileStore,
+    InMemorySessionStorageStore,
+    InMemorySessionStore,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -43,9 +48,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+# What the in-memory stores promise without open_store(), too.
+BY_THEMSELVES = tuple(
+    f"test_{theme}" for theme in ("files", "paths", "search", "sequences", "updates", "values")
+)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "backend" in metafunc.fixturenames:
         names = metafunc.config.getoption("backend") or ["memory", "minimal"]
+        if names == ["memory", "minimal"] and metafunc.module.__name__.endswith(BY_THEMSELVES):
+            names = [*names, "embedded"]
         metafunc.parametrize("backend", names, indirect=True)
 
 
@@ -75,9 +88,17 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path, install_plugin) -> d
     return {"backend": name, **keys, **own}
 
 
+async def _nothing() -> None:
+    """Close what nothing opened."""
+
+
 @pytest.fixture
 async def store(backend: dict[str, Any]) -> AsyncIterator[everstore.Store]:
     """An open store on the backend under test."""
+    if backend["backend"] == "embedded":
+        parts = InMemorySessionFileStore(), InMemorySessionStorageStore(), InMemorySessionStore()
+        yield everstore.Store(*parts, {}, _nothing)
+        return
     async with everstore.open_store(**backend) as opened:
         yield opened
 

@@ -14,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from everstore.cli.options import JsonOption
 from everstore.cli.output import note, print_json, print_table, write
 from everstore.cli.running import FAILED, configured, opened
+from everstore.content import key_id_of
 from everstore.errors import SecretDecryptionError, SecretsKeyMissingError, UnsupportedError
-from everstore.middleware.encryption import Envelope, generate_key, key_id_of, scan_all, seal_anew
+from everstore.middleware.encryption import Envelope, generate_key, scan_all, seal_anew
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -21,6 +21,7 @@ from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
 from typing import TYPE_CHECKING, Any
 
 from everstore.compat import override
+from everstore.content import ENVELOPE_FORMAT
 from everstore.errors import (
     PluginError,
     SecretDecryptionError,
@@ -41,19 +42,14 @@ __all__ = [
     "Encryption",
     "Envelope",
     "generate_key",
-    "is_envelope",
-    "key_id_of",
     "parse_keys",
     "scan_all",
     "seal_anew",
 ]
 
-_FORMAT = "es1"
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-# 40 bytes have 54 characters, and the 28 that go with every secret 38.
-_ENVELOPE = re.compile(rf"{_FORMAT}\.([A-Za-z0-9_-]{{1,64}})\.[A-Za-z0-9_-]{{54}}\.[A-Za-z0-9_-]{{38,}}")
 _PAGE = 100  # secrets that a rotation reads at once
 
 _HOW_TO = "run 'everstore keys generate' and put what it prints into EVERSTORE_SECRETS_KEYS"
@@ -95,17 +91,6 @@ def _decoded_key(encoded: str) -> bytes | None:
     return key if len(key) == _KEY_BYTES else None
 
 
-def key_id_of(ciphertext: str) -> str | None:
-    """The id of the key that sealed it; ``None`` when it is no ciphertext of ours."""
-    found = _ENVELOPE.fullmatch(ciphertext)
-    return found[1] if found else None
-
-
-def is_envelope(text: str) -> bool:
-    """Whether a text has the form of a ciphertext; whether it opens is another question."""
-    return _ENVELOPE.fullmatch(text) is not None
-
-
 class Envelope:
     """Seals and opens secrets. Without keys it refuses both, and says how to make one."""
 
@@ -131,7 +116,7 @@ class Envelope:
         nonce = os.urandom(_NONCE_BYTES)
         sealed = AESGCM(data_key).encrypt(nonce, secret.encode(), _place(session_id, name))
         wrapped = aes_key_wrap(self._keys[self._current], data_key)
-        return f"{_FORMAT}.{self._current}.{_text(wrapped)}.{_text(nonce + sealed)}"
+        return f"{ENVELOPE_FORMAT}.{self._current}.{_text(wrapped)}.{_text(nonce + sealed)}"
 
     def open(self, session_id: UUID, name: str, ciphertext: str) -> str:
         """The secret behind a ciphertext of this place; ``SecretDecryptionError`` when it does not open."""
@@ -155,7 +140,7 @@ class Envelope:
 
     def _parts(self, session_id: UUID, name: str, ciphertext: str) -> tuple[str, str, str]:
         version, *parts = ciphertext.split(".")
-        if version != _FORMAT or len(parts) != 3:
+        if version != ENVELOPE_FORMAT or len(parts) != 3:
             raise _unopened(session_id, name, "it is not in a format that this everstore knows")
         key_id, wrapped, sealed = parts
         if not self._keys:
@@ -168,7 +153,7 @@ class Envelope:
 
     def is_current(self, ciphertext: str) -> bool:
         """Whether the first key sealed it."""
-        return ciphertext.startswith(f"{_FORMAT}.{self._current}.")
+        return ciphertext.startswith(f"{ENVELOPE_FORMAT}.{self._current}.")
 
 
 def _require_cryptography() -> None:

@@ -9,9 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from everstore.backends.memory.files import InMemorySessionFileStore, InMemorySessionFileSystemFactory
-from everstore.backends.memory.sessions import InMemorySessionStore
-from everstore.backends.memory.storage import InMemorySessionStorageStore
+from everstore.backends.memory.embedded import (
+    InMemorySessionFileStore,
+    InMemorySessionFileSystemFactory,
+    InMemorySessionStorageStore,
+    InMemorySessionStore,
+)
+from everstore.backends.memory.sessions import MemorySessions
+from everstore.backends.memory.storage import MemoryStorage
 from everstore.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -35,10 +40,10 @@ def everstore_file_system_factory() -> SessionFileSystemFactory:
 @hookimpl
 def everstore_storage_store(context: PluginContext) -> SessionStorageStore:
     """Values and secrets in memory."""
-    return InMemorySessionStorageStore(context.limits)
+    return MemoryStorage(context.limits)
 
 
 @hookimpl
 def everstore_session_store() -> SessionStore:
     """Session records in memory."""
-    return InMemorySessionStore()
+    return MemorySessions()

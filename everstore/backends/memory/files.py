@@ -17,9 +17,9 @@ from everstore.errors import (
     ReadOnlyFileError,
     RevisionConflictError,
 )
-from everstore.interfaces import SessionFileSystem, SessionFileSystemFactory
+from everstore.interfaces import SessionFileSystem
 from everstore.models import SessionFile, root_of
-from everstore.paths import normalize_path, parent_of, parents_of, require_room
+from everstore.paths import parent_of, parents_of, require_room
 from everstore.search import Query, compile_glob, selected
 from everstore.turns import merged_in_turns, sorted_in_turns
 
@@ -27,11 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    from everstore.context import PluginContext
     from everstore.models import Encoding, FileInfo, FileStat, GrepMatch, InitialFile
     from everstore.settings import Limits
 
-__all__ = ["InMemorySessionFileStore", "InMemorySessionFileSystemFactory"]
+__all__ = ["MemoryFiles"]
 
 _PATH = attrgetter("path")
 
@@ -154,7 +153,7 @@ class _Tree:
         return line
 
 
-class InMemorySessionFileStore(SessionFileSystem):
+class MemoryFiles(SessionFileSystem):
     """A file system in memory. Cost follows the answer: no verb but a search looks at all files."""
 
     def __init__(self, limits: Limits | None = None) -> None:
@@ -164,11 +163,6 @@ class InMemorySessionFileStore(SessionFileSystem):
         self._stamp = Clock().stamp
         bounded = limits is not None and (limits.bounds_files or limits.file_bytes is not None)
         self._limits = limits if bounded else None
-
-    async def read_text(self, session_id: UUID, path: str) -> str | None:
-        """A file's content, ``None`` when there is none; the path in any spelling."""
-        found = await self.read_file(session_id, normalize_path(path))
-        return None if found is None else found.content
 
     @override
     async def read_file(self, session_id: UUID, path: str) -> SessionFile | None:
@@ -475,11 +469,3 @@ def _check_condition(old: SessionFile | None, if_revision: str | None, path: str
     current = None if old is None else old.revision
     if current != if_revision:
         raise RevisionConflictError.found(path, if_revision, current)
-
-
-class InMemorySessionFileSystemFactory(SessionFileSystemFactory):
-    """Makes an empty file system in memory."""
-
-    @override
-    async def create_session_file_system(self, context: PluginContext) -> SessionFileSystem:
-        return InMemorySessionFileStore(context.limits)

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from everstore.models import Session
 
-__all__ = ["InMemorySessionStore"]
+__all__ = ["MemorySessions"]
 
 
 def _age(session: Session) -> tuple[int, int]:
     return session.created_ns, session.id.int
 
 
-class InMemorySessionStore(SessionStore):
+class MemorySessions(SessionStore):
     """Session records in memory."""
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from everstore.backends.memory.spaces import Entry
     from everstore.settings import Limits
 
-__all__ = ["InMemorySessionStorageStore"]
+__all__ = ["MemoryStorage"]
 
 
 def _expiry(now: int, ttl: float) -> int:
@@ -33,7 +33,7 @@ def _check_condition(old: Entry | None, if_revision: str | None, key: str) -> No
         raise RevisionConflictError.found(key, if_revision, current)
 
 
-class InMemorySessionStorageStore(SessionStorageStore):
+class MemoryStorage(SessionStorageStore):
     """Values and secrets in memory. Secrets stay in clear there: nothing outlives the process."""
 
     def __init__(self, limits: Limits | None = None) -> None:

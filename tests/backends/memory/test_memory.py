@@ -16,7 +16,10 @@ from everstore.backends.memory import (
     InMemorySessionFileSystemFactory,
     InMemorySessionStorageStore,
     InMemorySessionStore,
+    everstore_session_store,
+    everstore_storage_store,
 )
+from everstore.settings import Limits
 
 
 async def test_the_classes_work_by_themselves(session_id):
@@ -277,3 +280,60 @@ async def test_matches_share_their_neighbours(session_id):
     shown = sum(len(match.before) + len(match.after) for match in matches)
     assert shown > 380_000
     assert len({id(line) for match in matches for line in (*match.before, *match.after)}) <= 2000
+
+
+async def test_every_spelling_of_a_path_is_one_file(session_id):
+    files = await InMemorySessionFileSystemFactory().create_session_file_system()
+    assert isinstance(files, InMemorySessionFileStore)
+    await files.write_file(session_id, "notes.txt", "one")
+    for spelling in ("notes.txt", "/notes.txt", "/workspace/notes.txt", "//notes.txt", "./notes.txt"):
+        assert await files.read_text(session_id, spelling) == "one"
+    await files.write_file(session_id, "/x//y", "two")
+    assert [info.path for info in await files.glob_files(session_id, "**")] == ["/notes.txt", "/x/y"]
+    for wrong in ("../up", "a/../b", "a\0b", "/workspace/workspace/a"):
+        with pytest.raises(errors.InvalidPathError):
+            await files.write_file(session_id, wrong, "no")
+        with pytest.raises(errors.InvalidPathError):
+            await files.read_text(session_id, wrong)
+
+
+async def test_arguments_are_checked_whoever_calls(session_id):
+    files, storage, sessions = (
+        InMemorySessionFileStore(),
+        InMemorySessionStorageStore(),
+        InMemorySessionStore(),
+    )
+    for wrong, call in (
+        (errors.InvalidSessionIdError, lambda: files.read_file("no id", "a")),
+        (errors.InvalidContentError, lambda: files.write_file(session_id, "a", "!", "base64")),
+        (errors.InvalidArgumentError, lambda: files.grep_files(session_id, "a", limit=-1)),
+        (errors.InvalidKeyError, lambda: storage.set_value(session_id, "", "x")),
+        (errors.InvalidArgumentError, lambda: storage.set_value(session_id, "k", "x", ttl=0)),
+        (errors.InvalidSessionIdError, lambda: storage.get_value("no id", "k")),
+        (errors.InvalidContentError, lambda: sessions.add_session("no record")),
+        (errors.InvalidArgumentError, lambda: sessions.list_sessions(limit=0)),
+    ):
+        with pytest.raises(wrong):
+            await call()
+
+
+async def test_limits_hold_without_a_store(session_id):
+    limits = Limits(file_bytes=3, key_bytes=2, value_bytes=2)
+    files, storage = InMemorySessionFileStore(limits), InMemorySessionStorageStore(limits)
+    await files.write_file(session_id, "a", "abc")
+    await storage.set_value(session_id, "k", "vv")
+    for call in (
+        lambda: files.append_file(session_id, "a", "d"),
+        lambda: files.write_file(session_id, "b", "abcd"),
+        lambda: storage.set_value(session_id, "key", "v"),
+        lambda: storage.set_secret(session_id, "k", "vvv"),
+    ):
+        with pytest.raises(errors.QuotaExceededError):
+            await call()
+
+
+async def test_core_is_handed_stores_that_check_nothing_twice():
+    async with everstore.open_store(backend="memory") as store:
+        assert not isinstance(store.storage, InMemorySessionStorageStore)
+    assert not isinstance(everstore_storage_store(), InMemorySessionStorageStore)
+    assert not isinstance(everstore_session_store(), InMemorySessionStore)

@@ -30,7 +30,7 @@ from everstore.arguments import (
     refuse_session_id,
 )
 from everstore.compat import override
-from everstore.content import append_content, content_size, text_size, utf8_size
+from everstore.content import append_content, content_size, is_envelope, text_size, utf8_size
 from everstore.errors import (
     InvalidArgumentError,
     InvalidContentError,
@@ -43,7 +43,6 @@ from everstore.errors import (
     UnsupportedError,
 )
 from everstore.interfaces import SessionFileSystem, SessionStorageStore, SessionStore
-from everstore.middleware.encryption import is_envelope
 from everstore.models import InitialFile, Session
 from everstore.paths import normalize_path
 
@@ -69,7 +68,7 @@ if TYPE_CHECKING:
 __all__ = ["FileSystemGuard", "SessionStoreGuard", "StorageGuard"]
 
 MAX_KEY_BYTES = 1024
-KNOWN_KEYS = 4096  # so many are remembered
+KNOWN_KEYS = 1024  # so many are remembered
 
 
 def _file_path(session_id: UUID, path: str) -> str:
@@ -100,10 +99,11 @@ class _Room:
 class FileSystemGuard(SessionFileSystem):
     """What stands before a file system."""
 
-    def __init__(self, backend: SessionFileSystem, limits: Limits) -> None:
-        """Guard a backend, or whatever is wrapped around it."""
+    def __init__(self, backend: SessionFileSystem, limits: Limits | None = None) -> None:
+        """Guard a backend, or whatever is wrapped around it; without ``limits`` nothing is limited."""
         self._next = backend
-        self._room = _Room("file", limits.file_bytes, backend.capabilities.max_file_bytes)
+        most = None if limits is None else limits.file_bytes
+        self._room = _Room("file", most, backend.capabilities.max_file_bytes)
 
     # What is too large is refused in any case. But a limit is the last reason to refuse for (§3.11.1), so
     # the earlier ones are looked for, in calls that would otherwise fail at once. No other call pays for it.
@@ -343,14 +343,15 @@ class FileSystemGuard(SessionFileSystem):
 class StorageGuard(SessionStorageStore):
     """What stands before a store of values and secrets."""
 
-    def __init__(self, backend: SessionStorageStore, limits: Limits) -> None:
-        """Guard a backend, or whatever is wrapped around it."""
+    def __init__(self, backend: SessionStorageStore, limits: Limits | None = None) -> None:
+        """Guard a backend, or whatever is wrapped around it; without ``limits`` nothing is limited."""
         self._next = backend
-        self._key_bytes = min(limits.key_bytes, MAX_KEY_BYTES)
+        self._key_bytes = MAX_KEY_BYTES if limits is None else min(limits.key_bytes, MAX_KEY_BYTES)
         # Found in order lately: an agent names the same few again and again.
         self._known_keys: set[str] = set()
         self.capabilities = backend.capabilities
-        self._room = _Room("value", limits.value_bytes, backend.capabilities.max_value_bytes)
+        most = None if limits is None else limits.value_bytes
+        self._room = _Room("value", most, backend.capabilities.max_value_bytes)
 
     def _key(self, session_id: UUID, key: str, what: str = "key") -> str:
         """The key of an entry that is looked for, or removed: a lowered limit takes none out of reach."""
@@ -526,7 +527,7 @@ def _key_size(key: str, what: str) -> int:
 class SessionStoreGuard(SessionStore):
     """What stands before a store of session records."""
 
-    def __init__(self, backend: SessionStore, limits: Limits) -> None:
+    def __init__(self, backend: SessionStore, limits: Limits | None = None) -> None:
         """Guard a backend, or whatever is wrapped around it."""
         del limits
         self._next = backend
