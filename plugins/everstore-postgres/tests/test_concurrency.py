@@ -14,7 +14,7 @@ from everstore.errors import BackendError, EverstoreError, QuotaExceededError, R
 NAMES = ["a", "b", "c"]
 
 
-LIMITS = {"limits__session_files": 10**6, "limits__session_bytes": 10**9}
+LIMITS = {"limits__session_entries": 10**6, "limits__session_bytes": 10**9}
 
 
 @asynccontextmanager
@@ -165,7 +165,7 @@ async def test_one_of_many_writers_finds_nothing_there(stores):
 
 
 async def test_a_limit_is_exact_under_writers_of_several_stores(settings):
-    limits = {"limits__session_files": 10, "limits__session_bytes": 45}
+    limits = {"limits__session_entries": 12, "limits__session_bytes": 45}
     session_id = everstore.new_session_id()
     async with (
         everstore.open_store(**settings, **limits) as one,

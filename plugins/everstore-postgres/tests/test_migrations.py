@@ -1,0 +1,108 @@
+"""An older schema becomes the latest one, keeps all that it held, and counts what it did not count."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import everstore
+from everstore.errors import QuotaExceededError
+
+SCRIPT = Path(__file__).parent / "schemas" / "version_1.sql"
+PUT = "SELECT * FROM put_file('write', $1, $2, $3, $2, $4, 't', $5, NULL, false, NULL, NULL, NULL, $6, NULL)"
+
+
+@pytest.fixture
+async def old(settings, database):
+    """The schema of version 1, and a session in it: two files in a directory, written under a limit."""
+    schema = settings["postgres_schema_name"]
+    script = SCRIPT.read_text().replace("{schema}", schema).replace("{partitions}", "2")
+    await database.execute(f"CREATE SCHEMA {schema}")
+    await database.execute(script)
+    await database.execute("INSERT INTO migrations (version) VALUES (1)")
+    session_id = everstore.new_session_id()
+    for name in ("a", "b"):
+        await database.fetch(PUT, session_id, f"/d/{name}", 2, "/d", name.encode(), 10)
+    assert await database.fetch("SELECT files, bytes FROM usage") == [(2, 2)]
+    return session_id
+
+
+async def test_an_older_schema_becomes_like_a_new_one(old, settings, database):
+    async def shape(schema):
+        columns = await database.fetch(
+            "SELECT table_name, column_name, data_type FROM information_schema.columns"
+            " WHERE table_schema = $1 ORDER BY table_name, ordinal_position",
+            schema,
+        )
+        functions = await database.fetch(
+            "SELECT proname, replace(pg_get_function_arguments(oid), $1, ''), replace(prosrc, $1, '')"
+            " FROM pg_proc WHERE pronamespace = $1::text::regnamespace ORDER BY proname",
+            schema,
+        )
+        return columns, functions
+
+    schema = settings["postgres_schema_name"]
+    async with everstore.open_store(**settings):
+        pass
+    await database.execute(f"ALTER SCHEMA {schema} RENAME TO {schema}_old")
+    try:
+        async with everstore.open_store(**settings):
+            pass
+        new_columns, new_functions = await shape(schema)
+        old_columns, old_functions = await shape(f"{schema}_old")
+        assert old_columns == new_columns
+        assert [row[:2] for row in old_functions] == [row[:2] for row in new_functions]
+    finally:
+        await database.execute(f"DROP SCHEMA {schema}_old CASCADE")
+
+
+async def test_an_older_schema_keeps_what_it_held_and_counts_directories(old, settings, database):
+    async with everstore.open_store(**settings, limits__session_entries=4) as store:
+        work = store.session(old)
+        assert [info.path for info in await work.files.glob_files("**")] == ["/d/a", "/d/b"]
+        with pytest.raises(QuotaExceededError) as caught:
+            await work.files.write_file("e/c", "x")
+        assert (caught.value.limit, caught.value.wanted) == ("session_entries", 5)
+        await work.files.write_file("c", "x")
+    assert await database.fetch("SELECT entries, bytes FROM usage") == [(4, 3)]
+
+
+async def test_keys_that_came_without_a_limit_count_where_there_is_one(settings):
+    session_id = everstore.new_session_id()
+    limits = {"limits__session_keys": 3, "limits__session_value_bytes": 500}
+    async with (
+        everstore.open_store(**settings) as free,
+        everstore.open_store(**settings, **limits) as limited,
+    ):
+        for key in ("a", "b"):
+            await free.storage.set_value(session_id, key, "x" * 10)
+        await limited.storage.set_value(session_id, "c", "x" * 10)
+        with pytest.raises(QuotaExceededError, match="SESSION_KEYS"):
+            await limited.storage.set_secret(session_id, "a", "x")
+        await free.storage.set_value(session_id, "d", "x" * 1000)
+        await limited.storage.set_value(session_id, "c", "y" * 10)  # there is too much, and no more
+        with pytest.raises(QuotaExceededError, match="SESSION_VALUE_BYTES"):
+            await limited.storage.set_value(session_id, "c", "y" * 11)
+        with pytest.raises(QuotaExceededError, match="SESSION_KEYS"):
+            await limited.storage.increment_value(session_id, "n")
+        await free.storage.delete_value(session_id, "d")
+        await limited.storage.set_value(session_id, "c", "y" * 11)
+
+
+async def test_directories_that_came_without_a_limit_count_where_there_is_one(settings, database):
+    session_id = everstore.new_session_id()
+    async with (
+        everstore.open_store(**settings) as free,
+        everstore.open_store(**settings, limits__session_entries=6) as limited,
+    ):
+        await limited.file_system.write_file(session_id, "a", "x")
+        await free.file_system.create_directory(session_id, "b/c/d")
+        await limited.file_system.write_file(session_id, "b/e", "x")
+        assert await database.fetch("SELECT entries FROM usage") == [(5,)]
+        with pytest.raises(QuotaExceededError):
+            await limited.file_system.move_file(session_id, "a", "f/g/a")
+        await free.file_system.move_file(session_id, "a", "f/a")
+        assert await database.fetch("SELECT entries FROM usage") == [(6,)]
+        await free.file_system.delete_file(session_id, "b", recursive=True)
+        assert await database.fetch("SELECT entries FROM usage") == [(2,)]
