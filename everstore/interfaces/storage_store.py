@@ -24,8 +24,8 @@ class SessionStorageStore(ABC):
     again without it clears it. Every verb is atomic. A backend whose ``capabilities.durable`` is true
     is handed ciphertext for secrets.
 
-    Who grows what a session has together (``set_value``, ``increment_value``, ``set_secret``) may be refused by a
-    limit (``QuotaExceededError``), as the last reason of all: ``context.limits.require`` knows.
+    What grows a session (``set_value``, ``increment_value``, ``set_secret``) may be refused by a limit
+    (``QuotaExceededError``), as the last reason of all: ``context.limits.require`` knows.
 
     Implementers: all verbs but ``stat_value`` are abstract; a backend that does not
     outlive the process needs neither ``scan_secrets`` nor ``swap_secret``. A durable one that leaves
