@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import pickle
 import tracemalloc
+from types import SimpleNamespace
 
 import pytest
 
@@ -333,7 +334,8 @@ async def test_limits_hold_without_a_store(session_id):
 
 
 async def test_core_is_handed_stores_that_check_nothing_twice():
-    async with everstore.open_store(backend="memory") as store:
-        assert not isinstance(store.storage, InMemorySessionStorageStore)
-    assert not isinstance(everstore_storage_store(), InMemorySessionStorageStore)
+    context = SimpleNamespace(limits=Limits())
+    assert not isinstance(everstore_storage_store(context), InMemorySessionStorageStore)
+    made = await InMemorySessionFileSystemFactory().create_session_file_system(context)
+    assert not isinstance(made, InMemorySessionFileStore)
     assert not isinstance(everstore_session_store(), InMemorySessionStore)
