@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import inspect
 import sys
+import threading
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -156,8 +157,16 @@ class _Later:
     def _start(self) -> asyncio.Task[None]:
         task = asyncio.ensure_future(self._all())
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() and self._waiting:
+            # Somebody cancels all tasks, as a loop does at its end: nothing is lost for that.
+            elsewhere = threading.Thread(target=lambda: asyncio.run(self._all()))
+            elsewhere.start()
+            elsewhere.join()
 
     async def _all(self) -> None:
         while self._waiting:
@@ -167,6 +176,11 @@ class _Later:
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():
+                    if (
+                        inspect.iscoroutine(event)
+                        and inspect.getcoroutinestate(event) == inspect.CORO_CREATED
+                    ):
+                        self._waiting.appendleft((event, context))
                     raise
             except Exception as error:  # noqa: BLE001 - the next event may come through
                 self._complain(error)
@@ -174,3 +188,7 @@ class _Later:
 
 async def _awaited(event: Awaitable[object]) -> None:
     await event
+
+
+def _is_untouched(event: Awaitable[object]) -> bool:
+    return inspect.iscoroutine(event) and inspect.getcoroutinestate(event) == inspect.CORO_CREATED

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from everstore.conformance.mutants.broken import Broken, mutant
 from everstore.errors import (
     BackendError,
     EverstoreError,
     QuotaExceededError,
     StoreClosedError,
+    StoreContextError,
     UnsupportedError,
 )
 from everstore.models import new_session_id
@@ -208,5 +211,53 @@ def supports_nothing(broken: Broken) -> None:
             raise UnsupportedError("not offered")
 
         return unsupported
+
+    broken.around(wrap)
+
+
+@mutant("contexts.forked")
+def answers_in_a_child(broken: Broken) -> None:
+    """A forked child is answered with nothing."""
+
+    def wrap(call: Call) -> Call:
+        async def answered(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return await call(*args, **kwargs)
+            except StoreContextError:
+                return None
+
+        return answered
+
+    broken.around(wrap)
+
+
+@mutant("contexts.other_loop")
+def belongs_to_a_loop(broken: Broken) -> None:
+    """Every call needs the event loop of the first one."""
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    def wrap(call: Call) -> Call:
+        async def bound(*args: Any, **kwargs: Any) -> Any:
+            loops.append(asyncio.get_running_loop())
+            if loops[-1] is not loops[0]:
+                raise BackendError("attached to a different loop")
+            return await call(*args, **kwargs)
+
+        return bound
+
+    broken.around(wrap)
+
+
+@mutant("contexts.log_fails")
+def tells_unguarded(broken: Broken) -> None:
+    """Every answer waits for an event that nobody guards."""
+
+    def wrap(call: Call) -> Call:
+        async def told(*args: Any, **kwargs: Any) -> Any:
+            answer = await call(*args, **kwargs)
+            structlog.get_logger("mutant").debug("answered")
+            return answer
+
+        return told
 
     broken.around(wrap)
