@@ -8,12 +8,13 @@ are looked at: building a record costs a tenth of building those.
 from __future__ import annotations
 
 import os
-import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Literal, Self
 
 import msgspec
+
+from everstore.clock import now_ns
 
 __all__ = [
     "Encoding",
@@ -56,7 +57,7 @@ def _uuid7(nanoseconds: int, random_a: int, random_b: int) -> uuid.UUID:
 def new_session_id() -> uuid.UUID:
     """A fresh version 7 UUID: unguessable, and sorting by time of creation (to the millisecond)."""
     random = int.from_bytes(os.urandom(10))  # what the module secrets is made of, and 5 ms to import
-    return _uuid7(time.time_ns(), random >> 62, random)
+    return _uuid7(now_ns(), random >> 62, random)
 
 
 class _Stamped(msgspec.Struct, frozen=True, gc=False):
@@ -99,10 +100,17 @@ class _Entry(_Stamped, frozen=True, gc=False):
     def id(self) -> uuid.UUID:
         """The entry's identity (UUID version 7), kept by overwrites and moves, new for a copy.
 
-        It is made of the time of creation, the session and the serial: nothing to store, and two
-        entries of a session, whose serials differ, never share one.
+        It is made of the time of creation, the serial and a hash of the session's id: nothing to store.
+        Two entries of a session, whose serials differ, never share one, and it tells nothing of the
+        session's id.
         """
-        return _uuid7(self.created_ns, self.serial >> 62, self.session_id.int ^ self.serial)
+        from hashlib import blake2b  # noqa: PLC0415 - a millisecond at import, for who looks at ids
+
+        mask = int.from_bytes(
+            blake2b(self.session_id.bytes, digest_size=10, person=b"everstore entry").digest()
+        )
+        bits = mask ^ self.serial  # one number a serial: hashing that, too, could make two the same
+        return _uuid7(self.created_ns, bits >> 62, bits)
 
     @property
     def name(self) -> str:
@@ -222,7 +230,7 @@ class Session(msgspec.Struct, frozen=True, gc=False):
 
     id: uuid.UUID = msgspec.field(default_factory=new_session_id)
     title: str | None = None
-    created_ns: int = msgspec.field(default_factory=time.time_ns)
+    created_ns: int = msgspec.field(default_factory=now_ns)
     updated_ns: int = 0
 
     def __post_init__(self) -> None:

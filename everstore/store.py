@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from everstore.arguments import check_session_id
+from everstore.errors import EverstoreError
 from everstore.models import InitialFile, Session, new_session_id
 from everstore.session import BoundSession
 
@@ -53,12 +54,37 @@ class Store:
 
         The id is a fresh UUID version 7 unless one is given (whose record is then replaced). The
         record is written last: a session in ``list_sessions`` has all its files.
+
+        When it fails or is cancelled, what it had made of a fresh session is removed again. Under an id that
+        was given, nothing is removed: what was there is the caller's, and calling again finishes the
+        job. The error says ``session_id``, and in a note what has stayed.
         """
         session = Session(id=new_session_id() if session_id is None else session_id, title=title)
-        for file in files:
-            await self.file_system.seed_initial_file(session.id, file)
-        await self.sessions.add_session(session)
+        try:
+            for file in files:
+                await self.file_system.seed_initial_file(session.id, file)
+            await self.sessions.add_session(session)
+        except BaseException as error:
+            await self._unmake(session.id, error, is_fresh=session_id is None)
+            raise
         return session
+
+    async def _unmake(self, session_id: UUID, error: BaseException, *, is_fresh: bool) -> None:
+        """Remove what a ``create_session`` that failed has made, and tell of it in its error."""
+        if isinstance(error, EverstoreError):
+            error.facts.setdefault("session_id", session_id)
+            error.__dict__.setdefault("session_id", session_id)
+        if not is_fresh:
+            error.add_note(f"session {session_id} may have some of the files by now; call again to have all")
+            return
+        import asyncio  # noqa: PLC0415 - loads when needed
+
+        from everstore.waiting import to_the_end  # noqa: PLC0415 - loads when needed
+
+        try:
+            await to_the_end(asyncio.ensure_future(self.delete_session(session_id)))
+        except Exception:  # noqa: BLE001 - it is logged, and what is told is why there is no session
+            error.add_note(f"session {session_id} could not be removed again; delete_session does it")
 
     async def delete_session(self, session_id: UUID) -> bool:
         """Remove a session: files, values, secrets and record; whether there was anything.

@@ -6,7 +6,8 @@ import threading
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from everstore.backends.memory.clock import Clock
+from everstore.backends.memory.versions import versions
+from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.content import append_content, replace_text, require_text, stored_size
 from everstore.errors import (
@@ -54,12 +55,12 @@ class _Tree:
         "readonly",
         "session_id",
         "size",
-        "stamp",
+        "version",
     )
 
-    def __init__(self, session_id: UUID, stamp: Callable[[], int]) -> None:
+    def __init__(self, session_id: UUID, version: Callable[[], int]) -> None:
         self.session_id = session_id
-        self.stamp = stamp
+        self.version = version
         self.changing = False
         self.nodes: dict[str, SessionFile] = {"/": root_of(session_id)}
         self.children: dict[str, dict[str, FileInfo | None]] = {"/": {}}
@@ -116,11 +117,11 @@ class _Tree:
         self.changing = True
         for missing in (*parents_of(path), path):
             if missing not in self.children:
-                now = self.stamp()
+                now, version = now_ns(), self.version()
                 self.children[missing] = {}
                 self.attach(missing)
                 self.nodes[missing] = SessionFile(
-                    now, now, now, self.session_id, missing, now, 0, is_readonly=False, content=None
+                    version, now, now, self.session_id, missing, version, 0, is_readonly=False, content=None
                 )
 
     def below(self, path: str) -> list[str]:
@@ -160,7 +161,7 @@ class MemoryFiles(SessionFileSystem):
         """An empty one; without ``limits`` nothing is limited."""
         self._trees: dict[int, _Tree] = {}
         self._lock = threading.Lock()
-        self._stamp = Clock().stamp
+        self._version = versions()
         bounded = limits is not None and (limits.bounds_files or limits.file_bytes is not None)
         self._limits = limits if bounded else None
 
@@ -200,7 +201,7 @@ class MemoryFiles(SessionFileSystem):
     ) -> SessionFile:
         self._lock.acquire()  # half the cost of a with statement
         try:
-            tree = self._trees.get(session_id.int) or _Tree(session_id, self._stamp)
+            tree = self._trees.get(session_id.int) or _Tree(session_id, self._version)
             old = tree.writable(path)
             if if_absent or if_revision is not None:
                 _check_condition(old, if_revision, path)
@@ -230,7 +231,7 @@ class MemoryFiles(SessionFileSystem):
     @override
     async def seed_initial_file(self, session_id: UUID, file: InitialFile) -> SessionFile:
         with self._lock:
-            tree = self._trees.get(session_id.int) or _Tree(session_id, self._stamp)
+            tree = self._trees.get(session_id.int) or _Tree(session_id, self._version)
             old = tree.nodes.get(file.path)
             if old is None:
                 tree.require_parents(file.path)
@@ -245,7 +246,7 @@ class MemoryFiles(SessionFileSystem):
         self, session_id: UUID, path: str, old: str, new: str, *, replace_all: bool = False
     ) -> SessionFile:
         with self._lock:
-            tree = self._trees.get(session_id.int) or _Tree(session_id, self._stamp)
+            tree = self._trees.get(session_id.int) or _Tree(session_id, self._version)
             found = tree.writable(path)
             if found is None:
                 raise PathNotFoundError.at(path, "no such file")
@@ -257,7 +258,7 @@ class MemoryFiles(SessionFileSystem):
         self, session_id: UUID, path: str, content: str, encoding: Encoding = "text"
     ) -> SessionFile:
         with self._lock:
-            tree = self._trees.get(session_id.int) or _Tree(session_id, self._stamp)
+            tree = self._trees.get(session_id.int) or _Tree(session_id, self._version)
             old = tree.writable(path)
             joined = content if old is None else append_content(old, content, encoding)
             return self._store(tree, old, path, joined, encoding)
@@ -265,7 +266,7 @@ class MemoryFiles(SessionFileSystem):
     @override
     async def create_directory(self, session_id: UUID, path: str) -> FileInfo:
         with self._lock:
-            tree = self._trees.get(session_id.int) or _Tree(session_id, self._stamp)
+            tree = self._trees.get(session_id.int) or _Tree(session_id, self._version)
             node = tree.nodes.get(path)
             if node is None:
                 tree.require_parents(path)
@@ -369,11 +370,14 @@ class MemoryFiles(SessionFileSystem):
             self._require_room(self._limits, tree, destination, more, more_bytes, largest)
 
     def _renamed(self, file: SessionFile, source: str, destination: str, *, move: bool) -> SessionFile:
-        now = self._stamp()
+        now, version = now_ns(), self._version()
         path = destination + file.path[len(source) :]
-        created, serial = (file.created_ns, file.serial) if move else (now, now)
+        created, serial = now, version
+        if move:
+            created, serial = file.created_ns, file.serial
+            now = max(now, file.updated_ns + 1000)
         return SessionFile(
-            now, created, now, file.session_id, path, serial, file.size_bytes,
+            version, created, now, file.session_id, path, serial, file.size_bytes,
             is_readonly=False, content=file.content, encoding=file.encoding,
         )  # fmt: skip
 
@@ -395,11 +399,14 @@ class MemoryFiles(SessionFileSystem):
         if old is None:
             tree.attach(path)
             self._trees[tree.session_id.int] = tree
-        now = self._stamp()
-        # One integer for all four of a new file: 28 bytes each would be a tenth of a small file.
-        created, serial = (now, now) if old is None else (old.created_ns, old.serial)
+        now, version = now_ns(), self._version()
+        # Two integers for all four of a new file: 32 bytes each would be a tenth of a small file.
+        created, serial = now, version
+        if old is not None:
+            created, serial = old.created_ns, old.serial
+            now = max(now, old.updated_ns + 1000)  # the clock may stand still or have gone back
         file = SessionFile(
-            now, created, now, tree.session_id, path, serial, size, is_readonly, content, encoding
+            version, created, now, tree.session_id, path, serial, size, is_readonly, content, encoding
         )
         tree.put(file, old)
         tree.changing = False

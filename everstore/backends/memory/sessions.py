@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import bisect
 import threading
-import time
 from typing import TYPE_CHECKING
 
+from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.errors import SessionNotFoundError
 from everstore.interfaces import SessionStore
@@ -49,7 +49,7 @@ class MemorySessions(SessionStore):
             record = self._records.get(session_id.int)
             if record is None:
                 raise SessionNotFoundError(f"session {session_id} has no record", session_id=session_id)
-            record = self._records[session_id.int] = record.retitled(title, time.time_ns())
+            record = self._records[session_id.int] = record.retitled(title, now_ns())
             return record
 
     @override

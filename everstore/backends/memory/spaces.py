@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import heapq
-import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.content import stored_size
 
@@ -36,7 +36,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_over(self) -> bool:
         """Whether its time is past."""
-        return self.expires_ns is not None and self.expires_ns <= time.time_ns()
+        return self.expires_ns is not None and self.expires_ns <= now_ns()
 
 
 class Deadlines:
@@ -77,7 +77,7 @@ class Deadlines:
 
     def sweep(self, most: int = _SWEPT_AT_ONCE) -> None:
         """Let go of entries that are past their time: a few, or ``most``."""
-        now = time.time_ns()
+        now = now_ns()
         for _ in range(most):
             if not self.heap or self.heap[0][0] > now:
                 break
@@ -149,7 +149,9 @@ class Space:
             return None
         return entry
 
-    def put(self, session_id: UUID, key: str, text: str, now: int, expires_ns: int | None = None) -> None:
+    def put(
+        self, session_id: UUID, key: str, text: str, version: int, now: int, expires_ns: int | None = None
+    ) -> None:
         """Put a text in place; the time of creation of one that is there survives."""
         number = session_id.int
         entries = self.sessions.get(number)
@@ -157,8 +159,12 @@ class Space:
             entries = self.sessions[number] = self._entries()
         old = entries.get(key)
         before = None if old is None else old.expires_ns
-        created_ns = now if old is None or (before is not None and old.is_over) else old.created_ns
-        entries[key] = Entry(text, now, created_ns, now, expires_ns)
+        created_ns = updated_ns = now
+        if old is not None and (before is None or before > now):
+            created_ns = old.created_ns
+            if now < old.updated_ns + 1000:  # the clock stands still or went back
+                updated_ns = old.updated_ns + 1000
+        entries[key] = Entry(text, version, created_ns, updated_ns, expires_ns)
         if before != expires_ns:
             self._deadlines.change(before, expires_ns, number, key, self._number)
         if self._heap and self._heap[0][0] <= now:

@@ -6,8 +6,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from everstore.backends.memory.clock import Clock
 from everstore.backends.memory.spaces import Deadlines, Space, size_of
+from everstore.backends.memory.versions import versions
+from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.content import add_to_counter
 from everstore.errors import QuotaExceededError, RevisionConflictError
@@ -43,7 +44,7 @@ class MemoryStorage(SessionStorageStore):
         self._values = Space(self._deadlines, is_counted=self._limits is not None)
         self._secrets = Space(self._deadlines, is_counted=self._limits is not None)
         self._lock = threading.Lock()
-        self._stamp = Clock().stamp
+        self._version = versions()
 
     @override
     async def set_value(
@@ -62,8 +63,10 @@ class MemoryStorage(SessionStorageStore):
                 _check_condition(self._values.get(session_id, key), if_revision, key)
             if self._limits is not None:
                 self._require_room(self._limits, self._values, session_id, key, value)
-            now = self._stamp()
-            self._values.put(session_id, key, value, now, None if ttl is None else _expiry(now, ttl))
+            now = now_ns()
+            self._values.put(
+                session_id, key, value, self._version(), now, None if ttl is None else _expiry(now, ttl)
+            )
         finally:
             self._lock.release()
 
@@ -120,7 +123,8 @@ class MemoryStorage(SessionStorageStore):
             total = add_to_counter(old.text if old else None, amount)
             if self._limits is not None:
                 self._require_room(self._limits, self._values, session_id, key, str(total))
-            self._values.put(session_id, key, str(total), self._stamp(), old.expires_ns if old else None)
+            expires_ns = old.expires_ns if old else None
+            self._values.put(session_id, key, str(total), self._version(), now_ns(), expires_ns)
             return total
 
     @override
@@ -128,8 +132,10 @@ class MemoryStorage(SessionStorageStore):
         with self._lock:
             if self._limits is not None:
                 self._require_room(self._limits, self._secrets, session_id, name, value)
-            now = self._stamp()
-            self._secrets.put(session_id, name, value, now, None if ttl is None else _expiry(now, ttl))
+            now = now_ns()
+            self._secrets.put(
+                session_id, name, value, self._version(), now, None if ttl is None else _expiry(now, ttl)
+            )
 
     @override
     async def get_secret(self, session_id: UUID, name: str) -> str | None:

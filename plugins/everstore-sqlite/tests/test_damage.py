@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from everstore import errors
+from everstore import errors, new_session_id
 
 CONTENT = "(SELECT serial FROM entries WHERE name = 'a.txt')"
 HEX = "CAST(x'ff00fe' AS TEXT)"
@@ -226,9 +226,10 @@ async def test_a_name_that_is_no_utf_8(work, raw):
 
 
 @pytest.mark.parametrize(
-    "statement", ["DELETE FROM counters", "UPDATE counters SET version = 'x'", "DROP TABLE contents"]
+    "statement", ["DELETE FROM counters", "UPDATE counters SET slot = 'x'", "DROP TABLE contents"]
 )
-async def test_a_database_that_lacks_what_every_one_has(work, raw, statement):
+async def test_a_database_that_lacks_what_every_one_has(store, raw, statement):
+    work = store.session(new_session_id())
     bend(raw, statement)
     await told(work.files.write_file("new.txt", "text"))
     assert await work.files.stat_file("new.txt") is None

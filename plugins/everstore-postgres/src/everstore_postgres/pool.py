@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from everstore.clock import shift_ns
 from everstore.errors import StoreContextError
 from everstore.waiting import to_the_end
 
@@ -69,6 +70,7 @@ class Link:
         self.sent = False  # whether anything was sent that may have changed something
         self._name = None if keeps_statements else ""  # the driver makes one up, or there is none
         self._statements: dict[str, Any] = {}
+        self._shift_ns = 0  # of the clock, as the session on the server knows it
 
     def begin(self) -> None:
         """The running task starts to use the connection."""
@@ -99,6 +101,8 @@ class Link:
 
     async def fetch(self, statement: str, *args: object) -> Any:
         """All rows."""
+        if self._shift_ns != shift_ns():
+            await self._turn_clock()
         prepared = self._statements.get(statement) or await self._prepare(statement)
         self.sent = True
         try:
@@ -108,6 +112,8 @@ class Link:
 
     async def fetchrow(self, statement: str, *args: object) -> Any:
         """The first row, or ``None``."""
+        if self._shift_ns != shift_ns():
+            await self._turn_clock()
         prepared = self._statements.get(statement) or await self._prepare(statement)
         self.sent = True
         try:
@@ -117,9 +123,18 @@ class Link:
 
     async def cursor(self, statement: str, *args: object) -> Any:
         """A cursor over the rows of a statement; for inside a transaction."""
+        if self._shift_ns != shift_ns():
+            await self._turn_clock()
         prepared = self._statements.get(statement) or await self._prepare(statement)
         self.sent = True
         return await prepared.cursor(*args)
+
+    async def _turn_clock(self) -> None:
+        """Have the session's clock turned as ours is; where sessions are shared, nobody's is."""
+        shift = shift_ns()
+        if self._name is None:
+            await self.connection.execute(f"SET everstore.clock_shift_ns = '{shift}'")
+        self._shift_ns = shift
 
     async def _prepare(self, statement: str) -> Any:
         prepared = await self.connection.prepare(statement, name=self._name)

@@ -43,7 +43,8 @@ _REPLACED = (
     "value = excluded.value, version = excluded.version,"
     " created_ns = CASE WHEN e.expires_ns <= excluded.updated_ns"
     " THEN excluded.created_ns ELSE e.created_ns END,"
-    " updated_ns = greatest(excluded.updated_ns, e.updated_ns + 1000)"
+    " updated_ns = CASE WHEN e.expires_ns <= excluded.updated_ns"
+    " THEN excluded.updated_ns ELSE greatest(excluded.updated_ns, e.updated_ns + 1000) END"
 )
 
 _REFUSALS = {
@@ -65,7 +66,7 @@ class PostgresStorageStore(SessionStorageStore):
         self._set = sql(
             "INSERT INTO {schema}.entries AS e"
             " (space, session_id, key, value, version, created_ns, updated_ns)"
-            " SELECT $1, $2, $3, $4, nextval('{schema}.versions'), now, now"
+            " SELECT $1, $2, $3, $4, {schema}.next_version(), now, now"
             " FROM (SELECT {schema}.now_ns() AS now) clock"
             " ON CONFLICT (space, session_id, key) DO UPDATE"
             f" SET {_REPLACED}, expires_ns = NULL"

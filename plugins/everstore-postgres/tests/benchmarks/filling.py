@@ -28,7 +28,7 @@ COPIED = {
 }
 COPY = """
 INSERT INTO files ({columns}) SELECT {values} FROM (
-    SELECT f.*, copy, nextval('versions') AS stamp FROM generate_series(1, $3::integer) AS copy, files AS f
+    SELECT f.*, copy, nextval('serials') AS stamp FROM generate_series(1, $3::integer) AS copy, files AS f
     WHERE f.session_id = $1 AND starts_with(f.place, $2) OFFSET 0
 ) AS copies
 """

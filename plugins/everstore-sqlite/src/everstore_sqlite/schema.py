@@ -11,7 +11,7 @@ slot in the upper 31 bits and a number within the session in the lower 32. A ses
 so one range, to delete, to search, and to ask the search index for, whatever other sessions hold.
 
 ``trees`` has what a session's limits on files are checked against, and its slot. ``counters`` has one row:
-the last version that was given out, which no other write ever gets again, and the last slot.
+the last slot that was given out (``version`` is not counted any more).
 
 Text is compared with SQLite's ``BINARY`` collation, byte by byte in UTF-8, which is by code point.
 Contents and values are ``BLOB``: SQL's text functions end at a NUL, bytes do not.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from everstore import Capabilities, Session, SessionStore
+from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.errors import DataDamagedError, SessionNotFoundError
 from everstore_sqlite.failures import damaged_file
@@ -92,7 +92,7 @@ def _retitle(transaction: Transaction, session_id: UUID, title: str) -> Session:
     record = _get(transaction.connection, session_id)
     if record is None:
         raise SessionNotFoundError(f"session {session_id} has no record", session_id=session_id)
-    record = record.retitled(title, time.time_ns())
+    record = record.retitled(title, now_ns())
     _put(transaction, record)
     return record
 

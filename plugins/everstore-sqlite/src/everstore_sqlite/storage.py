@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from everstore import Capabilities, KeyInfo, SecretInfo, SessionStorageStore
+from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.content import add_to_counter
 from everstore.errors import DataDamagedError, RevisionConflictError
@@ -171,7 +171,7 @@ def _get(
     at: int | None = None,
 ) -> str | TooLarge | None:
     """The value that is alive now, or was ``at``; ``DataDamagedError`` when what is there is none."""
-    arguments = (most, session_id.bytes, key, time.time_ns() if at is None else at)
+    arguments = (most, session_id.bytes, key, now_ns() if at is None else at)
     try:
         row = connection.execute(space.value, arguments).fetchone()
         if row is None:
@@ -202,7 +202,7 @@ def _head(
     connection: sqlite3.Connection, space: _Space, session_id: UUID, key: str, *, heal: bool = False
 ) -> _Head | None:
     """What is there; a damaged row is nothing with ``heal``, for it is about to be replaced."""
-    row = connection.execute(space.head, (session_id.bytes, key, time.time_ns())).fetchone()
+    row = connection.execute(space.head, (session_id.bytes, key, now_ns())).fetchone()
     if row is None:
         return None
     version, created, updated, expires = row
@@ -222,7 +222,7 @@ def _stat(connection: sqlite3.Connection, most: int, session_id: UUID, key: str)
 
 
 def _list(connection: sqlite3.Connection, space: _Space, kind: type[Any], session_id: UUID) -> list[Any]:
-    rows = connection.execute(space.heads, (session_id.bytes, time.time_ns())).fetchall()
+    rows = connection.execute(space.heads, (session_id.bytes, now_ns())).fetchall()
     try:
         msgspec.convert(rows, _KEYS)
     except msgspec.ValidationError:
@@ -247,11 +247,10 @@ def _set(
         current = None if old is None else format(old.version, "x")
         if current != condition[0]:
             raise RevisionConflictError.found(key, condition[0], current)
-    now = time.time_ns() if old is None else max(time.time_ns(), old.updated + 1000)
+    now = now_ns()
     expires = None if ttl is None else min(now + int(ttl * 1e9), _LATEST)
-    _put(
-        transaction, limits, space, session_id, key, now if old is None else old.created, now, expires, value
-    )
+    created, updated = (now, now) if old is None else (old.created, max(now, old.updated + 1000))
+    _put(transaction, limits, space, session_id, key, created, updated, expires, value)
 
 
 def _put(
@@ -278,7 +277,7 @@ def _require_room(
     connection: sqlite3.Connection, limits: Limits, space: _Space, session_id: UUID, key: str, size: int
 ) -> None:
     """Refuse a value of so many bytes that would bring the session over a limit."""
-    now = time.time_ns()
+    now = now_ns()
     old = connection.execute(space.size, (session_id.bytes, key, now)).fetchone()
     counts = [
         connection.execute(each.held, (session_id.bytes, now)).fetchone() for each in (_VALUES, _SECRETS)
@@ -292,7 +291,7 @@ def _sweep(transaction: Transaction) -> None:
     """Take out a few rows that are past their time, of whatever session; once in a transaction."""
     if not transaction.is_swept:
         transaction.is_swept = True
-        now = time.time_ns()
+        now = now_ns()
         if transaction.execute(_IS_ANY_OVER, {"now": now}).fetchone()[0]:  # half the cost of two deletes
             for space in (_VALUES, _SECRETS):
                 transaction.execute(space.sweep, (now,))
@@ -304,7 +303,7 @@ def _increment(
     connection = transaction.connection
     old = _head(connection, _VALUES, session_id, key)
     text: str | None = None
-    now = time.time_ns()
+    now = now_ns()
     created, expires = now, None
     if old is not None:
         text = cast("str", _get(connection, EVERYTHING, _VALUES, session_id, key, 0))
@@ -317,7 +316,7 @@ def _increment(
 
 def _delete(transaction: Transaction, space: _Space, session_id: UUID, key: str) -> bool:
     place = (session_id.bytes, key)
-    (existed,) = transaction.execute(space.exists, (*place, time.time_ns())).fetchone()
+    (existed,) = transaction.execute(space.exists, (*place, now_ns())).fetchone()
     transaction.execute(space.delete, place)
     return bool(existed)
 
@@ -325,13 +324,13 @@ def _delete(transaction: Transaction, space: _Space, session_id: UUID, key: str)
 def _purge(transaction: Transaction, session_id: UUID) -> bool:
     had = 0
     for space in (_VALUES, _SECRETS):
-        had += transaction.execute(space.count, (session_id.bytes, time.time_ns())).fetchone()[0]
+        had += transaction.execute(space.count, (session_id.bytes, now_ns())).fetchone()[0]
         transaction.execute(space.purge, (session_id.bytes,))
     return had > 0
 
 
 def _scan(connection: sqlite3.Connection, after: tuple[UUID, str] | None, limit: int) -> list[StoredSecret]:
-    now = time.time_ns()
+    now = now_ns()
     limit = min(limit, _LATEST)
     if after is None:
         rows = connection.execute(_SCAN_FIRST, (now, limit))
@@ -343,6 +342,6 @@ def _scan(connection: sqlite3.Connection, after: tuple[UUID, str] | None, limit:
 def _swap(transaction: Transaction, session_id: UUID, name: str, expected: str, replacement: str) -> bool:
     changed = transaction.execute(
         f"UPDATE secrets SET value = ? WHERE session = ? AND key = ? AND value = ? AND {_ALIVE}",
-        (replacement.encode(), session_id.bytes, name, expected.encode(), time.time_ns()),
+        (replacement.encode(), session_id.bytes, name, expected.encode(), now_ns()),
     )
     return changed.rowcount > 0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from everstore.clock import now_ns
 from everstore.content import append_content, content_bytes, replace_text, require_text
 from everstore.errors import (
     DataDamagedError,
@@ -234,7 +234,7 @@ class Tree:
 
     def _healed(self, path: str, damaged: _Entry) -> _Entry:
         """An entry for a damaged one that is about to be replaced or deleted; what is sound is kept."""
-        now = time.time_ns()
+        now = now_ns()
         entry = _Entry(self._transaction.version(), now, now, self._count(serials=1), 0, 0, 0)
         if self._execute(_ANY_BELOW, below(self._id, path)).fetchone():
             entry = msgspec.structs.replace(entry, is_directory=1)
@@ -347,7 +347,7 @@ class Tree:
             self._make_parents()
             serial = self._count(serials=1, files=1, size=size)
             version = self._transaction.version()
-            created = updated = time.time_ns()
+            created = updated = now_ns()
             row = (self._key, parent, name, version, created, updated, serial, size, is_readonly, False)
             self._execute(_INSERT, row)
             self._execute(_PUT_CONTENT, (serial, is_text, data))
@@ -370,7 +370,7 @@ class Tree:
             self._make_directory(self._missing.pop())
 
     def _make_directory(self, path: str) -> _Entry:
-        now = time.time_ns()
+        now = now_ns()
         entry = _Entry(self._transaction.version(), now, now, self._count(serials=1, directories=1), 0, 0, 1)
         self._insert(path, entry)
         self._directories.add((self._key, path))
@@ -380,7 +380,7 @@ class Tree:
         self._execute(_INSERT, (self._key, *split(path), *msgspec.structs.astuple(entry)))
 
     def _copied(self, source: str, path: str, entry: _Entry) -> _Entry:
-        now = time.time_ns()
+        now = now_ns()
         serial = self._count(serials=1)
         copy = _Entry(self._transaction.version(), now, now, serial, entry.size, 0, entry.is_directory)
         self._insert(path, copy)
@@ -445,4 +445,4 @@ class Tree:
 
 def _after(updated: int) -> int:
     """Now, and in any case a microsecond later than the last change: a clock may be set back."""
-    return max(time.time_ns(), updated + 1000)
+    return max(now_ns(), updated + 1000)

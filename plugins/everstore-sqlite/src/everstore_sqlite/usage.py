@@ -32,6 +32,7 @@ class Usage(msgspec.Struct, gc=False):
 
 
 _GET = "SELECT slot, last, files, bytes, directories FROM trees WHERE session = ?"
+_NEXT_SLOT = "UPDATE counters SET slot = slot + 1 WHERE typeof(slot) = 'integer' RETURNING slot"
 _RECOUNT = """
     SELECT max(iif(typeof(serial) = 'integer', serial, 0)), sum(is_directory IS 0),
         sum(iif(is_directory IS 0 AND typeof(size) = 'integer', size, 0)), sum(is_directory IS NOT 0)
@@ -80,7 +81,7 @@ class Usages:
         """Count what was added to a tree (or taken, below 0); the last serial that one of its entries got."""
         usage = self.get(session)
         if usage is None:
-            row = self._connection.execute("UPDATE counters SET slot = slot + 1 RETURNING slot").fetchone()
+            row = self._connection.execute(_NEXT_SLOT).fetchone()
             if row is None:
                 raise damaged_file("its counters are missing")
             (slot,) = row

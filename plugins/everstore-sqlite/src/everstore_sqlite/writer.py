@@ -9,6 +9,7 @@ say), each call gets one of its own, so that only those fail that cannot succeed
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 import time
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from everstore.compat import override
 from everstore.errors import StorageReplacedError
-from everstore_sqlite.failures import damaged_file, is_busy
+from everstore_sqlite.failures import is_busy
 from everstore_sqlite.usage import Usages
 from everstore_sqlite.workers import Worker, deliver
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Transaction", "Writer", "patiently"]
 
+_LARGEST = (1 << 63) - 1
 _LONGEST_PAUSE = 0.01  # seconds between two attempts to get the lock
 _GAP = 0.02  # seconds between two chores, so that other processes get the lock, too
 _LONGEST_NAP = 1.0  # seconds between two looks at whether there are chores
@@ -60,21 +62,18 @@ def patiently(step: Callable[[], object], timeout: float) -> None:
 class Transaction:
     """What a writing call gets: the connection within a transaction, and versions.
 
-    A version is greater than any that the database ever gave out, whatever was deleted since, and
-    whoever gave it out.
+    A version is one that the database never gave out and never will: those of a transaction follow on a
+    random number of 63 bits. What counted on from what the file holds would, in a file restored from a
+    backup, give out again what the lost one had given out.
     """
 
-    __slots__ = ("_first", "_version", "connection", "directories", "execute", "is_swept", "usages")
+    __slots__ = ("_version", "connection", "directories", "execute", "is_swept", "usages")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Begun already: nobody else writes."""
         self.connection = connection
         self.execute = connection.execute
-        row = self.execute("SELECT version FROM counters").fetchone()
-        if row is None or type(row[0]) is not int:
-            raise damaged_file("its counters are missing")
-        self._first: int = row[0]
-        self._version: int = self._first
+        self._version = int.from_bytes(os.urandom(8)) >> 1
         self.usages = Usages(connection)
         self.directories: set[tuple[bytes, str]] = set()
         """Directories (by session and path) that are there; to be cleared when anything is taken away."""
@@ -88,14 +87,12 @@ class Transaction:
 
     def version(self) -> int:
         """The next version."""
-        self._version += 1
+        self._version = self._version + 1 & _LARGEST
         return self._version
 
     def finish(self) -> None:
-        """Keep the versions given out from ever being given out again; then all is ready for COMMIT."""
+        """Write what was kept back; then all is ready for COMMIT."""
         self.usages.write()
-        if self._version != self._first:
-            self.execute("UPDATE counters SET version = ?", (self._version,))
 
 
 class _TornError(Exception):

@@ -65,17 +65,18 @@ BEGIN
         until := CASE WHEN ttl_ns IS NOT NULL THEN least(now::numeric + ttl_ns, 9223372036854775807) END;
         IF coalesce(if_version, 0) <> 0 THEN
             UPDATE {schema}.entries e
-            SET value = data, version = nextval('{schema}.versions'), expires_ns = until,
+            SET value = data, version = {schema}.next_version(), expires_ns = until,
                 updated_ns = greatest(now, e.updated_ns + 1000)
             WHERE e.space = in_space AND e.session_id = of_session AND e.key = at_key AND e.version = if_version
                 AND (e.expires_ns IS NULL OR e.expires_ns > {schema}.now_ns());
         ELSE
             INSERT INTO {schema}.entries AS e (space, session_id, key, value, version, created_ns, updated_ns, expires_ns)
-            VALUES (in_space, of_session, at_key, data, nextval('{schema}.versions'), now, now, until)
+            VALUES (in_space, of_session, at_key, data, {schema}.next_version(), now, now, until)
             ON CONFLICT (space, session_id, key) DO UPDATE
             SET value = excluded.value, version = excluded.version, expires_ns = excluded.expires_ns,
                 created_ns = CASE WHEN e.expires_ns <= excluded.updated_ns THEN excluded.created_ns ELSE e.created_ns END,
-                updated_ns = greatest(excluded.updated_ns, e.updated_ns + 1000)
+                updated_ns = CASE WHEN e.expires_ns <= excluded.updated_ns THEN excluded.updated_ns
+                    ELSE greatest(excluded.updated_ns, e.updated_ns + 1000) END
             WHERE if_version IS NULL OR e.expires_ns <= {schema}.now_ns();
         END IF;
         IF NOT FOUND THEN
@@ -149,14 +150,14 @@ BEGIN
         END IF;
         IF old.value IS NOT NULL THEN
             UPDATE {schema}.entries e
-            SET value = convert_to(amount::text, 'UTF8'), version = nextval('{schema}.versions'),
+            SET value = convert_to(amount::text, 'UTF8'), version = {schema}.next_version(),
                 created_ns = CASE WHEN e.expires_ns <= now THEN now ELSE e.created_ns END,
                 expires_ns = CASE WHEN e.expires_ns > now THEN e.expires_ns END,
-                updated_ns = greatest(now, e.updated_ns + 1000)
+                updated_ns = CASE WHEN e.expires_ns <= now THEN now ELSE greatest(now, e.updated_ns + 1000) END
             WHERE e.space = 'v' AND e.session_id = of_session AND e.key = at_key;
         ELSE
             INSERT INTO {schema}.entries (space, session_id, key, value, version, created_ns, updated_ns)
-            VALUES ('v', of_session, at_key, convert_to(amount::text, 'UTF8'), nextval('{schema}.versions'), now, now)
+            VALUES ('v', of_session, at_key, convert_to(amount::text, 'UTF8'), {schema}.next_version(), now, now)
             ON CONFLICT DO NOTHING;
         END IF;
         IF FOUND THEN

@@ -130,7 +130,7 @@ BEGIN
     LOOP
         IF is_move THEN
             UPDATE {schema}.files f
-            SET version = nextval('{schema}.versions'), updated_ns = greatest(now, f.updated_ns + 1000),
+            SET version = {schema}.next_version(), updated_ns = greatest(now, f.updated_ns + 1000),
                 depth = f.depth + destination_depth - source_depth,
                 place = {schema}.place_of(destination || substr(coalesce(f.long_path, f.place), length(source) + 1)),
                 long_path = {schema}.long_path_of(destination || substr(coalesce(f.long_path, f.place), length(source) + 1))
@@ -143,9 +143,9 @@ BEGIN
             SELECT of_session, f.depth + destination_depth - source_depth,
                 {schema}.place_of(destination || substr(f.path, length(source) + 1)),
                 {schema}.long_path_of(destination || substr(f.path, length(source) + 1)),
-                f.kind, false, f.size, f.stamp, f.stamp, now, now, f.content
+                f.kind, false, f.size, f.stamp, nextval('{schema}.serials'), now, now, f.content
             FROM (
-                SELECT f.*, coalesce(f.long_path, f.place) AS path, nextval('{schema}.versions') AS stamp
+                SELECT f.*, coalesce(f.long_path, f.place) AS path, {schema}.next_version() AS stamp
                 FROM {schema}.files f
                 WHERE f.session_id = of_session AND f.depth = level AND f.place >= low AND f.place < high
                     AND starts_with(coalesce(f.long_path, f.place), prefix)

@@ -49,12 +49,12 @@ DECLARE
     directory text;
 BEGIN
     FOR level IN first_depth .. last_depth LOOP
-        stamp := nextval('{schema}.versions');
+        stamp := {schema}.next_version();
         directory := {schema}.ancestor(path, level);
         INSERT INTO {schema}.files
             (session_id, depth, place, long_path, kind, is_readonly, size, version, serial, created_ns, updated_ns)
         VALUES (of_session, level, {schema}.place_of(directory), {schema}.long_path_of(directory),
-            'd', false, 0, stamp, stamp, now, now)
+            'd', false, 0, stamp, nextval('{schema}.serials'), now, now)
         ON CONFLICT (session_id, depth, place) DO NOTHING;
         IF NOT FOUND THEN
             PERFORM FROM {schema}.files f

@@ -50,7 +50,7 @@ BEGIN
         IF ready AND expected IS DISTINCT FROM 0 THEN
             UPDATE {schema}.files f
             SET kind = wanted_kind, is_readonly = sealed, size = length(wanted), content = wanted,
-                version = nextval('{schema}.versions'), updated_ns = greatest({schema}.now_ns(), f.updated_ns + 1000)
+                version = {schema}.next_version(), updated_ns = greatest({schema}.now_ns(), f.updated_ns + 1000)
             WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place AND f.kind <> 'd'
                 AND (verb = 'seed' OR NOT f.is_readonly)
                 AND (expected IS NULL OR f.version = expected)
@@ -58,13 +58,13 @@ BEGIN
             INTO outcome, version, serial, created_ns, updated_ns, size;
         END IF;
         IF ready AND outcome IS NULL AND coalesce(expected, 0) = 0 THEN
-            stamp := nextval('{schema}.versions');
+            stamp := {schema}.next_version();
             now := {schema}.now_ns();
             INSERT INTO {schema}.files AS f
                 (session_id, depth, place, long_path, kind, is_readonly, size, version, serial, created_ns,
                  updated_ns, content)
             SELECT of_session, at_depth, at_place, CASE WHEN path <> at_place THEN path END, wanted_kind,
-                sealed, length(wanted), stamp, stamp, now, now, wanted
+                sealed, length(wanted), stamp, nextval('{schema}.serials'), now, now, wanted
             WHERE at_depth = 1 OR EXISTS (
                 SELECT FROM {schema}.files p
                 WHERE p.session_id = of_session AND p.depth = at_depth - 1 AND p.place = at_parent AND p.kind = 'd'
