@@ -2,13 +2,6 @@
 
 CREATE FUNCTION {schema}.now_ns() RETURNS bigint LANGUAGE sql VOLATILE AS $$
     SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000
-        + coalesce(nullif(current_setting('everstore.clock_shift_ns', true), ''), '0')::bigint
-$$;
-
--- A version (revision): 63 random bits. What counts would, in a database restored from a backup, give out
--- again what the lost one had given out.
-CREATE FUNCTION {schema}.next_version() RETURNS bigint LANGUAGE sql VOLATILE AS $$
-    SELECT greatest(uuid_hash_extended(gen_random_uuid(), 0) & 9223372036854775807, 1)
 $$;
 
 -- A path's place in the index; places.py says the same.

@@ -11,8 +11,8 @@ CREATE TABLE {schema}.migrations (
 );
 COMMENT ON TABLE {schema}.migrations IS 'One row for each version of this schema, in the order of their arrival.';
 
--- Serials, which tell a session's entries apart.
-CREATE SEQUENCE {schema}.serials AS bigint CACHE 32;
+-- Versions (revisions) and serials. Never repeats, whatever is deleted, restored or rolled back.
+CREATE SEQUENCE {schema}.versions AS bigint CACHE 32;
 
 CREATE TABLE {schema}.files (
     version bigint NOT NULL,
