@@ -2,8 +2,8 @@
 
 SQLite goes on writing to a file that was deleted, moved or replaced, and two processes that disagree
 about ``-shm`` write over each other. So the identity (device and inode) of the database, its log ``-wal``
-and its shared memory ``-shm`` is looked at before every commit and before every acknowledgement, at 3 us,
-and by reads once a millisecond. SQLite itself removes neither log nor shared memory while anybody has the
+and its shared memory ``-shm`` is looked at before every acknowledgement, at 4 us, and once a millisecond
+by reads and before a commit. SQLite itself removes neither log nor shared memory while anybody has the
 database open, and never replaces one.
 
 Nothing here opens a file: closing it again would drop this process's locks on it.
@@ -60,16 +60,17 @@ class Files:
     def require(self) -> None:
         """``StorageReplacedError`` unless the files are those that were opened; once wrong, always wrong."""
         if self._reason is None:
-            for position, known in enumerate(self._known):
-                self._look(position, known)
+            for position, place in enumerate(self._places):
+                if self._identity(place) != self._known[position]:
+                    self._look(position, self._known[position])
+            self.next_look = time.monotonic() + _PERIOD if self._reason is None else 0.0
         if self._reason is not None:
             raise StorageReplacedError(self._reason, backend="sqlite", path=self._places[0])
 
     def require_soon(self) -> None:
-        """The same, for reads: if a millisecond has passed since the last look."""
+        """The same, if a millisecond has passed since the last look."""
         if time.monotonic() >= self.next_look:
             self.require()
-            self.next_look = time.monotonic() + _PERIOD
 
     def are_in_place(self) -> bool:
         """Whether ``require`` would pass."""
@@ -106,7 +107,6 @@ class Files:
             what = "appeared"
         elif found[:2] == known[:2]:
             what = "was changed, though nobody was to"
-        self.next_look = 0.0
         self._reason = (
             f"{self._places[position]!r} {what}, while the database was open: nothing is read from it or"
             " acknowledged any more; close the store, see to the file, and open the store again"

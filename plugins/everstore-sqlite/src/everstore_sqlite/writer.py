@@ -174,7 +174,7 @@ class Writer(Worker):
         # Not before the lock is there: until then, who gives up waiting has not called.
         outcomes = [step(transaction, call) for call in calls if call.begin()]
         transaction.finish()
-        self._files.require()  # or a commit could do harm to what is there instead
+        self._files.require_soon()  # or a commit could do harm to what is there instead
         self._is_committing = True
         self._connection.execute("COMMIT")
         self._files.require()  # or it would be acknowledged though it is lost
