@@ -226,3 +226,23 @@ async def test_a_ciphertext_that_was_moved_or_changed_does_not_open(store, work,
     [stored, _] = await store.storage.scan_secrets()
     with pytest.raises(errors.SecretDecryptionError):
         await store.storage.get_secret(stored.session_id, stored.name)
+
+
+async def test_a_condition_from_a_lost_time_line_does_not_hold_after_a_restore(opened, path, session_id):
+    async with opened() as store:
+        await store.session(session_id).files.write_file("a", "first")
+    backup = path.read_bytes()
+    async with opened() as store:
+        work = store.session(session_id)
+        lost = (await work.files.write_file("a", "lost")).revision
+        await work.storage.set_value("k", "lost")
+        lost_value = (await work.storage.stat_value("k")).revision
+    path.write_bytes(backup)
+    async with opened() as store:
+        work = store.session(session_id)
+        await work.files.write_file("a", "second")
+        await work.storage.set_value("k", "second")
+        with pytest.raises(errors.RevisionConflictError):
+            await work.files.write_file("a", "third", if_revision=lost)
+        with pytest.raises(errors.RevisionConflictError):
+            await work.storage.set_value("k", "third", if_revision=lost_value)
