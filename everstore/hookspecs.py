@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
 
     from everstore.context import PluginContext
     from everstore.interfaces import SessionFileSystemFactory, SessionStorageStore, SessionStore
@@ -30,9 +31,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PROJECT",
+    "everstore_backup",
+    "everstore_check",
     "everstore_file_system_factory",
     "everstore_middleware",
     "everstore_migrate",
+    "everstore_restore",
     "everstore_session_store",
     "everstore_settings",
     "everstore_storage_store",
@@ -82,4 +86,45 @@ def everstore_migrate(context: PluginContext) -> Sequence[str] | Awaitable[Seque
 
     Answers with what was done, a line each; empty when nothing was left to do. Safe to run again, at
     once with others, and while stores are open.
+    """
+
+
+# The next three run without an open store, for ``everstore backup``, ``restore`` and ``check``. Work that
+# takes long goes to a thread, and ends soon after a cancellation. Each answers with lines for people,
+# which hold neither content nor secrets. ``UnsupportedError`` says what to use in their place.
+
+
+@hookspec(firstresult=True)
+def everstore_backup(
+    context: PluginContext, target: Path, progress: Callable[[int, int], object]
+) -> Sequence[str] | Awaitable[Sequence[str]] | None:
+    """Write one moment of all that this plugin keeps to ``target``, while stores go on writing.
+
+    ``target`` is an empty file that only its owner may read; core puts it in its place, flushed, when
+    this returns, and removes it when it raises. Check what was written before. ``progress(done, total)``
+    may be called from any thread. Answers with what was done; ``None`` says that nothing kept here
+    outlives the process.
+    """
+
+
+@hookspec(firstresult=True)
+def everstore_restore(
+    context: PluginContext, source: Path, progress: Callable[[int, int], object]
+) -> Sequence[str] | Awaitable[Sequence[str]] | None:
+    """Put what ``everstore_backup`` wrote to ``source`` in the place of all that this plugin keeps.
+
+    Refuse with ``BackendUnavailableError`` while any process has it open, check ``source`` before and
+    the result after, and leave the old or the new, whatever happens on the way.
+    """
+
+
+@hookspec(firstresult=True)
+def everstore_check(
+    context: PluginContext,
+    deep: bool,  # noqa: FBT001 - pluggy hands arguments over by name
+) -> Sequence[str] | Awaitable[Sequence[str]] | None:
+    """What is wrong with what this plugin keeps, a line each; empty when nothing is.
+
+    Changes nothing, also when something is wrong. ``deep`` looks at every row, and at what has to fit
+    together; without it as much as a probe can wait for. A storage that is not there yet is sound.
     """

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from pydantic_settings import BaseSettings
 
-__all__ = ["Configuration", "build", "configure", "migrate"]
+__all__ = ["Configuration", "ask", "build", "configure", "migrate"]
 
 T = TypeVar("T", SessionFileSystem, SessionStorageStore, SessionStore)
 K = TypeVar("K")
@@ -127,12 +127,19 @@ async def migrate(configuration: Configuration) -> dict[str, Sequence[str] | Non
 
     ``None`` for a plugin that has nothing to migrate.
     """
+    return {name: await ask(configuration, name, "everstore_migrate") for name in configuration.plugins}
+
+
+async def ask(
+    configuration: Configuration, plugin: str, hook: str, **arguments: object
+) -> Sequence[str] | None:
+    """What one of an operator's hooks of a plugin answers, no store being opened for it."""
     opening = _Opening(configuration, ())
     async with opening.resources:
-        return {
-            name: await _told(name, plugin.migrate(opening.contexts[name]), opening.log)
-            for name, plugin in configuration.plugins.items()
-        }
+        context = opening.contexts[plugin]
+        work = configuration.plugins[plugin].ask(hook, context=context, **arguments)
+        lines: Sequence[str] | None = await _told(plugin, work, opening.log)
+        return lines
 
 
 class _Opening:

@@ -66,14 +66,15 @@ class Plugin:
     @property
     def roles(self) -> tuple[str, ...]:
         """The roles that this plugin can play."""
-        return tuple(role for role, hook in ROLES.items() if self._implements(hook))
+        return tuple(role for role, hook in ROLES.items() if self.offers(hook))
 
     @property
     def has_middleware(self) -> bool:
         """Whether this plugin puts anything around calls."""
-        return self._implements("everstore_middleware")
+        return self.offers("everstore_middleware")
 
-    def _implements(self, hook: str) -> bool:
+    def offers(self, hook: str) -> bool:
+        """Whether the plugin implements a hook."""
         return bool(getattr(self._manager.hook, hook).get_hookimpls())
 
     def settings_model(self) -> type[PluginSettings] | None:
@@ -116,9 +117,9 @@ class Plugin:
             layers += made if isinstance(made, (list, tuple)) else [made]
         return [layer for layer in layers if layer is not None]
 
-    async def migrate(self, context: PluginContext) -> Sequence[str] | None:
-        """What bringing the plugin's storage up to date took; ``None`` when it has nothing to migrate."""
-        done = self._manager.hook.everstore_migrate(context=context)
+    async def ask(self, hook: str, **arguments: object) -> Sequence[str] | None:
+        """The lines that one of the operator's hooks answers with; ``None`` when it has nothing to say."""
+        done = getattr(self._manager.hook, hook)(**arguments)
         made: Sequence[str] | None = await done if inspect.isawaitable(done) else done
         return made
 
@@ -218,7 +219,8 @@ def _problems_of(module: object) -> Iterator[str]:
             wrong = [
                 argument for argument in inspect.signature(member).parameters if argument not in hooks[name]
             ]
-            allowed = f"may take {hooks[name][0]!r}" if hooks[name] else "takes none"
+            known = ", ".join(map(repr, hooks[name]))
+            allowed = f"may take {known}" if known else "takes none"
             yield from (f"{name} takes no argument {argument!r}; it {allowed}" for argument in wrong)
 
 

@@ -12,6 +12,7 @@ import typer
 from typer.main import get_command
 
 from everstore.cli import files, keys, searching, secret, sessions, values
+from everstore.cli.backup import backup, restore
 from everstore.cli.check import check
 from everstore.cli.conformance import conformance
 from everstore.cli.diagnosis import backends, settings
@@ -71,7 +72,7 @@ _COMMANDS: dict[str, tuple[Callable[..., object], ...]] = {
         *(files.ls, files.tree, files.cat, files.stat, files.put, files.mkdir, files.mv, files.cp, files.rm),
         *(searching.grep, searching.glob, searching.edit),
     ),
-    "Backends": (tour, check, conformance, new_plugin, backends, settings, migrate),
+    "Backends": (tour, check, conformance, new_plugin, backends, settings, migrate, backup, restore),
 }
 _GROUPS: dict[str, typer.Typer] = {
     "session": sessions.app,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
+import typer
 
+from everstore.cli.keys import unopened_secrets
 from everstore.cli.options import JsonOption
 from everstore.cli.output import print_json, print_table
 from everstore.cli.running import FAILED, WrongAnswerError, configured, opened
 from everstore.errors import EverstoreError, SecretsKeyMissingError, code_of
+from everstore.middleware.encryption import Envelope
 from everstore.models import new_session_id
 
 if TYPE_CHECKING:
@@ -32,9 +35,19 @@ class Finding(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-def check(*, as_json: JsonOption = False) -> int:
-    """Open the configured backend, round-trip a scratch session in every role, and remove it again."""
-    findings = asyncio.run(_check())
+def check(
+    *,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Look at every row, and open every secret; takes its time.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Look whether the configured storage is sound, then round-trip a scratch session in every role.
+
+    For a probe: exit status 0 when all is well, 4 when anything is not. A storage that is not sound is
+    not written to.
+    """
+    findings = asyncio.run(_check(deep=deep))
     if as_json:
         print_json(msgspec.to_builtins(findings))
     else:
@@ -43,13 +56,44 @@ def check(*, as_json: JsonOption = False) -> int:
     return FAILED if any(each.outcome == "failed" for each in findings) else 0
 
 
-async def _check() -> list[Finding]:
+async def _check(*, deep: bool) -> list[Finding]:
+    from everstore.operating import look  # noqa: PLC0415 - loads pydantic and structlog
+
+    configuration = configured()
+    probe = "the whole storage" if deep else "the storage"
+    findings = []
+    for backend, problems in (await look(configuration, deep=deep)).items():
+        roles = ", ".join(role for role, name in configuration.roles.items() if name == backend)
+        if problems is None:
+            findings.append(Finding(roles, backend, probe, "not possible", "it offers no look at it"))
+        else:
+            damage = [Finding(roles, backend, probe, "failed", problem) for problem in problems]
+            findings += damage or [Finding(roles, backend, probe, "ok")]
+    if any(each.outcome == "failed" for each in findings):
+        return findings
+    async with opened(configuration) as store:
+        if deep and store.storage.capabilities.durable:
+            findings += await _secrets(store, Envelope(configuration.secrets_keys))
+        return [*findings, *await _round_trip(store)]
+
+
+async def _secrets(store: Store, envelope: Envelope) -> list[Finding]:
+    """Whether every stored secret opens."""
+    where = "storage", store.backends["storage"], "every secret opens"
+    try:
+        unopened = await unopened_secrets(store, envelope, lambda _key: None)
+    except EverstoreError as error:
+        return [Finding(*where, "failed", f"{code_of(error)}: {error}")]
+    lost = [Finding(*where, "failed", f"session {each.session}: {each.reason}") for each in unopened]
+    return lost or [Finding(*where, "ok")]
+
+
+async def _round_trip(store: Store) -> list[Finding]:
     session_id = new_session_id()
-    async with opened(configured()) as store:
-        try:
-            findings = [await _probed(store, session_id, *probe) for probe in _PROBES]
-        finally:
-            removal = await _probed(store, session_id, "sessions", "remove all of it", _remove)
+    try:
+        findings = [await _probed(store, session_id, *probe) for probe in _PROBES]
+    finally:
+        removal = await _probed(store, session_id, "sessions", "remove all of it", _remove)
     return [*findings, removal]
 
 

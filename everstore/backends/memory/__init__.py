@@ -47,3 +47,14 @@ def everstore_storage_store(context: PluginContext) -> SessionStorageStore:
 def everstore_session_store() -> SessionStore:
     """Session records in memory."""
     return MemorySessions()
+
+
+@hookimpl
+def everstore_backup() -> None:
+    """Nothing here outlives the process."""
+
+
+@hookimpl
+def everstore_check() -> list[str]:
+    """There is nothing that could have been damaged since."""
+    return []

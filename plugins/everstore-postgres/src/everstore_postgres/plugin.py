@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from everstore import hookimpl
+from everstore.errors import UnsupportedError
 from everstore_postgres.database import Database, migrate_database, open_database
 from everstore_postgres.files import PostgresFileSystemFactory
 from everstore_postgres.sessions import PostgresSessionStore
@@ -52,3 +53,24 @@ async def everstore_session_store(context: PluginContext) -> SessionStore:
 async def everstore_migrate(context: PluginContext) -> Sequence[str]:
     """The schema, and the search index where it is wanted."""
     return await migrate_database(cast("PostgresSettings", context.settings), context.environment)
+
+
+@hookimpl
+def everstore_backup(context: PluginContext) -> Sequence[str]:
+    """The server's own tools do it, and say how here."""
+    raise _by_its_own_tools(context)
+
+
+@hookimpl
+def everstore_restore(context: PluginContext) -> Sequence[str]:
+    """The same."""
+    raise _by_its_own_tools(context)
+
+
+def _by_its_own_tools(context: PluginContext) -> UnsupportedError:
+    schema = cast("PostgresSettings", context.settings).schema_name
+    return UnsupportedError(
+        "PostgreSQL has tools of its own for that, which take the URL of EVERSTORE_POSTGRES_URL: "
+        f"'pg_dump --format=custom --schema={schema} --file=FILE URL' while stores are open, and "
+        f"'pg_restore --clean --if-exists --single-transaction --dbname=URL FILE' when none is"
+    )

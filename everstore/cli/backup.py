@@ -1,0 +1,86 @@
+"""The commands ``everstore backup`` and ``everstore restore``."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+from everstore.cli.options import JsonOption, OverwriteOption
+from everstore.cli.output import print_json, write
+from everstore.cli.running import configured
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
+
+__all__ = ["backup", "restore", "to_the_end"]
+
+T = TypeVar("T")
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A file of this machine.")]
+
+
+def backup(file: FileArgument, *, overwrite: OverwriteOption = False, as_json: JsonOption = False) -> None:
+    """Copy all that the configured backends keep to FILE, while stores go on writing.
+
+    One moment is copied, and checked; only its owner may read the file, and it is there whole or not at
+    all. Where several backends play a role, each has its own: FILE.<backend>.
+    """
+    from everstore.operating import back_up  # noqa: PLC0415 - loads pydantic and structlog
+
+    configuration = configured()
+    with _shown("backup") as progress:
+        done = asyncio.run(to_the_end(back_up(configuration, file, progress, overwrite=overwrite)))
+    _tell(done, "has nothing to back up", as_json=as_json)
+
+
+def restore(file: FileArgument, *, as_json: JsonOption = False) -> None:
+    """Put what 'everstore backup FILE' wrote in the place of all that the configured backends keep.
+
+    Refused while any process has a store open. The file is checked before, and the result after; a crash
+    on the way leaves the old or the new.
+    """
+    from everstore.operating import restore as put_back  # noqa: PLC0415 - loads pydantic and structlog
+
+    configuration = configured()
+    with _shown("restore") as progress:
+        done = asyncio.run(to_the_end(put_back(configuration, file, progress)))
+    _tell(done, "has nothing to restore", as_json=as_json)
+
+
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Await work that cleans up after itself: SIGTERM ends it as Ctrl-C does, and not in the middle."""
+    task = asyncio.ensure_future(work)
+    with suppress(NotImplementedError, RuntimeError, ValueError):  # not on Windows, not off the main thread
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        whole = asyncio.current_task()
+        if whole is None or whole.cancelling():
+            raise
+        raise KeyboardInterrupt from None
+
+
+@contextmanager
+def _shown(what: str) -> Iterator[Callable[[int, int], None]]:
+    console = Console(stderr=True)
+    columns = TextColumn(what), BarColumn(), DownloadColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _tell(done: dict[str, Sequence[str] | None], nothing: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(done)
+        return
+    for plugin, lines in done.items():
+        for line in [nothing] if lines is None else lines:
+            write(f"{plugin}: {line}\n")

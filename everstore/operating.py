@@ -1,0 +1,162 @@
+"""What an operator does with a configured storage, through the plugins' hooks: back up, restore, check."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from everstore.errors import (
+    EverstoreError,
+    InvalidArgumentError,
+    PathExistsError,
+    UnsupportedError,
+    code_of,
+)
+from everstore.opening import ask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from everstore.opening import Configuration
+
+    Progress = Callable[[int, int], object]
+
+__all__ = ["back_up", "look", "parts_of", "restore"]
+
+
+def parts_of(configuration: Configuration, file: Path) -> dict[str, Path]:
+    """The file of each plugin that plays a role: ``file`` itself for the only one, else ``file.<plugin>``."""
+    names = list(dict.fromkeys(configuration.roles.values()))
+    return {name: file if len(names) == 1 else file.with_name(f"{file.name}.{name}") for name in names}
+
+
+async def back_up(
+    configuration: Configuration, file: Path, progress: Progress, *, overwrite: bool = False
+) -> dict[str, Sequence[str] | None]:
+    """Write a copy of what each plugin keeps; what was done, by its name.
+
+    ``None`` for a plugin that keeps nothing which outlives its process. ``PathExistsError``, and nothing
+    is written, when a file is there already. ``UnsupportedError`` when one of them cannot, or none has
+    anything to copy: those that can are done before. A file is there whole, on the disk, or not at all.
+    """
+    parts = parts_of(configuration, file)
+    for part in parts.values():
+        _require_place(part, overwrite=overwrite)
+    done: dict[str, Sequence[str] | None] = {}
+    refusals = []
+    for name, part in parts.items():
+        if not configuration.plugins[name].offers("everstore_backup"):
+            refusals.append(f"plugin {name!r} offers no backup; use the tools of its storage")
+            continue
+        with _draft(part) as draft:
+            try:
+                done[name] = await ask(
+                    configuration, name, "everstore_backup", target=draft, progress=progress
+                )
+            except UnsupportedError as error:
+                refusals.append(str(error))
+                continue
+            if done[name] is not None:
+                _publish(draft, part, overwrite=overwrite)
+    if refusals:
+        raise UnsupportedError("; ".join([*refusals, *_kept(done)]))
+    if not any(lines is not None for lines in done.values()):
+        names = " and ".join(map(repr, done))
+        raise UnsupportedError(f"backend {names} keeps nothing past its process: there is nothing to back up")
+    return done
+
+
+def _kept(done: dict[str, Sequence[str] | None]) -> list[str]:
+    names = [name for name, lines in done.items() if lines is not None]
+    return [f"what {' and '.join(map(repr, names))} keeps was backed up"] if names else []
+
+
+async def restore(
+    configuration: Configuration, file: Path, progress: Progress
+) -> dict[str, Sequence[str] | None]:
+    """Put back what ``back_up`` wrote, plugin by plugin; what was done, by its name.
+
+    ``UnsupportedError``, and nothing is done, when one of them cannot; ``InvalidArgumentError`` when a
+    file is missing.
+    """
+    parts = parts_of(configuration, file)
+    for name, part in parts.items():
+        if not configuration.plugins[name].offers("everstore_restore"):
+            raise UnsupportedError(
+                f"plugin {name!r} offers no restoring; use the tools of its storage, if it keeps anything"
+            )
+        if not part.is_file():
+            raise InvalidArgumentError(f"there is no file {str(part)!r} to restore what {name!r} keeps from")
+    done: dict[str, Sequence[str] | None] = {}
+    for name, part in parts.items():
+        done[name] = await ask(configuration, name, "everstore_restore", source=part, progress=progress)
+    return done
+
+
+async def look(configuration: Configuration, *, deep: bool) -> dict[str, Sequence[str] | None]:
+    """What each plugin finds wrong with its storage, by its name; ``None`` for one that cannot look."""
+    found: dict[str, Sequence[str] | None] = {}
+    for name in dict.fromkeys(configuration.roles.values()):
+        try:
+            found[name] = await ask(configuration, name, "everstore_check", deep=deep)
+        except EverstoreError as error:
+            found[name] = [f"{code_of(error)}: {error}"]
+    return found
+
+
+def _require_place(part: Path, *, overwrite: bool) -> None:
+    if part.is_dir() or not part.parent.is_dir():
+        raise InvalidArgumentError(f"{str(part)!r} is no place for a file; its folder must exist")
+    if not overwrite and os.path.lexists(part):
+        raise _exists(part)
+
+
+def _exists(part: Path) -> PathExistsError:
+    return PathExistsError.at(str(part), "it exists already; --overwrite replaces it")
+
+
+@contextmanager
+def _draft(part: Path) -> Iterator[Path]:
+    """An empty file beside its later place, its owner's only; gone afterwards, with all beside it."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{part.name}.", suffix=".part", dir=part.parent)
+    except OSError as error:
+        raise InvalidArgumentError(f"{str(part)!r} cannot be written: {error.strerror}") from error
+    os.close(handle)
+    draft = Path(name)
+    try:
+        yield draft
+    finally:
+        for left in part.parent.iterdir():
+            if left.name.startswith(draft.name):
+                left.unlink(missing_ok=True)
+
+
+def _publish(draft: Path, part: Path, *, overwrite: bool) -> None:
+    """Put a finished draft in its place, on the disk; never over a file that came meanwhile."""
+    _flush(draft)
+    if overwrite:
+        draft.replace(part)
+    else:
+        try:
+            part.hardlink_to(draft)
+        except FileExistsError as error:
+            raise _exists(part) from error
+        except OSError:  # no links on this file system
+            _require_place(part, overwrite=False)
+            draft.replace(part)
+    _flush(part.parent)
+
+
+def _flush(path: Path) -> None:
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:  # Windows opens no folders
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

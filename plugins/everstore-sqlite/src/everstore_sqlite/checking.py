@@ -1,0 +1,297 @@
+"""Whether a database is sound: what SQLite says of its pages, and what everstore knows of its rows.
+
+Only looks: nothing is written, and no log is played into the file, for a log that lies there may be
+another database's. Findings name how many there are and one place, never what is stored there.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from everstore_sqlite import index
+from everstore_sqlite.failures import code_of
+from everstore_sqlite.schema import APPLICATION_ID
+from everstore_sqlite.usage import SLOT_BITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["check", "counted", "is_ours", "looked_at", "problems_of", "torn"]
+
+_SHOWN = 5  # of what SQLite finds
+
+# Each row: what is wrong, and a query for the session (or NULL) and the place of each.
+_RULES: tuple[tuple[str, str], ...] = (
+    (
+        "files without content",
+        """
+        SELECT e.session, e.parent || e.name FROM entries e LEFT JOIN contents c USING (serial)
+        WHERE NOT e.is_directory AND c.serial IS NULL
+        """,
+    ),
+    (
+        "contents without a file",
+        """
+        SELECT t.session, 'content ' || c.serial
+        FROM contents c LEFT JOIN trees t ON t.slot = c.serial >> {bits}
+        WHERE c.serial NOT IN (SELECT serial FROM entries WHERE NOT is_directory)
+        """,
+    ),
+    (
+        "entries in no directory",
+        """
+        SELECT session, parent || name FROM entries WHERE parent <> '/' AND (session, parent) NOT IN
+            (SELECT session, parent || name || '/' FROM entries WHERE is_directory)
+        """,
+    ),
+    (
+        "files whose size is not that of their content",
+        """
+        SELECT e.session, e.parent || e.name FROM entries e JOIN contents c USING (serial)
+        WHERE NOT e.is_directory AND e.size <> length(c.data)
+        """,
+    ),
+    (
+        "texts that are no text",
+        """
+        SELECT e.session, e.parent || e.name FROM entries e JOIN contents c USING (serial)
+        WHERE NOT e.is_directory AND c.is_text AND NOT is_text(c.data)
+        """,
+    ),
+    (
+        "entries that share their identity",
+        """
+        SELECT session, min(parent || name) FROM entries GROUP BY session, serial HAVING count(*) > 1
+        """,
+    ),
+    (
+        "entries of a session that is not counted, or counted wrongly",
+        """
+        SELECT e.session, e.parent || e.name FROM entries e LEFT JOIN trees t USING (session)
+        WHERE t.slot IS NULL OR e.serial >> {bits} <> t.slot OR e.serial & {mask} > t.last
+        """,
+    ),
+    (
+        "sessions whose usage is counted wrongly",
+        """
+        SELECT t.session, '/' FROM trees t LEFT JOIN (
+            SELECT session, sum(NOT is_directory) AS files, sum(iif(is_directory, 0, size)) AS bytes
+            FROM entries GROUP BY session
+        ) e USING (session)
+        WHERE t.files <> coalesce(e.files, 0) OR t.bytes <> coalesce(e.bytes, 0)
+        """,
+    ),
+    (
+        "sessions that share their place",
+        "SELECT min(session), '/' FROM trees GROUP BY slot HAVING count(*) > 1",
+    ),
+    (
+        "values that are no text",
+        "SELECT session, key FROM pairs WHERE NOT is_text(value)",
+    ),
+    (
+        "secrets that are no ciphertext",
+        "SELECT session, key FROM secrets WHERE NOT is_text(value)",
+    ),
+    (
+        "session records that are none",
+        "SELECT id, 'its record' FROM sessions WHERE length(id) <> 16 OR typeof(created) <> 'integer'",
+    ),
+    (
+        "counters that were given out already",
+        """
+        SELECT NULL, 'counters' FROM counters
+        WHERE version < (SELECT coalesce(max(version), 0) FROM entries)
+            OR version < (SELECT coalesce(max(version), 0) FROM pairs)
+            OR version < (SELECT coalesce(max(version), 0) FROM secrets)
+            OR slot < (SELECT coalesce(max(slot), 0) FROM trees)
+        """,
+    ),
+)
+
+# Counted since a later version of the schema, which a backup may be older than.
+_DIRECTORIES = (
+    "sessions whose directories are counted wrongly",
+    """
+    SELECT session, '/' FROM trees t WHERE directories <>
+        (SELECT count(*) FROM entries e WHERE e.session = t.session AND is_directory)
+    """,
+)
+
+_INDEX_RULES: tuple[tuple[str, str], ...] = (
+    (
+        "rows of the search index that wait for a text that is gone",
+        """
+        SELECT NULL, 'content ' || serial FROM search_todo
+        WHERE serial NOT IN (SELECT serial FROM contents)
+        """,
+    ),
+    (
+        "rows of the search index without a text",
+        """
+        SELECT NULL, 'content ' || doc FROM temp.indexed
+        WHERE doc NOT IN (SELECT serial FROM contents WHERE is_text UNION ALL SELECT serial FROM search_stale)
+        """,
+    ),
+    (
+        "texts that the search index leaves out",
+        """
+        SELECT NULL, 'content ' || serial FROM contents WHERE is_text AND length(CAST(data AS TEXT)) >= 3
+            AND serial NOT IN (SELECT doc FROM temp.indexed UNION ALL SELECT serial FROM search_todo)
+        """,
+    ),
+)
+
+
+def looked_at(path: Path, timeout: float = 30.0) -> sqlite3.Connection:
+    """A connection that only looks, whatever may be written there."""
+    log = Path(f"{path}-wal")
+    # Who may write plays a log into the database when closing; where there is none, cleans up instead.
+    mode = "mode=ro" if log.exists() and log.stat().st_size else "mode=rw"
+    try:
+        return _connected(path, mode, timeout)
+    except sqlite3.OperationalError as error:
+        if code_of(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY} or mode == "mode=ro":
+            raise
+        return _connected(path, "mode=ro&immutable=1", timeout)  # a folder where nothing can be made
+
+
+def _connected(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{mode}",
+        uri=True, timeout=timeout, isolation_level=None, check_same_thread=False,
+    )  # fmt: skip
+    try:
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA query_only = 1")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def is_ours(connection: sqlite3.Connection) -> bool:
+    """Whether the database is one of everstore's."""
+    return bool(connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID)
+
+
+def counted(connection: sqlite3.Connection) -> str:
+    """How much there is, in words."""
+    files, values, secrets, records = connection.execute(
+        "SELECT (SELECT count(*) FROM entries WHERE NOT is_directory), (SELECT count(*) FROM pairs),"
+        " (SELECT count(*) FROM secrets), (SELECT count(*) FROM sessions)"
+    ).fetchone()
+    return f"{files} files, {values} values, {secrets} secrets, {records} session records"
+
+
+def check(path: Path, *, deep: bool) -> list[str]:
+    """What is wrong with the database at a path; ``[]`` when nothing is, or nothing is there yet."""
+    if not path.exists():
+        left = [suffix for suffix in ("-wal", "-shm") if Path(f"{path}{suffix}").exists()]
+        return (
+            [f"{str(path)!r} is gone, and its {' and '.join(left)} are left: it was removed"] if left else []
+        )
+    found = [*_taken_away(path)]
+    try:
+        with closing(looked_at(path)) as connection:
+            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                return found  # nothing in it yet
+            if not is_ours(connection):
+                return [*found, f"{str(path)!r} is no database of everstore's"]
+            connection.execute("BEGIN")  # one moment for everything that follows
+            found += torn(connection, is_quick=not deep)
+            if deep and not found:
+                found += problems_of(connection)
+    except sqlite3.DatabaseError as error:
+        found.append(f"{str(path)!r} is damaged or cannot be read: {error.sqlite_errorname}")
+    return found
+
+
+def torn(connection: sqlite3.Connection, *, is_quick: bool = False) -> list[str]:
+    """What SQLite finds wrong with the database's pages and indexes."""
+    pragma = "quick_check" if is_quick else "integrity_check"
+    try:
+        rows = connection.execute(f"PRAGMA {pragma}({_SHOWN})").fetchall()
+    except sqlite3.DatabaseError as error:
+        return [f"pages are damaged: {error.sqlite_errorname}"]
+    return [f"pages are damaged: {' '.join(row[0].split())}" for row in rows if row[0] != "ok"]
+
+
+def problems_of(connection: sqlite3.Connection) -> list[str]:
+    """What does not fit together, a line for each kind."""
+    connection.create_function("is_text", 1, _is_text, deterministic=True)
+    rules = [*_RULES]
+    columns = {row[1] for row in connection.execute("PRAGMA table_info(trees)")}
+    if "directories" in columns:
+        rules.append(_DIRECTORIES)
+    if index.exists(connection):
+        # Which rows the index has only its terms tell. A list of its own, outside the database.
+        connection.execute("PRAGMA query_only = 0")
+        connection.execute("CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, search, instance)")
+        connection.execute("CREATE TEMP TABLE indexed AS SELECT DISTINCT doc FROM temp.terms")
+        rules += _INDEX_RULES
+    return list(_broken(connection, rules))
+
+
+def _broken(connection: sqlite3.Connection, rules: list[tuple[str, str]]) -> Iterator[str]:
+    for what, query in rules:
+        places = connection.execute(query.format(bits=SLOT_BITS, mask=(1 << SLOT_BITS) - 1))
+        first = places.fetchone()
+        if first is not None:
+            count = 1 + sum(1 for _ in places)
+            yield f"{count} {what}: the first is {first[1]!r:.300}{_session(first[0])}"
+
+
+def _session(key: bytes | None) -> str:
+    if key is None:
+        return ""
+    is_id = isinstance(key, bytes) and len(key) == 16
+    return f" in session {UUID(bytes=key)}" if is_id else " in a session without an id"
+
+
+def _is_text(data: object) -> bool:
+    try:
+        return isinstance(data, bytes) and data.decode() is not None
+    except UnicodeDecodeError:
+        return False
+
+
+# -- Who has it open, as Linux tells it: other systems say nothing, and then neither does this. -----------
+
+_LOCKS = Path("/proc/locks")
+_SHARED = "1073741826"  # the first byte that every open connection locks in the database
+_IN_USE = "128"  # and in the -shm
+
+
+def _taken_away(path: Path) -> Iterator[str]:
+    """Processes that have another database, or another log, open under this name."""
+    for pause in (0.0, 0.05, 0.2):  # who is just opening has locked one of the two
+        time.sleep(pause)
+        database = _holders(path, _SHARED)
+        shared_memory = _holders(Path(f"{path}-shm"), _IN_USE)
+        if database == shared_memory:
+            return
+    for process in sorted(shared_memory - database):
+        yield f"process {process} writes to a database that {str(path)!r} replaced: what it writes is lost"
+    for process in sorted(database - shared_memory):
+        yield f"the -wal or -shm of {str(path)!r} was removed while process {process} had it open: stop that"
+
+
+def _holders(path: Path, start: str) -> set[str]:
+    try:
+        inode = str(path.stat().st_ino)
+        lines = _LOCKS.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return set()
+    found = set()
+    for line in lines:
+        fields = line.split()  # 1: POSIX ADVISORY READ 4711 08:01:131099 1073741826 1073742335
+        if len(fields) == 8 and fields[5].rpartition(":")[2] == inode and fields[6] == start:
+            found.add(fields[4])
+    return found
