@@ -65,7 +65,8 @@ async def _check(*, deep: bool) -> list[Finding]:
     for backend, problems in (await look(configuration, deep=deep)).items():
         roles = ", ".join(role for role, name in configuration.roles.items() if name == backend)
         if problems is None:
-            findings.append(Finding(roles, backend, probe, "not possible", "it offers no look at it"))
+            if deep:
+                findings.append(Finding(roles, backend, probe, "not possible", "the plugin offers no look"))
         else:
             damage = [Finding(roles, backend, probe, "failed", problem) for problem in problems]
             findings += damage or [Finding(roles, backend, probe, "ok")]

@@ -52,9 +52,3 @@ def everstore_session_store() -> SessionStore:
 @hookimpl
 def everstore_backup() -> None:
     """Nothing here outlives the process."""
-
-
-@hookimpl
-def everstore_check() -> list[str]:
-    """There is nothing that could have been damaged since."""
-    return []
