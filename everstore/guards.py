@@ -72,7 +72,7 @@ KNOWN_KEYS = 1024  # so many are remembered
 
 
 def _file_path(session_id: UUID, path: str) -> str:
-    if type(session_id) is not UUID or session_id.int >> 128:  # here too: the call would cost more
+    if type(session_id) is not UUID:  # here too: the call would cost more
         refuse_session_id(session_id)
     path = normalize_path(path)
     if path == "/":
@@ -148,7 +148,7 @@ class FileSystemGuard(SessionFileSystem):
 
     @override
     def read_file(self, session_id: UUID, path: str) -> Answer[SessionFile | None]:
-        if type(session_id) is not UUID or session_id.int >> 128:
+        if type(session_id) is not UUID:
             refuse_session_id(session_id)
         return self._next.read_file(session_id, normalize_path(path))
 
@@ -213,7 +213,7 @@ class FileSystemGuard(SessionFileSystem):
 
     @override
     def stat_file(self, session_id: UUID, path: str) -> Answer[FileStat | None]:
-        if type(session_id) is not UUID or session_id.int >> 128:
+        if type(session_id) is not UUID:
             refuse_session_id(session_id)
         return self._next.stat_file(session_id, normalize_path(path))
 
@@ -355,7 +355,7 @@ class StorageGuard(SessionStorageStore):
 
     def _key(self, session_id: UUID, key: str, what: str = "key") -> str:
         """The key of an entry that is looked for, or removed: a lowered limit takes none out of reach."""
-        if type(session_id) is not UUID or session_id.int >> 128:
+        if type(session_id) is not UUID:
             refuse_session_id(session_id)
         if type(key) is str and key in self._known_keys:
             return key
@@ -443,10 +443,12 @@ class StorageGuard(SessionStorageStore):
     @override
     def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> Answer[int]:
         key = self._key(session_id, key)
-        amount = plain_amount(amount)
-        error = self._too_large(key, 0)  # of its digits none is too large (§7.4.4)
-        if error is not None:
-            return self._refuse(error, session_id, key)
+        if type(amount) is not int or amount.bit_length() > 64:
+            amount = plain_amount(amount)
+        if key not in self._known_keys:
+            error = self._too_large(key, 0)  # of its digits none is too large (§7.4.4)
+            if error is not None:
+                return self._refuse(error, session_id, key)
         return self._next.increment_value(session_id, key, amount)
 
     @override
