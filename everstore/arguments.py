@@ -44,7 +44,7 @@ MAX_TTL = 100 * 366 * 86_400  # seconds: the nanosecond it ends at fits into 64 
 
 
 def check_session_id(session_id: UUID) -> None:
-    """``InvalidSessionIdError`` unless the id is a ``uuid.UUID``, or of a kind of its own (a driver's, say)."""
+    """``InvalidSessionIdError`` unless the id is a ``uuid.UUID``, or of a kind of its own (a driver's)."""
     if type(session_id) is not UUID:
         refuse_session_id(session_id)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from everstore.arguments import check_session_id
-from everstore.errors import EverstoreError
+from everstore.arguments import check_session_id, plain_session
+from everstore.errors import EverstoreError, InvalidArgumentError, shown
 from everstore.models import InitialFile, Session, new_session_id
 from everstore.session import BoundSession
 
@@ -59,7 +59,11 @@ class Store:
         was given, nothing is removed: what was there is the caller's, and calling again finishes the
         job. The error says ``session_id``, and in a note what has stayed.
         """
-        session = Session(id=new_session_id() if session_id is None else session_id, title=title)
+        session = plain_session(
+            Session(id=new_session_id() if session_id is None else session_id, title=title)
+        )
+        if not hasattr(type(files), "__iter__") or isinstance(files, (str, bytes)):
+            raise InvalidArgumentError(f"files are some InitialFile objects, not {shown(files)}")
         try:
             for file in files:
                 await self.file_system.seed_initial_file(session.id, file)

@@ -299,3 +299,24 @@ async def test_a_session_may_be_kept_by_several_backends(backend, role, session_
         assert await mixed.file_system.read_file(session_id, "a") is None
         assert await mixed.storage.get_value(session_id, "a") is None
         assert await mixed.sessions.get_session(session_id) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"title": 5},
+        {"title": "a\0b"},
+        {"session_id": "x"},
+        {"files": 5},
+        {"files": "abc"},
+        {"files": None},
+        {"files": [5]},
+        {"files": [InitialFile("a", "x"), InitialFile("b", b"x")]},
+    ],
+    ids=str,
+)
+async def test_a_session_of_wrong_arguments_is_not_made(store, wrong):
+    with pytest.raises(errors.InvalidArgumentError) as caught:
+        await store.create_session(**{"files": [InitialFile("a", "x")], **wrong})
+    assert "\n" not in str(caught.value)
+    assert await store.sessions.list_sessions() == []
