@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -22,6 +25,7 @@ from everstore.conformance import (
     run,
     selected,
 )
+from everstore.conformance.leftovers import journal, remove
 from everstore.conformance.registry import levels_up_to
 from everstore.conformance.runner import declared
 from everstore.errors import InvalidPatternError, SettingsError
@@ -79,7 +83,9 @@ def prove(name: str, checks: Sequence[Check], level: Level, seed: int) -> Report
     """Run the checks on the backend of this name, as the environment configures it."""
     subject = _subject(name)
     capabilities = declared(subject)
-    with _progress(checks) as told:
+    storage = f"{name} {_place(name)}"
+    asyncio.run(_remove_leftovers(subject, storage))
+    with journal(storage), _ended_by_sigterm(), _progress(checks) as told:
         results = run(subject, checks, seed=seed, capabilities=capabilities, progress=told)
     plugins = {
         used: _distribution(used)
@@ -107,6 +113,33 @@ def _subject(name: str) -> Subject:
     return Subject(
         settings, files=tuple(value for value in named if len(value) < 4096 and Path(value).exists())
     )
+
+
+def _place(name: str) -> str:
+    """What the environment says of a backend's storage; only ever hashed."""
+    prefix = f"EVERSTORE_{name.upper().replace('-', '_')}_"
+    return repr(sorted((key, value) for key, value in os.environ.items() if key.startswith(prefix)))
+
+
+async def _remove_leftovers(subject: Subject, storage: str) -> None:
+    async with subject.open() as store:
+        removed = await remove(storage, store)
+    if removed:
+        write(f"removed {removed} sessions that an earlier run left, which was killed\n")
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends a run as Ctrl-C does: the check at work removes its sessions first."""
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _is_plugin(name: object) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import structlog
 
+from everstore.conformance import leftovers
 from everstore.conformance.storage_scan import files_holding
 from everstore.conformance.trace import Trace
 from everstore.models import new_session_id
@@ -122,6 +123,7 @@ class Case:
         self.trace = Trace()
         self.id: UUID = new_session_id()
         self._ids = [self.id]
+        leftovers.note(self.id)
         self._stack = AsyncExitStack()
         self.store: Store
 
@@ -179,6 +181,7 @@ class Case:
     def new_id(self, session_id: UUID | None = None) -> UUID:
         """A fresh session id, or the one given; what is written under it goes when the check ends."""
         self._ids.append(session_id or new_session_id())
+        leftovers.note(self._ids[-1])
         return self._ids[-1]
 
     def session(self) -> BoundSession:

@@ -1,0 +1,81 @@
+"""What a run of the suite that was killed left in the storage: written down beforehand, removed by the next run.
+
+Each session id that a run makes is noted in a file of the machine's folder for temporary files before it
+is used. A run that ends, however it ends, removes its sessions and then its file; where a run was killed
+its file stays, and the next run on the same storage removes what it names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from everstore.store import Store
+
+__all__ = ["journal", "note", "remove"]
+
+_open: list[IO[str]] = []
+
+
+def _folder(storage: str) -> Path:
+    who = os.getuid() if hasattr(os, "getuid") else 0
+    return Path(
+        tempfile.gettempdir(), f"everstore-conformance-{who}", hashlib.sha256(storage.encode()).hexdigest()
+    )
+
+
+@contextmanager
+def journal(storage: str) -> Iterator[None]:
+    """Note the ids of a run on ``storage``, whatever names it; the note goes when the run has ended."""
+    folder = _folder(storage)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / str(os.getpid())
+    with path.open("w", encoding="ascii") as file:
+        _open.append(file)
+        try:
+            yield
+        finally:
+            _open.remove(file)
+    path.unlink()
+
+
+def note(session_id: UUID) -> None:
+    """Write an id down, when a run keeps a journal."""
+    for file in _open:
+        file.write(f"{session_id}\n")
+        file.flush()
+
+
+async def remove(storage: str, store: Store) -> int:
+    """Remove what runs on this storage left that live no more; how many sessions had anything."""
+    removed = 0
+    for path in _dead(_folder(storage)):
+        for line in path.read_text(encoding="ascii").splitlines():
+            if len(line) == 36:  # the last one may be torn
+                removed += await store.delete_session(UUID(line))
+        path.unlink()
+    return removed
+
+
+def _dead(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("*") if path.name.isdigit() and not _lives(int(path.name))]
+
+
+def _lives(process: int) -> bool:
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,48 @@
+"""What a run that was killed left is removed by the next one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import everstore
+from everstore.conformance import leftovers
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+
+async def test_sessions_of_a_killed_run_go_and_others_stay(monkeypatch):
+    async with everstore.open_store(backend="memory") as store:
+        mine, theirs = everstore.new_session_id(), everstore.new_session_id()
+        for session in (mine, theirs):
+            await store.file_system.write_file(session, "a", "x")
+        dead = subprocess.Popen([sys.executable, "-c", ""])
+        dead.wait()
+        alive = os.getpid
+        with pytest.raises(KeyboardInterrupt), monkeypatch.context() as patched:
+            patched.setattr(os, "getpid", lambda: dead.pid)
+            with leftovers.journal("a storage"):
+                leftovers.note(mine)
+                raise KeyboardInterrupt
+        assert os.getpid is alive
+        assert await leftovers.remove("another storage", store) == 0
+        assert await leftovers.remove("a storage", store) == 1
+        assert await leftovers.remove("a storage", store) == 0
+        assert await store.file_system.stat_file(mine, "a") is None
+        assert await store.file_system.stat_file(theirs, "a") is not None
+
+
+async def test_a_run_that_lives_is_left_alone():
+    async with everstore.open_store(backend="memory") as store:
+        mine = everstore.new_session_id()
+        await store.file_system.write_file(mine, "a", "x")
+        with leftovers.journal("a storage"):
+            leftovers.note(mine)
+            assert await leftovers.remove("a storage", store) == 0
+        assert await store.file_system.stat_file(mine, "a") is not None
