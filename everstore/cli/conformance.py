@@ -40,7 +40,8 @@ def conformance(
 
     It works in sessions of its own, which it removes, so it can run on a storage in use.
     What a run that was killed (SIGKILL) left there, the next one on that storage removes first. The exit
-    status is 0 only when the level is reached; a selection (-k) that leaves out checks of it does not reach it.
+    status is 0 only when the level is reached; a selection (-k) that leaves out checks of it does not
+    reach it.
     """
     try:
         from everstore.cli import proving  # noqa: PLC0415 - needs the extra, and loads pytest

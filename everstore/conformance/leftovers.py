@@ -1,4 +1,4 @@
-"""What a run of the suite that was killed left in the storage: written down beforehand, removed by the next run.
+"""What a run of the suite that was killed left: written down beforehand, removed by the next run.
 
 Each session id that a run makes is noted in a file of the machine's folder for temporary files before it
 is used. A run that ends, however it ends, removes its sessions and then its file; where a run was killed
@@ -71,7 +71,7 @@ def _dead(folder: Path) -> list[Path]:
 
 def _lives(process: int) -> bool:
     if process == os.getpid():
-        return False
+        return bool(_open)  # else it is that of a run before, whose number came round again
     try:
         os.kill(process, 0)
     except ProcessLookupError:

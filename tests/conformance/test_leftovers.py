@@ -17,20 +17,29 @@ def _own_folder(monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
 
-async def test_sessions_of_a_killed_run_go_and_others_stay(monkeypatch):
+@pytest.fixture
+def dead() -> int:
+    """The number of a process that is no more."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def interrupted(session):
+    with leftovers.journal("a storage"):
+        leftovers.note(session)
+        raise KeyboardInterrupt
+
+
+async def test_sessions_of_a_killed_run_go_and_others_stay(monkeypatch, dead):
     async with everstore.open_store(backend="memory") as store:
         mine, theirs = everstore.new_session_id(), everstore.new_session_id()
         for session in (mine, theirs):
             await store.file_system.write_file(session, "a", "x")
-        dead = subprocess.Popen([sys.executable, "-c", ""])
-        dead.wait()
-        alive = os.getpid
-        with pytest.raises(KeyboardInterrupt), monkeypatch.context() as patched:
-            patched.setattr(os, "getpid", lambda: dead.pid)
-            with leftovers.journal("a storage"):
-                leftovers.note(mine)
-                raise KeyboardInterrupt
-        assert os.getpid is alive
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "getpid", lambda: dead)
+            with pytest.raises(KeyboardInterrupt):
+                interrupted(mine)
         assert await leftovers.remove("another storage", store) == 0
         assert await leftovers.remove("a storage", store) == 1
         assert await leftovers.remove("a storage", store) == 0
