@@ -251,10 +251,13 @@ def load(model: type[S], sources: Sources, keywords: Mapping[str, Any]) -> tuple
     said: dict[str, Any] = {}
     for _, state in reversed(states):
         said = _joined(said, state)
+    wrong = None
     try:
         settings = model(**said)
     except ValidationError as error:
-        raise _explained(model, error, states) from None
+        wrong = _explained(model, error, states)
+    if wrong is not None:
+        raise wrong  # out here it is chained to nothing: pydantic's error has the values in it
     prefix = prefix_of(model)
     origins = []
     for name in setting_names(model, prefix):
@@ -275,8 +278,8 @@ def _from_environment(model: type[BaseSettings], sources: Sources) -> dict[str, 
     try:
         return source()
     except UnreadableSettingError as error:
-        # Its cause holds the value.
-        raise SettingsError(f"a setting from {ENVIRONMENT} is not written as JSON: {error}") from None
+        told = SettingsError(f"a setting from {ENVIRONMENT} is not written as JSON: {error}")
+    raise told  # chained to nothing: the cause of the error holds the value
 
 
 def _from_file(model: type[BaseSettings], sources: Sources) -> dict[str, Any]:

@@ -11,7 +11,8 @@ import asyncpg
 import pytest
 
 import everstore
-from everstore.errors import BackendUnavailableError, SettingsError
+from everstore.conformance.case import carried_by
+from everstore.errors import BackendUnavailableError, EverstoreError, SettingsError
 
 PASSWORD = "correct horse battery staple"
 
@@ -231,3 +232,12 @@ async def test_twenty_processes_that_open_at_once_migrate_once(settings, databas
     assert await database.fetchval("SELECT array_agg(version ORDER BY version) FROM migrations") == [1, 2]
     async with everstore.open_store(**settings) as store:
         assert await store.storage.get_value(session_id, "opened") == "20"
+
+
+@pytest.mark.parametrize("password", ["pa/hunter2", "pa#hunter2", "pa?hunter2", "pa@hunter2", "pa:hunter2/x"])
+async def test_no_error_of_opening_is_chained_to_a_part_of_the_password(settings, password):
+    url = f"postgresql://user:{password}@127.0.0.1:1/database"
+    with pytest.raises(EverstoreError) as caught:
+        async with everstore.open_store(**{**settings, "postgres_url": url}):
+            pass
+    assert "hunter2" not in carried_by(caught.value)

@@ -168,11 +168,21 @@ def _told_at_connecting(settings: PostgresSettings) -> Iterator[None]:
 
 @contextmanager
 def _told_at_opening() -> Iterator[None]:
+    told = None
     try:
         yield
+    except SettingsError as error:
+        told = error
     except EverstoreError:
         raise
     except NotSentError as error:
         raise faults.at_opening(error.__cause__) from error.__cause__
     except (*faults.DRIVER_ERRORS, ValueError) as error:
-        raise faults.at_opening(error) from error
+        told = faults.at_opening(error)
+        if not isinstance(told, SettingsError):
+            raise told from error
+    if told is not None:
+        # Chained to nothing: what the driver says of the URL quotes parts of it, and a password with '/' or
+        # '#' in it is one of them.
+        told.__cause__ = told.__context__ = None
+        raise told
