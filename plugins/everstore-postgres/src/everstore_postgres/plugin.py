@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from everstore import hookimpl
 from everstore.errors import UnsupportedError
+from everstore_postgres.checking import problems_of
 from everstore_postgres.database import Database, migrate_database, open_database
 from everstore_postgres.files import PostgresFileSystemFactory
 from everstore_postgres.sessions import PostgresSessionStore
@@ -74,3 +75,10 @@ def _by_its_own_tools(context: PluginContext) -> UnsupportedError:
         f"'pg_dump --format=custom --schema={schema} --file=FILE URL' while stores are open, and "
         f"'pg_restore --clean --if-exists --single-transaction --dbname=URL FILE' when none is"
     )
+
+
+@hookimpl
+async def everstore_check(context: PluginContext, deep: bool) -> list[str]:  # noqa: FBT001 - the hook's
+    """That the database opens with its schema and rights; with ``deep``, whether its rows fit together."""
+    database = await _database(context)
+    return await problems_of(database) if deep else []

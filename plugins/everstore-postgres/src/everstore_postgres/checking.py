@@ -1,0 +1,56 @@
+"""Whether what is kept fits together; pages and indexes are the server's own matter (``pg_amcheck``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from everstore_postgres.database import Database
+
+__all__ = ["problems_of"]
+
+# What is wrong, and a query for the session and the place of each.
+_RULES = (
+    (
+        "files without content, or with another size than theirs",
+        (
+            "SELECT session_id, place FROM {schema}.files"
+            " WHERE kind <> 'd' AND (content IS NULL OR length(content) <> size)"
+        ),
+    ),
+    (
+        "directories with content",
+        "SELECT session_id, place FROM {schema}.files WHERE kind = 'd' AND content IS NOT NULL",
+    ),
+    (
+        "entries in no directory",
+        (
+            "SELECT f.session_id, f.place FROM {schema}.files f WHERE f.depth > 1 AND f.long_path IS NULL"
+            " AND NOT EXISTS (SELECT FROM {schema}.files p WHERE p.session_id = f.session_id"
+            " AND p.depth = f.depth - 1 AND p.kind = 'd'"
+            " AND p.place = regexp_replace(f.place, '/[^/]*$', ''))"
+        ),
+    ),
+    (
+        "sessions whose usage is counted wrongly",
+        (
+            "SELECT u.session_id, '/' FROM {schema}.usage u LEFT JOIN (SELECT session_id,"
+            " count(*) AS entries, sum(size) FILTER (WHERE kind <> 'd') AS bytes"
+            " FROM {schema}.files GROUP BY session_id) f USING (session_id)"
+            " WHERE u.entries <> coalesce(f.entries, 0) OR u.bytes <> coalesce(f.bytes, 0)"
+        ),
+    ),
+)
+
+
+async def problems_of(database: Database) -> list[str]:
+    """A line for each kind of thing that is wrong."""
+    found = []
+    for what, query in _RULES:
+        counted = database.sql(
+            f"SELECT count(*), min(w.session_id::text), min(w.place) FROM ({query}) w(session_id, place)"
+        )
+        [(count, session, place)] = await database.rows(counted)
+        if count:
+            found.append(f"{count} {what}: one is {place!r:.300} in session {session}")
+    return found
