@@ -239,7 +239,7 @@ DAMAGE = {
     "no text": "UPDATE contents SET data = CAST(x'ff' AS BLOB) WHERE serial > 0",
     "usage": "UPDATE trees SET files = files + 1",
     "directories": "UPDATE trees SET directories = directories + 1",
-    "given out": "UPDATE counters SET version = 1",
+    "given out": "UPDATE counters SET slot = 0",
     "not counted": "DELETE FROM trees",
     "does not open": "UPDATE secrets SET key = 'another'",
 }

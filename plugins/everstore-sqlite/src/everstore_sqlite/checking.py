@@ -106,10 +106,7 @@ _RULES: tuple[tuple[str, str], ...] = (
         "counters that were given out already",
         """
         SELECT NULL, 'counters' FROM counters
-        WHERE version < (SELECT coalesce(max(version), 0) FROM entries)
-            OR version < (SELECT coalesce(max(version), 0) FROM pairs)
-            OR version < (SELECT coalesce(max(version), 0) FROM secrets)
-            OR slot < (SELECT coalesce(max(slot), 0) FROM trees)
+        WHERE slot < (SELECT coalesce(max(slot), 0) FROM trees)
         """,
     ),
 )
