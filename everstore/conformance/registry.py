@@ -10,7 +10,21 @@ from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
 import msgspec
 
-__all__ = ["LEVELS", "Check", "Level", "all_checks", "by_id", "check", "levels_up_to", "table"]
+from everstore.conformance.acts import ACTS, Act
+
+__all__ = [
+    "LEVELS",
+    "PRODUCTS",
+    "Check",
+    "Level",
+    "Product",
+    "all_checks",
+    "by_id",
+    "check",
+    "levels_up_to",
+    "product",
+    "table",
+]
 
 Level = Literal["core", "standard", "durable"]
 Tag = Literal["concurrency", "durability", "hostile"]
@@ -21,6 +35,10 @@ LEVELS: tuple[Level, ...] = ("core", "standard", "durable")
 """From the least to the most; each includes those before it."""
 
 _REGISTRY: dict[str, Check] = {}
+
+
+PRODUCTS: list[Product] = []
+"""Every hazard that all acts are held against, for the page that shows which cells are empty, and why."""
 
 
 class Facts(TypedDict, total=False):
@@ -113,6 +131,61 @@ def table(
         return function
 
     return register
+
+
+class Product(msgspec.Struct, frozen=True):
+    """A hazard, and what it is asked of: ``cells`` are ids of checks by act, ``empty`` reasons by act."""
+
+    hazard: str
+    cells: dict[str, str]
+    empty: dict[str, str]
+
+
+def product(
+    check_id: str,
+    *sentences: str,
+    likely: str,
+    empty: Mapping[str, str] | None = None,
+    **facts: Unpack[Facts],
+) -> Callable[[F], F]:
+    """Register one check for each act, or, where the id has ``{role}``, one for the acts of each role.
+
+    ``{act}`` in the id and in the docstring is the act's name; the act follows the case, or a dictionary of
+    the role's acts by name does. ``empty`` says of acts by name why the hazard is not asked of them.
+    """
+    reasons = dict(empty or {})
+    asked = {name: act for name, act in ACTS.items() if name not in reasons}
+
+    def register(function: F) -> F:
+        rows: dict[str, tuple[tuple[str, ...], Any]] = {name: ((name,), act) for name, act in asked.items()}
+        if "{role}" in check_id:
+            rows = _by_role(asked)
+        cells: dict[str, str] = {}
+        for row, (names, argument) in rows.items():
+            needs = argument.needs if isinstance(argument, Act) else ()
+            one = Check(
+                id=check_id.format(act=row, role=row),
+                promise=_promise(function).format(act=row.replace("_", " "), role=row.replace("_", " ")),
+                sentences=sentences,
+                likely=likely,
+                function=function,
+                arguments=(argument,),
+                **facts,
+            )
+            _add(msgspec.structs.replace(one, needs=(*one.needs, *needs)))
+            cells |= dict.fromkeys(names, one.id)
+        PRODUCTS.append(Product(check_id, cells, reasons))
+        return function
+
+    return register
+
+
+def _by_role(acts: Mapping[str, Act]) -> dict[str, tuple[tuple[str, ...], Any]]:
+    """The acts of each role, by name."""
+    found: dict[str, dict[str, Act]] = {}
+    for name, act in acts.items():
+        found.setdefault(act.role, {})[name] = act
+    return {role: (tuple(group), group) for role, group in found.items()}
 
 
 def _promise(function: CheckFunction) -> str:

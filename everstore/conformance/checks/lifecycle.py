@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import os
 import pickle
-import threading
 from typing import TYPE_CHECKING, Any
 
+from everstore.conformance.acts import Act, Scene
 from everstore.conformance.case import gather, logged, refused
-from everstore.conformance.registry import check, table
+from everstore.conformance.residue import left_behind
+from everstore.conformance.registry import check, product, table
 from everstore.errors import (
     EditError,
     EverstoreError,
@@ -22,17 +21,12 @@ from everstore.errors import (
     StoreClosedError,
     UnknownBackendError,
 )
-from everstore.models import InitialFile, Session
+from everstore.models import InitialFile
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from uuid import UUID
 
     from everstore.conformance.case import Case
-    from everstore.session import BoundSession
-    from everstore.store import Store
-
-    Calls = Callable[[Store, Any], list[Callable[[], Awaitable[Any]]]]
 
 _MARK = "c0ntent-Marker-91ab"
 
@@ -45,71 +39,25 @@ async def close_twice(case: Case) -> None:
     await case.store.close()
 
 
-@table(
-    "lifecycle.after_close.{row}",
-    "7.1.3",
-    rows={
-        "file_system": (
-            lambda store, one: [
-                lambda: store.file_system.read_file(one, "a"),
-                lambda: store.file_system.write_file(one, "b", "y"),
-                lambda: store.file_system.list_directory(one),
-                lambda: store.file_system.stat_file(one, "a"),
-                lambda: store.file_system.delete_file(one, "a"),
-                lambda: store.file_system.create_directory(one, "d"),
-                lambda: store.file_system.seed_initial_file(one, InitialFile("b", "y")),
-                lambda: store.file_system.edit_file(one, "a", "x", "y"),
-                lambda: store.file_system.append_file(one, "a", "y"),
-                lambda: store.file_system.move_file(one, "a", "b"),
-                lambda: store.file_system.copy_file(one, "a", "b"),
-                lambda: store.file_system.grep_files(one, "x"),
-                lambda: store.file_system.glob_files(one, "*"),
-                lambda: store.file_system.read_lines(one, "a"),
-                lambda: store.file_system.purge_session(one),
-            ],
-        ),
-        "storage": (
-            lambda store, one: [
-                lambda: store.storage.set_value(one, "k", "y"),
-                lambda: store.storage.get_value(one, "k"),
-                lambda: store.storage.delete_value(one, "k"),
-                lambda: store.storage.list_keys(one),
-                lambda: store.storage.stat_value(one, "k"),
-                lambda: store.storage.increment_value(one, "n"),
-                lambda: store.storage.set_secret(one, "s", "y"),
-                lambda: store.storage.get_secret(one, "s"),
-                lambda: store.storage.delete_secret(one, "s"),
-                lambda: store.storage.list_secrets(one),
-                lambda: store.storage.purge_session(one),
-            ],
-        ),
-        "sessions": (
-            lambda store, one: [
-                lambda: store.sessions.add_session(Session(id=one)),
-                lambda: store.sessions.get_session(one),
-                lambda: store.sessions.update_session_title(one, "t"),
-                store.sessions.list_sessions,
-                lambda: store.sessions.delete_session(one),
-                lambda: store.create_session("t", session_id=one),
-                lambda: store.delete_session(one),
-            ],
-        ),
-    },
-    likely="a verb goes on working, or hangs on a closed pool",
-)
-async def after_close(case: Case, calls: Calls) -> None:
-    """Every verb of a closed store is StoreClosedError, and nothing happens: {row}."""
-    await case.files.write_file("a", "x")
-    await case.storage.set_value("k", "x")
+@product("lifecycle.after_close.{role}", "7.1.3", likely="a verb goes on working, or hangs on a closed pool")
+async def after_close(case: Case, acts: dict[str, Act]) -> None:
+    """Every verb of a closed store is StoreClosedError, and nothing happens: {role}."""
+    scene = Scene(case.store, case.id)
+    await scene.fill()
     before = await case.snapshot()
-    closed = case.store
-    await closed.close()
-    for call in calls(closed, case.id):
+    await case.store.close()
+    ended = {name: _told_of((await gather(act.call(scene)))[0]) for name, act in acts.items()}
+    assert ended == dict.fromkeys(acts, "StoreClosedError")
+    for compound in (scene.store.create_session("t"), scene.store.delete_session(case.id)):
         with refused(StoreClosedError):
-            await call()
+            await compound
     await case.reopen()
     if case.capabilities.durable:
         assert await case.snapshot() == before
+
+
+def _told_of(outcome: object) -> str:
+    return type(outcome).__name__ if isinstance(outcome, BaseException) else "an answer"
 
 
 @check(
@@ -146,30 +94,12 @@ async def nothing_left(case: Case) -> None:
             await store.delete_session(case.id)
 
     await use()  # what is made once, at first use, may stay
-    before = _left_behind()
+    before = left_behind()
     for _ in range(3):
         await use()
     await asyncio.sleep(0)
-    after = _left_behind()
+    after = left_behind()
     assert after == before
-
-
-def _left_behind() -> dict[str, object]:
-    gc.collect()
-    tasks = sorted(task.get_name() for task in asyncio.all_tasks())
-    # The loop's own executor keeps its threads until the loop ends.
-    threads = sorted(
-        thread.name for thread in threading.enumerate() if not thread.name.startswith("asyncio_")
-    )
-    return {"tasks": tasks, "threads": threads, "descriptors": sum(map(_is_open, range(512)))}
-
-
-def _is_open(descriptor: int) -> bool:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return False
-    return True
 
 
 @table(
@@ -187,73 +117,6 @@ async def refused_setting(case: Case, settings: dict[str, Any], error: type[Exce
     with refused(error) as caught:
         await case.open(**settings)
     assert named in str(caught.error)
-
-
-async def _prepare(session: BoundSession) -> None:
-    await session.files.write_file("a", "one\ntwo\n")
-    for number in range(5):
-        await session.files.write_file(f"d/{number}", "x")
-    await session.storage.set_value("n", "5")
-    await session.storage.set_secret("s", "old")
-
-
-@table(
-    "lifecycle.cancelled.{row}",
-    "3.10.2",
-    "7.3.1",
-    rows={
-        "write": (lambda one: one.files.write_file("new/f", "x" * 50_000),),
-        "overwrite": (lambda one: one.files.write_file("a", "y" * 50_000),),
-        "edit": (lambda one: one.files.edit_file("a", "two", "three"),),
-        "append": (lambda one: one.files.append_file("a", "three\n"),),
-        "delete_tree": (lambda one: one.files.delete_file("d", recursive=True),),
-        "move_tree": (lambda one: one.files.move_file("d", "e/f"),),
-        "copy_tree": (lambda one: one.files.copy_file("d", "e/f"),),
-        "set_value": (lambda one: one.storage.set_value("n", "6"),),
-        "increment": (lambda one: one.storage.increment_value("n"),),
-        "set_secret": (lambda one: one.storage.set_secret("s", "new"),),
-    },
-    likely="a cancelled call leaves half of its work, goes on later, or keeps a connection to itself",
-    level="standard",
-    tags=("concurrency",),
-)
-async def cancelled(case: Case, call: Callable[[BoundSession], Awaitable[Any]]) -> None:
-    """A call that is cancelled has happened wholly or not at all, and the store works on: {row}."""
-    whole = case.session()
-    await _prepare(whole)
-    await call(whole)
-    untouched = case.session()
-    await _prepare(untouched)
-    outcomes = [_shape(await case.snapshot(one.id)) for one in (untouched, whole)]
-    left: dict[UUID, dict[str, Any]] = {}
-    for turns in (*range(12), 20, 40, 80):
-        session = case.session()
-        await _prepare(session)
-        task = asyncio.ensure_future(call(session))
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        if turns >= 20:
-            await asyncio.sleep(case.random.random() * 0.004)
-        task.cancel()
-        [ended] = await gather(task)
-        # A later write of the same session finds the cancelled one settled; only then is there an answer.
-        assert await session.storage.increment_value("count") == 1
-        await session.files.write_file("after", "x")
-        left[session.id] = await case.snapshot(session.id)
-        shape = _shape(left[session.id])
-        assert (shape.pop("value count"), shape.pop("file /after")) == ("1", "x")
-        assert shape in outcomes, "half of a cancelled call is visible"
-        if not isinstance(ended, asyncio.CancelledError):
-            assert shape == outcomes[1]
-    await asyncio.sleep(0.05)  # for whatever was put off
-    for session_id, before in left.items():
-        later = await case.snapshot(session_id)
-        assert later == before, "a cancelled call went on after a later write"
-
-
-def _shape(snapshot: dict[str, Any]) -> dict[str, object]:
-    """What a snapshot holds, without what differs from one session to the next."""
-    return {place: getattr(kept, "content", kept) for place, (_, kept) in snapshot.items()}
 
 
 @check("lifecycle.errors.typed", "7.2.1", likely="errors are raised as bare exceptions")

@@ -144,7 +144,7 @@ def reads_from_a_cache(broken: Broken) -> None:
         return answer
 
 
-@mutant("lifecycle.cancelled.overwrite")
+@mutant("lifecycle.cancelled.write_onto")
 def tears_when_cancelled(broken: Broken) -> None:
     """An overwrite deletes, waits and writes: a call that is cancelled between leaves nothing."""
 

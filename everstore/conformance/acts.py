@@ -1,0 +1,183 @@
+"""Every verb of the contract, called in every way that differs, on a session that holds one of everything.
+
+A hazard (a cancelled call, a failing driver, a closed store, what a call leaves behind, ...) is asked of
+every act, and not only of the verb where its mistake is likeliest: ``registry.product`` makes a check of
+each pair. So a new verb is in all of these tables by its one line here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from everstore.models import InitialFile, Session
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from everstore.session import BoundFiles, BoundStorage
+    from everstore.store import Store
+
+__all__ = ["ACTS", "CHANGING", "LOOKING", "Act", "Scene"]
+
+LARGE = "x" * 50_000
+"""A content that takes a storage more than one page."""
+
+SEEDED = InitialFile("kept/seed", "fixed", is_readonly=True)
+_RECORD_NS = 1_700_000_000_000_000_000
+
+
+class Scene:
+    """A session to act in. ``fill`` puts one of everything into it."""
+
+    def __init__(self, store: Store, session_id: UUID) -> None:
+        """``store`` is open; the session may be empty, or one that nothing can be asked of."""
+        self.store = store
+        self.id = session_id
+        session = store.session(session_id)
+        self.files: BoundFiles = session.files
+        self.storage: BoundStorage = session.storage
+        self.revision = "0"
+        """The revision of the file ``a`` when it was filled."""
+        self.key_revision = "0"
+        """The revision of the value ``k``."""
+
+    async def fill(self, *, record: bool = True) -> None:
+        """Put files, directories, values, a secret and a record into the session."""
+        await asyncio.gather(
+            self.files.write_file("a", "one\ntwo\n"),
+            self.files.write_file("bytes", "AP8=", "base64"),
+            *(self.files.write_file(f"d/{number}", f"{number}\n") for number in range(5)),
+            self.files.write_file("d/sub/f", "x"),
+            self.files.seed_initial_file(SEEDED),
+            self.files.create_directory("empty"),
+            self.storage.set_value("k", "text"),
+            self.storage.set_value("n", "5"),
+            self.storage.set_secret("s", "old"),
+        )
+        if record:
+            await self.store.sessions.add_session(Session(self.id, "a title", _RECORD_NS))
+        file, key = await self.files.stat_file("a"), await self.storage.stat_value("k")
+        self.revision = file.revision if file else "0"
+        self.key_revision = key.revision if key else "0"
+
+
+class Act(msgspec.Struct, frozen=True):
+    """One way to call a verb. ``changes`` says whether it changes a filled session.
+
+    ``needs`` are capabilities without which the call is refused.
+    """
+
+    role: str
+    verb: str
+    call: Callable[[Scene], Awaitable[Any]]
+    changes: bool = True
+    needs: tuple[str, ...] = ()
+
+
+def _files(verb: str, call: Callable[[Scene], Awaitable[Any]], *, changes: bool = True) -> Act:
+    return Act("file_system", verb, call, changes)
+
+
+def _storage(
+    verb: str, call: Callable[[Scene], Awaitable[Any]], *, changes: bool = True, needs: tuple[str, ...] = ()
+) -> Act:
+    return Act("storage", verb, call, changes, needs)
+
+
+def _records(verb: str, call: Callable[[Scene], Awaitable[Any]], *, changes: bool = True) -> Act:
+    return Act("sessions", verb, call, changes)
+
+
+ACTS: dict[str, Act] = {
+    # -- looking at files
+    "read_file": _files("read_file", lambda at: at.files.read_file("a"), changes=False),
+    "read_bytes": _files("read_file", lambda at: at.files.read_file("bytes"), changes=False),
+    "stat_file": _files("stat_file", lambda at: at.files.stat_file("a"), changes=False),
+    "list_directory": _files("list_directory", lambda at: at.files.list_directory("d"), changes=False),
+    "read_lines": _files("read_lines", lambda at: at.files.read_lines("a", 2, 1), changes=False),
+    "grep": _files("grep_files", lambda at: at.files.grep_files("two", before=1), changes=False),
+    "grep_regex": _files(
+        "grep_files", lambda at: at.files.grep_files("t.o", "**/*", regex=True, limit=1), changes=False
+    ),
+    "glob": _files("glob_files", lambda at: at.files.glob_files("d/**"), changes=False),
+    # -- changing files
+    "write_new": _files("write_file", lambda at: at.files.write_file("new/f", LARGE)),
+    "write_onto": _files("write_file", lambda at: at.files.write_file("a", LARGE)),
+    "write_bytes": _files("write_file", lambda at: at.files.write_file("a", "AP8A", "base64")),
+    "write_if_revision": _files(
+        "write_file", lambda at: at.files.write_file("a", "conditional", if_revision=at.revision)
+    ),
+    "write_if_absent": _files("write_file", lambda at: at.files.write_file("new/f", "x", if_absent=True)),
+    "match": _files(
+        "write_file_if_content_matches",
+        lambda at: at.files.write_file_if_content_matches("a", "one\ntwo\n", "text", "three\n", "text"),
+    ),
+    "seed_new": _files(
+        "seed_initial_file", lambda at: at.files.seed_initial_file(InitialFile("new/seed", "x"))
+    ),
+    "seed_onto": _files(
+        "seed_initial_file",
+        lambda at: at.files.seed_initial_file(InitialFile("kept/seed", LARGE, is_readonly=True)),
+    ),
+    "edit": _files("edit_file", lambda at: at.files.edit_file("a", "two", "three")),
+    "edit_all": _files("edit_file", lambda at: at.files.edit_file("a", "o", "0", replace_all=True)),
+    "append": _files("append_file", lambda at: at.files.append_file("a", "three\n")),
+    "append_bytes": _files("append_file", lambda at: at.files.append_file("bytes", "AQ==", "base64")),
+    "append_new": _files("append_file", lambda at: at.files.append_file("new/log", "x")),
+    "directory": _files("create_directory", lambda at: at.files.create_directory("new/d")),
+    "delete": _files("delete_file", lambda at: at.files.delete_file("a")),
+    "delete_empty": _files("delete_file", lambda at: at.files.delete_file("empty")),
+    "delete_tree": _files("delete_file", lambda at: at.files.delete_file("d", recursive=True)),
+    "copy": _files("copy_file", lambda at: at.files.copy_file("a", "new/copy")),
+    "copy_onto": _files("copy_file", lambda at: at.files.copy_file("a", "d/0", overwrite=True)),
+    "copy_tree": _files("copy_file", lambda at: at.files.copy_file("d", "new/d")),
+    "move": _files("move_file", lambda at: at.files.move_file("a", "new/moved")),
+    "move_onto": _files("move_file", lambda at: at.files.move_file("a", "d/0", overwrite=True)),
+    "move_tree": _files("move_file", lambda at: at.files.move_file("d", "new/d")),
+    "purge_files": _files("purge_session", lambda at: at.store.file_system.purge_session(at.id)),
+    # -- values and secrets
+    "get_value": _storage("get_value", lambda at: at.storage.get_value("k"), changes=False),
+    "stat_value": _storage("stat_value", lambda at: at.storage.stat_value("k"), changes=False),
+    "list_keys": _storage("list_keys", lambda at: at.storage.list_keys(), changes=False),
+    "get_secret": _storage("get_secret", lambda at: at.storage.get_secret("s"), changes=False),
+    "list_secrets": _storage("list_secrets", lambda at: at.storage.list_secrets(), changes=False),
+    "set_new": _storage("set_value", lambda at: at.storage.set_value("new", LARGE)),
+    "set_onto": _storage("set_value", lambda at: at.storage.set_value("k", "other")),
+    "set_for_a_while": _storage(
+        "set_value", lambda at: at.storage.set_value("k", "brief", ttl=3600), needs=("time_to_live",)
+    ),
+    "set_if_revision": _storage(
+        "set_value", lambda at: at.storage.set_value("k", "conditional", if_revision=at.key_revision)
+    ),
+    "set_if_absent": _storage("set_value", lambda at: at.storage.set_value("new", "x", if_absent=True)),
+    "increment": _storage("increment_value", lambda at: at.storage.increment_value("n", 3)),
+    "increment_new": _storage("increment_value", lambda at: at.storage.increment_value("new")),
+    "delete_value": _storage("delete_value", lambda at: at.storage.delete_value("k")),
+    "set_secret_new": _storage("set_secret", lambda at: at.storage.set_secret("new", LARGE)),
+    "set_secret_onto": _storage("set_secret", lambda at: at.storage.set_secret("s", "new")),
+    "set_secret_for_a_while": _storage(
+        "set_secret", lambda at: at.storage.set_secret("s", "brief", ttl=3600), needs=("time_to_live",)
+    ),
+    "delete_secret": _storage("delete_secret", lambda at: at.storage.delete_secret("s")),
+    "purge_storage": _storage("purge_session", lambda at: at.store.storage.purge_session(at.id)),
+    # -- records
+    "get_record": _records("get_session", lambda at: at.store.sessions.get_session(at.id), changes=False),
+    "list_records": _records(
+        "list_sessions", lambda at: at.store.sessions.list_sessions(limit=1), changes=False
+    ),
+    "add_record": _records(
+        "add_session", lambda at: at.store.sessions.add_session(Session(at.id, "another", _RECORD_NS))
+    ),
+    "retitle": _records(
+        "update_session_title", lambda at: at.store.sessions.update_session_title(at.id, "renamed")
+    ),
+    "delete_record": _records("delete_session", lambda at: at.store.sessions.delete_session(at.id)),
+}
+"""Every act by name."""
+
+CHANGING = {name: act for name, act in ACTS.items() if act.changes}
+LOOKING = {name: act for name, act in ACTS.items() if not act.changes}
