@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from everstore.session import BoundFiles, BoundStorage
     from everstore.store import Store
 
-__all__ = ["ACTS", "CHANGING", "LOOKING", "Act", "Scene"]
+__all__ = ["ACTS", "CHANGING", "LOOKING", "NO_ACTS", "Act", "Scene"]
 
 LARGE = "x" * 50_000
 """A content that takes a storage more than one page."""
@@ -181,3 +181,9 @@ ACTS: dict[str, Act] = {
 
 CHANGING = {name: act for name, act in ACTS.items() if act.changes}
 LOOKING = {name: act for name, act in ACTS.items() if not act.changes}
+
+NO_ACTS = {
+    "scan_secrets": "for the rotation of keys, and only of durable backends: the family secrets asks it",
+    "swap_secret": "for the rotation of keys, and only of durable backends: the family secrets asks it",
+}
+"""Verbs without an act, and why."""

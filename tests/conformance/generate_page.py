@@ -7,6 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 from everstore.conformance import LEVELS, Check, all_checks
+from everstore.conformance.acts import ACTS, NO_ACTS
+from everstore.conformance.registry import PRODUCTS
 from everstore.conformance.runner import MINIMUM
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +76,9 @@ def _common(ids: list[str]) -> str:
 def page() -> str:
     """The whole page."""
     checks = all_checks()
-    return "\n".join([HEAD, *_levels(checks), "", *_families(checks), "", *_table(checks), ""])
+    return "\n".join(
+        [HEAD, *_levels(checks), "", *_families(checks), "", *_products(), "", *_table(checks), ""]
+    )
 
 
 def _levels(checks: list[Check]) -> list[str]:
@@ -105,6 +109,31 @@ def _families(checks: list[Check]) -> list[str]:
     tags = Counter(tag for check in checks for tag in check.tags)
     told = ", ".join(f"{count} of {tag}" for tag, count in sorted(tags.items()))
     return [*lines, "", f"{len(checks)} checks in all; {told}."]
+
+
+def _products() -> list[str]:
+    hazards = [product.hazard.replace(".{act}", "").replace(".{role}", "") for product in PRODUCTS]
+    lines = [
+        "## Every verb, every hazard",
+        "",
+        "A row is a way to call a verb, on a session that holds one of everything; a column is what may",
+        "happen to it. A cell is a check, or part of one; where it is empty the number says why.",
+        "",
+        "| | " + " | ".join(f"`{hazard}`" for hazard in hazards) + " |",
+        "|---|" + ":-:|" * len(hazards),
+    ]
+    reasons: list[str] = []
+    for act in ACTS:
+        cells = []
+        for product in PRODUCTS:
+            reason = product.empty.get(act)
+            if reason is not None and reason not in reasons:
+                reasons.append(reason)
+            cells.append("x" if reason is None else f"({reasons.index(reason) + 1})")
+        lines.append(f"| {act} | {' | '.join(cells)} |")
+    notes = [f"({number}) {reason}" for number, reason in enumerate(reasons, 1)]
+    unasked = [f"`{verb}` has no row: {reason}." for verb, reason in NO_ACTS.items()]
+    return [*lines, "", "; ".join(notes) + ".", *unasked]
 
 
 def _table(checks: list[Check]) -> list[str]:

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from everstore import Capabilities
+from everstore import Capabilities, SessionFileSystem, SessionStorageStore, SessionStore
 from everstore.conformance import CONTRACT_VERSION, LEVELS, all_checks, check, checks, table
+from everstore.conformance.acts import ACTS, NO_ACTS
+from everstore.conformance.registry import PRODUCTS
 from everstore.conformance.runner import MINIMUM
+from everstore.middleware.base import verbs_of
 
 MODULES = sorted(Path(checks.__file__).parent.glob("*.py"))
 
@@ -35,6 +38,26 @@ def test_every_check_names_sentences_of_the_contract(generate_page):
     ]
     assert unknown == []
     assert [check.id for check in all_checks() if not check.sentences] == []
+
+
+def test_every_verb_has_an_act_or_a_reason_why_not():
+    verbs = {
+        verb.name
+        for interface in (SessionFileSystem, SessionStorageStore, SessionStore)
+        for verb in verbs_of(interface, "", "")
+    }
+    acts = {act.verb for act in ACTS.values()}
+    assert verbs == acts | NO_ACTS.keys()
+    assert acts & NO_ACTS.keys() == set()
+
+
+def test_every_cell_of_the_products_is_a_check_or_has_a_reason():
+    known = {check.id for check in all_checks()}
+    assert PRODUCTS
+    for product in PRODUCTS:
+        assert product.cells.keys() | product.empty.keys() == ACTS.keys()
+        assert set(product.cells.values()) <= known
+        assert all(product.empty.values())
 
 
 def test_every_sentence_of_the_contract_has_a_check(generate_page):

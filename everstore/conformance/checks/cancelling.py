@@ -189,7 +189,9 @@ async def cancelled_among_others(case: Case) -> None:
             await _require_settled(scene, own, number)
 
     async with _answered("calls beside cancelled ones"):
-        await asyncio.gather(*(work(f"w{number}") for number in range(_WRITERS)))
+        ended = await gather(*(work(f"w{number}") for number in range(_WRITERS)))
+    for error in filter(None, ended):
+        raise error
     await asyncio.sleep(0.05)  # for whatever was put off
     for number in range(_WRITERS):
         await _require_settled(scene, f"w{number}", _ROUNDS - 1)
