@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from everstore.conformance.acts import Act, Scene
 from everstore.conformance.case import Mismatch, gather
 from everstore.conformance.faults import Unreadable
-from everstore.conformance.residue import left_behind
 from everstore.conformance.registry import check, product
+from everstore.conformance.residue import left_behind
 
 if TYPE_CHECKING:
     from everstore.conformance.case import Case

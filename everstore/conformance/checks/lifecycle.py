@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.acts import Act, Scene
 from everstore.conformance.case import gather, logged, refused
-from everstore.conformance.residue import left_behind
 from everstore.conformance.registry import check, product, table
+from everstore.conformance.residue import left_behind
 from everstore.errors import (
     EditError,
     EverstoreError,
