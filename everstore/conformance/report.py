@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from everstore.conformance.registry import LEVELS, Check, Level, all_checks, levels_up_to
-from everstore.conformance.runner import MINIMUM, Failure, Outcome, Result, level_of
+from everstore.conformance.runner import Failure, Outcome, Result, least, level_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -165,9 +165,9 @@ def _missing(
         wrong = [outcome for outcome in found if outcome not in {"passed", "not applicable"}]
         if wrong:
             return f"{len(wrong)} of the checks of level {each!r} did not pass"
-        if found.count("passed") < MINIMUM[each]:
+        if found.count("passed") < least(each):
             return (
-                f"level {each!r} takes {MINIMUM[each]} checks that pass; "
+                f"level {each!r} takes {least(each)} checks that pass; "
                 f"what the backend declares allowed {found.count('passed')}"
             )
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from typing import TYPE_CHECKING, Literal
 
@@ -10,7 +11,7 @@ import msgspec
 
 from everstore.conformance.case import Case, Mismatch
 from everstore.conformance.explain import explain
-from everstore.conformance.registry import LEVELS, Check, Level
+from everstore.conformance.registry import LEVELS, Check, Level, all_checks
 from everstore.errors import EverstoreError
 
 if TYPE_CHECKING:
@@ -18,12 +19,9 @@ if TYPE_CHECKING:
 
     from everstore.conformance.subject import Subject
 
-__all__ = ["MINIMUM", "Failure", "Outcome", "Result", "declared", "execute", "level_of", "run"]
+__all__ = ["Failure", "Outcome", "Result", "declared", "execute", "least", "level_of", "run"]
 
 Outcome = Literal["passed", "failed", "known failure", "unexpected pass", "not applicable"]
-
-MINIMUM: dict[Level, int] = {"core": 750, "standard": 160, "durable": 8}
-"""How many checks of each level must have run and passed: fewer prove nothing."""
 
 _SECONDS = 120  # for one check: what takes longer hangs
 _SHOWN = 6  # calls shown of a failure
@@ -142,6 +140,17 @@ def _one(subject: Subject, check: Check, seed: int, offered: frozenset[str], rea
     return Result(check.id, "failed" if failure else "passed", seconds, failure)
 
 
+@functools.cache
+def least(level: Level) -> int:
+    """How many checks of a level must have run and passed: so many as there are whatever is declared.
+
+    Fewer prove nothing. What is durable is asked of those only who declare it.
+    """
+    granted = {"durable"} if level == "durable" else set()
+    found = [check for check in all_checks() if check.level == level and not check.unless]
+    return sum(set(check.needs) <= granted for check in found)
+
+
 def level_of(results: Iterable[Result], checks: Iterable[Check]) -> Level | None:
     """The highest level reached; ``None`` when not even the least.
 
@@ -154,7 +163,7 @@ def level_of(results: Iterable[Result], checks: Iterable[Check]) -> Level | None
         found = [outcomes.get(check.id) for check in checks if check.level == level]
         if any(outcome not in {"passed", "not applicable"} for outcome in found):
             break
-        if found.count("passed") < MINIMUM[level]:
+        if found.count("passed") < least(level):
             break
         reached = level
     return reached

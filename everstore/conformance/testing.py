@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from everstore.conformance.registry import Check, Level, all_checks, levels_up_to
-from everstore.conformance.runner import MINIMUM, declared, execute
+from everstore.conformance.runner import declared, execute, least
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -70,8 +70,8 @@ def pytest_suite(
             applying = _applying(wanted, _declared(subject))
             for each in levels_up_to(level):
                 count = sum(check.level == each for check in applying)
-                assert count >= MINIMUM[each], (
-                    f"level {each!r} takes {MINIMUM[each]} checks; what the backend declares allows {count}"
+                assert count >= least(each), (
+                    f"level {each!r} takes {least(each)} checks; what the backend declares allows {count}"
                 )
 
     return Conformance

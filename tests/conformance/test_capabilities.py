@@ -15,9 +15,11 @@ from everstore.conformance import Subject, all_checks, run
 from everstore.content import append_content, replace_text
 from everstore.errors import BackendUnavailableError, QuotaExceededError
 from everstore.models import StoredSecret
+from everstore.settings import Limits
 
 LIMITED = Capabilities(time_to_live=False, max_file_bytes=2000, max_value_bytes=1000)
 LASTING = Capabilities(durable=True, shared=True)
+COUNTED = Limits(session_keys=1_000_000)  # some limit: what a store opens with comes later
 
 
 class LimitedFiles(InMemorySessionFileStore):
@@ -43,7 +45,7 @@ class LastingStorage(InMemorySessionStorageStore):
     """Storage that can tell and swap its ciphertexts, as a durable one must."""
 
     def __init__(self):
-        super().__init__()
+        super().__init__(COUNTED)
         self._places = set()
 
     async def set_secret(self, session_id, name, value, *, ttl=None):
@@ -78,21 +80,21 @@ def install(install_plugin):
         )
         kept = [kind() for kind in kinds]
 
-        def part(at):
+        def part(at, context=None):
             made = kinds[at]() if anew else kept[at]
             made.capabilities = capabilities
+            if context is not None:
+                made._limits = context.limits
             return made
 
         class Factory(SessionFileSystemFactory):
             async def create_session_file_system(self, context):
-                made = part(0)
-                made._limits = context.limits
-                return made
+                return part(0, context)
 
         install_plugin(
             name,
             everstore_file_system_factory=lambda: Factory(),  # noqa: PLW0108 - a hook is a function
-            everstore_storage_store=lambda: part(1),
+            everstore_storage_store=lambda context: part(1, context),
             everstore_session_store=lambda: part(2),
         )
         return Subject({"backend": name})
@@ -176,7 +178,7 @@ def test_a_storage_that_only_one_client_may_open_need_not_be_shared(install, ins
     install_plugin(
         "single",
         everstore_file_system_factory=lambda: Factory(),  # noqa: PLW0108 - a hook is a function
-        everstore_storage_store=lambda: InMemorySessionStorageStore(),  # noqa: PLW0108 - a hook is a function
+        everstore_storage_store=lambda context: InMemorySessionStorageStore(context.limits),
         everstore_session_store=open_once,
     )
     found = outcomes(Subject({"backend": "single"}), "capabilities.", "lifecycle.", "secrets.", "limits.")

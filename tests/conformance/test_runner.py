@@ -14,7 +14,7 @@ from everstore.backends.memory import (
 )
 from everstore.conformance import Result, Subject, all_checks, by_id, run
 from everstore.conformance.case import Mismatch, refused
-from everstore.conformance.runner import MINIMUM, declared, level_of
+from everstore.conformance.runner import declared, least, level_of
 
 
 async def holds(case):
@@ -140,8 +140,8 @@ def declared_by_all():
 
 def test_a_level_takes_a_number_of_checks_that_ran():
     checks = [check for check in all_checks() if check.level == "core"]
-    enough = [Result(check.id, "passed", 0.1) for check in checks[: MINIMUM["core"]]]
-    absent = [Result(check.id, "not applicable", 0.0) for check in checks[MINIMUM["core"] :]]
+    enough = [Result(check.id, "passed", 0.1) for check in checks[: least("core")]]
+    absent = [Result(check.id, "not applicable", 0.0) for check in checks[least("core") :]]
     assert level_of(enough + absent, checks) == "core"
     assert level_of([*enough[1:], Result(checks[0].id, "not applicable", 0.0), *absent], checks) is None
     assert level_of([], []) is None
