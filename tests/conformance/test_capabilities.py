@@ -114,7 +114,7 @@ def outcomes(subject, *words):
 def test_limits_of_the_storage_are_checked_where_they_are_declared(install):
     subject = install("limited", LIMITED, LimitedFiles, anew=True)
     found = outcomes(subject, "capabilities.")
-    assert found.keys() == {"passed", "not applicable"}
+    assert found.get("failed", set()) == set()
     assert found["passed"] >= {
         *(f"capabilities.max_file_bytes.{way}" for way in ("write", "base64", "seed", "append", "edit")),
         *(f"capabilities.max_value_bytes.{what}" for what in ("value", "secret")),
@@ -141,7 +141,7 @@ def test_where_no_time_to_live_is_declared_no_check_needs_it(install):
 def test_what_lasts_and_is_shared_has_its_own_checks(install):
     subject = install("lasting", LASTING, storage=LastingStorage)
     words = ("capabilities.", "concurrency.clients", "secrets.", "lifecycle.", "durability.reopened")
-    assert outcomes(subject, *words).keys() == {"passed", "not applicable"}
+    assert outcomes(subject, *words).get("failed", set()) == set()
 
 
 def test_what_lasts_without_being_declared_is_found_out(install):
@@ -182,4 +182,4 @@ def test_a_storage_that_only_one_client_may_open_need_not_be_shared(install, ins
         everstore_session_store=open_once,
     )
     found = outcomes(Subject({"backend": "single"}), "capabilities.", "lifecycle.", "secrets.", "limits.")
-    assert found.keys() == {"passed", "not applicable"}
+    assert found.get("failed", set()) == set()
