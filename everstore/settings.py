@@ -251,13 +251,9 @@ def load(model: type[S], sources: Sources, keywords: Mapping[str, Any]) -> tuple
     said: dict[str, Any] = {}
     for _, state in reversed(states):
         said = _joined(said, state)
-    wrong = None
-    try:
-        settings = model(**said)
-    except ValidationError as error:
-        wrong = _explained(model, error, states)
-    if wrong is not None:
-        raise wrong  # out here it is chained to nothing: pydantic's error has the values in it
+    settings = _made(model, said, states)
+    if isinstance(settings, SettingsError):
+        raise settings  # out here it is chained to nothing: pydantic's error has the values in it
     prefix = prefix_of(model)
     origins = []
     for name in setting_names(model, prefix):
@@ -265,6 +261,15 @@ def load(model: type[S], sources: Sources, keywords: Mapping[str, Any]) -> tuple
         shown = cleared.get(name, source) if source == _DEFAULT else source
         origins.append(Origin(name, _shown(settings, name, prefix), shown))
     return settings, origins
+
+
+def _made(
+    model: type[S], said: dict[str, Any], states: list[tuple[str, dict[str, Any]]]
+) -> S | SettingsError:
+    try:
+        return model(**said)
+    except ValidationError as error:
+        return _explained(model, error, states)
 
 
 def _from_environment(model: type[BaseSettings], sources: Sources) -> dict[str, Any]:

@@ -226,6 +226,7 @@ async def own_kinds(case: Case) -> None:
     record = Session(id=_DriversUUID(int=case.id.int), title=_Text("é"), created_ns=5)
     await case.store.sessions.add_session(record)
     kept = await case.store.sessions.get_session(case.id)
+    assert kept is not None
     assert kept == Session(id=case.id, title="é", created_ns=5)
     assert [type(value) for value in msgspec.structs.astuple(kept)] == [UUID, str, int, int]
 

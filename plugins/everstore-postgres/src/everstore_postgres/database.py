@@ -168,7 +168,7 @@ def _told_at_connecting(settings: PostgresSettings) -> Iterator[None]:
 
 @contextmanager
 def _told_at_opening() -> Iterator[None]:
-    told = None
+    told: EverstoreError | None = None
     try:
         yield
     except SettingsError as error:
