@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from everstore.clock import now_ns
 from everstore.conformance.mutants.broken import Broken, mutant
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def retitles_what_it_read(broken: Broken) -> None:
         if found is None:
             return await broken.sessions.update_session_title(session_id, title)
         await asyncio.sleep(0)
-        record = found.retitled(title, time.time_ns())
+        record = found.retitled(title, now_ns())
         await broken.sessions.add_session(record)
         return record
 

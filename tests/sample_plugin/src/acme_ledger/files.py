@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from acme_ledger.ledger import Change
+from acme_ledger.ledger import Change, new_version, time_after
 from everstore import Capabilities, SessionFile, SessionFileSystem, SessionFileSystemFactory
+from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.content import stored_size
 from everstore.errors import (
@@ -101,7 +102,7 @@ class LedgerFileSystem(SessionFileSystem):
     ) -> FileInfo:
         taken = self._transferable(session_id, source, destination, overwrite=overwrite, move=False)
         self._require_room(session_id, destination, taken)
-        made = [self._renamed(file, source, destination, self._ledger.stamp()) for file in taken]
+        made = [self._renamed(file, source, destination, copied=True) for file in taken]
         return self._transfer(made, [])
 
     @override
@@ -143,8 +144,8 @@ class LedgerFileSystem(SessionFileSystem):
         return old
 
     def _directory(self, session_id: UUID, path: str) -> SessionFile:
-        now = self._ledger.stamp()
-        return SessionFile(now, now, now, session_id, path, now, 0, is_readonly=False, content=None)
+        now, version = now_ns(), new_version()
+        return SessionFile(version, now, now, session_id, path, version, 0, is_readonly=False, content=None)
 
     def _missing_parents(self, session_id: UUID, path: str) -> list[Change]:
         missing = [parent for parent in parents_of(path) if self._find(session_id, parent) is None]
@@ -161,10 +162,13 @@ class LedgerFileSystem(SessionFileSystem):
         is_readonly: bool = False,
     ) -> SessionFile:
         parents = self._missing_parents(session_id, path)
-        now = self._ledger.stamp()
-        created, serial = (now, now) if old is None else (old.created_ns, old.serial)
+        version = new_version()
+        now = now_ns() if old is None else time_after(old.updated_ns)
+        created, serial = (now, version) if old is None else (old.created_ns, old.serial)
         size = stored_size(content, encoding)
-        file = SessionFile(now, created, now, session_id, path, serial, size, is_readonly, content, encoding)
+        file = SessionFile(
+            version, created, now, session_id, path, serial, size, is_readonly, content, encoding
+        )
         self._require_room(session_id, path, [file])
         self._ledger.write(*parents, _change(file))
         return file
@@ -208,13 +212,16 @@ class LedgerFileSystem(SessionFileSystem):
         self._ledger.write(*(_drop(file) for file in gone), *parents, *(_change(file) for file in made))
         return made[0].info()
 
-    def _renamed(self, file: SessionFile, source: str, destination: str, new: int = 0) -> SessionFile:
-        """The file at its new path; ``new`` is the stamp of a copy, which is another file."""
-        now = self._ledger.stamp()
-        created, serial = (new, new) if new else (file.created_ns, file.serial)
+    def _renamed(
+        self, file: SessionFile, source: str, destination: str, *, copied: bool = False
+    ) -> SessionFile:
+        """The file at its new path; a copy is another file."""
+        version = new_version()
+        now = now_ns() if copied else time_after(file.updated_ns)
+        created, serial = (now, version) if copied else (file.created_ns, file.serial)
         path = destination + file.path[len(source) :]
         return SessionFile(
-            now, created, now, file.session_id, path, serial, file.size_bytes,
+            version, created, now, file.session_id, path, serial, file.size_bytes,
             is_readonly=False, content=file.content, encoding=file.encoding,
         )  # fmt: skip
 

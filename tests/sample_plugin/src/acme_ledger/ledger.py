@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hmac
-import time
+import secrets
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
 
+from everstore.clock import now_ns
 from everstore.errors import SettingsError
 from everstore.models import Session, SessionFile
 
@@ -27,12 +28,23 @@ class Note(msgspec.Struct, frozen=True):
 
     version: int
     created_ns: int
+    updated_ns: int
     text: str
     expires_ns: int | None
 
     @property
     def is_over(self) -> bool:
-        return self.expires_ns is not None and self.expires_ns <= time.time_ns()
+        return self.expires_ns is not None and self.expires_ns <= now_ns()
+
+
+def new_version() -> int:
+    """A number that no write had before, in this ledger or in one that a backup was made of."""
+    return secrets.randbits(63)
+
+
+def time_after(updated_ns: int) -> int:
+    """Now, and in any case a microsecond later: a clock may stand still or go back."""
+    return max(now_ns(), updated_ns + 1000)
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True):
@@ -53,7 +65,6 @@ class Ledger:
     def __init__(self, path: Path, seal: str) -> None:
         """Open the file at ``path``, or make it; ``SettingsError`` when that cannot be."""
         self._pages: dict[tuple[str, UUID], dict[str, Any]] = {}
-        self._last_stamp = 0
         try:
             self._file = path.open("a+b")
         except OSError as error:
@@ -101,12 +112,6 @@ class Ledger:
                 continue
             record: Any = msgspec.convert(msgspec.to_builtins(change.record), _RECORDS[change.kind])
             page[change.name] = record
-            self._last_stamp = max(self._last_stamp, getattr(record, "version", 0))
-
-    def stamp(self) -> int:
-        """The time in nanoseconds, and at once a version that nothing in the ledger has."""
-        self._last_stamp = max(time.time_ns(), self._last_stamp + 1)
-        return self._last_stamp
 
     def close(self) -> None:
         """Close the file."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, TypeVar
 
-from acme_ledger.ledger import Change, Note
+from acme_ledger.ledger import Change, Note, new_version, time_after
 from everstore import Capabilities, KeyInfo, SecretInfo, Session, SessionStorageStore, SessionStore
+from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.content import add_to_counter
 from everstore.errors import RevisionConflictError, SessionNotFoundError
@@ -105,7 +105,7 @@ class LedgerStorageStore(SessionStorageStore):
         old = self._find("secret", session_id, name)
         if old is None or old.text != expected:
             return False
-        swapped = Note(old.version, old.created_ns, replacement, old.expires_ns)
+        swapped = Note(old.version, old.created_ns, old.updated_ns, replacement, old.expires_ns)
         self._ledger.write(Change("secret", session_id, name, swapped))
         return True
 
@@ -127,13 +127,14 @@ class LedgerStorageStore(SessionStorageStore):
 
     @staticmethod
     def _expiry(ttl: float | None) -> int | None:
-        return None if ttl is None else time.time_ns() + int(ttl * 1e9)
+        return None if ttl is None else now_ns() + int(ttl * 1e9)
 
     def _put(self, kind: str, session_id: UUID, name: str, text: str, expires_ns: int | None) -> None:
         old = self._find(kind, session_id, name)
         self._require_room(session_id, name, text, old)
-        now = self._ledger.stamp()
-        note = Note(now, old.created_ns if old else now, text, expires_ns)
+        now = now_ns()
+        created, updated = (old.created_ns, time_after(old.updated_ns)) if old else (now, now)
+        note = Note(new_version(), created, updated, text, expires_ns)
         self._ledger.write(Change(kind, session_id, name, note))
 
     def _require_room(self, session_id: UUID, name: str, text: str, old: Note | None) -> None:
@@ -156,7 +157,7 @@ class LedgerStorageStore(SessionStorageStore):
 
     def _list(self, kind: str, session_id: UUID, info: type[Info]) -> list[Info]:
         return [
-            info(note.version, note.created_ns, note.version, name, note.expires_ns)
+            info(note.version, note.created_ns, note.updated_ns, name, note.expires_ns)
             for name, note in sorted(self._ledger.page(kind, session_id).items())
             if not note.is_over
         ]
@@ -183,7 +184,7 @@ class LedgerSessionStore(SessionStore):
         record = await self.get_session(session_id)
         if record is None:
             raise SessionNotFoundError(f"session {session_id} has no record", session_id=session_id)
-        retitled = record.retitled(title, time.time_ns())
+        retitled = record.retitled(title, now_ns())
         await self.add_session(retitled)
         return retitled
 
