@@ -96,14 +96,15 @@ def everstore_migrate(context: PluginContext) -> Sequence[str] | Awaitable[Seque
 
 @hookspec(firstresult=True)
 def everstore_backup(
-    context: PluginContext, target: Path, progress: Callable[[int, int], object]
+    context: PluginContext, target: Path, place: Path, progress: Callable[[int, int], object]
 ) -> Sequence[str] | Awaitable[Sequence[str]] | None:
     """Write one moment of all that this plugin keeps to ``target``, while stores go on writing.
 
-    ``target`` is an empty file that only its owner may read; core puts it in its place, flushed, when
-    this returns, and removes it when it raises. Check what was written before. ``progress(done, total)``
-    may be called from any thread. Answers with what was done; ``None`` says that nothing kept here
-    outlives the process.
+    ``target`` is an empty file that only its owner may read; core puts it into ``place``, flushed, when
+    this returns, and removes it when it raises. Refuse a ``place`` that is, or would become, a part of
+    what this plugin keeps, with ``InvalidArgumentError``. Check what was written before.
+    ``progress(done, total)`` may be called from any thread. Answers with what was done; ``None`` says that
+    nothing kept here outlives the process.
     """
 
 

@@ -39,8 +39,10 @@ async def back_up(
     """Write a copy of what each plugin keeps; what was done, by its name.
 
     ``None`` for a plugin that keeps nothing which outlives its process. ``PathExistsError``, and nothing
-    is written, when a file is there already. ``UnsupportedError`` when one of them cannot, or none has
-    anything to copy: those that can are done before. A file is there whole, on the disk, or not at all.
+    is written, when a file is there already; ``InvalidArgumentError`` where none can be, where something
+    else than a file is, and on a place that belongs to what is kept. ``UnsupportedError`` when one of them
+    cannot, or none has anything to copy: those that can are done before. A file is there whole, on the
+    disk, or not at all.
     """
     parts = parts_of(configuration, file)
     for part in parts.values():
@@ -54,7 +56,7 @@ async def back_up(
         with _draft(part) as draft:
             try:
                 done[name] = await ask(
-                    configuration, name, "everstore_backup", target=draft, progress=progress
+                    configuration, name, "everstore_backup", target=draft, place=part, progress=progress
                 )
             except UnsupportedError as error:
                 refusals.append(str(error))
@@ -108,9 +110,15 @@ async def look(configuration: Configuration, *, deep: bool) -> dict[str, Sequenc
 
 
 def _require_place(part: Path, *, overwrite: bool) -> None:
-    if part.is_dir() or not part.parent.is_dir():
+    try:
+        has_folder, is_there, is_file = part.parent.is_dir(), os.path.lexists(part), part.is_file()
+    except OSError as error:  # a name that is too long
+        raise InvalidArgumentError(f"{str(part)!r} cannot be written: {error.strerror}") from error
+    if not has_folder:
         raise InvalidArgumentError(f"{str(part)!r} is no place for a file; its folder must exist")
-    if not overwrite and os.path.lexists(part):
+    if is_there and not is_file:  # a device or a pipe would be gone
+        raise InvalidArgumentError(f"{str(part)!r} is there, and no file; choose another place")
+    if is_there and not overwrite:
         raise _exists(part)
 
 

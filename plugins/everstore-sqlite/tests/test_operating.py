@@ -119,6 +119,58 @@ def test_a_file_that_is_there_is_replaced_only_when_told(run, path, session, tmp
     assert asyncio.run(texts(copy, session)) == {"old"}
 
 
+@pytest.mark.parametrize("beside", ["", "-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("options", [(), ("--overwrite",)])
+async def test_no_backup_takes_a_place_of_the_database(run, path, session, options, beside):
+    await fill(path, session, "old")
+    async with opened(path) as store:
+        done = await asyncio.to_thread(
+            run, "backup", f"{path.parent}/../{path.parent.name}/{path.name}{beside}", *options
+        )
+        assert done.returncode in ({2} if options else {2, 3})
+        assert done.stderr.count("\n") == 1
+        await store.session(session).storage.set_value("later", "x")
+    assert await texts(path, session) == {"old"}
+
+
+def test_no_backup_replaces_the_link_by_which_the_database_is_named(
+    run, path, session, tmp_path, monkeypatch
+):
+    asyncio.run(fill(path, session, "old"))
+    link = tmp_path / "link.db"
+    link.symlink_to(path)
+    monkeypatch.setenv("EVERSTORE_SQLITE_PATH", str(link))
+    for place in (link, path):
+        assert run("backup", place, "--overwrite").returncode == 2
+    assert link.is_symlink()
+
+
+def test_a_backup_takes_no_place_of_what_is_no_file(run, path, session, tmp_path):
+    asyncio.run(fill(path, session, "old", 3))
+    pipe, folder, dangling = tmp_path / "pipe", tmp_path / "folder", tmp_path / "dangling"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    dangling.symlink_to(tmp_path / "nothing")
+    for place in (pipe, folder, dangling, tmp_path / ("x" * 300), tmp_path / "no" / "folder"):
+        for options in ((), ("--overwrite",)):
+            done = run("backup", place, *options)
+            assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert pipe.is_fifo()
+    assert dangling.is_symlink()
+
+
+def test_nothing_is_restored_over_what_is_for_reading_only(run, path, session, tmp_path, monkeypatch):
+    asyncio.run(fill(path, session, "old", 3))
+    copy = tmp_path / "copy.db"
+    monkeypatch.setenv("EVERSTORE_SQLITE_READ_ONLY", "true")
+    assert run("backup", copy).returncode == 0
+    before = path.stat().st_ino
+    done = run("restore", copy)
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+    assert "READ_ONLY" in done.stderr
+    assert path.stat().st_ino == before
+
+
 def test_what_is_backed_up_is_restored_over_a_left_behind_log(run, path, session, tmp_path):
     asyncio.run(fill(path, session, "old"))
     copy = tmp_path / "copy.db"
@@ -303,3 +355,15 @@ async def test_a_check_finds_a_database_that_was_taken_from_under_a_store(run, p
         await asyncio.to_thread(os.rename, f"{path}-shm", tmp_path / "shm")
         done = await asyncio.to_thread(run, "check")
         assert done.returncode == 4, done.stdout
+
+
+async def test_a_check_finds_that_all_files_were_removed_from_under_a_store(run, path, session):
+    async with opened(path) as store:
+        await store.session(session).storage.set_value("key", "x")
+        for end in ("", "-wal", "-shm"):
+            await asyncio.to_thread(os.unlink, f"{path}{end}")
+        done = await asyncio.to_thread(run, "check")
+        assert done.returncode == 4, done.stdout
+        assert f"process {os.getpid()} " in done.stdout
+    done = await asyncio.to_thread(run, "check")
+    assert done.returncode == 0, done.stdout

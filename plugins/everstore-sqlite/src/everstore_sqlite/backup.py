@@ -24,6 +24,7 @@ from everstore.errors import (
     DataDamagedError,
     InvalidArgumentError,
     SettingsError,
+    UnsupportedError,
 )
 from everstore_sqlite.checking import counted, is_ours, looked_at, problems_of, torn
 from everstore_sqlite.failures import code_of, is_busy, translated
@@ -52,12 +53,16 @@ def place_of(settings: SqliteSettings) -> Path:
     return Path(os.path.realpath(settings.path.expanduser()))
 
 
-def back_up(settings: SqliteSettings, target: Path, progress: Callable[[int, int], object]) -> list[str]:
+def back_up(
+    settings: SqliteSettings, target: Path, place: Path, progress: Callable[[int, int], object]
+) -> list[str]:
     """Copy the database into ``target``, an empty file, and check the copy; what was done, in words.
 
-    ``SettingsError`` when there is no database, ``DataDamagedError`` when the copy is not sound.
+    ``SettingsError`` when there is no database, ``DataDamagedError`` when the copy is not sound, and
+    ``InvalidArgumentError`` when ``place``, where it is to stand, is one of the database's own.
     """
     path = place_of(settings)
+    _require_elsewhere(settings, place)
     if not path.is_file():
         raise SettingsError(f"EVERSTORE_SQLITE_PATH: there is no database at {str(path)!r} to back up")
     with _told(path), closing(looked_at(path, settings.busy_timeout)) as source:
@@ -71,9 +76,14 @@ def restore(settings: SqliteSettings, source: Path, progress: Callable[[int, int
     """Put the database that ``source`` holds in the place of the configured one; what was done, in words.
 
     ``BackendUnavailableError`` while any process has the database open, ``InvalidArgumentError`` when
-    ``source`` is no backup, ``DataDamagedError`` when it is not sound: then nothing changed.
+    ``source`` is no backup, ``DataDamagedError`` when it is not sound, ``UnsupportedError`` when the
+    database is for reading only: then nothing changed.
     """
     path = place_of(settings)
+    if settings.read_only:
+        raise UnsupportedError(
+            "the database would be replaced, and EVERSTORE_SQLITE_READ_ONLY is true; set it to false"
+        )
     if not path.parent.is_dir():
         raise SettingsError(f"EVERSTORE_SQLITE_PATH: there is no folder {str(path.parent)!r}; make it first")
     if path.exists() and path.samefile(source):
@@ -86,6 +96,17 @@ def restore(settings: SqliteSettings, source: Path, progress: Callable[[int, int
             _take_after(draft, path)
             _put_in_place(draft, path)
     return [*notes, *_checked(path, "what was restored is damaged"), _size(path)]
+
+
+def _require_elsewhere(settings: SqliteSettings, place: Path) -> None:
+    """``InvalidArgumentError`` for a place where SQLite would take the copy for a part of the database."""
+    taken = (
+        settings.path.expanduser().absolute(),
+        *(Path(f"{place_of(settings)}{end}") for end in ("", *_BESIDE)),
+    )
+    asked = Path(os.path.realpath(place.parent)) / place.name  # a link there is replaced, not followed
+    if any(asked == Path(os.path.realpath(each.parent)) / each.name for each in taken):
+        raise InvalidArgumentError(f"{str(place)!r} belongs to the database itself; choose another place")
 
 
 def _copy(source: sqlite3.Connection, target: Path, progress: Callable[[int, int], object]) -> None:

@@ -7,7 +7,6 @@ another database's. Findings name how many there are and one place, never what i
 from __future__ import annotations
 
 import sqlite3
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from uuid import UUID
 
 from everstore_sqlite import index
 from everstore_sqlite.failures import code_of
+from everstore_sqlite.holding import taken_away
 from everstore_sqlite.schema import APPLICATION_ID
 from everstore_sqlite.usage import SLOT_BITS
 
@@ -189,12 +189,12 @@ def counted(connection: sqlite3.Connection) -> str:
 
 def check(path: Path, *, deep: bool) -> list[str]:
     """What is wrong with the database at a path; ``[]`` when nothing is, or nothing is there yet."""
+    found = [*taken_away(path)]
     if not path.exists():
         left = [suffix for suffix in ("-wal", "-shm") if Path(f"{path}{suffix}").exists()]
-        return (
-            [f"{str(path)!r} is gone, and its {' and '.join(left)} are left: it was removed"] if left else []
-        )
-    found = [*_taken_away(path)]
+        if left:
+            found.append(f"{str(path)!r} is gone, and its {' and '.join(left)} are left: it was removed")
+        return found
     try:
         with closing(looked_at(path)) as connection:
             if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
@@ -257,38 +257,3 @@ def _is_text(data: object) -> bool:
         return isinstance(data, bytes) and data.decode() is not None
     except UnicodeDecodeError:
         return False
-
-
-# -- Who has it open, as Linux tells it: other systems say nothing, and then neither does this. -----------
-
-_LOCKS = Path("/proc/locks")
-_SHARED = "1073741826"  # the first byte that every open connection locks in the database
-_IN_USE = "128"  # and in the -shm
-
-
-def _taken_away(path: Path) -> Iterator[str]:
-    """Processes that have another database, or another log, open under this name."""
-    for pause in (0.0, 0.05, 0.2):  # who is just opening has locked one of the two
-        time.sleep(pause)
-        database = _holders(path, _SHARED)
-        shared_memory = _holders(Path(f"{path}-shm"), _IN_USE)
-        if database == shared_memory:
-            return
-    for process in sorted(shared_memory - database):
-        yield f"process {process} writes to a database that {str(path)!r} replaced: what it writes is lost"
-    for process in sorted(database - shared_memory):
-        yield f"the -wal or -shm of {str(path)!r} was removed while process {process} had it open: stop that"
-
-
-def _holders(path: Path, start: str) -> set[str]:
-    try:
-        inode = str(path.stat().st_ino)
-        lines = _LOCKS.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return set()
-    found = set()
-    for line in lines:
-        fields = line.split()  # 1: POSIX ADVISORY READ 4711 08:01:131099 1073741826 1073742335
-        if len(fields) == 8 and fields[5].rpartition(":")[2] == inode and fields[6] == start:
-            found.add(fields[4])
-    return found

@@ -66,11 +66,11 @@ async def everstore_session_store(context: PluginContext) -> SessionStore:
 
 @hookimpl
 async def everstore_backup(
-    context: PluginContext, target: Path, progress: Callable[[int, int], object]
+    context: PluginContext, target: Path, place: Path, progress: Callable[[int, int], object]
 ) -> list[str]:
     """A copy of the database as one plain file."""
     settings = cast("SqliteSettings", context.settings)
-    return await _stoppable(lambda told: back_up(settings, target, told), progress)
+    return await _stoppable(lambda told: back_up(settings, target, place, told), progress)
 
 
 @hookimpl
