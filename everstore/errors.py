@@ -292,7 +292,7 @@ class StoreClosedError(EverstoreError):
 class StoreContextError(EverstoreError):
     """The store is used where it cannot be: after a fork, on another event loop, or without asyncio (§7.6).
 
-    Nothing happened. Open a store of its own there.
+    Nothing happened. Open a store of its own there; in a process that is forked, fork before any is opened.
     """
 
     code = "store_context"

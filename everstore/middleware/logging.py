@@ -59,7 +59,8 @@ class CallLog:
         """What a store that is closed, or is another process's, answers to every verb."""
         if self.is_forked:
             return StoreContextError(
-                f"{verb.name}: the store belongs to the process that this one was forked from; open one here"
+                f"{verb.name}: the store belongs to the process that this one was forked from;"
+                " open one in each process after the fork, or start processes with 'spawn'"
             )
         return StoreClosedError(f"{verb.name}: the store is closed")
 

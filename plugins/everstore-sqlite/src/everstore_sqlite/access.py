@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from everstore.errors import SettingsError, StorageReplacedError
+from everstore_sqlite.connecting import connect
 from everstore_sqlite.failures import code_of, is_busy
 from everstore_sqlite.standing import Files
 from everstore_sqlite.writer import patiently
@@ -124,7 +125,7 @@ def _require_whole(files: Files, timeout: float) -> None:
 def _look_alone(files: Files) -> None:
     if files.log.exists() == files.memory.exists():
         return
-    with closing(sqlite3.connect(files.database, timeout=0, isolation_level=None)) as connection:
+    with closing(connect(files.database)) as connection:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("SELECT count(*) FROM sqlite_master")
 

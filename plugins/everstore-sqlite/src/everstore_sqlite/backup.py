@@ -27,6 +27,7 @@ from everstore.errors import (
     UnsupportedError,
 )
 from everstore_sqlite.checking import counted, is_ours, looked_at, problems_of, torn
+from everstore_sqlite.connecting import connect
 from everstore_sqlite.failures import code_of, is_busy, translated
 from everstore_sqlite.schema import LATEST
 
@@ -115,7 +116,7 @@ def _copy(source: sqlite3.Connection, target: Path, progress: Callable[[int, int
     def told(_status: int, remaining: int, total: int) -> None:
         progress((total - remaining) * page_size, total * page_size)
 
-    with closing(sqlite3.connect(target, isolation_level=None)) as copy:
+    with closing(connect(target, timeout=5.0)) as copy:
         # One moment for the whole copy: without this, whoever writes makes it begin again.
         source.execute("BEGIN")
         try:
@@ -205,9 +206,7 @@ def _fold(path: Path) -> bool:
     """
     if not path.exists() or path.stat().st_size == 0:
         return False
-    with closing(
-        sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=0, isolation_level=None)
-    ) as old:
+    with closing(connect(path, "mode=rw")) as old:
         try:
             old.execute("PRAGMA locking_mode = EXCLUSIVE")
             old.execute("BEGIN EXCLUSIVE")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from everstore_sqlite import index
+from everstore_sqlite.connecting import connect
 from everstore_sqlite.failures import code_of
 from everstore_sqlite.holding import taken_away
 from everstore_sqlite.schema import APPLICATION_ID
@@ -159,10 +160,7 @@ def looked_at(path: Path, timeout: float = 30.0) -> sqlite3.Connection:
 
 
 def _connected(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?{mode}",
-        uri=True, timeout=timeout, isolation_level=None, check_same_thread=False,
-    )  # fmt: skip
+    connection = connect(path, mode, timeout=timeout)
     try:
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA query_only = 1")

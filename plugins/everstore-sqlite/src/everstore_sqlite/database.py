@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
-import weakref
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +12,7 @@ from everstore.errors import SettingsError, UnsupportedError
 from everstore.waiting import to_the_end
 from everstore_sqlite import index
 from everstore_sqlite.access import explained, found_files
+from everstore_sqlite.connecting import connect
 from everstore_sqlite.failures import code_of, is_busy, translated
 from everstore_sqlite.readers import Direct, Readers
 from everstore_sqlite.schema import migrate, require_latest, require_store
@@ -21,7 +20,6 @@ from everstore_sqlite.writer import Writer, patiently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from everstore_sqlite.settings import SqliteSettings
     from everstore_sqlite.standing import Files
@@ -31,6 +29,7 @@ __all__ = ["Database"]
 T = TypeVar("T")
 
 _OLDEST_SQLITE = (3, 35, 0)  # the first with RETURNING
+_READING = "mode=ro"
 # The log is checkpointed every 1000 pages, as SQLite does by itself: an fsync of a log that still grows
 # takes half as long again as one of a log that is written over, so a longer one is no gain.
 _WAL_BYTES = 64 << 20  # what the log file shrinks to after a long reader made it grow
@@ -49,16 +48,16 @@ class Database:
         self._writer: Writer | None = None
         with _explained(files, settings), ExitStack() as opened:
             if settings.read_only:
-                source, looking = _only_reading(files, settings)
+                how, looking = _only_reading(files, settings)
                 opened.enter_context(closing(looking))
             else:
-                writing = opened.enter_context(closing(_connect(files.database, settings, _prepare_writing)))
-                source = _uri(files, "mode=ro")
-                looking = opened.enter_context(closing(_connect(source, settings, _prepare_looking)))
+                writing = opened.enter_context(closing(_connect(files, "", settings, _prepare_writing)))
+                how = _READING
+                looking = opened.enter_context(closing(_connect(files, how, settings, _prepare_looking)))
             files.note_all()
             opened.pop_all()  # from here on, close() closes them
         self._looking = Direct(looking, files)
-        connect = partial(_connect_standing, files, source, settings)
+        connect = partial(_connect_standing, files, how, settings)
         direct = self._looking if settings.direct_reads else None
         self._readers = Readers(connect, files, settings.readers, direct)
         if not settings.read_only:
@@ -67,7 +66,6 @@ class Database:
                 writing, files, self._looking, settings.busy_timeout, settings.max_bytes, chore
             )
             self._writer.start()
-        _alive.add(self)
         self.look = self._readers.look
         self.read = self._readers.read
         self.search = self._readers.search
@@ -99,28 +97,17 @@ class Database:
         self._looking.close()
 
 
-def _uri(files: Files, how: str) -> str:
-    """The database's address for ``sqlite3.connect``."""
-    return f"{files.database.as_uri()}?{how}"
-
-
 def _connect(
-    source: Path | str,
+    files: Files,
+    how: str,
     settings: SqliteSettings,
     prepare: Callable[[sqlite3.Connection, SqliteSettings], None],
 ) -> sqlite3.Connection:
-    """A connection that never waits for a lock, ``prepare`` done; ``source`` is a path or an address."""
+    """A connection that never waits for a lock, ``prepare`` done."""
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         found = sqlite3.sqlite_version
         raise SettingsError(f"EVERSTORE_BACKEND=sqlite needs SQLite 3.35 or newer; this Python has {found}")
-    connection = sqlite3.connect(
-        source,
-        timeout=0,
-        isolation_level=None,
-        check_same_thread=False,
-        cached_statements=256,
-        uri=isinstance(source, str),
-    )
+    connection = connect(files.database, how, cached_statements=256)
     try:
         patiently(partial(prepare, connection, settings), settings.busy_timeout)
     except BaseException:
@@ -129,10 +116,10 @@ def _connect(
     return connection
 
 
-def _connect_standing(files: Files, source: str, settings: SqliteSettings) -> sqlite3.Connection:
+def _connect_standing(files: Files, how: str, settings: SqliteSettings) -> sqlite3.Connection:
     """A further connection to what was opened, and to nothing that took its place."""
     files.require()
-    connection = _connect(source, settings, _prepare_reading)
+    connection = _connect(files, how, settings, _prepare_reading)
     try:
         files.require()
     except BaseException:
@@ -142,7 +129,7 @@ def _connect_standing(files: Files, source: str, settings: SqliteSettings) -> sq
 
 
 def _only_reading(files: Files, settings: SqliteSettings) -> tuple[str, sqlite3.Connection]:
-    """The address of a database for reading only, and a connection to it.
+    """How a database for reading only is opened, and a connection to it.
 
     Beside a live log, it is read like any reader does. Where no log can be made, as on a read-only
     mount, it is opened as what nobody changes; what was left in a log cannot be read there.
@@ -151,9 +138,8 @@ def _only_reading(files: Files, settings: SqliteSettings) -> tuple[str, sqlite3.
         raise SettingsError(
             "EVERSTORE_SQLITE_SEARCH_INDEX=remove would write, and EVERSTORE_SQLITE_READ_ONLY is true"
         )
-    source = _uri(files, "mode=ro")
     try:
-        return source, _connect(source, settings, _prepare_only_reading)
+        return _READING, _connect(files, _READING, settings, _prepare_only_reading)
     except sqlite3.OperationalError as error:
         if code_of(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
             raise
@@ -164,8 +150,8 @@ def _only_reading(files: Files, settings: SqliteSettings) -> tuple[str, sqlite3.
             ) from error
     files.is_immutable = True
     files.note_database()
-    source = _uri(files, "mode=ro&immutable=1")
-    return source, _connect(source, settings, _prepare_only_reading)
+    how = f"{_READING}&immutable=1"
+    return how, _connect(files, how, settings, _prepare_only_reading)
 
 
 # What prepares a connection may be done again, when a lock was in the way.
@@ -247,19 +233,3 @@ class Opened:
 
     async def __aexit__(self, *_: object) -> None:
         await to_the_end(asyncio.ensure_future(asyncio.to_thread(self._database.close)))
-
-
-_alive: weakref.WeakSet[Database] = weakref.WeakSet()
-
-
-def _keep_after_fork() -> None:
-    # SQLite must not be closed on the far side of a fork, not by the interpreter's end either: a thread
-    # that does not exist there may hold its locks. So what the parent opened is never collected in a child.
-    import ctypes  # noqa: PLC0415 - only in a forked child
-
-    for database in _alive:
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(database))
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_keep_after_fork)
