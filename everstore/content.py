@@ -20,6 +20,9 @@ __all__ = [
     "content_size",
     "is_envelope",
     "key_id_of",
+    "no_single_match",
+    "no_text",
+    "other_encoding",
     "replace_text",
     "require_text",
     "stored_size",
@@ -119,10 +122,29 @@ def content_of(data: bytes, encoding: Encoding) -> str:
 def require_text(file: SessionFile) -> str:
     """The text of a text file; ``InvalidContentError`` for one in base64."""
     if file.content is None:
-        raise PathIsDirectoryError.at(file.path, "is a directory")
+        raise PathIsDirectoryError.at(file.path)
     if file.encoding != "text":
-        raise InvalidContentError(f"{file.path!r} is not a text file: it is stored as {file.encoding}")
+        raise no_text(file.path, file.encoding)
     return file.content
+
+
+def no_text(path: str, stored: str) -> InvalidContentError:
+    """The refusal of a file that is ``stored`` in another encoding where a text is needed."""
+    return InvalidContentError(f"{path!r} is not a text file: it is stored as {stored}")
+
+
+def other_encoding(path: str, stored: str, given: str) -> InvalidContentError:
+    """The refusal to append one encoding to the other."""
+    return InvalidContentError(f"{path!r} is stored as {stored}; {given} cannot be appended to it")
+
+
+def no_single_match(path: str, matches: int) -> EditError:
+    """The refusal of an edit whose text is in the file ``matches`` times, overlapping ones too."""
+    if not matches:
+        return EditError(f"the text to replace is not in {path!r}", path=path, matches=0)
+    hint = "give more of the text around it, or pass replace_all=True"
+    message = f"the text to replace is in {path!r} more than once; {hint}"
+    return EditError(message, path=path, matches=matches)
 
 
 def replace_text(path: str, text: str, old: str, new: str, *, replace_all: bool) -> str:
@@ -133,28 +155,19 @@ def replace_text(path: str, text: str, old: str, new: str, *, replace_all: bool)
     matches = text.count(old) if old else 0
     # Overlapping occurrences are ambiguous too, and count() does not see them.
     ambiguous = matches == 1 and text.find(old, text.find(old) + 1) != -1
-    if matches == 0:
-        raise EditError(f"the text to replace is not in {path!r}", path=path, matches=0)
-    if (matches > 1 or ambiguous) and not replace_all:
-        hint = "give more of the text around it, or pass replace_all=True"
-        raise EditError(
-            f"the text to replace is in {path!r} more than once; {hint}",
-            path=path,
-            matches=matches + ambiguous,
-        )
+    if matches == 0 or ((matches > 1 or ambiguous) and not replace_all):
+        raise no_single_match(path, matches + ambiguous)
     return text.replace(old, new)
 
 
 def append_content(file: SessionFile, content: str, encoding: Encoding) -> str:
     """The content of ``file`` with ``content`` behind it; typed errors when that cannot be."""
     if file.content is None:
-        raise PathIsDirectoryError.at(file.path, "a directory cannot be appended to")
+        raise PathIsDirectoryError.at(file.path)
     if file.is_readonly:
-        raise ReadOnlyFileError.at(file.path, "file is read-only")
+        raise ReadOnlyFileError.at(file.path)
     if file.encoding != encoding:
-        raise InvalidContentError(
-            f"{file.path!r} is stored as {file.encoding}; {encoding} cannot be appended to it"
-        )
+        raise other_encoding(file.path, file.encoding, encoding)
     if encoding == "text":
         return file.content + content
     return b64encode(b64decode(file.content) + b64decode(content)).decode()

@@ -81,6 +81,7 @@ class EverstoreError(Exception):
     """
 
     code: ClassVar[str] = "error"
+    words: ClassVar[str] = "refused"
     facts: dict[str, object]
 
     def __init__(self, message: str, **facts: object) -> None:
@@ -98,9 +99,9 @@ class EverstoreError(Exception):
         return _rebuild, (type(self), str(self), self.facts)
 
     @classmethod
-    def at(cls, path: str, message: str) -> Self:
-        """An error about one path, which its message ends with."""
-        return cls(f"{message}: {path!r}", path=path)
+    def at(cls, path: str, message: str | None = None) -> Self:
+        """An error about one path, which its message ends with; the class has words for the usual case."""
+        return cls(f"{message or cls.words}: {path!r}", path=path)
 
 
 def _rebuild(cls: type[EverstoreError], message: str, facts: dict[str, object]) -> EverstoreError:
@@ -149,6 +150,7 @@ class ReadOnlyFileError(EverstoreError, PermissionError):
     """The call would have changed a read-only file (§3.9)."""
 
     code = "read_only_file"
+    words = "file is read-only"
     path: str
 
 
@@ -158,11 +160,17 @@ class ParentNotDirectoryError(EverstoreError, NotADirectoryError):
     code = "parent_not_directory"
     path: str
 
+    @classmethod
+    def through(cls, path: str, file: str) -> Self:
+        """The refusal of a path that leads through ``file``."""
+        return cls.at(path, f"{file!r} is a file, so nothing can be below it")
+
 
 class PathIsDirectoryError(EverstoreError, IsADirectoryError):
     """A file was asked for where a directory is (§3.4)."""
 
     code = "path_is_directory"
+    words = "a directory is there"
     path: str
 
 
@@ -170,6 +178,7 @@ class PathExistsError(EverstoreError, FileExistsError):
     """Something is already there and the call was not told to replace it (§3.4, §4.5)."""
 
     code = "path_exists"
+    words = "something is already there"
     path: str
 
 
@@ -177,6 +186,7 @@ class PathNotFoundError(EverstoreError, FileNotFoundError):
     """The source that an edit, a move or a copy needs does not exist."""
 
     code = "path_not_found"
+    words = "no such file or directory"
     path: str
 
 

@@ -142,9 +142,9 @@ class FileSystemGuard(SessionFileSystem):
         if found is None:
             await self._refuse_below_file(session_id, path)
         elif found.is_directory:
-            raise PathIsDirectoryError.at(path, "a directory is there")
+            raise PathIsDirectoryError.at(path)
         elif found.is_readonly and not is_seed:
-            raise ReadOnlyFileError.at(path, "file is read-only")
+            raise ReadOnlyFileError.at(path)
 
     @override
     def read_file(self, session_id: UUID, path: str) -> Answer[SessionFile | None]:

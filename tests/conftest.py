@@ -50,7 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 # What the in-memory stores promise without open_store(), too.
 BY_THEMSELVES = tuple(
-    f"test_{theme}" for theme in ("files", "paths", "search", "sequences", "updates", "values")
+    f"test_{theme}" for theme in ("files", "paths", "refusals", "search", "sequences", "updates", "values")
 )
 
 

@@ -64,7 +64,7 @@ async def _entries(files: BoundFiles, path: str) -> list[FileInfo]:
 async def _existing(files: BoundFiles, path: str) -> FileInfo:
     found = await files.stat_file(path)
     if found is None:
-        raise PathNotFoundError.at(path, "no such file or directory")
+        raise PathNotFoundError.at(path)
     return found
 
 
@@ -111,9 +111,9 @@ def cat(path: PathArgument, session: SessionOption = None, *, as_json: JsonOptio
     """Write a file's bytes to standard output, exactly as they were put."""
     found = in_session(session, lambda work: work.files.read_file(path))
     if found is None:
-        raise PathNotFoundError.at(path, "no such file")
+        raise PathNotFoundError.at(path)
     if found.content is None:
-        raise PathIsDirectoryError.at(path, "is a directory")
+        raise PathIsDirectoryError.at(path)
     if as_json:
         print_json(to_dict(found))
     else:
@@ -174,7 +174,7 @@ async def _remove(files: BoundFiles, path: str, *, recursive: bool) -> None:
         return
     found = await _existing(files, path)
     if found.is_readonly:
-        raise ReadOnlyFileError.at(path, "file is read-only")
+        raise ReadOnlyFileError.at(path)
     if found.path == "/":
         raise PathIsDirectoryError.at(path, "the root cannot be removed; 'everstore session rm' removes all")
     if not recursive:

@@ -148,7 +148,7 @@ class SessionFileSystem(ABC):
             if found is None or (found.content, found.encoding) != (expected_content, expected_encoding):
                 return None
             if found.is_readonly:
-                raise ReadOnlyFileError.at(path, "file is read-only")
+                raise ReadOnlyFileError.at(path)
             try:
                 return await self.write_file(session_id, path, content, encoding, if_revision=found.revision)
             except (
@@ -272,11 +272,11 @@ class SessionFileSystem(ABC):
         found = await self.read_file(session_id, path)
         if found is None:
             await self._refuse_below_file(session_id, path)
-            raise PathNotFoundError.at(path, "no such file")
+            raise PathNotFoundError.at(path)
         if found.content is None:
-            raise PathIsDirectoryError.at(path, "a directory cannot be edited")
+            raise PathIsDirectoryError.at(path)
         if found.is_readonly:
-            raise ReadOnlyFileError.at(path, "file is read-only")
+            raise ReadOnlyFileError.at(path)
         return found
 
     async def _refuse_below_file(self, session_id: UUID, path: str) -> None:
@@ -285,7 +285,7 @@ class SessionFileSystem(ABC):
             if found is None:
                 break
             if not found.is_directory:
-                raise ParentNotDirectoryError.at(path, f"{parent!r} is a file, so nothing can be below it")
+                raise ParentNotDirectoryError.through(path, parent)
 
 
 class SessionFileSystemFactory(ABC):

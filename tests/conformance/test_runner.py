@@ -56,7 +56,7 @@ def test_a_check_that_does_not_hold_fails_and_tells_what_it_did(memory, a_check)
 def test_a_check_that_is_refused_expected_an_answer(memory, a_check):
     failure = outcome(memory, a_check(is_refused)).failure
     assert (failure.kind, failure.expected) == ("assertion", "an answer")
-    assert failure.got == "PathNotFoundError: no such file: '/missing'"
+    assert failure.got == "PathNotFoundError: no such file or directory: '/missing'"
     assert failure.did[-1].endswith("-> raised PathNotFoundError")
 
 

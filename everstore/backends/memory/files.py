@@ -74,9 +74,9 @@ class _Tree:
         if old is None:
             self.require_parents(path)
         elif old.content is None:
-            raise PathIsDirectoryError.at(path, "is a directory")
+            raise PathIsDirectoryError.at(path)
         elif old.is_readonly:
-            raise ReadOnlyFileError.at(path, "file is read-only")
+            raise ReadOnlyFileError.at(path)
         return old
 
     def require_parents(self, path: str) -> None:
@@ -86,7 +86,7 @@ class _Tree:
         for parent in parents_of(path):
             found = self.nodes.get(parent)
             if found is not None and found.content is not None:
-                raise ParentNotDirectoryError.at(path, f"{parent!r} is a file, so nothing can be below it")
+                raise ParentNotDirectoryError.through(path, parent)
 
     def missing_above(self, path: str) -> int:
         """How many directories above a path would be made with it."""
@@ -236,7 +236,7 @@ class MemoryFiles(SessionFileSystem):
             if old is None:
                 tree.require_parents(file.path)
             elif old.content is None:
-                raise PathIsDirectoryError.at(file.path, "is a directory")
+                raise PathIsDirectoryError.at(file.path)
             return self._store(
                 tree, old, file.path, file.content, file.encoding, is_readonly=file.is_readonly
             )
@@ -249,7 +249,7 @@ class MemoryFiles(SessionFileSystem):
             tree = self._trees.get(session_id.int) or _Tree(session_id, self._version)
             found = tree.writable(path)
             if found is None:
-                raise PathNotFoundError.at(path, "no such file")
+                raise PathNotFoundError.at(path)
             edited = replace_text(path, require_text(found), old, new, replace_all=replace_all)
             return self._store(tree, found, path, edited, "text")
 
@@ -277,7 +277,7 @@ class MemoryFiles(SessionFileSystem):
                 self._trees[session_id.int] = tree
                 node = tree.nodes[path]
             if node.content is not None:
-                raise PathExistsError.at(path, "a file is already there")
+                raise PathExistsError.at(path)
             return node.info()
 
     @override
@@ -323,7 +323,7 @@ class MemoryFiles(SessionFileSystem):
     ) -> FileInfo:
         tree = self._trees.get(session_id.int)
         if tree is None or source not in tree.nodes:
-            raise PathNotFoundError.at(source, "no such file or directory")
+            raise PathNotFoundError.at(source)
         taken = [tree.nodes[path] for path in tree.below(source)]
         self._check_transfer(tree, taken, destination, overwrite=overwrite, move=move)
         tree.changing = True
@@ -353,14 +353,14 @@ class MemoryFiles(SessionFileSystem):
         target = tree.nodes.get(destination)
         is_file = taken[0].content is not None
         if target is not None and target.content is None and is_file:
-            raise PathIsDirectoryError.at(destination, "a directory is already there")
-        stuck = next((file for file in taken if file.is_readonly), None) if move else None
+            raise PathIsDirectoryError.at(destination)
+        stuck = min((file.path for file in taken if file.is_readonly), default=None) if move else None
         if stuck is not None:
-            raise ReadOnlyFileError.at(stuck.path, "file is read-only")
+            raise ReadOnlyFileError.at(stuck)
         if target is not None and target.is_readonly and overwrite and is_file:
-            raise ReadOnlyFileError.at(destination, "file is read-only")
+            raise ReadOnlyFileError.at(destination)
         if target is not None and not (overwrite and is_file):
-            raise PathExistsError.at(destination, "something is already there")
+            raise PathExistsError.at(destination)
         require_room(taken[0].path, destination, (file.path for file in taken))
         if self._limits is not None:
             copied = [] if move else taken

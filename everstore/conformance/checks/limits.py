@@ -34,9 +34,13 @@ def base64_of(size: int) -> str:
     return base64.b64encode(b"x" * size).decode()
 
 
-async def _edit_to(session: BoundSession, size: int) -> None:
-    await session.files.write_file("a", "ab")
-    await session.files.edit_file("a", "b", "x" * (size - 1))
+async def _edit_to(session: BoundSession, size: int, at: str = "b") -> None:
+    await session.files.write_file("a", f"a{at}")
+    await session.files.edit_file("a", at, "x" * (size - 1))
+
+
+async def _edit_nul_to(session: BoundSession, size: int) -> None:
+    await _edit_to(session, size, "\0")
 
 
 async def _append_to(session: BoundSession, size: int) -> None:
@@ -61,6 +65,7 @@ _WAYS: dict[str, tuple[Put]] = {
     "seed": (lambda one, size: one.files.seed_initial_file(InitialFile("a", "x" * size)),),
     "content_matches": (_replace_to,),
     "edit": (_edit_to,),
+    "edit_nul": (_edit_nul_to,),
     "append": (_append_to,),
     "append_base64": (_append_base64_to,),
 }

@@ -215,5 +215,5 @@ def protects_neighbours(broken: Broken) -> None:
         if await broken.files.stat_file(session_id, source) is not None:
             for info in await broken.entries(session_id):
                 if info.is_readonly and info.path.startswith(begins):
-                    raise ReadOnlyFileError.at(info.path, "file is read-only")
+                    raise ReadOnlyFileError.at(info.path)
         return await broken.files.move_file(session_id, source, destination, overwrite=overwrite)

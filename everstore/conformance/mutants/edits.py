@@ -114,7 +114,7 @@ def appends_only_to_files(broken: Broken) -> None:
     @broken.verb
     async def append_file(session_id: Any, path: str, content: str, encoding: Any = "text") -> Any:
         if await broken.files.stat_file(session_id, path) is None:
-            raise PathNotFoundError.at(path, "no such file")
+            raise PathNotFoundError.at(path)
         return await broken.files.append_file(session_id, path, content, encoding)
 
 

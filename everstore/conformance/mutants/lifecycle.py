@@ -107,6 +107,20 @@ def knows_no_limits(broken: Broken) -> None:
     del broken
 
 
+@mutant("limits.file_bytes.edit_nul")
+def forgets_the_limit_beside_a_nul(broken: Broken) -> None:
+    """A text that holds a NUL is edited in another way, which has no limit."""
+
+    @broken.verb
+    async def edit_file(session_id: Any, path: str, old: str, new: str, **options: Any) -> Any:
+        try:
+            return await broken.files.edit_file(session_id, path, old, new, **options)
+        except QuotaExceededError:
+            if "\0" not in old:
+                raise
+            return await broken.files.read_file(session_id, path)
+
+
 @mutant("limits.session_entries.deep")
 def makes_directories_for_nothing(broken: Broken) -> None:
     """A directory that does not fit is said to be there, and nothing was made."""

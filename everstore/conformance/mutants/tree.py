@@ -71,7 +71,7 @@ def creates_directories_once(broken: Broken) -> None:
     @broken.verb
     async def create_directory(session_id: Any, path: str) -> Any:
         if path not in {"/", ""} and await broken.files.stat_file(session_id, path) is not None:
-            raise PathExistsError.at(path, "something is already there")
+            raise PathExistsError.at(path)
         return await broken.files.create_directory(session_id, path)
 
 

@@ -49,6 +49,61 @@ async def test_a_text_that_is_no_utf_8_on_every_verb_that_reads_it(work, databas
     assert len(await work.files.grep_files("abc")) == 1
 
 
+DAMAGES = {
+    "no UTF-8": "content = '\\xff616263'::bytea",
+    "no UTF-8, with a NUL": "content = '\\x610062ff'::bytea, kind = 'z'",
+    "a cut character at the end": "content = '\\x616200c3'::bytea, kind = 'z'",
+    "cut short": "content = 'abc'",
+    "missing": "content = NULL",
+    "of no kind": "kind = 'x'",
+}
+
+
+@pytest.mark.parametrize("assignment", DAMAGES.values(), ids=DAMAGES)
+async def test_nothing_is_made_of_a_damaged_content(work, database, assignment):
+    await work.files.write_file("a.txt", "text")
+    await database.execute(f"UPDATE files SET {assignment} WHERE place = '/a.txt'")
+    before = await database.fetchrow("SELECT * FROM files")
+    for call in (
+        partial(work.files.edit_file, "a.txt", "b", "x"),
+        partial(work.files.edit_file, "a.txt", "b", "\0"),
+        partial(work.files.append_file, "a.txt", "more"),
+        partial(work.files.write_file_if_content_matches, "a.txt", "text", "text", "x", "text"),
+        partial(work.files.write_file_if_content_matches, "a.txt", "other", "text", "x", "text"),
+    ):
+        error = await told(call)
+        assert error.path == "/a.txt"
+        assert error.__cause__ is error.__context__ is None
+        assert await database.fetchrow("SELECT * FROM files") == before
+    await work.files.write_file("a.txt", "abc")
+    assert (await work.files.append_file("a.txt", "!")).content == "abc!"
+
+
+@pytest.mark.parametrize("source", ["/tree/a.txt", "/tree"])
+@pytest.mark.parametrize("assignment", ["content = NULL", "content = 'abc'"])
+async def test_a_copy_of_a_damaged_content_is_no_copy(work, database, assignment, source):
+    await work.files.write_file("tree/a.txt", "text")
+    await database.execute(f"UPDATE files SET {assignment} WHERE place = '/tree/a.txt'")
+    assert (await told(partial(work.files.copy_file, source, "copy"))).path == "/tree/a.txt"
+    assert await work.files.stat_file("copy") is None
+    await work.files.move_file(source, "moved")
+    assert await work.files.delete_file("moved", recursive=True)
+
+
+@pytest.mark.parametrize("text", ["é" * 600_000 + "\0", "a\0é€😀" * 200_000, "\0" * 1_048_577, "\\000\0\\\0"])
+async def test_a_long_text_with_a_nul_is_not_taken_for_damaged(work, text):
+    await work.files.write_file("a.txt", text)
+    assert (await work.files.append_file("a.txt", "€")).content == text + "€"
+
+
+async def test_a_damaged_counter(work, database):
+    await work.storage.set_value("key", "5")
+    await database.execute("UPDATE entries SET value = '\\x35ff'::bytea")
+    assert (await told(partial(work.storage.increment_value, "key"))).key == "key"
+    await work.storage.set_value("key", "5")
+    assert await work.storage.increment_value("key") == 6
+
+
 async def test_a_damaged_value(work, store, database):
     await work.storage.set_value("key", "SECRET")
     await work.storage.set_secret("name", "SECRET")

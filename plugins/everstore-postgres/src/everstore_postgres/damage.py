@@ -14,21 +14,33 @@ from everstore.errors import DataDamagedError
 if TYPE_CHECKING:
     from everstore.models import Encoding
 
-__all__ = ["content_at", "text_at"]
+__all__ = ["ENCODINGS", "content_at", "damage_of_content", "damage_of_value", "text_at"]
+
+ENCODINGS: dict[bytes, Encoding] = {b"t": "text", b"z": "text", b"b": "base64"}
+"""How a file of each kind is written."""
 
 
 def content_at(path: str, size: int, data: bytes | None, encoding: Encoding | None) -> str:
     """The content that a file's bytes are; ``DataDamagedError`` when they cannot be."""
+    if data is not None and encoding is not None and len(data) == size:
+        try:
+            return content_of(data, encoding)
+        except UnicodeDecodeError:
+            pass  # raised there, the damage would be chained to what holds the content
+    raise damage_of_content(path, size, data, encoding)
+
+
+def damage_of_content(
+    path: str, size: int, data: bytes | None, encoding: Encoding | None
+) -> DataDamagedError:
+    """The error of a file whose bytes are not its content."""
     if data is None or encoding is None:
         reason = "its content is missing, or of no kind that is kept"
     elif len(data) != size:
         reason = f"its content has {len(data)} bytes where there were {size}"
     else:
-        try:
-            return content_of(data, encoding)
-        except UnicodeDecodeError:
-            reason = "its text is no UTF-8"
-    raise DataDamagedError.found(path, reason, path=path)
+        reason = "its text is no UTF-8"
+    return DataDamagedError.found(path, reason, path=path)
 
 
 def text_at(key: str, data: bytes) -> str:
@@ -37,4 +49,9 @@ def text_at(key: str, data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError:
         pass
-    raise DataDamagedError.found(key, "its value is no UTF-8", key=key)
+    raise damage_of_value(key)
+
+
+def damage_of_value(key: str) -> DataDamagedError:
+    """The error of a value whose bytes are no text."""
+    return DataDamagedError.found(key, "its value is no UTF-8", key=key)

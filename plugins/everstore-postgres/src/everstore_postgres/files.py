@@ -11,7 +11,7 @@ from everstore.interfaces import Capabilities, SessionFileSystem, SessionFileSys
 from everstore.models import FileInfo, FileStat, SessionFile, root_of
 from everstore.paths import parent_of, require_room
 from everstore.search import Query
-from everstore_postgres.damage import content_at
+from everstore_postgres.damage import ENCODINGS, content_at
 from everstore_postgres.outcomes import refusal, version_of
 from everstore_postgres.places import depth_of, place_of, span_of
 from everstore_postgres.purging import Purge, Rows
@@ -29,7 +29,6 @@ __all__ = ["PostgresFileSystem", "PostgresFileSystemFactory"]
 
 _DIRECTORY = b"d"
 _TEXT_WITH_NUL = b"z"
-_ENCODINGS: dict[bytes, Encoding] = {b"t": "text", b"z": "text", b"b": "base64"}
 _STAMPS = "version, created_ns, updated_ns, serial, size, is_readonly, kind"
 _AT = "session_id = $1 AND depth = $2 AND place = $3"
 _ROWS = Rows(
@@ -91,7 +90,7 @@ class PostgresFileSystem(SessionFileSystem):
             return SessionFile(
                 version, created_ns, updated_ns, session_id, path, serial, size, is_readonly, content=None
             )
-        encoding = _ENCODINGS.get(kind)
+        encoding = ENCODINGS.get(kind)
         content = content_at(path, size, data, encoding)
         return SessionFile(
             version, created_ns, updated_ns, session_id, path, serial, size, is_readonly, content,
@@ -178,7 +177,7 @@ class PostgresFileSystem(SessionFileSystem):
     ) -> SessionFile:
         row = await self._put_file("append", session_id, path, content, encoding)
         if row["outcome"] != "done":
-            raise refusal(row, path, self._limits)
+            raise refusal(row, path, self._limits, appended=encoding)
         whole = content_at(path, row["size"], row["content"], encoding)
         return _stored(row, session_id, path, whole, encoding)
 
@@ -211,7 +210,7 @@ class PostgresFileSystem(SessionFileSystem):
             self._limits.session_entries, self._limits.session_bytes,
         )  # fmt: skip
         if row["outcome"] == "exists":
-            raise PathExistsError.at(path, "a file is already there")
+            raise PathExistsError.at(path)
         if row["outcome"] != "done":
             raise refusal(row, path, self._limits)
         return FileInfo(
@@ -256,6 +255,9 @@ class PostgresFileSystem(SessionFileSystem):
         )  # fmt: skip
         if row["outcome"] == "too long":
             require_room(source, destination, [row["fact"]])
+        if row["outcome"] == "damaged":
+            await self.read_file(session_id, row["fact"])  # tells what is wrong, unless it was mended
+            return await self._moved(session_id, source, destination, overwrite=overwrite, is_move=is_move)
         if row["outcome"] != "done":
             raise refusal(row, source if row["outcome"] == "missing" else destination, self._limits)
         return FileInfo(

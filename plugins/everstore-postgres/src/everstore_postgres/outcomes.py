@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from everstore.content import no_single_match, no_text, other_encoding
 from everstore.errors import (
-    EditError,
     EverstoreError,
-    InvalidContentError,
     ParentNotDirectoryError,
     PathExistsError,
     PathIsDirectoryError,
@@ -16,6 +15,7 @@ from everstore.errors import (
     ReadOnlyFileError,
     RevisionConflictError,
 )
+from everstore_postgres.damage import ENCODINGS, damage_of_content
 
 if TYPE_CHECKING:
     from everstore.settings import Limits
@@ -24,11 +24,11 @@ __all__ = ["refusal", "version_of"]
 
 NEVER = -1  # a version that nothing has
 
-_PLAIN: dict[str, tuple[type[EverstoreError], str]] = {
-    "directory": (PathIsDirectoryError, "a directory is there"),
-    "read-only": (ReadOnlyFileError, "file is read-only"),
-    "exists": (PathExistsError, "something is already there"),
-    "missing": (PathNotFoundError, "no such file or directory"),
+_PLAIN: dict[str, type[EverstoreError]] = {
+    "directory": PathIsDirectoryError,
+    "read-only": ReadOnlyFileError,
+    "exists": PathExistsError,
+    "missing": PathNotFoundError,
 }
 
 
@@ -43,31 +43,30 @@ def version_of(revision: str | None) -> int | None:
     return version if 0 < version < 1 << 63 and format(version, "x") == revision else NEVER
 
 
-def refusal(row: Any, path: str, limits: Limits, if_revision: str | None = None) -> EverstoreError:
-    """The error that a function's outcome stands for; ``path`` is the one that was to change."""
+def refusal(
+    row: Any, path: str, limits: Limits, if_revision: str | None = None, appended: str | None = None
+) -> EverstoreError:
+    """The error that a function's outcome stands for; ``path`` is the one that was to change.
+
+    ``appended`` is the encoding of what was to be appended there.
+    """
     outcome, fact = row["outcome"], row["fact"]
-    at = _PLAIN.get(outcome)
-    if at is not None:
-        kind, message = at
-        return kind.at(fact or path, message)
+    kind = _PLAIN.get(outcome)
+    if kind is not None:
+        return kind.at(fact or path)
+    error: EverstoreError
     match outcome:
         case "through file":
-            reason = f"{fact!r} is a file, so nothing can be below it"
-            return ParentNotDirectoryError.at(path, reason)
+            error = ParentNotDirectoryError.through(path, fact)
         case "conflict":
             found = row["version"]
-            return RevisionConflictError.found(path, if_revision, format(found, "x") if found else None)
+            error = RevisionConflictError.found(path, if_revision, format(found, "x") if found else None)
         case "over":
-            return QuotaExceededError.over(fact, row["amount"], getattr(limits, fact), path)
+            error = QuotaExceededError.over(fact, row["amount"], getattr(limits, fact), path)
         case "encoding":
-            return InvalidContentError(f"{path!r} is stored as {fact}, which does not fit this call")
+            error = no_text(path, fact) if appended is None else other_encoding(path, fact, appended)
+        case "damaged":
+            error = damage_of_content(path, row["size"], row["content"], ENCODINGS.get(fact.encode()))
         case _:
-            return _edit_refusal(path, row["amount"])
-
-
-def _edit_refusal(path: str, matches: int) -> EditError:
-    if not matches:
-        return EditError(f"the text to replace is not in {path!r}", path=path, matches=0)
-    hint = "give more of the text around it, or pass replace_all=True"
-    message = f"the text to replace is in {path!r} more than once; {hint}"
-    return EditError(message, path=path, matches=matches)
+            error = no_single_match(path, row["amount"])
+    return error

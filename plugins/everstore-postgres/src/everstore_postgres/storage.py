@@ -9,7 +9,7 @@ from everstore.compat import override
 from everstore.errors import InvalidContentError, QuotaExceededError, RevisionConflictError
 from everstore.interfaces import Capabilities, SessionStorageStore
 from everstore.models import KeyInfo, SecretInfo, StoredSecret
-from everstore_postgres.damage import text_at
+from everstore_postgres.damage import damage_of_value, text_at
 from everstore_postgres.outcomes import version_of
 from everstore_postgres.purging import Purge, Rows
 
@@ -136,6 +136,8 @@ class PostgresStorageStore(SessionStorageStore):
         )
         if outcome in _REFUSALS:
             raise InvalidContentError(_REFUSALS[outcome])
+        if outcome == "damaged":
+            raise damage_of_value(key)
         if outcome != "done":
             raise QuotaExceededError.over(outcome, total, getattr(limits, outcome), key)
         return int(total)

@@ -131,14 +131,14 @@ class Tree:
         if old is None:
             self._require_parents(file.path)
         elif old.is_directory:
-            raise PathIsDirectoryError.at(file.path, "is a directory")
+            raise PathIsDirectoryError.at(file.path)
         return self._store(file.path, old, file.content, file.encoding, is_readonly=file.is_readonly)
 
     def edit(self, path: str, old: str, new: str, *, replace_all: bool) -> SessionFile:
         """``edit_file``."""
         entry = self._writable(path)
         if entry is None:
-            raise PathNotFoundError.at(path, "no such file")
+            raise PathNotFoundError.at(path)
         text = require_text(self._file(path, entry))
         return self._store(path, entry, replace_text(path, text, old, new, replace_all=replace_all), "text")
 
@@ -161,7 +161,7 @@ class Tree:
             self._make_parents()
             entry = self._make_directory(path)
         if not entry.is_directory:
-            raise PathExistsError.at(path, "a file is already there")
+            raise PathExistsError.at(path)
         return self._info(path, entry)
 
     def delete(self, path: str, *, recursive: bool) -> bool:
@@ -267,9 +267,9 @@ class Tree:
         if entry is None:
             self._require_parents(path)
         elif entry.is_directory:
-            raise PathIsDirectoryError.at(path, "is a directory")
+            raise PathIsDirectoryError.at(path)
         elif entry.is_readonly:
-            raise ReadOnlyFileError.at(path, "file is read-only")
+            raise ReadOnlyFileError.at(path)
         return entry
 
     def _require_parents(self, path: str) -> None:
@@ -283,8 +283,7 @@ class Tree:
                 self._directories.add((self._key, parents[-1]))
                 return  # what is above a directory is one, too
             if entry is not None:
-                reason = f"{parents[-1]!r} is a file, so nothing can be below it"
-                raise ParentNotDirectoryError.at(path, reason)
+                raise ParentNotDirectoryError.through(path, parents[-1])
             self._missing.append(parents.pop())
 
     def _members(self, path: str, entry: _Entry) -> list[tuple[str, _Entry]]:
@@ -303,18 +302,18 @@ class Tree:
         """What is at both ends of a copy or move, once the tree's rules allow it."""
         entry = self._get(source)
         if entry is None:
-            raise PathNotFoundError.at(source, "no such file or directory")
+            raise PathNotFoundError.at(source)
         target = self._get(destination)
         if target is None:
             self._require_parents(destination)
         elif target.is_directory and not entry.is_directory:
-            raise PathIsDirectoryError.at(destination, "a directory is already there")
+            raise PathIsDirectoryError.at(destination)
         if move:
             self._require_no_readonly(source, entry)
         if target is not None and target.is_readonly and overwrite and not entry.is_directory:
-            raise ReadOnlyFileError.at(destination, "file is read-only")
+            raise ReadOnlyFileError.at(destination)
         if target is not None and (entry.is_directory or not overwrite):
-            raise PathExistsError.at(destination, "something is already there")
+            raise PathExistsError.at(destination)
         require_room(source, destination, self._longest_below(source) if entry.is_directory else ())
         return entry, target
 
@@ -328,7 +327,7 @@ class Tree:
         if entry.is_directory:
             (found,) = self._execute(_READONLY_BELOW, below(self._id, path)).fetchone()
         if found is not None:
-            raise ReadOnlyFileError.at(found, "file is read-only")
+            raise ReadOnlyFileError.at(found)
 
     # -- changing -----------------------------------------------------------------------------------
 

@@ -56,7 +56,7 @@ class LedgerFileSystem(SessionFileSystem):
     ) -> SessionFile:
         old = self._replaceable(session_id, path)
         if old is not None and old.is_readonly:
-            raise ReadOnlyFileError.at(path, "file is read-only")
+            raise ReadOnlyFileError.at(path)
         current = None if old is None else old.revision
         if (if_absent or if_revision is not None) and current != if_revision:
             raise RevisionConflictError.found(path, if_revision, current)
@@ -73,7 +73,7 @@ class LedgerFileSystem(SessionFileSystem):
     async def create_directory(self, session_id: UUID, path: str) -> FileInfo:
         found = self._find(session_id, path)
         if found is not None and found.content is not None:
-            raise PathExistsError.at(path, "a file is already there")
+            raise PathExistsError.at(path)
         if found is not None:
             return found.info()
         self._require_parents(session_id, path)
@@ -134,13 +134,13 @@ class LedgerFileSystem(SessionFileSystem):
         for parent in parents_of(path):
             found = self._find(session_id, parent)
             if found is not None and found.content is not None:
-                raise ParentNotDirectoryError.at(path, f"{parent!r} is a file, so nothing can be below it")
+                raise ParentNotDirectoryError.through(path, parent)
 
     def _replaceable(self, session_id: UUID, path: str) -> SessionFile | None:
         self._require_parents(session_id, path)
         old = self._find(session_id, path)
         if old is not None and old.content is None:
-            raise PathIsDirectoryError.at(path, "is a directory")
+            raise PathIsDirectoryError.at(path)
         return old
 
     def _directory(self, session_id: UUID, path: str) -> SessionFile:
@@ -191,19 +191,19 @@ class LedgerFileSystem(SessionFileSystem):
         """The source and all below it, once nothing forbids to put it at the destination."""
         taken = self._below(session_id, source)
         if not taken:
-            raise PathNotFoundError.at(source, "no such file or directory")
+            raise PathNotFoundError.at(source)
         self._require_parents(session_id, destination)
         target = self._find(session_id, destination)
         is_file = taken[0].content is not None
         if target is not None and target.content is None and is_file:
-            raise PathIsDirectoryError.at(destination, "a directory is already there")
+            raise PathIsDirectoryError.at(destination)
         stuck = next((file for file in taken if move and file.is_readonly), None)
         if stuck is not None:
-            raise ReadOnlyFileError.at(stuck.path, "file is read-only")
+            raise ReadOnlyFileError.at(stuck.path)
         if target is not None and not (overwrite and is_file):
-            raise PathExistsError.at(destination, "something is already there")
+            raise PathExistsError.at(destination)
         if target is not None and target.is_readonly:
-            raise ReadOnlyFileError.at(destination, "file is read-only")
+            raise ReadOnlyFileError.at(destination)
         require_room(source, destination, (file.path for file in taken))
         return taken
 

@@ -107,7 +107,7 @@ BEGIN
 END
 $$;
 
--- Add to a counter. The outcome is 'done', 'no integer', 'too large' or the name of a limit, of which total is
+-- Add to a counter. The outcome is 'done', 'no integer', 'damaged', 'too large' or the name of a limit, of which total is
 -- what there would be; then it stays as it was.
 CREATE FUNCTION {schema}.increment(
     of_session uuid, at_key text, step numeric, max_keys bigint, max_bytes bigint, OUT outcome text, OUT total bigint
@@ -131,7 +131,7 @@ BEGIN
         now := {schema}.now_ns();
         digits := CASE WHEN FOUND AND coalesce(old.expires_ns > now, true) THEN encode(old.value, 'escape') ELSE '0' END;
         IF digits !~ '^-?[0-9]{1,20}$' THEN
-            outcome := 'no integer';
+            outcome := CASE WHEN {schema}.is_utf8(old.value, true) THEN 'no integer' ELSE 'damaged' END;
             RETURN;
         END IF;
         amount := digits::numeric + step;

@@ -25,3 +25,30 @@ $$;
 CREATE FUNCTION {schema}.next_version() RETURNS bigint LANGUAGE sql VOLATILE AS $$
     SELECT greatest(uuid_hash_extended(gen_random_uuid(), 0) & 9223372036854775807, 1)
 $$;
+
+-- Whether bytes are UTF-8. Those of a text may hold NULs, which no type of the server's does: piece by piece,
+-- each cut before a character, they are looked at as other characters.
+CREATE FUNCTION {schema}.is_utf8(content bytea, has_nul boolean) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    upto integer := 0;
+    piece bytea;
+BEGIN
+    IF NOT has_nul THEN
+        PERFORM convert_from(content, 'UTF8');
+    END IF;
+    WHILE has_nul AND upto < length(content) LOOP
+        piece := substr(content, upto + 1, 1048576);
+        upto := upto + length(piece);
+        FOR back IN 1 .. 3 LOOP
+            EXIT WHEN upto = length(content) OR get_byte(content, upto) & 192 <> 128;
+            upto := upto - 1;
+            piece := substr(piece, 1, length(piece) - 1);
+        END LOOP;
+        PERFORM convert_from(decode(replace(encode(piece, 'escape'), '\000', '\001'), 'escape'), 'UTF8');
+    END LOOP;
+    RETURN true;
+EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
+    RETURN false;
+END
+$$;

@@ -34,7 +34,7 @@ DECLARE
     now bigint;
 BEGIN
     locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
-    SELECT f.kind, f.size, f.is_readonly INTO node FROM {schema}.files f
+    SELECT f.kind, f.size, f.is_readonly, length(f.content) AS length INTO node FROM {schema}.files f
     WHERE f.session_id = of_session AND f.depth = source_depth AND f.place = source_place;
     IF NOT FOUND THEN
         outcome := 'missing';
@@ -79,11 +79,19 @@ BEGIN
     more_entries := (NOT is_move)::integer
         + CASE WHEN target_there THEN -1 ELSE missing END;
     more_bytes := CASE WHEN is_move THEN 0 ELSE node.size END - coalesce(target.size, 0);
-    IF node.kind = 'd' AND (longer > 0 OR (limited OR max_file IS NOT NULL) AND NOT is_move) THEN
+    IF NOT is_move AND node.kind <> 'd' AND node.length IS DISTINCT FROM node.size THEN
+        outcome := 'damaged';
+        fact := source;
+        RETURN;
+    END IF;
+    IF node.kind = 'd' AND (longer > 0 OR NOT is_move) THEN
         LOOP
             level := level + 1;
             SELECT count(*) AS entries, coalesce(sum(f.size), 0) AS bytes, max(f.size) AS largest,
-                max(octet_length(coalesce(f.long_path, f.place))) AS longest
+                max(octet_length(coalesce(f.long_path, f.place))) AS longest,
+                min(coalesce(f.long_path, f.place)) FILTER (
+                    WHERE f.kind <> 'd' AND length(f.content) IS DISTINCT FROM f.size
+                ) AS damaged
             INTO taken FROM {schema}.files f
             WHERE f.session_id = of_session AND f.depth = level AND f.place >= span.low AND f.place < span.high
                 AND starts_with(coalesce(f.long_path, f.place), span.prefix);
@@ -97,6 +105,11 @@ BEGIN
                 RETURN;
             END IF;
             IF NOT is_move THEN
+                IF taken.damaged IS NOT NULL THEN
+                    outcome := 'damaged';
+                    fact := taken.damaged;
+                    RETURN;
+                END IF;
                 largest := greatest(largest, taken.largest);
                 more_entries := more_entries + taken.entries;
                 more_bytes := more_bytes + taken.bytes;

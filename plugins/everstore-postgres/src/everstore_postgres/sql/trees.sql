@@ -69,13 +69,13 @@ BEGIN
 END
 $$;
 
--- A read-only file below a directory, if there is any.
+-- The first read-only file below a directory, if there is any.
 CREATE FUNCTION {schema}.readonly_below(of_session uuid, prefix text, low text, high text) RETURNS text
 LANGUAGE sql STABLE AS $$
     SELECT coalesce(f.long_path, f.place) FROM {schema}.files f
     WHERE f.session_id = of_session AND f.is_readonly AND f.place >= low AND f.place < high
         AND starts_with(coalesce(f.long_path, f.place), prefix)
-    LIMIT 1
+    ORDER BY coalesce(f.long_path, f.place) COLLATE "C" LIMIT 1
 $$;
 
 -- Keep what a session has, where it is kept. Its lock is held alone.

@@ -7,7 +7,8 @@
 -- 'edit' (data is replaced by other_data, everywhere with option), 'append'.
 -- at_parent: the place of the directory that the path is in.
 -- if_version: the version that must be there; 0 nothing may be there; null no condition.
--- Answers with the content only where the caller cannot know it: edit and append.
+-- Answers with the content only where the caller cannot know it: edit and append. What is 'damaged' is told
+-- with its content, its size and, as the fact, its kind.
 --
 -- A plain write, which most calls are, is tried at once: its statements find nothing to change where there
 -- is anything to refuse or to make first. All else, and a write that was not that plain, is looked at
@@ -25,7 +26,7 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     locked text;
     limited boolean := max_entries IS NOT NULL OR max_bytes IS NOT NULL;
-    ready boolean := verb = 'write' AND NOT limited;
+    ready boolean := verb = 'write' AND NOT limited AND NOT coalesce(length(data) > max_file, false);
     expected bigint := if_version;
     wanted_kind "char" := new_kind;
     wanted bytea := data;
@@ -96,6 +97,17 @@ BEGIN
             WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place
         ), false) THEN
             outcome := 'different';
+            IF is_there AND old.kind <> 'd' THEN
+                SELECT f.content INTO content FROM {schema}.files f
+                WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
+                IF NOT {schema}.is_sound(content, old.size, old.kind) THEN
+                    outcome := 'damaged';
+                    fact := old.kind;
+                    size := old.size;
+                    RETURN;
+                END IF;
+                content := NULL;
+            END IF;
             RETURN;
         END IF;
 
@@ -127,6 +139,12 @@ BEGIN
         IF is_there AND verb IN ('edit', 'append') THEN
             SELECT f.content INTO content FROM {schema}.files f
             WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
+            IF NOT {schema}.is_sound(content, old.size, old.kind) THEN
+                outcome := 'damaged';
+                fact := old.kind;
+                size := old.size;
+                RETURN;
+            END IF;
             made := CASE verb
                 WHEN 'edit' THEN {schema}.edited(content, old.kind, data, other_data, option)
                 ELSE {schema}.appended(content, old.kind, data, new_kind)
@@ -172,6 +190,17 @@ BEGIN
         expected := coalesce(old.version, 0);
         ready := true;
     END LOOP;
+END
+$$;
+
+-- Whether a content is one that a file of this size and kind may have.
+CREATE FUNCTION {schema}.is_sound(content bytea, size integer, kind "char") RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF kind NOT IN ('t', 'z', 'b') OR length(content) IS DISTINCT FROM size THEN
+        RETURN false;
+    END IF;
+    RETURN kind = 'b' OR {schema}.is_utf8(content, kind = 'z');
 END
 $$;
 
