@@ -15,15 +15,16 @@ from everstore.interfaces import (
     SessionStorageStore,
     SessionStore,
 )
+from everstore.keywords import split_keywords
 from everstore.middleware.base import Call, Middleware, Verb, assemble, verbs_of, wrap_all
 from everstore.middleware.encryption import Encryption, Envelope, parse_keys
 from everstore.middleware.events import EventLog
 from everstore.middleware.logging import CallLog
 from everstore.plugins import Plugin, Plugins
 from everstore.provided import Provided
-from everstore.settings import EverstoreSettings, PluginSettings, load, setting_names
+from everstore.settings import EverstoreSettings, PluginSettings, load, setting_names, table_name_of
 from everstore.sources import Sources
-from everstore.spelling import check_environment, check_file, split_keywords, strangers, table_name_of
+from everstore.spelling import check_environment, check_file, strangers
 from everstore.store import Store
 
 if TYPE_CHECKING:

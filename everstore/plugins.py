@@ -166,7 +166,8 @@ class Plugins:
 
     def _unknown(self, name: str) -> UnknownBackendError:
         available = [other for other in self.names if other not in self._disabled]
-        close = difflib.get_close_matches(name, available, n=1)
+        bare = name.strip().lower().removeprefix(f"{PROJECT}-")
+        close = difflib.get_close_matches(bare, available, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         return UnknownBackendError(
             f"no backend {name!r}; {hint}available: {', '.join(available)}",

@@ -7,6 +7,7 @@ is named. Importing this module loads pydantic, so only an opening store does.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path  # noqa: TC003 - pydantic reads annotations at run time
 from types import UnionType
@@ -41,6 +42,7 @@ __all__ = [
     "prefix_of",
     "setting_names",
     "table_name",
+    "table_name_of",
 ]
 
 _ROLES = ("file_system", "storage", "sessions")
@@ -209,6 +211,11 @@ def table_name(model: type[BaseSettings]) -> str:
     return str(model.model_config.get("env_prefix", "")).removeprefix(PREFIX).removesuffix("_").lower()
 
 
+def table_name_of(plugin: str) -> str:
+    """The table of a settings file in which this plugin's settings are."""
+    return plugin_prefix(plugin).removeprefix(PREFIX).removesuffix("_").lower()
+
+
 def prefix_of(model: type[BaseSettings]) -> str:
     """What the environment names of a model's settings begin with."""
     return str(model.model_config.get("env_prefix", ""))
@@ -283,7 +290,11 @@ def _from_environment(model: type[BaseSettings], sources: Sources) -> dict[str, 
     try:
         return source()
     except UnreadableSettingError as error:
-        told = SettingsError(f"a setting from {ENVIRONMENT} is not written as JSON: {error}")
+        field = re.search(r"field \"(\w+)\"", str(error))
+        name = f"{prefix_of(model)}{field[1].upper()}" if field else "a setting"
+        told = SettingsError(
+            f"{name} in the {ENVIRONMENT} is not written as JSON, which a setting of its kind is there"
+        )
     raise told  # chained to nothing: the cause of the error holds the value
 
 
@@ -343,6 +354,10 @@ def _nest(keywords: Mapping[str, Any]) -> dict[str, Any]:
         at = nested
         for table in tables:
             at = at.setdefault(table, {})
+            if not isinstance(at, dict):
+                raise SettingsError(
+                    f"{KEYWORDS}: {table} is a mapping of settings, or each has its own keyword"
+                )
         if isinstance(value, BaseModel):
             value = value.model_dump(exclude_unset=True)
         at[name] = dict(value) if isinstance(value, Mapping) else value

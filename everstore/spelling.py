@@ -7,6 +7,7 @@ shared with others: there a name counts as misspelt only when it resembles a set
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from everstore.settings import (
     plugin_prefix,
     prefix_of,
     setting_names,
+    table_name_of,
 )
 from everstore.sources import PREFIX, Sources, shown_name
 
@@ -31,12 +33,11 @@ if TYPE_CHECKING:
     Model = type[BaseModel]
     LoadModel = Callable[[str], "type[BaseSettings] | None"]
 
-__all__ = ["check_environment", "check_file", "split_keywords", "strangers"]
+__all__ = ["check_environment", "check_file", "strangers"]
 
 _TEST_PREFIX = f"{PREFIX}TEST_"  # points test suites to servers; no setting of a store
 _CORE = (EverstoreSettings, CommandLineSettings)
 _ALL = "'everstore settings' lists them all"
-_OF_OPENING = ("environment",)
 _MOST_PROBLEMS = 5
 
 # What Kubernetes and Docker put into a container for each service beside it, whatever its name begins with.
@@ -69,8 +70,26 @@ def check_environment(
         right = _meant(name, prefix, known, owners)
         if right is not None:
             problems.append(f"{shown_name(name)} in the environment is no setting; {right}")
-    _refuse(problems)
+    _refuse(problems or [*_disagreements(sources.variables, [*_CORE, *models])])
     return unused
+
+
+def _disagreements(variables: Mapping[str, str], models: Iterable[type[BaseSettings]]) -> Iterator[str]:
+    """What a table that is given as JSON says otherwise than one of its settings by itself."""
+    for table, nested in (each for model in models for each in _tables(model, prefix_of(model))):
+        try:
+            said = json.loads(variables.get(table) or "{}")
+        except ValueError:  # whoever reads it tells
+            continue
+        for name in setting_names(nested, f"{table}__"):
+            at = said
+            for part in name.removeprefix(f"{table}__").lower().split("__"):
+                at = at.get(part) if isinstance(at, dict) else None
+            if at is not None and str(at) != (variables.get(name) or str(at)):
+                yield (
+                    f"{table} and {name} in the environment are one setting with two values; "
+                    "take it out of one of them"
+                )
 
 
 def strangers(sources: Sources, models: Iterable[type[BaseSettings]], installed: Iterable[str]) -> list[str]:
@@ -122,7 +141,7 @@ def _nearest(name: str, known: Iterable[str]) -> str | None:
         return nearest
     for other in setting_names(EverstoreSettings, PREFIX):
         its = _words(other)
-        if its[: len(words)] == words or (len(words) > 1 and its[-len(words) :] == words):
+        if (words and its[: len(words)] == words) or (len(words) > 1 and its[-len(words) :] == words):
             return other
     return None
 
@@ -170,11 +189,6 @@ def check_file(
     problems = [f"{wrong} in {shown_name(str(sources.file_name))} {why}" for wrong, why in page.problems()]
     _refuse(problems)
     return [tables[table] for table in named if tables[table] not in used]
-
-
-def table_name_of(plugin: str) -> str:
-    """The table of a settings file in which this plugin's settings are."""
-    return plugin_prefix(plugin).removeprefix(PREFIX).removesuffix("_").lower()
 
 
 class _Page:
@@ -242,12 +256,21 @@ class _Page:
             return "settings stand at the top level of this file, those of a plugin in its own table"
         if whole in RENAMED:
             return f"did you mean {_written(RENAMED[whole])}, its name now?"
-        near = self._right.get(whole) or self._in_unread_table(path) or self._near(path, is_table=is_table)
+        near = self._meant(path, value)
         if near:
-            return f"did you mean {shown_name(near)}?"
+            return near
         if is_table and not path[1:]:
             return f"no plugin of that name is installed; the tables are {self._all_tables()}"
         return _ALL
+
+    def _meant(self, path: tuple[str, ...], value: object) -> str | None:
+        near = self._right.get(_squeezed(path)) or self._in_unread_table(path)
+        above = self._right.get(_squeezed(path[1:])) if path[1:] else None
+        if above and not near:
+            return f"did you mean {above}? what stands below [{shown_name(path[0])}] belongs to it"
+        is_table = isinstance(value, dict)
+        near = near or self._parted(path, value) or self._near(path, is_table=is_table) or self._only(path)
+        return f"did you mean {shown_name(near)}?" if near else None
 
     def _in_unread_table(self, path: tuple[str, ...]) -> str | None:
         """Where a setting belongs of a plugin whose settings nobody has loaded."""
@@ -256,6 +279,23 @@ class _Page:
             if _is_below(table, *path):
                 return f"[{table}] {'_'.join(words[len(_parts((table,))) :])}"
         return None
+
+    def _parted(self, path: tuple[str, ...], value: object) -> str | None:
+        """The setting whose words somebody took apart into a table and what is in it."""
+        inner = value if isinstance(value, dict) else {}
+        return next(
+            (
+                self._right[_squeezed((*path, name))]
+                for name in inner
+                if _squeezed((*path, name)) in self._right
+            ),
+            None,
+        )
+
+    def _only(self, path: tuple[str, ...]) -> str | None:
+        """The one setting of this name in any table."""
+        same = [it for it in self._right.values() if it.endswith(f"] {path[-1]}")]
+        return same[0] if len(same) == 1 else None
 
     def _near(self, path: tuple[str, ...], *, is_table: bool) -> str | None:
         start, whole = _squeezed(path[:-1]), _squeezed(path)
@@ -295,47 +335,6 @@ def _is_below(table: str, *path: str) -> bool:
 
 def _squeezed(path: tuple[str, ...]) -> str:
     return "".join(_parts(path))
-
-
-def split_keywords(
-    keywords: Mapping[str, Any], models: Mapping[str, type[BaseSettings]], installed: Iterable[str]
-) -> dict[str, dict[str, Any]]:
-    """``open_store``'s keywords by owner: ``""`` for the core, else the plugin's name.
-
-    ``SettingsError`` with a suggestion for a keyword that no plugin in use has.
-    """
-    owners: dict[str, tuple[str, str]] = {}
-    for owner, model in models.items():
-        prefix = prefix_of(model).removeprefix(PREFIX).lower()
-        for field in model.model_fields:
-            owners.setdefault(f"{prefix}{field}", (owner, field))
-        for name in setting_names(model, ""):
-            owners.setdefault(f"{prefix}{name.lower()}", (owner, name.lower()))
-    split: dict[str, dict[str, Any]] = {owner: {} for owner in models}
-    for keyword, value in keywords.items():
-        if keyword not in owners:
-            raise SettingsError(
-                f"open_store() has no setting {keyword!r}; {_instead(keyword, owners, models, installed)}"
-            )
-        owner, field = owners[keyword]
-        split[owner][field] = value
-    return split
-
-
-def _instead(keyword: str, owners: Iterable[str], in_use: Iterable[str], installed: Iterable[str]) -> str:
-    now = RENAMED.get(_squeezed((keyword,)))
-    if now is not None:
-        return f"did you mean {'__'.join(now)!r}, its name now?"
-    close = difflib.get_close_matches(keyword, [*owners, *_OF_OPENING], n=1)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    idle = {f"{table_name_of(name)}_": name for name in set(installed) - set(in_use)}
-    prefix = max((each for each in idle if keyword.startswith(each)), key=len, default=None)
-    if prefix is not None:
-        return f"it is one of plugin {idle[prefix]!r}, which plays no role; add backend={idle[prefix]!r}"
-    if keyword == "session":
-        return "a store holds all sessions; store.session(session_id) is one of them"
-    return f"known: {', '.join(sorted([*owners, *_OF_OPENING]))}"
 
 
 def _refuse(problems: list[str]) -> None:

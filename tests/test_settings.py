@@ -222,7 +222,7 @@ def test_all_wrong_values_are_told_at_once(monkeypatch, write):
 def test_limits_are_a_table(monkeypatch, write):
     with monkeypatch.context() as patch:
         patch.setenv("EVERSTORE_LIMITS", "{marker")
-        assert "limits" in complaint()
+        assert "EVERSTORE_LIMITS " in complaint()
         assert "environment" in complaint()
         assert "marker" not in complaint()
     assert "EVERSTORE_LIMITS" in complaint(limits=None)

@@ -186,6 +186,12 @@ IN_A_FILE = {
     "'' = 3": '"" in {} is no setting; ',
     "foo_bar = 3": "foo_bar in {} is no setting; 'everstore settings' lists them all",
     "[foo.bar]\nx = 3": "[foo] in {} is no setting; no plugin of that name is installed; the tables are ",
+    "[sqlite]\nbackend = 'sqlite'": "[sqlite] backend in {} is no setting; did you mean backend? what stands",
+    "[sqlite.limits]\nfile_bytes = 3": "[sqlite.limits] in {} is no setting; did you mean [limits]? what st",
+    "[limits]\nlog_level = 'info'": "[limits] log_level in {} is no setting; did you mean log_level? what",
+    "[log]\nlevel = 'info'": "[log] in {} is no setting; did you mean log_level?",
+    "[secrets]\nkeys = 'x'": "[secrets] in {} is no setting; did you mean secrets_keys?",
+    "busy_timeout = 3\n[sqlite]": "busy_timeout in {} is no setting; did you mean [sqlite] busy_timeout?",
     "[redis]\nurl = 'x'": "[redis] in {} is no setting; no plugin of that name is",
     "limits = 3": "limits in {} is a table: write [limits], and its settings below it",
     "sqlite = 'x.db'": "sqlite in {} is a table: write [sqlite], and its settings below it",
@@ -276,10 +282,54 @@ def test_several_mistakes_in_a_file_are_told_at_once(tmp_path):
         ("limits__file_byte", "did you mean 'limits__file_bytes'?"),
         ("enviroment", "did you mean 'environment'?"),
         ("configfile", "did you mean 'config_file'?"),
-        ("acme_url", "it is one of plugin 'acme', which plays no role; add backend='acme'"),
-        ("session", "did you mean 'sessions'?"),
+        ("BACKEND", "did you mean 'backend'?"),
+        ("everstore_backend", "did you mean 'backend'?"),
+        ("EVERSTORE_LIMITS__FILE_BYTES", "did you mean 'limits__file_bytes'?"),
+        ("env", "did you mean 'environment'?"),
+        ("config", "did you mean 'config_file'?"),
+        ("acme_url", "it is of plugin 'acme', which plays no role; add backend='acme'"),
+        ("acme", "it is of plugin 'acme', which plays no role; add backend='acme'"),
+        ("session", "a store holds all sessions; store.session(session_id) is one of them"),
         ("xyzzyqq", "known: backend, config_file, disabled_plugins, environment, "),
     ],
 )
 def test_a_keyword_that_is_no_setting_is_told(acme, keyword, words):
     assert refusal(**{keyword: "x"}).startswith(f"open_store() has no setting {keyword!r}; {words}")
+
+
+@pytest.mark.parametrize(
+    ("keyword", "words"),
+    [
+        ("acme", "each setting of plugin 'acme' is a keyword: acme_url, acme_pool, "),
+        ("url", "did you mean 'acme_url'?"),
+        ("acme__url", "did you mean 'acme_url'?"),
+        ("pool__max_size", "did you mean 'acme_pool__max_size'?"),
+    ],
+)
+def test_a_keyword_of_a_plugin_in_use_is_told(acme, keyword, words):
+    assert refusal(**ACME, **{keyword: "x"}).startswith(f"open_store() has no setting {keyword!r}; {words}")
+
+
+@pytest.mark.parametrize("wrong", ["Memory", "MEMORY", " memory", "everstore-memory", "memmory"])
+def test_a_backend_in_another_spelling_is_told(wrong):
+    with pytest.raises(errors.UnknownBackendError, match="did you mean 'memory'") as caught:
+        configure({}, {"EVERSTORE_BACKEND": wrong})
+    assert caught.value.name == wrong
+
+
+def test_one_setting_of_the_environment_in_a_table_and_by_itself_has_one_value(acme):
+    table = {"EVERSTORE_LIMITS": '{"file_bytes": 5}', "EVERSTORE_ACME_POOL": '{"max_size": 9}'}
+    same = {"EVERSTORE_LIMITS__FILE_BYTES": "5", "EVERSTORE_ACME_POOL__MAX_SIZE": "9"}
+    assert configure(ACME, table | same).settings.limits.file_bytes == 5
+    for name, other in (("EVERSTORE_LIMITS", "FILE_BYTES"), ("EVERSTORE_ACME_POOL", "MAX_SIZE")):
+        told = refusal({**table, f"{name}__{other}": "6"}, **ACME)
+        assert told.startswith(
+            f"{name} and {name}__{other} in the environment are one setting with two values"
+        )
+    assert "limits is a mapping" in refusal(limits=3, limits__file_bytes=6)
+
+
+def test_a_table_that_is_no_json_is_named_and_not_shown():
+    told = refusal({"EVERSTORE_LIMITS": "hunter2"})
+    assert told.startswith("EVERSTORE_LIMITS in the environment is not written as JSON")
+    assert "hunter2" not in told

@@ -71,6 +71,9 @@ URLS = {
     "a parameter without value": f"postgresql://me:{PASSWORD}@127.0.0.1:1/db?sslmode",
     "a parameter without name": f"postgresql://me:{PASSWORD}@127.0.0.1:1/db?=x",
     "a wrong sslmode": f"postgresql://me:{PASSWORD}@127.0.0.1:1/db?sslmode=always",
+    "a capital": f"postgresql://me:{PASSWORD}@127.0.0.1:1/db?SSLMODE=verify-full",
+    "capitals": f"postgresql://me:{PASSWORD}@127.0.0.1:1/db?sslRootCert=/etc/hosts&sslmode=verify-full",
+    "a capital of what nobody knows": f"postgresql://me:{PASSWORD}@127.0.0.1:1/db?Channel_Binding=require",
     "a certificate that is not there": f"postgresql://me:{PASSWORD}@127.0.0.1:1/db?sslmode=verify-ca&sslrootcert=/no",
     "a line end": f"postgresql://me:{PASSWORD}\n@127.0.0.1:1/db",
 }

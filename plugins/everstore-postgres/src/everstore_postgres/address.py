@@ -101,10 +101,12 @@ def _about_parameters(query: str) -> str | None:
 def _about_parameter(name: str, value: str) -> str | None:
     if not _NAME.fullmatch(name):
         return "the name of a parameter has characters that no name has"
-    if name in _REFUSED:
-        return f"take the parameter {name} out; {_REFUSED[name]}"
-    if _UNKNOWN.fullmatch(name):
-        return f"take the parameter {name} out; neither the driver nor the server knows it"
+    right = name.lower()
+    if name != right and _DRIVERS.fullmatch(right):  # or it would change nothing, and TLS be as without it
+        return f"write the parameter {name} in small letters"
+    if right in _REFUSED or _UNKNOWN.fullmatch(right):
+        remedy = _REFUSED.get(right, "neither the driver nor the server knows it")
+        return f"take the parameter {name} out; {remedy}"
     if name == "sslmode" and value not in _TLS_MODES:
         return f"sslmode is one of {', '.join(_TLS_MODES)}"
     if name in _FILES and not Path(unquote_plus(value)).is_file():
