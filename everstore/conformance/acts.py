@@ -47,6 +47,12 @@ class Scene:
 
     async def fill(self, *, record: bool = True) -> None:
         """Put files, directories, values, a secret and a record into the session."""
+        await asyncio.gather(self.fill_files(), self.fill_storage())
+        if record:
+            await self.fill_record()
+
+    async def fill_files(self) -> None:
+        """Put files and directories into the session."""
         await asyncio.gather(
             self.files.write_file("a", "one\ntwo\n"),
             self.files.write_file("bytes", "AP8=", "base64"),
@@ -54,15 +60,23 @@ class Scene:
             self.files.write_file("d/sub/f", "x"),
             self.files.seed_initial_file(SEEDED),
             self.files.create_directory("empty"),
+        )
+        file = await self.files.stat_file("a")
+        self.revision = file.revision if file else "0"
+
+    async def fill_storage(self) -> None:
+        """Put values and a secret into the session."""
+        await asyncio.gather(
             self.storage.set_value("k", "text"),
             self.storage.set_value("n", "5"),
             self.storage.set_secret("s", "old"),
         )
-        if record:
-            await self.store.sessions.add_session(Session(self.id, "a title", _RECORD_NS))
-        file, key = await self.files.stat_file("a"), await self.storage.stat_value("k")
-        self.revision = file.revision if file else "0"
+        key = await self.storage.stat_value("k")
         self.key_revision = key.revision if key else "0"
+
+    async def fill_record(self) -> None:
+        """Add the session's record."""
+        await self.store.sessions.add_session(Session(self.id, "a title", _RECORD_NS))
 
 
 class Act(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from everstore.store import Store
 
-__all__ = ["Matching", "Pair", "Step"]
+__all__ = ["Matching", "Pair", "Step", "plain"]
 
 _FILE = ("path", "size_bytes", "is_readonly", "is_directory", "content", "encoding")
 _ENTRY = ("path", "size_bytes", "is_readonly", "is_directory")
@@ -136,7 +136,7 @@ class Matching:
         if isinstance(expected, EverstoreError) or isinstance(got, EverstoreError):
             self._require_same_error(expected, got)
             return
-        _require_equal(_plain(verb, expected), _plain(verb, got))
+        _require_equal(plain(verb, expected), plain(verb, got))
         if isinstance(expected, list) and isinstance(got, list):
             for one, other in zip(expected, got, strict=True):
                 self._bind(one, other)
@@ -188,10 +188,10 @@ class Matching:
             raise Mismatch(f"another {kind} than {value}", f"{value} again, for something else")
 
 
-def _plain(verb: str, answer: object) -> object:
+def plain(verb: str, answer: object) -> object:
     """An answer without times, ids and revisions, the model's and the backend's in one form."""
     if isinstance(answer, list):
-        return [_plain(verb, each) for each in answer]
+        return [plain(verb, each) for each in answer]
     if answer is None or verb not in _RECORDS:
         return answer
     record, fields = _RECORDS[verb]

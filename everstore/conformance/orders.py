@@ -1,0 +1,205 @@
+"""Calls at the same time, and what the orders in which they can have happened leave, by the model.
+
+What two callers do at once must end as if one had waited for the other, whatever the calls are: with these
+answers, and with this left. The model is a store here, so that an act is played on it as on a backend.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
+
+from everstore.conformance.acts import Scene
+from everstore.conformance.case import Mismatch
+from everstore.conformance.matching import plain
+from everstore.conformance.model import Entry, Model, Record, Value
+from everstore.errors import EverstoreError, UnsupportedError
+from everstore.interfaces import SessionFileSystem, SessionStorageStore, SessionStore
+from everstore.middleware.base import assemble
+from everstore.models import FileInfo, FileLines, FileStat, KeyInfo, SecretInfo, Session, SessionFile
+from everstore.models import new_session_id as any_id
+from everstore.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+
+    from everstore.conformance.acts import Act
+
+__all__ = ["Outcome", "at_once", "orders", "require_an_order"]
+
+Outcome = tuple[object, ...]
+"""What each call answered, and what is there in the end, with every id and revision told apart only."""
+
+_ENTRIES = (Entry, FileInfo, FileStat, SessionFile)
+_KEYS = (Value, KeyInfo, SecretInfo)
+
+
+class _Symbols:
+    """Short names for ids and revisions, in the order in which they are met."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, object], str] = {}
+
+    def of(self, kind: str, value: object) -> str | None:
+        return None if value is None else self._known.setdefault((kind, value), f"{kind}{len(self._known)}")
+
+    def told(self, verb: str, answer: Any) -> object:
+        """An answer, or an error, in the form in which the model's and a backend's can be compared."""
+        if isinstance(answer, list):
+            return [self.told(verb, each) for each in answer]
+        if isinstance(answer, BaseException):
+            return type(answer).__name__, getattr(answer, "current_revision", None) is not None
+        if isinstance(answer, (Record, Session)):
+            return answer.title, answer.created_ns
+        return (plain(verb, answer), *self._marks(verb, answer))
+
+    def _marks(self, verb: str, answer: Any) -> Iterator[object]:
+        """What plain answers leave out: which entry it is, in which state, and whether that ends."""
+        if isinstance(answer, _ENTRIES):
+            yield self.of("id", answer.identity if isinstance(answer, Entry) else answer.id)
+        if isinstance(answer, _KEYS):
+            yield (answer.expires if isinstance(answer, Value) else answer.expires_at) is not None
+        # A directory has no revision that anything is said of.
+        if isinstance(answer, (*_ENTRIES, *_KEYS, FileLines)) and not getattr(answer, "is_directory", False):
+            place = (
+                getattr(answer, "path", None) or getattr(answer, "key", None) or getattr(answer, "name", None)
+            )
+            yield self.of("revision", (place, "secret" in verb, answer.revision))
+
+
+async def _filled(scene: Scene, role: str) -> None:
+    fill = {"file_system": scene.fill_files, "storage": scene.fill_storage, "sessions": scene.fill_record}
+    await fill[role]()
+
+
+async def _left(scene: Scene, role: str, symbols: _Symbols) -> list[object]:
+    """What is there, by listing, by reading, and by searching: an orphan shows in one of them only."""
+    found: list[object] = []
+
+    async def look(verb: str, answer: Awaitable[Any]) -> Any:
+        seen = await answer
+        found.append((verb, symbols.told(verb, seen)))
+        return seen
+
+    if role == "sessions":
+        await look("get_session", scene.store.sessions.get_session(scene.id))
+    if role == "storage":
+        for key in await look("list_keys", scene.storage.list_keys()):
+            await look("get_value", scene.storage.get_value(key.key))
+        for secret in await look("list_secrets", scene.storage.list_secrets()):
+            await look("get_secret", scene.storage.get_secret(secret.name))
+    if role == "file_system":
+        directories, files = ["/"], list[str]()
+        for directory in directories:
+            for info in await look("list_directory", scene.files.list_directory(directory)):
+                directories += [info.path] * info.is_directory
+                files += [info.path] * (not info.is_directory)
+        contents = await asyncio.gather(*map(scene.files.read_file, files))
+        found += [("read_file", symbols.told("read_file", content)) for content in contents]
+        await look("glob_files", scene.files.glob_files("**"))
+    return found
+
+
+async def _call(scene: Scene, act: Act) -> Any:
+    try:
+        return await act.call(scene)
+    except EverstoreError as error:
+        return error
+
+
+async def _outcome(scene: Scene, acts: Sequence[Act], answers: Sequence[object]) -> Outcome:
+    symbols = _Symbols()
+    told = [symbols.told(act.verb, answer) for act, answer in zip(acts, answers, strict=True)]
+    return *told, await _left(scene, acts[0].role, symbols)
+
+
+# -- on the model --------------------------------------------------------------------------------------------
+
+
+def _awaited(call: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    async def verb(*args: Any, **kwargs: Any) -> Any:
+        return call(*args, **kwargs)
+
+    return verb
+
+
+def _as_store(model: Model) -> Store:
+    parts = []
+    for interface, part in (
+        (SessionFileSystem, model.file_system),
+        (SessionStorageStore, model.storage),
+        (SessionStore, model.sessions),
+    ):
+        names = [name for name in vars(interface) if not name.startswith("_") and hasattr(part, name)]
+        calls = cast("Any", {name: _awaited(getattr(part, name)) for name in names})
+        parts.append(assemble(cast("type[Any]", interface), part, calls))
+
+    async def close() -> None:
+        """There is nothing to close."""
+
+    return Store(parts[0], parts[1], parts[2], {}, close)
+
+
+_KNOWN: dict[object, list[Outcome]] = {}
+
+
+async def orders(one: Act, others: Sequence[Act], declared: Collection[str]) -> list[Outcome]:
+    """What the model leaves when ``one`` is called before, among or after the ``others``.
+
+    What needs a capability that is not declared is refused.
+    """
+    acts = (one, *others)
+    refused = [not set(act.needs) <= set(declared) for act in acts]
+    known = (*map(id, acts), *refused)
+    if known not in _KNOWN:
+        _KNOWN[known] = [await _played(acts, refused, place) for place in range(len(acts))]
+    return _KNOWN[known]
+
+
+async def _played(acts: Sequence[Act], refused: Sequence[bool], place: int) -> Outcome:
+    scene = Scene(_as_store(Model()), any_id())
+    await _filled(scene, acts[0].role)
+    answers: dict[int, object] = {}
+    for number in (*range(1, place + 1), 0, *range(place + 1, len(acts))):
+        unsupported = UnsupportedError("not declared")
+        answers[number] = unsupported if refused[number] else await _call(scene, acts[number])
+    return await _outcome(scene, acts, [answers[number] for number in range(len(acts))])
+
+
+# -- on a backend --------------------------------------------------------------------------------------------
+
+
+async def at_once(
+    scene: Scene, other: Store, one: Act, others: Sequence[Act], turns: tuple[int, int]
+) -> Outcome:
+    """What a store leaves when ``one`` is called while another client calls the ``others``.
+
+    ``turns`` are how often the loop goes round before the one, and before the others, begin.
+    """
+    await _filled(scene, one.role)
+    theirs = Scene(other, scene.id)
+    theirs.revision, theirs.key_revision = scene.revision, scene.key_revision
+
+    async def call(at: Scene, acts: Sequence[Act], turns: int) -> list[object]:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return [await _call(at, act) for act in acts]
+
+    mine, answers = await asyncio.gather(call(scene, [one], turns[0]), call(theirs, others, turns[1]))
+    return await _outcome(scene, (one, *others), [*mine, *answers])
+
+
+def require_an_order(names: Sequence[str], possible: Sequence[Outcome], got: Outcome) -> None:
+    """``Mismatch`` unless what calls of these names left is what one of the orders leaves."""
+    if got in possible:
+        return
+    calls = " beside ".join(names)
+    nearest = max(possible, key=lambda each: sum(a == b for a, b in zip(each, got, strict=True)))
+    for number, (expected, came) in enumerate(zip(nearest, got, strict=True)):
+        if expected == came:
+            continue
+        if not isinstance(expected, list) or not isinstance(came, list) or number < len(got) - 1:
+            raise Mismatch(f"{calls}: the {number + 1}. call to answer {expected!r}", repr(came))
+        missing = [each for each in expected if each not in came]
+        more = [each for each in came if each not in expected]
+        raise Mismatch(f"{calls}: one after the other, which leaves {missing!r}", repr(more))
