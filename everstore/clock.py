@@ -1,6 +1,6 @@
-"""The one clock of core and of every backend that comes with it.
+"""The one clock of core and of every backend.
 
-Whoever needs the time reads it here, so that the conformance suite can turn it.
+Whoever needs the time reads it here, so that the conformance suite can turn it and let it stand still.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["now_ns", "shift_ns", "turned"]
+__all__ = ["now_ns", "shift_ns", "stopped", "turned"]
 
 _shift_ns = 0
+_read = time.time_ns
 
 
 def now_ns() -> int:
     """Nanoseconds since 1970, in UTC; may go back, as the machine's clock may."""
-    return time.time_ns() + _shift_ns
+    return _read() + _shift_ns
 
 
 def shift_ns() -> int:
@@ -37,3 +38,15 @@ def turned(seconds: float) -> Iterator[None]:
         yield
     finally:
         _shift_ns = before
+
+
+@contextmanager
+def stopped() -> Iterator[None]:
+    """Let this process's clock stand still; it can still be turned. A server's clock goes on. For tests."""
+    global _read  # noqa: PLW0603 - a process has one clock
+    before, shown = _read, _read()
+    _read = lambda: shown  # noqa: E731 - it takes the place of a function
+    try:
+        yield
+    finally:
+        _read = before

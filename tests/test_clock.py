@@ -1,59 +1,54 @@
-"""One clock for all backends, turned; and a session that cannot be created."""
+"""The clock that everything reads: turned, and standing still."""
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-import everstore
-from everstore.clock import turned
-from everstore.errors import ParentNotDirectoryError
+from everstore import Session, new_session_id
+from everstore.clock import now_ns, shift_ns, stopped, turned
 
 DAY = 86_400
+DAY_NS = DAY * 10**9
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-async def store(request, tmp_path):
-    settings = {"sqlite_path": tmp_path / "x.db"} if request.param == "sqlite" else {}
-    async with everstore.open_store(backend=request.param, environment={}, **settings) as opened:
-        yield opened
+def test_it_is_the_machine_s_clock():
+    assert time.time_ns() <= now_ns() <= time.time_ns()
+    assert shift_ns() == 0
 
 
-@pytest.fixture
-def work(store):
-    return store.session(everstore.new_session_id())
-
-
-async def test_a_time_to_live_counts_from_the_clock(work):
-    with turned(30 * DAY):
-        await work.storage.set_value("k", "x")
-    await work.storage.set_value("k", "y", ttl=60)
-    with turned(61):
-        assert await work.storage.get_value("k") is None
-
-
-@pytest.mark.parametrize("seconds", [0, -DAY, DAY])
-async def test_updated_at_moves(work, seconds):
-    was = await work.files.write_file("a", "1")
-    await work.storage.set_value("k", "1")
-    value = await work.storage.stat_value("k")
+@pytest.mark.parametrize("seconds", [DAY, -DAY, 0.5, 0])
+def test_it_can_be_turned_either_way_and_again(seconds):
     with turned(seconds):
-        now = await work.files.write_file("a", "2")
-        assert now.updated_at > was.updated_at
-        assert now.created_at == was.created_at
-        await work.storage.set_value("k", "2")
-        assert (await work.storage.stat_value("k")).updated_at > value.updated_at
-        assert (await work.files.move_file("a", "b")).updated_at > now.updated_at
+        assert shift_ns() == seconds * 10**9
+        assert time.time_ns() <= now_ns() - shift_ns() <= time.time_ns()
+        with turned(DAY):
+            assert shift_ns() == seconds * 10**9 + DAY_NS
+        assert shift_ns() == seconds * 10**9
+    assert shift_ns() == 0
 
 
-async def test_an_id_tells_nothing_of_the_session(work):
-    low = (1 << 62) - 1
-    written = await work.files.write_file("a", "1")
-    assert (written.id.int ^ written.serial ^ work.id.int) & low >> 8 != 0
-    assert written.id.version == 7
+def test_it_can_be_stopped_and_turned_while_it_stands():
+    with turned(DAY):
+        with stopped():
+            stands = now_ns()
+            assert now_ns() == stands
+            with turned(-DAY):
+                assert now_ns() == stands - DAY_NS
+            with stopped():
+                assert now_ns() == stands
+        assert now_ns() > stands
+    assert now_ns() < stands
 
 
-async def test_a_session_that_cannot_be_created_leaves_nothing(store):
-    files = [everstore.InitialFile("a", "x"), everstore.InitialFile("a/b", "x")]
-    with pytest.raises(ParentNotDirectoryError) as caught:
-        await store.create_session(files=files)
-    assert await store.session(caught.value.session_id).files.list_directory() == []
+def test_it_goes_on_after_an_error():
+    with pytest.raises(ValueError, match="x"), stopped(), turned(DAY):
+        raise ValueError("x")
+    assert time.time_ns() <= now_ns() <= time.time_ns()
+
+
+def test_records_and_session_ids_are_of_its_time():
+    with turned(-DAY):
+        assert abs(Session().created_ns - (time.time_ns() - DAY_NS)) < 3600 * 10**9
+        assert abs((new_session_id().int >> 80) - (time.time_ns() - DAY_NS) // 10**6) < 3600 * 10**3

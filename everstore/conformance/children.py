@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from everstore.clock import turned
 from everstore.conformance.subject import Subject
 
 if TYPE_CHECKING:
@@ -32,10 +33,14 @@ _LINE_BYTES = 1 << 20
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What a child does: ``function`` is ``"module:name"``, ``arguments`` are what JSON can carry."""
+    """What a child does: ``function`` is ``"module:name"``, ``arguments`` are what JSON can carry.
+
+    Its clock is ``turned`` by so many seconds.
+    """
 
     function: str
     arguments: dict[str, Any] = {}
+    turned: float = 0
 
 
 class Nursery:
@@ -114,9 +119,9 @@ def _serve() -> None:
     subject = Subject.from_json(sys.stdin.readline())
     while line := sys.stdin.readline():
         jobs = msgspec.json.decode(line, type=list[Job])
-        works = [(_function(job), job.arguments) for job in jobs]
+        works = [(_function(job), job) for job in jobs]
         start = _Start()
-        pids = [start.fork(subject, function, arguments) for function, arguments in works]
+        pids = [start.fork(subject, function, job) for function, job in works]
         start.await_all(len(pids))
         _tell(started=pids)
         start.let_go()
@@ -138,16 +143,15 @@ class _Start:
         self._arrivals, self._arrive = os.pipe()
         self._gate, self._closed_gate = os.pipe()
 
-    def fork(
-        self, subject: Subject, function: Callable[..., Awaitable[None]], arguments: dict[str, Any]
-    ) -> int:
+    def fork(self, subject: Subject, function: Callable[..., Awaitable[None]], job: Job) -> int:
         """The process id of a new child."""
         pid = os.fork()
         if pid:
             return pid
         try:
             os.close(self._closed_gate)
-            asyncio.run(self._work(subject, function, arguments))
+            with turned(job.turned):
+                asyncio.run(self._work(subject, function, job.arguments))
         except BaseException as error:  # noqa: BLE001 - the parent is told
             _tell(error=f"{type(error).__name__}: {error}")
         finally:

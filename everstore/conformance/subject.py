@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import importlib
 import os
+import shutil
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +18,7 @@ from everstore.middleware.encryption import generate_key
 from everstore.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractAsyncContextManager
 
     from everstore.store import Store
@@ -73,6 +77,22 @@ class Subject(msgspec.Struct, frozen=True):
         named = [value for value in self.settings.values() if isinstance(value, str)]
         return [path for path in map(Path, (*named, *self.files)) if _exists(path)]
 
+    @contextmanager
+    def copied(self) -> Iterator[dict[str, str]]:
+        """Settings that open a copy of the storage as it is, for as long as the block lasts.
+
+        None when no setting names a file or directory of it. Nobody may have it open while it is copied.
+        """
+        with tempfile.TemporaryDirectory() as directory:
+            changed = {}
+            for name, value in self.settings.items():
+                if isinstance(value, str) and _exists(Path(value)):
+                    place = Path(directory, name, Path(value).name)
+                    place.parent.mkdir()
+                    _copy(Path(value), place)
+                    changed[name] = str(place)
+            yield changed
+
     def to_json(self) -> str:
         """What another process makes the same subject of. It holds whatever the settings hold."""
         return msgspec.json.encode(self).decode()
@@ -81,6 +101,15 @@ class Subject(msgspec.Struct, frozen=True):
     def from_json(cls, text: str) -> Subject:
         """The subject of ``to_json``."""
         return msgspec.json.decode(text, type=cls)
+
+
+def _copy(storage: Path, place: Path) -> None:
+    if storage.is_dir():
+        shutil.copytree(storage, place)
+        return
+    for file in storage.parent.glob(f"{glob.escape(storage.name)}*"):  # a journal is beside its database
+        if file.is_file():
+            shutil.copy(file, place.with_name(file.name))
 
 
 def _exists(path: Path) -> bool:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.interfaces import SessionFileSystem, SessionStorageStore, SessionStore
 from everstore.middleware.base import Call, Verb, assemble, verbs_of
-from everstore.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from everstore.store import Store
 
 __all__ = ["Trace", "shown"]
 
@@ -62,7 +63,7 @@ class Trace:
 
     def around(self, store: Store) -> Store:
         """The same store, every call of which is recorded."""
-        return Store(
+        return type(store)(
             self._recorded(SessionFileSystem, store.file_system),
             self._recorded(SessionStorageStore, store.storage),
             self._recorded(SessionStore, store.sessions),

@@ -42,6 +42,10 @@ class SessionFileSystem(ABC):
     ``PathExistsError``), a path that would become too long (``InvalidPathError``, of ``copy_file`` and
     ``move_file``), a limit (``QuotaExceededError``). Then nothing was written.
 
+    Times are those of ``everstore.clock``. ``updated_at`` moves on by at least a microsecond at every
+    change, whatever the clock does; a ``revision`` never repeats for its path, in a restored backup
+    neither.
+
     Implementers: the abstract verbs are enough. The defaults of the others are correct on any
     backend, but read before they write; override one where your storage does it in one step.
     """

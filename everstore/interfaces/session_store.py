@@ -30,7 +30,10 @@ class SessionStore(ABC):
 
     @abstractmethod
     async def update_session_title(self, session_id: UUID, title: str) -> Session:
-        """Set the title and move ``updated_at``; ``SessionNotFoundError`` when there is no record."""
+        """Set the title and move ``updated_at``; ``SessionNotFoundError`` when there is no record.
+
+        ``record.retitled(title, now_ns())`` of ``everstore.clock`` moves it, also when the clock went back.
+        """
 
     @abstractmethod
     async def list_sessions(self, *, limit: int = 100, after: Session | None = None) -> list[Session]:

@@ -21,8 +21,9 @@ class SessionStorageStore(ABC):
 
     Keys, names, values and times to live reach a backend validated. ``ttl`` is in seconds, of which
     fractions count: until then the entry is there, past it absent from every verb at once; setting
-    again without it clears it. Every verb is atomic. A backend whose ``capabilities.durable`` is true
-    is handed ciphertext for secrets.
+    again without it clears it. It counts from the time of ``everstore.clock`` at the call; revisions and
+    ``updated_at`` are as those of files. Every verb is atomic. A backend whose ``capabilities.durable``
+    is true is handed ciphertext for secrets.
 
     What grows a session (``set_value``, ``increment_value``, ``set_secret``) may be refused by a limit
     (``QuotaExceededError``), as the last reason of all: ``context.limits.require`` knows.

@@ -168,6 +168,49 @@ async def revisions_after_reopening(case: Case) -> None:
         await case.reopen()
 
 
+@check(
+    "durability.restored",
+    "4.1.4",
+    level="durable",
+    tags=("durability",),
+    needs=("durable",),
+    likely="revisions are counted in the storage, and a restored backup counts on from where it was made",
+    since="1.1",
+)
+async def restored(case: Case) -> None:
+    """Of two storages made of one backup, neither gives out what the other did.
+
+    Asked where settings name its files. What is opened is a copy: nothing is done to the storage itself.
+    """
+    await case.files.write_file("/a", "x")
+    await case.storage.set_value("k", "x")
+    await case.storage.set_secret("s", "x")
+    await case.store.close()
+    times: list[set[str]] = []
+    for _ in range(2):
+        with case.subject.copied() as settings:
+            async with case.subject.open(**settings) as store:
+                times.append(await _given_out(store.session(case.id)) if settings else set())
+    case.store = await case.open()
+    later = await _given_out(case.store.session(case.id))
+    assert times[0] & times[1] == set()
+    assert later & (times[0] | times[1]) == set()
+
+
+async def _given_out(session: BoundSession) -> set[str]:
+    """Revisions that are given out for the same places, with the place."""
+    found: set[str] = set()
+    for turn in range(8):
+        found.add(f"/a {(await session.files.write_file('/a', 'x')).revision}")
+        found.add(f"/new {(await session.files.write_file('/new', 'x', if_absent=True)).revision}")
+        await session.files.move_file("/new", f"/moved {turn}")
+        await session.storage.set_value("k", "x")
+        await session.storage.set_secret("s", "x")
+        [key], [secret] = await session.storage.list_keys(), await session.storage.list_secrets()
+        found |= {f"key {key.revision}", f"secret {secret.revision}"}
+    return found
+
+
 @table(
     "durability.kill.{row}",
     "3.10.2",

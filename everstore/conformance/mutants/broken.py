@@ -68,6 +68,8 @@ def mutant(
 class Broken:
     """A store on its way to being broken. ``files``, ``storage`` and ``sessions`` are the sound parts.
 
+    ``kind`` is the class that the store will have.
+
     ``@broken.verb`` replaces the verb of the function's name, ``around`` wraps several.
     """
 
@@ -77,6 +79,7 @@ class Broken:
         self.files = store.file_system
         self.storage = store.storage
         self.sessions = store.sessions
+        self.kind = Store
         self.close: Callable[[], Awaitable[None]] = store.close
         self.described: Callable[[], str] | None = None
         self.capabilities: object = store.file_system.capabilities
@@ -117,7 +120,7 @@ class Broken:
 
     def store(self) -> Store:
         """The broken store."""
-        return Store(
+        return self.kind(
             self._face(SessionFileSystem, "file_system"),
             self._face(SessionStorageStore, "storage"),
             self._face(SessionStore, "sessions"),

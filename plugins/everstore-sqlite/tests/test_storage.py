@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 from base64 import b64encode
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -14,26 +13,20 @@ import pytest
 
 import everstore
 from everstore import InitialFile, errors, new_session_id
+from everstore.clock import turned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SECRET = "correct horse battery staple é"
 
 
 @pytest.fixture
-def clock(monkeypatch) -> Callable[[float], None]:
+def clock() -> Iterator[Callable[[float], None]]:
     """Let seconds pass: ``clock(60)``."""
-    passed = 0
-    real = time.time_ns
-    monkeypatch.setattr(time, "time_ns", lambda: real() + passed)
-
-    def let_pass(seconds: float) -> None:
-        nonlocal passed
-        passed += int(seconds * 10**9)
-
-    return let_pass
+    with ExitStack() as stack:
+        yield lambda seconds: stack.enter_context(turned(seconds))
 
 
 async def test_expired_rows_are_swept(store, work, raw, clock):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import struct
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -171,17 +170,6 @@ async def test_a_revision_never_comes_back(opened, session_id):
                 await work.files.delete_file("a.txt")
             await store.delete_session(session_id)
     assert len(seen) == 9
-
-
-async def test_updated_at_moves_although_the_clock_is_set_back(store, work, monkeypatch):
-    first = await work.files.write_file("a.txt", "1")
-    await work.storage.set_value("key", "1")
-    value = await work.storage.stat_value("key")
-    hour_ago = time.time_ns() - 3600 * 10**9
-    monkeypatch.setattr(time, "time_ns", lambda: hour_ago)
-    assert (await work.files.write_file("a.txt", "2")).updated_at > first.updated_at
-    await work.storage.set_value("key", "2")
-    assert (await work.storage.stat_value("key")).updated_at > value.updated_at
 
 
 async def test_long_writes_leave_the_event_loop_free(store, session_id):
