@@ -225,6 +225,26 @@ async def test_a_name_that_is_no_utf_8(work, raw):
     await told(work.files.grep_files("text"))
 
 
+async def test_a_name_or_a_key_that_is_no_text(work, raw):
+    bend(raw, "UPDATE entries SET name = CAST(name AS BLOB) WHERE name = 'b.txt'")
+    await told(work.files.list_directory("dir"))
+    assert (await told(work.files.copy_file("dir", "copy"))).path == "/dir"
+    await work.files.move_file("a.txt", "elsewhere/a.txt")
+    bend(raw, "UPDATE pairs SET key = CAST(key AS BLOB)")
+    assert (await told(work.storage.list_keys())).place == work.id
+    bend(raw, "UPDATE secrets SET key = CAST(key AS BLOB)")
+    await told(work.storage.list_secrets())
+
+
+@pytest.mark.parametrize("regex", [True, False])
+async def test_a_content_that_two_files_share(work, raw, regex):
+    bend(raw, f"UPDATE entries SET serial = {CONTENT}, size = 12 WHERE name = 'b.txt'")
+    assert (await told(work.files.grep_files("text", regex=regex))).path in {"/a.txt", "/dir/b.txt"}
+    assert await work.files.delete_file("dir/b.txt")
+    await work.files.write_file("a.txt", "SECRET text\n")
+    assert len(await work.files.grep_files("text", regex=regex)) == 1
+
+
 @pytest.mark.parametrize(
     "statement", ["DELETE FROM counters", "UPDATE counters SET slot = 'x'", "DROP TABLE contents"]
 )

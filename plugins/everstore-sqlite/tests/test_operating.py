@@ -294,6 +294,17 @@ DAMAGE = {
     "given out": "UPDATE counters SET slot = 0",
     "not counted": "DELETE FROM trees",
     "does not open": "UPDATE secrets SET key = 'another'",
+    "no entry has": "UPDATE entries SET created = 'abc' WHERE name = 'f7.txt'",
+    "entries with what": "UPDATE entries SET is_readonly = 9 WHERE name = 'f7.txt'",
+    "whose path is none": "UPDATE entries SET name = CAST(x'ff66' AS TEXT) WHERE name = 'f7.txt'",
+    "path is none": "UPDATE entries SET parent = CAST(x'2fff2f' AS TEXT) WHERE name = 'f7.txt'",
+    "entries whose path": "UPDATE entries SET name = 'a/b' WHERE name = 'f7.txt'",
+    "contents that are none": "UPDATE contents SET is_text = 7",
+    "in numbers": "UPDATE trees SET last = 'abc'",
+    "values with what": "UPDATE pairs SET expires = 'abc'",
+    "values with what none": "UPDATE pairs SET key = CAST(x'ff' AS TEXT)",
+    "secrets with what": "UPDATE secrets SET version = 'abc'",
+    "records that are none": "INSERT INTO sessions VALUES (zeroblob(16), x'ff', 1, 1)",
 }
 
 

@@ -26,8 +26,35 @@ __all__ = ["check", "counted", "is_ours", "looked_at", "problems_of", "torn"]
 
 _SHOWN = 5  # of what SQLite finds
 
+_NO_STAMPS = "(typeof(version) <> 'integer' OR typeof(created) <> 'integer' OR typeof(updated) <> 'integer')"
+_NO_KEY = "(typeof(key) <> 'text' OR key = '' OR NOT is_text(CAST(key AS BLOB)) OR length(session) <> 16)"
+
 # Each row: what is wrong, and a query for the session (or NULL) and the place of each.
 _RULES: tuple[tuple[str, str], ...] = (
+    (
+        "entries with what no entry has",
+        f"""
+        SELECT session, parent || name FROM entries
+        WHERE {_NO_STAMPS} OR typeof(serial) <> 'integer' OR typeof(size) <> 'integer' OR size < 0
+            OR is_readonly NOT IN (0, 1) OR is_directory NOT IN (0, 1)
+            OR typeof(session) <> 'blob' OR length(session) <> 16
+        """,  # noqa: S608 - made of constants
+    ),
+    (
+        "entries whose path is none",
+        """
+        SELECT session, parent || name FROM entries
+        WHERE typeof(parent) <> 'text' OR typeof(name) <> 'text' OR name IN ('', '.', '..')
+            OR instr(name, '/') OR parent NOT LIKE '/%' OR parent NOT LIKE '%/'
+            OR NOT is_text(CAST(parent || name AS BLOB))
+        """,
+    ),
+    (
+        "contents that are none",
+        """
+        SELECT NULL, 'content ' || serial FROM contents WHERE is_text NOT IN (0, 1) OR typeof(data) <> 'blob'
+        """,
+    ),
     (
         "files without content",
         """
@@ -92,6 +119,13 @@ _RULES: tuple[tuple[str, str], ...] = (
         "SELECT min(session), '/' FROM trees GROUP BY slot HAVING count(*) > 1",
     ),
     (
+        "sessions that are not counted in numbers",
+        """
+        SELECT session, '/' FROM trees
+        WHERE typeof(slot) <> 'integer' OR typeof(last) <> 'integer' OR typeof(session) <> 'blob'
+        """,
+    ),
+    (
         "values that are no text",
         "SELECT session, key FROM pairs WHERE NOT is_text(value)",
     ),
@@ -99,9 +133,24 @@ _RULES: tuple[tuple[str, str], ...] = (
         "secrets that are no ciphertext",
         "SELECT session, key FROM secrets WHERE NOT is_text(value)",
     ),
+    *(
+        (
+            f"{what} with what none has",
+            f"""
+            SELECT session, key FROM {table}
+            WHERE {_NO_KEY} OR {_NO_STAMPS} OR typeof(expires) NOT IN ('null', 'integer')
+            """,  # noqa: S608 - made of constants
+        )
+        for what, table in (("values", "pairs"), ("secrets", "secrets"))
+    ),
     (
         "session records that are none",
-        "SELECT id, 'its record' FROM sessions WHERE length(id) <> 16 OR typeof(created) <> 'integer'",
+        """
+        SELECT id, 'its record' FROM sessions
+        WHERE typeof(id) <> 'blob' OR length(id) <> 16 OR typeof(created) <> 'integer' OR created < 0
+            OR typeof(updated) <> 'integer' OR updated < 0
+            OR typeof(title) NOT IN ('null', 'text') OR NOT is_text(CAST(coalesce(title, '') AS BLOB))
+        """,
     ),
     (
         "counters that were given out already",
@@ -161,6 +210,8 @@ def looked_at(path: Path, timeout: float = 30.0) -> sqlite3.Connection:
 
 def _connected(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
     connection = connect(path, mode, timeout=timeout)
+    # What is no UTF-8 is found by a rule of its own, and must be told without a failure.
+    connection.text_factory = lambda text: text.decode(errors="backslashreplace")
     try:
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA query_only = 1")
@@ -204,7 +255,7 @@ def check(path: Path, *, deep: bool) -> list[str]:
             if deep and not found:
                 found += problems_of(connection)
     except sqlite3.DatabaseError as error:
-        found.append(f"{str(path)!r} is damaged or cannot be read: {error.sqlite_errorname}")
+        found.append(f"{str(path)!r} is damaged or cannot be read: {_name_of(error)}")
     return found
 
 
@@ -214,8 +265,13 @@ def torn(connection: sqlite3.Connection, *, is_quick: bool = False) -> list[str]
     try:
         rows = connection.execute(f"PRAGMA {pragma}({_SHOWN})").fetchall()
     except sqlite3.DatabaseError as error:
-        return [f"pages are damaged: {error.sqlite_errorname}"]
+        return [f"pages are damaged: {_name_of(error)}"]
     return [f"pages are damaged: {' '.join(row[0].split())}" for row in rows if row[0] != "ok"]
+
+
+def _name_of(error: sqlite3.DatabaseError) -> str:
+    """What SQLite calls the failure; the driver's own ones have no name, and quote what is stored."""
+    return getattr(error, "sqlite_errorname", type(error).__name__)
 
 
 def problems_of(connection: sqlite3.Connection) -> list[str]:

@@ -172,7 +172,9 @@ def infos(session_id: UUID, rows: Iterable[tuple[Any, ...]], above: str = "") ->
         msgspec.convert(rows, _ROWS)  # a tenth of a microsecond a row
     except msgspec.ValidationError:
         for name, *columns in rows:
-            require_entry(f"{above}{name}", columns)
+            if type(name) is not str:
+                raise no_entry(above or "/") from None
+            require_entry(above + name, columns)
         raise
     return [
         FileInfo(

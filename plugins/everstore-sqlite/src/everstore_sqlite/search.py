@@ -106,6 +106,8 @@ def _texts(
         if not is_whole:
             _require_contents(connection, batch)
         places = {serial: (path, size) for path, serial, size in batch}
+        if len(places) < len(batch):  # what several have would be found in one of them only
+            raise next(no_entry(path) for path, serial, _ in batch if places[serial][0] != path)
         marks = ", ".join("?" * len(batch))
         sql = f"""
             SELECT serial, is_text, iif(typeof(data) = 'blob', data, NULL) FROM contents

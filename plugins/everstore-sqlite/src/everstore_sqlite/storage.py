@@ -227,6 +227,8 @@ def _list(connection: sqlite3.Connection, space: _Space, kind: type[Any], sessio
         msgspec.convert(rows, _KEYS)
     except msgspec.ValidationError:
         for *_, key, _ in rows:
+            if type(key) is not str:
+                raise DataDamagedError.found(session_id, "a key of it is no text") from None
             _head(connection, space, session_id, key)  # tells which of them it is
         raise
     return [kind(*row) for row in rows]

@@ -21,7 +21,17 @@ from everstore.errors import (
 from everstore.models import FileInfo, SessionFile, root_of
 from everstore.paths import parent_of, parents_of, require_room
 from everstore_sqlite.failures import code_of
-from everstore_sqlite.rows import BELOW, ENTRY, KEY, below, content_at, is_sound, require_entry, split
+from everstore_sqlite.rows import (
+    BELOW,
+    ENTRY,
+    KEY,
+    below,
+    content_at,
+    is_sound,
+    no_entry,
+    require_entry,
+    split,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -292,6 +302,8 @@ class Tree:
         if entry.is_directory:
             rows = self._execute(_SUBTREE, below(self._id, path))
             for parent, name, *row in rows:
+                if not type(parent) is type(name) is str:
+                    raise no_entry(path)
                 require_entry(parent + name, row)
                 members.append((parent + name, _Entry(*row)))
         return members
