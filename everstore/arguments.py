@@ -149,10 +149,11 @@ def plain_pattern(pattern: str, what: str, *, nul: bool = False) -> str:
     """
     if not isinstance(pattern, str):
         raise InvalidPatternError(f"{what} is text (str), not {type(pattern).__name__}")
-    pattern = str.__str__(pattern)
+    if type(pattern) is not str:
+        pattern = str.__str__(pattern)
     if "\0" in pattern and not nul:
         raise InvalidPatternError(f"{what} holds a NUL, which no path does", pattern=pattern)
-    if utf8_size(pattern) is None:
+    if not pattern.isascii() and utf8_size(pattern) is None:
         raise InvalidPatternError(
             f"{what} holds a lone surrogate, which nothing stored does", pattern=pattern
         )
@@ -170,8 +171,9 @@ def plain_seed(file: InitialFile) -> InitialFile:
 
 def plain_title(title: str) -> str:
     """A title as a plain ``str``; ``InvalidContentError`` when none, or with a NUL or lone surrogate."""
-    title = plain_text(title, "title")
-    text_size(title, "title")
+    if type(title) is not str or not title.isascii():
+        title = plain_text(title, "title")
+        text_size(title, "title")
     if "\0" in title:
         raise InvalidContentError("a title holds no NUL")
     return title
@@ -182,18 +184,20 @@ def plain_session(session: Session) -> Session:
     if not isinstance(session, Session):
         raise InvalidContentError(f"a session record is an everstore.Session, not {type(session).__name__}")
     check_session_id(session.id)
-    title = None if session.title is None else plain_title(session.title)
-    created_ns = _plain_time("created_ns", session.created_ns)
-    updated_ns = _plain_time("updated_ns", session.updated_ns)
+    title, created_ns, updated_ns = session.title, session.created_ns, session.updated_ns
+    if title is not None:
+        title = plain_title(title)
+    # A whole number of another kind would be kept as it is: nobody has one of those.
+    if type(created_ns) is not int or not 0 <= created_ns <= LATEST_NS:
+        _refuse_time("created_ns", created_ns)
+    if type(updated_ns) is not int or not 0 <= updated_ns <= LATEST_NS:
+        _refuse_time("updated_ns", updated_ns)
     if type(session) is Session and type(session.id) is UUID and title is session.title:
         return session  # as nearly always
     return Session(UUID(int=session.id.int), title, created_ns, updated_ns)
 
 
-def _plain_time(name: str, value: int) -> int:
-    # A whole number of another kind would be kept as it is: nobody has one of those.
-    if type(value) is not int or not 0 <= value <= LATEST_NS:
-        raise InvalidContentError(
-            f"a session's {name} is a whole number of nanoseconds since 1970, before 2255, not {shown(value)}"
-        )
-    return value
+def _refuse_time(name: str, value: object) -> NoReturn:
+    raise InvalidContentError(
+        f"a session's {name} is a whole number of nanoseconds since 1970, before 2255, not {shown(value)}"
+    )

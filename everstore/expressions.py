@@ -15,6 +15,7 @@ __all__ = ["checked", "compile_re2"]
 _LONGEST = 1 << 16  # characters
 _MOST_OPTIONAL = 2000  # times that something may be left out: compiling takes the square of it
 _MOST_PROPERTIES = 32  # classes such as \pL, of several hundred ranges each
+_SURELY_SMALL = 1 << 8  # bytes: without repetitions and properties that is no large program
 _TRIAL_MEMORY = 1 << 18  # bytes: 20,000 instructions, which are compiled within some milliseconds
 
 _PROPERTY = re.compile(r"\\[pP]")
@@ -47,7 +48,10 @@ def compile_re2(
     """An RE2 program; ``InvalidPatternError``, which shows ``pattern``, when it is wrong or too large."""
     import re2  # noqa: PLC0415 - 7 ms that only a search needs
 
-    if len(expression) > _LONGEST or not (literal or _is_modest(expression)):
+    properties = 0 if literal else len(_PROPERTY.findall(expression))
+    if len(expression) > _LONGEST or properties > _MOST_PROPERTIES:
+        raise _too_large(pattern)
+    if not literal and _times_optional(expression) > _MOST_OPTIONAL:
         raise _too_large(pattern)
     options = re2.Options()
     options.log_errors = False
@@ -59,7 +63,7 @@ def compile_re2(
     memory = options.max_mem
     encoded = expression.encode()
     try:
-        if len(encoded) > 1 << 8 or "{" in expression or "\\" in expression:
+        if properties or len(encoded) > _SURELY_SMALL or "{" in expression:
             options.max_mem = _TRIAL_MEMORY
             re2.compile(encoded, options)
             options.max_mem = memory  # which matching uses, too, and the more the faster
@@ -74,15 +78,13 @@ def compile_re2(
         ) from None
 
 
-def _is_modest(expression: str) -> bool:
-    """Whether RE2 can be asked to look at it at all."""
-    if len(_PROPERTY.findall(expression)) > _MOST_PROPERTIES:
-        return False
+def _times_optional(expression: str) -> int:
+    """How often something in it may be left out."""
     optional = 0
     for found in _OPTIONAL.finditer(expression):
         least, most = found.groups(default="0")
         optional += 1 if found[0] == "?" else int(most[:5]) - int(least[:5] or 0)
-    return optional <= _MOST_OPTIONAL
+    return optional
 
 
 def _too_large(pattern: str) -> InvalidPatternError:

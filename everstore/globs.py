@@ -7,6 +7,7 @@ braces make; and as the plain spelling of a path, so that ``app/[id]/page.tsx`` 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import takewhile
 from typing import TYPE_CHECKING, Union
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Selection", "compile_glob", "compile_path_pattern"]
 
 _DEEPEST = 32  # braces within braces
+_LONGEST_KNOWN = 256  # characters
 _SPECIAL = re.compile(r"[*?\[]")
 _BOUNDS = re.compile(r"[/{},]")  # of what may become a segment
 _WORKSPACE = "workspace"
@@ -74,13 +76,16 @@ class Selection:
         return self._matches(path)
 
 
+_EVERYTHING = Selection(lambda _path: True)
+
+
 def compile_path_pattern(pattern: str | None) -> Selection:
     """What a grep's ``path_pattern`` selects (§5.3): a substring, or a glob; all paths when there is none.
 
     ``InvalidPatternError`` for what ``compile_glob`` refuses.
     """
     if pattern is None:
-        return Selection(lambda _path: True)
+        return _EVERYTHING
     if _SPECIAL.search(checked(pattern)) or ("{" in pattern and _Parser(pattern).has_braces):
         return compile_glob(pattern)
     part = _tidy_part(pattern)
@@ -95,7 +100,16 @@ def compile_glob(pattern: str) -> Selection:
     matches the last segment at any depth. A file whose path is spelled exactly so is selected, too.
     Linear in time, whatever the pattern. ``InvalidPatternError`` when it leads out (``..``), or is too large.
     """
-    parser = _Parser(checked(pattern))
+    return _compile_known(pattern) if len(checked(pattern)) <= _LONGEST_KNOWN else _compile(pattern)
+
+
+@lru_cache(maxsize=128)  # an agent asks for the same few again and again
+def _compile_known(pattern: str) -> Selection:
+    return _compile(pattern)
+
+
+def _compile(pattern: str) -> Selection:
+    parser = _Parser(pattern)
     if ".." in (_BOUNDS.split(pattern) if parser.has_braces else pattern.split("/")):
         raise _leads_out(pattern)
     spelled = [segment for segment in pattern.split("/") if segment not in {"", "."}]

@@ -72,12 +72,15 @@ KNOWN_KEYS = 1024  # so many are remembered
 
 
 def _file_path(session_id: UUID, path: str) -> str:
-    if type(session_id) is not UUID:  # here too: the call would cost more
-        refuse_session_id(session_id)
+    check_session_id(session_id)
     path = normalize_path(path)
     if path == "/":
-        raise PathIsDirectoryError.at(path, "the root is a directory")
+        raise _root_is_directory()
     return path
+
+
+def _root_is_directory() -> PathIsDirectoryError:
+    return PathIsDirectoryError.at("/", "the root is a directory")
 
 
 class _Room:
@@ -163,10 +166,14 @@ class FileSystemGuard(SessionFileSystem):
         if_revision: str | None = None,
         if_absent: bool = False,
     ) -> Answer[SessionFile]:
-        path = _file_path(session_id, path)
+        if type(session_id) is not UUID:  # here too: a call would cost more
+            refuse_session_id(session_id)
+        path = normalize_path(path)
+        if path == "/":
+            raise _root_is_directory()
         if type(content) is not str or type(encoding) is not str:
             content, encoding = plain_content(content, encoding)
-        size = content_size(content, encoding)
+        size = len(content) if encoding == "text" and content.isascii() else content_size(content, encoding)
         if if_revision is None and if_absent is False:
             if size > self._room.bytes:
                 return self._refuse_size(session_id, path, size)
@@ -191,8 +198,10 @@ class FileSystemGuard(SessionFileSystem):
     ) -> Answer[SessionFile | None]:
         check_session_id(session_id)
         path = normalize_path(path)
-        expected_content, expected_encoding = plain_content(expected_content, expected_encoding)
-        content, encoding = plain_content(content, encoding)
+        if type(expected_content) is not str or type(expected_encoding) is not str:
+            expected_content, expected_encoding = plain_content(expected_content, expected_encoding)
+        if type(content) is not str or type(encoding) is not str:
+            content, encoding = plain_content(content, encoding)
         content_size(expected_content, expected_encoding)
         size = content_size(content, encoding)
         if size > self._room.bytes:
@@ -239,11 +248,13 @@ class FileSystemGuard(SessionFileSystem):
         self, session_id: UUID, path: str, old: str, new: str, *, replace_all: bool = False
     ) -> Answer[SessionFile]:
         path = _file_path(session_id, path)
-        old, new = plain_text(old, "old"), plain_text(new, "new")
-        if not text_size(old, "old"):
+        if type(old) is not str or type(new) is not str or not old.isascii() or not new.isascii():
+            old, new = plain_text(old, "old"), plain_text(new, "new")
+            text_size(old, "old"), text_size(new, "new")
+        if not old:
             raise InvalidContentError("old is the text to replace, and cannot be empty")
-        text_size(new, "new")
-        check_flag("replace_all", replace_all)
+        if replace_all is not False:
+            check_flag("replace_all", replace_all)
         return self._next.edit_file(session_id, path, old, new, replace_all=replace_all)
 
     @override
@@ -253,7 +264,7 @@ class FileSystemGuard(SessionFileSystem):
         path = _file_path(session_id, path)
         if type(content) is not str or type(encoding) is not str:
             content, encoding = plain_content(content, encoding)
-        size = content_size(content, encoding)
+        size = len(content) if encoding == "text" and content.isascii() else content_size(content, encoding)
         if size > self._room.bytes:
             return self._refuse_appending(session_id, path, size, content, encoding)
         return self._next.append_file(session_id, path, content, encoding)
@@ -312,10 +323,14 @@ class FileSystemGuard(SessionFileSystem):
         pattern = plain_pattern(pattern, "a search pattern", nul=True)
         if path_pattern is not None:
             path_pattern = plain_pattern(path_pattern, "path_pattern")
-        check_flag("regex", regex)
-        check_flag("ignore_case", ignore_case)
-        before = plain_context("before", before)
-        after = plain_context("after", after)
+        if regex is not False:
+            check_flag("regex", regex)
+        if ignore_case is not False:
+            check_flag("ignore_case", ignore_case)
+        if type(before) is not int or before:
+            before = plain_context("before", before)
+        if type(after) is not int or after:
+            after = plain_context("after", after)
         if limit is not None:
             limit = plain_count("limit", limit, 0)
         return self._next.grep_files(
@@ -402,11 +417,13 @@ class StorageGuard(SessionStorageStore):
         if_revision: str | None = None,
         if_absent: bool = False,
     ) -> Answer[None]:
-        key = self._key(session_id, key)
+        is_known = type(session_id) is UUID and type(key) is str and key in self._known_keys
+        if not is_known:  # or else a call is saved
+            key = self._key(session_id, key)
         if type(value) is not str:
             value = plain_text(value, "value")
         size = len(value) if value.isascii() else text_size(value, "value")
-        error = None if size <= self._room.bytes and key in self._known_keys else self._too_large(key, size)
+        error = None if is_known and size <= self._room.bytes else self._too_large(key, size)
         if ttl is None and if_revision is None and if_absent is False and error is None:
             return self._next.set_value(session_id, key, value)
         if_revision = plain_condition(if_revision, if_absent)
@@ -442,22 +459,27 @@ class StorageGuard(SessionStorageStore):
 
     @override
     def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> Answer[int]:
-        key = self._key(session_id, key)
+        error = None
+        if type(session_id) is not UUID or type(key) is not str or key not in self._known_keys:
+            key = self._key(session_id, key)
+            error = self._too_large(key, 0)  # of its digits none is too large (§7.4.4)
         if type(amount) is not int or amount.bit_length() > 64:
             amount = plain_amount(amount)
-        if key not in self._known_keys:
-            error = self._too_large(key, 0)  # of its digits none is too large (§7.4.4)
-            if error is not None:
-                return self._refuse(error, session_id, key)
+        if error is not None:
+            return self._refuse(error, session_id, key)
         return self._next.increment_value(session_id, key, amount)
 
     @override
     def set_secret(
         self, session_id: UUID, name: str, value: str, *, ttl: float | None = None
     ) -> Answer[None]:
-        name = self._key(session_id, name, "secret's name")
-        value = plain_text(value, "secret")
-        error = self._too_large(name, text_size(value, "secret"), "secret")
+        is_known = type(session_id) is UUID and type(name) is str and name in self._known_keys
+        if not is_known:
+            name = self._key(session_id, name, "secret's name")
+        if type(value) is not str:
+            value = plain_text(value, "secret")
+        size = len(value) if value.isascii() else text_size(value, "secret")
+        error = None if is_known and size <= self._room.bytes else self._too_large(name, size, "secret")
         if ttl is not None:
             ttl = plain_ttl(ttl)
             self._require_ttl()

@@ -2,6 +2,7 @@ r"""The lines of a text (contract §5.2): only ``\n`` ends one, and one ``\r`` b
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from everstore.models import FileLines, NumberedLine
@@ -20,14 +21,14 @@ async def lines_of(path: str, text: str, start: int, limit: int | None, revision
     """Lines ``start`` and following of a text, at most ``limit``, without holding the event loop."""
     lines: list[NumberedLine] = []
     ends: list[int] = []
-    await in_turns(_numbered(text, start, limit, lines, ends))
+    steps = _numbered(text, start, sys.maxsize if limit is None else start + limit, lines, ends)
+    if len(text) > _SKIPPED_AT_ONCE or next(steps, None) is not None:
+        await in_turns(steps)
     return FileLines(path, tuple(lines), has_more=ends[0] < len(text), revision=revision)
 
 
-def _numbered(
-    text: str, start: int, limit: int | None, lines: list[NumberedLine], ends: list[int]
-) -> Iterator[int]:
-    """Add the lines to ``lines``, and where they end to ``ends``; see ``turns``."""
+def _numbered(text: str, start: int, stop: int, lines: list[NumberedLine], ends: list[int]) -> Iterator[int]:
+    """Add the lines before ``stop`` to ``lines``, and where they end to ``ends``; see ``turns``."""
     skipped = at = 0
     while skipped < start - 1 and at < len(text):
         end = at + _SKIPPED_AT_ONCE
@@ -39,12 +40,15 @@ def _numbered(
         for _ in range(start - 1 - skipped):
             at = text.find("\n", at) + 1
         break
-    number = start
-    while at < len(text) and (limit is None or number < start + limit):
-        line, at = _line_at(text, at)
-        lines.append(NumberedLine(number, line))
-        number += 1
-        if not number % _MADE_AT_ONCE:
+    while at < len(text) and start < stop:
+        number = start
+        for number in range(start, min(stop, start + _MADE_AT_ONCE)):
+            line, at = _line_at(text, at)
+            lines.append(NumberedLine(number, line))
+            if at == len(text):
+                break
+        start = number + 1
+        if start < stop and at < len(text):
             yield 0
     ends.append(at)
 
@@ -54,7 +58,7 @@ def _line_at(text: str, start: int) -> tuple[str, int]:
     end = text.find("\n", start)
     if end == -1:
         return text[start:], len(text)
-    return text[start : end - 1 if text.startswith("\r", end - 1, end) and end > start else end], end + 1
+    return text[start : end - 1 if end > start and text[end - 1] == "\r" else end], end + 1
 
 
 def lines_after(text: str, offset: int, count: int) -> list[str]:

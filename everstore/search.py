@@ -125,6 +125,12 @@ class _Neighbours:
         return tuple(before), tuple(self._lines[at + 1 : at + 1 + self._after])
 
 
+def _check_context(before: int, after: int) -> None:
+    for name, value in (("before", before), ("after", after)):
+        if not isinstance(value, int) or not 0 <= value <= MAX_CONTEXT:
+            raise InvalidArgumentError(f"{name} is a number of lines, 0 to {MAX_CONTEXT}, not {value!r:.50}")
+
+
 class Query:
     """One search under way: which files it selects, and the matches found so far.
 
@@ -148,11 +154,8 @@ class Query:
         """Compile the patterns; ``InvalidPatternError`` when one is wrong."""
         if limit is not None and (not isinstance(limit, int) or limit < 0):
             raise InvalidArgumentError(f"limit is a number of matches, 0 or more, not {limit!r:.50}")
-        for name, value in (("before", before), ("after", after)):
-            if not isinstance(value, int) or not 0 <= value <= MAX_CONTEXT:
-                raise InvalidArgumentError(
-                    f"{name} is a number of lines, 0 to {MAX_CONTEXT}, not {value!r:.50}"
-                )
+        if before or after:
+            _check_context(before, after)
         checked(pattern)
         self.matches: list[GrepMatch] = []
         self._starts: list[int] = []  # where in them each file's begin
@@ -175,7 +178,11 @@ class Query:
         find = literal_of_regex if regex else literal_of_text
         self.required = find(pattern, ignore_case=ignore_case)
         self.folded = find(pattern, ignore_case=False) if ignore_case else None
-        self._weight = max(each.programsize if each else 1 for each in (self._line, self._stretch))
+        self._weight = 1
+        if self._line is not None:
+            self._weight = max(
+                self._line.programsize, 1 if self._stretch is None else self._stretch.programsize
+            )
         self._most = _stretch_for(self._weight, apart=before > 0 or after > 0)
         self._pending = 0  # what was done since the event loop could have its turn
 
@@ -210,6 +217,8 @@ class Query:
 
     def sorted_matches(self) -> list[GrepMatch]:
         """The matches sorted by path, then line, whatever order the files were searched in."""
+        if len(self._starts) < 2:
+            return self.matches
         bounds = pairwise([*self._starts, len(self.matches)])
         spans = sorted((self.matches[start].path, start, end) for start, end in bounds)
         return [*chain.from_iterable(self.matches[start:end] for _, start, end in spans)]

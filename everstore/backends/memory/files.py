@@ -100,9 +100,10 @@ class _Tree:
             self.readonly += file.is_readonly
         else:
             self.size += file.size_bytes - old.size_bytes
-            self.readonly += file.is_readonly - old.is_readonly
+            if file.is_readonly is not old.is_readonly:
+                self.readonly += file.is_readonly - old.is_readonly
             if self.listed:
-                self.children[parent_of(path)][path] = None
+                self.children[path.rpartition("/")[0] or "/"][path] = None
         self.nodes[path] = file
 
     def attach(self, path: str) -> None:
@@ -399,12 +400,14 @@ class MemoryFiles(SessionFileSystem):
         if old is None:
             tree.attach(path)
             self._trees[tree.session_id.int] = tree
-        now, version = now_ns(), self._version()
-        # Two integers for all four of a new file: 32 bytes each would be a tenth of a small file.
-        created, serial = now, version
-        if old is not None:
-            created, serial = old.created_ns, old.serial
-            now = max(now, old.updated_ns + 1000)  # the clock may stand still or have gone back
+            # Two integers for all four of a new file: 32 bytes each would be a tenth of a small file.
+            created = now = now_ns()
+            version = serial = self._version()
+        else:
+            created, serial, version = old.created_ns, old.serial, self._version()
+            now, least = now_ns(), old.updated_ns + 1000
+            if now < least:  # noqa: PLR1730 - the clock stands still or went back; max() costs more
+                now = least
         file = SessionFile(
             version, created, now, tree.session_id, path, serial, size, is_readonly, content, encoding
         )

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SqliteSessionStore", "session_of"]
 
+_ID_BYTES = 16
+
 _PUT = """
     INSERT INTO sessions (id, title, created, updated) VALUES (?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE
@@ -71,7 +73,7 @@ def _get(connection: sqlite3.Connection, session_id: UUID) -> Session | None:
 
 def session_of(key: object) -> UUID:
     """The session that a row belongs to; ``DataDamagedError`` when it cannot be told."""
-    if type(key) is not bytes or len(key) != len(UUID(int=0).bytes):
+    if type(key) is not bytes or len(key) != _ID_BYTES:
         raise damaged_file("it holds a session whose id is none")
     return UUID(bytes=key)
 
