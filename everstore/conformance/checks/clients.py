@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.case import gather, refused
 from everstore.conformance.registry import check, table
-from everstore.errors import QuotaExceededError, RevisionConflictError
+from everstore.errors import RevisionConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -146,16 +146,6 @@ async def ids(case: Case) -> None:
     assert len({file.id for file in made}) == 40
 
 
-@shared("concurrency.clients.limit", "7.4.3", likely="a session's files are counted in the client")
-async def limit(case: Case) -> None:
-    """A limit of the session holds for two clients together."""
-    await case.store.close()
-    clients = [(await case.open(limits__session_entries=10)).session(case.id) for _ in range(2)]
-    answers = await gather(*(clients[n % 2].files.write_file(f"{n}", "x") for n in range(30)))
-    assert sum(isinstance(one, QuotaExceededError) for one in answers) == 20
-    assert len(await clients[0].files.list_directory()) == 10
-
-
 @shared(
     "concurrency.clients.no_torn_read",
     "3.10.1",
@@ -182,19 +172,3 @@ async def no_torn_read(case: Case) -> None:
             await asyncio.sleep(0)
 
     await asyncio.gather(write(), read(), read())
-
-
-@shared(
-    "concurrency.clients.key_limit",
-    "7.4.3",
-    "7.4.6",
-    since="1.1",
-    likely="a session's keys are counted in the client",
-)
-async def key_limit(case: Case) -> None:
-    """A limit of the session's keys holds for two clients together."""
-    await case.store.close()
-    clients = [(await case.open(limits__session_keys=10)).session(case.id) for _ in range(2)]
-    answers = await gather(*(clients[n % 2].storage.set_value(f"{n}", "x") for n in range(30)))
-    assert sum(isinstance(one, QuotaExceededError) for one in answers) == 20
-    assert len(await clients[0].storage.list_keys()) == 10

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from typing import TYPE_CHECKING, Any
 
-from everstore.conformance.case import gather, refused
+from everstore.conformance.case import refused
 from everstore.conformance.registry import check, table
 from everstore.errors import (
     QuotaExceededError,
@@ -248,35 +247,3 @@ async def sessions_apart(case: Case) -> None:
     for one in (session, other):
         await one.files.write_file("a", "x" * 5)
         await one.files.write_file("b", "x" * 5)
-
-
-@check(
-    "limits.concurrent.entries",
-    "7.4.3",
-    level="standard",
-    tags=("concurrency",),
-    likely="entries are counted in one step and written in another",
-)
-async def concurrent_entries(case: Case) -> None:
-    """Of 30 files written at once, into four directories, exactly as many fit as the limit allows."""
-    session = await limited(case, session_entries=14)
-    answers = await gather(*(session.files.write_file(f"d{n % 4}/{n}", "x") for n in range(30)))
-    refusals = [answer for answer in answers if isinstance(answer, QuotaExceededError)]
-    assert len(refusals) == 20, [answer for answer in answers if isinstance(answer, BaseException)]
-    assert len(await session.files.glob_files("**")) == 10
-
-
-@check(
-    "limits.concurrent.bytes",
-    "7.4.3",
-    level="standard",
-    tags=("concurrency",),
-    likely="bytes are counted in one step and written in another",
-)
-async def concurrent_bytes(case: Case) -> None:
-    """Of 30 appends at once, exactly as many fit as the limit of the session allows."""
-    session = await limited(case, session_bytes=100)
-    await asyncio.gather(*(session.files.write_file(f"{n}", "") for n in range(3)))
-    answers = await gather(*(session.files.append_file(f"{n % 3}", "x" * 7) for n in range(30)))
-    assert sum(isinstance(answer, QuotaExceededError) for answer in answers) == 30 - 14
-    assert sum(info.size_bytes for info in await session.files.list_directory()) == 98

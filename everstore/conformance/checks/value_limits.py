@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from everstore.conformance.case import gather, refused
+from everstore.conformance.case import refused
 from everstore.conformance.checks.limits import limited
 from everstore.conformance.registry import check, table
 from everstore.errors import QuotaExceededError
@@ -235,46 +235,3 @@ async def expired(case: Case) -> None:
         with refused(QuotaExceededError):
             await session.storage.set_value("a", "")
         await case.store.storage.purge_session(case.id)
-
-
-@check(
-    "limits.concurrent.keys",
-    "7.4.3",
-    "7.4.6",
-    since="1.1",
-    level="standard",
-    tags=("concurrency",),
-    likely="keys are counted in one step and written in another",
-)
-async def concurrent_keys(case: Case) -> None:
-    """Of 40 values and secrets set at once, exactly as many fit as the limit allows."""
-    session = await limited(case, session_keys=10)
-    await session.storage.set_value("0", "x")
-    calls = [session.storage.set_value(f"{n}", "x") for n in range(1, 15)]
-    calls += [session.storage.set_secret(f"{n}", "x") for n in range(15)]
-    counts = [session.storage.increment_value(f"n{n}") for n in range(10)]
-    answers = await gather(*calls, *counts)
-    refusals = [answer for answer in answers if isinstance(answer, QuotaExceededError)]
-    assert len(refusals) == 39 - 9, [answer for answer in answers if isinstance(answer, BaseException)]
-    kept = [*await session.storage.list_keys(), *await session.storage.list_secrets()]
-    assert len(kept) == 10
-
-
-@check(
-    "limits.concurrent.value_bytes",
-    "7.4.3",
-    "7.4.7",
-    since="1.1",
-    level="standard",
-    tags=("concurrency",),
-    likely="bytes are counted in one step and written in another",
-)
-async def concurrent_value_bytes(case: Case) -> None:
-    """Of 30 overwrites at once that each grow by as much, exactly as many happen as the limit allows."""
-    session = await limited(case, session_value_bytes=100)
-    for n in range(10):
-        await session.storage.set_value(f"{n}", "x")
-    answers = await gather(*(session.storage.set_value(f"{n % 10}", "x" * 21) for n in range(30)))
-    grown = [await session.storage.get_value(f"{n}") for n in range(10)]
-    assert sum(value == "x" * 21 for value in grown) == 4
-    assert sum(isinstance(answer, QuotaExceededError) for answer in answers) >= 30 - 4 * 3

@@ -42,13 +42,14 @@ def all_mutants() -> dict[str, Mutant]:
 async def open_mutant(*provided: object, mutant: str, **settings: Any) -> AsyncIterator[Store]:
     """Open a sound store with these settings, and break it."""
     chosen = all_mutants()[mutant]
+    kept = chosen.settings(settings)
     async with AsyncExitStack() as stack:
         try:
-            store = await stack.enter_async_context(open_store(*provided, **chosen.settings(settings)))
+            store = await stack.enter_async_context(open_store(*provided, **kept))
         except SettingsError:
             if not chosen.lenient:
                 raise
             store = await stack.enter_async_context(open_store(backend="memory"))
-        broken = Broken(store)
+        broken = Broken(store, {name: settings[name] for name in settings.keys() - kept})
         chosen.function(broken)
         yield broken.store()

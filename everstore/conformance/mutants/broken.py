@@ -73,8 +73,9 @@ class Broken:
     ``@broken.verb`` replaces the verb of the function's name, ``around`` wraps several.
     """
 
-    def __init__(self, store: Store) -> None:
-        """Sound as yet."""
+    def __init__(self, store: Store, lost: dict[str, Any]) -> None:
+        """Sound as yet; ``lost`` are the settings that the mutant loses on the way."""
+        self.lost = lost
         self.sound = store
         self.files = store.file_system
         self.storage = store.storage

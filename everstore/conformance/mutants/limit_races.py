@@ -1,0 +1,120 @@
+"""Mistakes with limits that show only when many grow at once, or when another client does."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from everstore.conformance.mutants.broken import Broken, mutant
+from everstore.content import content_size
+from everstore.errors import QuotaExceededError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from everstore.middleware.base import Call
+
+    Count = Callable[[Any], Awaitable[int]]
+
+__all__: list[str] = []
+
+
+def _counting(broken: Broken, limit: str, count: Count, more: Callable[..., int], *names: str) -> None:
+    """These verbs count what there is, and go on a moment later; the others of the limit are as they were."""
+    allowed = broken.lost.get(f"limits__{limit}")
+
+    def wrap(call: Call) -> Call:
+        async def counted(session_id: Any, *args: Any, **options: Any) -> Any:
+            if allowed is not None:
+                wanted = await count(session_id) + more(*args)
+                if wanted > allowed:
+                    raise QuotaExceededError("too much", limit=limit, allowed=allowed, wanted=wanted)
+                await asyncio.sleep(0)
+            return await call(session_id, *args, **options)
+
+        return counted
+
+    broken.around(wrap, names=names)
+
+
+def _one(*_: Any) -> int:
+    return 1
+
+
+def _entries(broken: Broken) -> Count:
+    async def count(session_id: Any) -> int:
+        return len(await broken.entries(session_id))
+
+    return count
+
+
+def _keys(broken: Broken) -> Count:
+    async def count(session_id: Any) -> int:
+        values = await broken.storage.list_keys(session_id)
+        return len(values) + len(await broken.storage.list_secrets(session_id))
+
+    return count
+
+
+def _bytes(broken: Broken) -> Count:
+    async def count(session_id: Any) -> int:
+        return sum(info.size_bytes for info in await broken.files.glob_files(session_id, "**"))
+
+    return count
+
+
+def _appended(_: str, content: str, encoding: Any = "text") -> int:
+    return content_size(content, encoding)
+
+
+@mutant("limits.races.entries_copy", without=("limits__session_entries",))
+def copies_past_the_limit(broken: Broken) -> None:
+    """A copy counts the entries, and copies in another step."""
+    _counting(broken, "session_entries", _entries(broken), _one, "copy_file")
+
+
+@mutant("limits.races.entries_append", without=("limits__session_entries",))
+def appends_past_the_limit(broken: Broken) -> None:
+    """An append that makes a file counts the entries, and makes it in another step."""
+    _counting(broken, "session_entries", _entries(broken), _one, "append_file")
+
+
+@mutant("limits.races.bytes_append_base64", without=("limits__session_bytes",))
+def joins_bytes_past_the_limit(broken: Broken) -> None:
+    """An append counts the bytes of the session, and appends in another step."""
+    _counting(broken, "session_bytes", _bytes(broken), _appended, "append_file")
+
+
+@mutant("limits.races.keys_secret", without=("limits__session_keys",))
+def keeps_secrets_past_the_limit(broken: Broken) -> None:
+    """Setting a secret counts values and secrets, and sets in another step."""
+    _counting(broken, "session_keys", _keys(broken), _one, "set_secret")
+
+
+@mutant("limits.races.keys_increment", without=("limits__session_keys",))
+def counts_past_the_limit(broken: Broken) -> None:
+    """A counter that begins counts values and secrets, and begins in another step."""
+    _counting(broken, "session_keys", _keys(broken), _one, "increment_value")
+
+
+@mutant("limits.races_of_processes", durable=True, without=("limits__session_entries",))
+def counts_once_in_a_process(broken: Broken) -> None:
+    """How many entries a session has is counted once, and then kept up to date by what the process does."""
+    counts: dict[Any, int] = {}
+    allowed = broken.lost.get("limits__session_entries")
+
+    @broken.verb
+    async def write_file(session_id: Any, path: str, *args: Any, **options: Any) -> Any:
+        if session_id not in counts:
+            counts[session_id] = len(await broken.entries(session_id))
+        if allowed is not None and counts[session_id] >= allowed:
+            wanted = counts[session_id] + 1
+            raise QuotaExceededError("too much", limit="session_entries", allowed=allowed, wanted=wanted)
+        counts[session_id] += 1
+        return await broken.files.write_file(session_id, path, *args, **options)
+
+    @broken.verb
+    async def list_directory(session_id: Any, path: str = "/") -> Any:
+        if session_id not in counts:
+            counts[session_id] = len(await broken.entries(session_id))
+        return await broken.files.list_directory(session_id, path)
