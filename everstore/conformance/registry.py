@@ -11,10 +11,12 @@ from typing import Any, Literal, TypedDict, TypeVar, Unpack
 import msgspec
 
 from everstore.conformance.acts import ACTS, Act
+from everstore.conformance.ways import WAYS
 
 __all__ = [
     "LEVELS",
     "PRODUCTS",
+    "TABLES",
     "Check",
     "Level",
     "Product",
@@ -37,8 +39,11 @@ LEVELS: tuple[Level, ...] = ("core", "standard", "durable")
 _REGISTRY: dict[str, Check] = {}
 
 
+TABLES: dict[str, Mapping[str, Any]] = {"act": ACTS, "way": WAYS}
+"""What a hazard can be asked of: every verb, or every way in for data."""
+
 PRODUCTS: list[Product] = []
-"""Every hazard that all acts are held against, for the page that shows which cells are empty, and why."""
+"""Every hazard that all of a table is held against; a page shows which cells are empty, and why."""
 
 
 class Facts(TypedDict, total=False):
@@ -134,9 +139,13 @@ def table(
 
 
 class Product(msgspec.Struct, frozen=True):
-    """A hazard, and what it is asked of: ``cells`` are ids of checks by act, ``empty`` reasons by act."""
+    """A hazard, and what it is asked of: ``cells`` are ids of checks by row, ``empty`` reasons by row.
+
+    ``table`` names the one of ``TABLES`` that the rows are of.
+    """
 
     hazard: str
+    table: str
     cells: dict[str, str]
     empty: dict[str, str]
 
@@ -145,27 +154,32 @@ def product(
     check_id: str,
     *sentences: str,
     likely: str,
+    rows: Mapping[str, Any] | None = None,
     empty: Mapping[str, str] | None = None,
     **facts: Unpack[Facts],
 ) -> Callable[[F], F]:
-    """Register one check for each act, or, where the id has ``{role}``, one for the acts of each role.
+    """Register one check for each act, or each way, or, with ``{role}`` in the id, for the acts of each role.
 
-    ``{act}`` in the id and in the docstring is the act's name; the act follows the case, or a dictionary of
-    the role's acts by name does. ``empty`` says of acts by name why the hazard is not asked of them.
+    ``{act}``, ``{way}`` or ``{role}`` in the id and in the docstring is its name. The act, the way, or a
+    dictionary of the role's acts by name follows the case, or what ``rows`` has in its place. ``empty`` says
+    by name of which the hazard is not asked, and why.
     """
     reasons = dict(empty or {})
-    asked = {name: act for name, act in ACTS.items() if name not in reasons}
+    kind = "way" if "{way}" in check_id else "act"
+    asked = {name: one for name, one in (rows or TABLES[kind]).items() if name not in reasons}
 
     def register(function: F) -> F:
-        rows: dict[str, tuple[tuple[str, ...], Any]] = {name: ((name,), act) for name, act in asked.items()}
+        by_row: dict[str, tuple[tuple[str, ...], Any]] = {name: ((name,), one) for name, one in asked.items()}
         if "{role}" in check_id:
-            rows = _by_role(asked)
+            by_row = _by_role(asked)
         cells: dict[str, str] = {}
-        for row, (names, argument) in rows.items():
-            needs = argument.needs if isinstance(argument, Act) else ()
+        for row, (names, argument) in by_row.items():
+            act = TABLES[kind].get(row)
+            needs = act.needs if isinstance(act, Act) else ()
+            words = dict.fromkeys(("act", "way", "role"), row.replace("_", " "))
             one = Check(
-                id=check_id.format(act=row, role=row),
-                promise=_promise(function).format(act=row.replace("_", " "), role=row.replace("_", " ")),
+                id=check_id.format(act=row, way=row, role=row),
+                promise=_promise(function).format(**words),
                 sentences=sentences,
                 likely=likely,
                 function=function,
@@ -174,7 +188,7 @@ def product(
             )
             _add(msgspec.structs.replace(one, needs=(*one.needs, *needs)))
             cells |= dict.fromkeys(names, one.id)
-        PRODUCTS.append(Product(check_id, cells, reasons))
+        PRODUCTS.append(Product(check_id, kind, cells, reasons))
         return function
 
     return register

@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 from everstore.conformance import LEVELS, Check, all_checks
-from everstore.conformance.acts import ACTS, NO_ACTS
-from everstore.conformance.registry import PRODUCTS
+from everstore.conformance.acts import NO_ACTS
+from everstore.conformance.registry import PRODUCTS, TABLES
 from everstore.conformance.runner import least
 
 ROOT = Path(__file__).parents[2]
@@ -118,29 +118,46 @@ def _families(checks: list[Check]) -> list[str]:
     return [*lines, "", f"{len(checks)} checks in all; {told}."]
 
 
-def _products() -> list[str]:
-    hazards = [product.hazard.replace(".{act}", "").replace(".{role}", "") for product in PRODUCTS]
-    lines = [
+ROWS = {
+    "act": (
         "## Every verb, every hazard",
-        "",
         "A row is a way to call a verb, on a session that holds one of everything; a column is what may",
         "happen to it. A cell is a check, or part of one; where it is empty the number says why.",
-        "",
+    ),
+    "way": (
+        "## Every way in, every text",
+        "A row is a way in that data has, as the content of something or as its name; a column is what may",
+        "be wrong with what comes that way. A cell is a check, of every sample that can come that way.",
+    ),
+}
+
+
+def _products() -> list[str]:
+    lines: list[str] = []
+    for kind, (head, *told) in ROWS.items():
+        lines += [head, "", *told, "", *_product(kind), ""]
+    unasked = [f"`{verb}` has no row: {reason}." for verb, reason in NO_ACTS.items()]
+    return [*lines, *unasked]
+
+
+def _product(kind: str) -> list[str]:
+    products = [product for product in PRODUCTS if product.table == kind]
+    hazards = [product.hazard.partition(".{")[0] for product in products]
+    lines = [
         "| | " + " | ".join(f"`{hazard}`" for hazard in hazards) + " |",
         "|---|" + ":-:|" * len(hazards),
     ]
     reasons: list[str] = []
-    for act in ACTS:
+    for row in TABLES[kind]:
         cells = []
-        for product in PRODUCTS:
-            reason = product.empty.get(act)
+        for product in products:
+            reason = product.empty.get(row)
             if reason is not None and reason not in reasons:
                 reasons.append(reason)
             cells.append("x" if reason is None else f"({reasons.index(reason) + 1})")
-        lines.append(f"| {act} | {' | '.join(cells)} |")
+        lines.append(f"| {row} | {' | '.join(cells)} |")
     notes = [f"({number}) {reason}" for number, reason in enumerate(reasons, 1)]
-    unasked = [f"`{verb}` has no row: {reason}." for verb, reason in NO_ACTS.items()]
-    return [*lines, "", "; ".join(notes) + ".", *unasked]
+    return [*lines, "", "; ".join(notes) + "."]
 
 
 def _table(checks: list[Check]) -> list[str]:

@@ -113,7 +113,7 @@ def install(folder, name, module):
 
 
 def test_what_a_plugin_cannot_keep_is_kept_in_memory_meanwhile(everstore, in_empty_folder, broken_plugin):
-    everstore("broken", "-k", "values.round_trip.plain", "--json", "r.json")
+    everstore("broken", "-k", "content.kept.name_of_secret", "--json", "r.json")
     report = json.loads((in_empty_folder / "r.json").read_text())
     assert report["counts"] == {"passed": 1}
     assert report["plugins"]["broken"] == "broken 2.0"

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import time
 from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.case import refused
 from everstore.conformance.registry import check, table
 from everstore.errors import InvalidContentError
-from everstore.models import InitialFile
 
 if TYPE_CHECKING:
     from everstore.conformance.case import Case
     from everstore.models import Encoding
 
-_K64 = 1 << 16
-_MIB = 1 << 20
 _DAY_NS = 86_400 * 10**9
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
 
 
 @table(
@@ -56,59 +48,6 @@ async def text_kept(case: Case, content: str) -> None:
     await case.files.write_file("a.txt", content)
     found = await case.read("a.txt")
     assert (found.content, found.encoding) == (content, "text")
-
-
-@table(
-    "files.size.{row}",
-    "3.3.1",
-    "7.4.2",
-    rows={
-        "64k_less_one": ("x" * (_K64 - 1),),
-        "64k": ("x" * _K64,),
-        "64k_and_one": ("x" * (_K64 + 1),),
-        "64k_of_two_byte_characters": ("é" * (_K64 // 2 + 1),),
-        "1m_less_one": ("x" * (_MIB - 1),),
-        "1m": ("x" * _MIB,),
-        "1m_and_one": ("x" * (_MIB + 1),),
-        "3m_of_lines": ("a line of text\n" * (3 * _MIB // 15),),
-    },
-    likely="content is cut at a buffer's or a column's size",
-)
-async def large_text_kept(case: Case, content: str) -> None:
-    """Text of {row} is kept whole, seeded or written."""
-    await case.files.write_file("a.txt", content)
-    await case.files.seed_initial_file(InitialFile("b.txt", content))
-    for path in ("a.txt", "b.txt"):
-        found = await case.read(path)
-        assert found.size_bytes == len(content.encode())
-        assert found.content == content
-
-
-@table(
-    "files.base64.{row}",
-    "3.3.2",
-    "3.3.4",
-    rows={
-        "empty": (b"",),
-        "one_byte": (b"\0",),
-        "two_bytes": (b"\xff\xfe",),
-        "every_byte": (bytes(range(256)),),
-        "every_byte_backwards": (bytes(range(255, -1, -1)) * 3,),
-        "trailing_zeros": (b"a\0\0\0",),
-        "line_ends": (b"a\r\nb\n\r\x1a",),
-        "no_utf8": (b"\xc3\x28\xed\xa0\x80\xf8",),
-        "utf8": ("héllo".encode(),),
-        "1m_and_one": (bytes(range(256)) * 4096 + b"\x80",),
-    },
-    likely="bytes go through a text type, or their end is stripped",
-)
-async def bytes_kept(case: Case, data: bytes) -> None:
-    """Bytes are kept as they are: {row}."""
-    await case.files.write_file("a.bin", _base64(data), "base64")
-    found = await case.read("a.bin")
-    assert found.encoding == "base64"
-    assert base64.b64decode(found.content or "") == data
-    assert found.content == _base64(data)
 
 
 @table(

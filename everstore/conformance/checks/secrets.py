@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from everstore.conformance.case import carried_by, logged, refused
-from everstore.conformance.registry import check, table
+from everstore.conformance.registry import check
 from everstore.errors import (
     EverstoreError,
 )
@@ -20,28 +20,6 @@ if TYPE_CHECKING:
     from everstore.conformance.case import Case
 
 _MARK = "s3cret-Marker-7f21"
-
-
-@table(
-    "secrets.round_trip.{row}",
-    "6.2.1",
-    rows={
-        "plain": ("hunter2",),
-        "empty": ("",),
-        "multiline": ("-----BEGIN KEY-----\r\nab\n\n",),
-        "nul": ("a\0b\0",),
-        "astral": ("\U0001f600 e\u0301",),
-        "spaces_around": ("  a  ",),
-        "looks_sealed": ("es1.a.b.c",),
-        "64k_and_one": ("x" * 65_537,),
-    },
-    likely="the secret is stripped, normalised or cut on its way through encryption",
-)
-async def round_trip(case: Case, secret: str) -> None:
-    """A secret is kept byte for byte: {row}."""
-    await case.storage.set_secret("s", secret)
-    assert await case.storage.get_secret("s") == secret
-    assert [info.name for info in await case.storage.list_secrets()] == ["s"]
 
 
 @check("secrets.absent", "6.2.1", likely="an absent secret is an error, or the empty one")

@@ -113,23 +113,6 @@ async def transfer_names_again(case: Case, transfer: Transfer) -> None:
         await case.store.file_system.purge_session(case.id)
 
 
-@table(
-    "transfers.large.{row}",
-    "4.5.3",
-    "7.4.2",
-    rows=_BOTH,
-    likely="content goes through a buffer, and is cut at its size",
-)
-async def transfer_large(case: Case, transfer: Transfer) -> None:
-    """A file of more than a mebibyte arrives whole: {row}."""
-    content = "\u00e9 line\r\n" * 150_000
-    await case.files.write_file("a", content)
-    await transfer(case.files, "a", "b")
-    found = await case.read("b")
-    assert found.size_bytes == len(content.encode())
-    assert found.content == content
-
-
 @table("transfers.missing.{row}", "4.5.4", rows=_BOTH, likely="a missing source is an empty one")
 async def transfer_missing(case: Case, transfer: Transfer) -> None:
     """A missing source is PathNotFoundError, also in a session that was never used: {row}."""

@@ -23,35 +23,6 @@ async def _info(case: Case, key: str) -> KeyInfo:
     return found
 
 
-@table(
-    "values.round_trip.{row}",
-    "6.1.1",
-    "6.1.5",
-    rows={
-        "plain": ("hello",),
-        "empty": ("",),
-        "crlf": ("a\r\nb\n",),
-        "nul": ("a\0b\0",),
-        "spaces_around": ("  a  ",),
-        "looks_like_number": ("007",),
-        "looks_like_float": ("1e3",),
-        "looks_like_json": ('{"a": null}',),
-        "looks_like_null": ("None",),
-        "quotes": ('it\'s "x"; --',),
-        "astral": ("\U0001f600\U0010ffff",),
-        "decomposed": ("e\u0301 \u00e9",),
-        "64k_and_one": ("x" * 65_537,),
-        "1m_and_one": ("é" * 524_289,),
-    },
-    likely="the value is parsed, normalised or cut on its way in or out",
-)
-async def round_trip(case: Case, value: str) -> None:
-    """A value is kept byte for byte: {row}."""
-    await case.storage.set_value("k", value)
-    assert await case.storage.get_value("k") == value
-    assert [info.key for info in await case.storage.list_keys()] == ["k"]
-
-
 @check("values.absent", "6.1.1", "6.1.2", likely="what is absent is an error, or the empty value")
 async def absent(case: Case) -> None:
     """An absent key is None, has no entry, and cannot be deleted."""

@@ -50,7 +50,7 @@ def _as_read(broken: Broken, change: Callable[[SessionFile], Any], *names: str) 
     broken.around(wrap, ["file_system"], names)
 
 
-@mutant("files.size.64k_and_one")
+@mutant("content.edges.write")
 def truncates_at_64_kib(broken: Broken) -> None:
     """Text longer than 64 KiB is cut there."""
     _as_written(broken, lambda text: text[: 1 << 16])
@@ -222,7 +222,7 @@ def counts_characters(broken: Broken) -> None:
     )
 
 
-@mutant("files.base64.utf8")
+@mutant("content.kept.write_bytes")
 def decodes_utf8(broken: Broken) -> None:
     """Bytes that happen to be UTF-8 read back as text."""
 
@@ -237,7 +237,7 @@ def decodes_utf8(broken: Broken) -> None:
     _as_read(broken, decoded, "read_file")
 
 
-@mutant("files.base64.trailing_zeros")
+@mutant("content.kept.write_bytes")
 def strips_trailing_zeros(broken: Broken) -> None:
     """Zero bytes at the end of a binary file are taken for padding."""
 
@@ -364,7 +364,7 @@ def keeps_the_first_encoding(broken: Broken) -> None:
     encodings: dict[Any, Any] = {}
 
 
-@mutant("files.size.64k_and_one")
+@mutant("content.edges.seed")
 def seeds_64_kib(broken: Broken) -> None:
     """A seed of more than 64 KiB is cut there."""
 

@@ -185,13 +185,13 @@ def _through_a_buffer(broken: Broken, verb: str) -> None:
     broken.around(wrap, ["file_system"], [verb])
 
 
-@mutant("transfers.large.copy")
+@mutant("content.edges.copy")
 def copies_one_buffer(broken: Broken) -> None:
     """A copy goes through a buffer of 64 KiB, once."""
     _through_a_buffer(broken, "copy_file")
 
 
-@mutant("transfers.large.move")
+@mutant("content.edges.move")
 def moves_one_buffer(broken: Broken) -> None:
     """A move between two volumes goes through a buffer of 64 KiB, once."""
     _through_a_buffer(broken, "move_file")

@@ -213,7 +213,7 @@ def implements_nothing(broken: Broken) -> None:
     broken.around(wrap)
 
 
-@mutant("values.round_trip.plain")
+@mutant("content.kept.set")
 def supports_nothing(broken: Broken) -> None:
     """Every verb is UnsupportedError."""
 

@@ -83,7 +83,7 @@ def cuts_keys_at_nul(broken: Broken) -> None:
     _rekeyed(broken, lambda key: key.partition("\0")[0] or key)
 
 
-@mutant("values.round_trip.empty")
+@mutant("content.kept.set")
 def takes_the_empty_value_for_none(broken: Broken) -> None:
     """The empty value is absent."""
 
@@ -92,7 +92,7 @@ def takes_the_empty_value_for_none(broken: Broken) -> None:
         return await broken.storage.get_value(session_id, key) or None
 
 
-@mutant("values.round_trip.looks_like_number")
+@mutant("content.kept.set")
 def reads_numbers(broken: Broken) -> None:
     """A value that looks like a number is kept as one, and loses its leading zeros."""
 
@@ -102,7 +102,7 @@ def reads_numbers(broken: Broken) -> None:
         return str(int(found)) if found and found.isdecimal() else found
 
 
-@mutant("values.round_trip.nul")
+@mutant("content.kept.set")
 def refuses_nul_in_values(broken: Broken) -> None:
     """NUL in a value is dropped, as a text column must."""
 

@@ -1,0 +1,424 @@
+"""Every way in that data has, as the content of something or as its name.
+
+A way brings a sample into a session and says what must be there then; everything that shows it is looked
+at. What may happen to data (it is decoded, normalised, stripped, cut) is asked of every way, and not only
+of the plain write: a new way is in all of these tables by its one line here.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from everstore.conformance.acts import Scene
+from everstore.conformance.model.plain import canonical, lines_of
+from everstore.errors import InvalidPathError
+from everstore.models import InitialFile, Session
+
+if TYPE_CHECKING:
+    from everstore.models import Encoding
+
+__all__ = ["KINDS", "WAYS", "Sample", "Way"]
+
+_MARK = "\x01@\x01"
+_PATH = "/d/f"
+_RECORD_NS = 1_700_000_000_000_000_000
+_LONGEST_TITLE = 10_000  # a title's size is nowhere bounded, but nobody has longer ones
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """Text, or bytes that are none, and where in it something is; in the middle, mostly."""
+
+    data: Any
+    at: int = -1
+
+    @property
+    def cut(self) -> int:
+        """Where to part it."""
+        return self.at if self.at >= 0 else len(self.data) // 2
+
+
+Bring = Callable[[Scene, Sample], Awaitable[Any]]
+
+
+class Way(msgspec.Struct, frozen=True):
+    """One way in, of a kind; ``bring`` answers with what must be there then."""
+
+    kind: str
+    bring: Bring
+
+    def refuses(self, sample: Sample) -> str | None:
+        """Why a sample cannot come this way; ``None`` when it can."""
+        return KINDS[self.kind][0](sample.data)
+
+    async def differences(self, scene: Scene, sample: Sample) -> dict[str, tuple[object, object]]:
+        """Bring a sample into an empty session; what was expected and what came, where they differ."""
+        expected, got = await KINDS[self.kind][1](scene, await self.bring(scene, sample))
+        return {where: (each, got[where]) for where, each in expected.items() if each != got[where]}
+
+
+_Pair = tuple[dict[str, Any], dict[str, Any]]
+
+
+def _bytes(data: Any) -> bytes:
+    return data.encode() if isinstance(data, str) else data
+
+
+def _content(data: Any, encoding: Encoding) -> str:
+    return data if encoding == "text" else base64.b64encode(_bytes(data)).decode()
+
+
+async def _look_at_text(scene: Scene, data: Any) -> _Pair:
+    return await _look_at_file(scene, data, "text")
+
+
+async def _look_at_bytes(scene: Scene, data: Any) -> _Pair:
+    return await _look_at_file(scene, data, "base64")
+
+
+async def _look_at_file(scene: Scene, data: Any, encoding: Encoding) -> _Pair:
+    found, stat = await scene.files.read_file(_PATH), await scene.files.stat_file(_PATH)
+    listed = await scene.files.list_directory("d")
+    size = len(_bytes(data))
+    expected: dict[str, Any] = {
+        "read_file": (_content(data, encoding), encoding, size),
+        "stat_file": size,
+        "list_directory": [(_PATH, size)],
+    }
+    got: dict[str, Any] = {
+        "read_file": found and (found.content, found.encoding, found.size_bytes),
+        "stat_file": stat and stat.size_bytes,
+        "list_directory": [(info.path, info.size_bytes) for info in listed],
+    }
+    if encoding == "text":
+        read = await scene.files.read_lines(_PATH)
+        expected["read_lines"], got["read_lines"] = lines_of(data), read and [one.text for one in read.lines]
+    return expected, got
+
+
+async def _look_at_value(scene: Scene, data: str) -> _Pair:
+    return {"get_value": data}, {"get_value": await scene.storage.get_value("k")}
+
+
+async def _look_at_secret(scene: Scene, data: str) -> _Pair:
+    return {"get_secret": data}, {"get_secret": await scene.storage.get_secret("k")}
+
+
+async def _look_at_title(scene: Scene, data: str) -> _Pair:
+    # One that was created just after it leads the page.
+    page = await scene.store.sessions.list_sessions(limit=1, after=Session(scene.id, None, _RECORD_NS + 1))
+    found = await scene.store.sessions.get_session(scene.id)
+    titles = [record.title for record in page if record.id == scene.id] or [data]
+    return {"get_session": data, "list_sessions": [data]}, {
+        "get_session": found and found.title,
+        "list_sessions": titles,
+    }
+
+
+async def _look_at_path(scene: Scene, data: str) -> _Pair:
+    path = f"/d/{data}"
+    found, stat = await scene.files.read_file(path), await scene.files.stat_file(path)
+    listed = [(info.path, info.name) for info in await scene.files.list_directory("/d")]
+    globbed = [info.path for info in await scene.files.glob_files("/d/*")]
+    files = [] if found is not None and found.is_directory else [path]
+    return {"read_file": path, "stat_file": path, "list_directory": [(path, data)], "glob_files": files}, {
+        "read_file": found and found.path,
+        "stat_file": stat and stat.path,
+        "list_directory": listed,
+        "glob_files": globbed,
+    }
+
+
+async def _look_at_key(scene: Scene, data: str) -> _Pair:
+    stat = await scene.storage.stat_value(data)
+    return {"get_value": "1", "stat_value": data, "list_keys": [data]}, {
+        "get_value": await scene.storage.get_value(data),
+        "stat_value": stat and stat.key,
+        "list_keys": [info.key for info in await scene.storage.list_keys()],
+    }
+
+
+async def _look_at_name(scene: Scene, data: str) -> _Pair:
+    return {"get_secret": "1", "list_secrets": [data]}, {
+        "get_secret": await scene.storage.get_secret(data),
+        "list_secrets": [info.name for info in await scene.storage.list_secrets()],
+    }
+
+
+def _only_text(data: Any) -> str | None:
+    return None if isinstance(data, str) else "bytes are no text"
+
+
+def _only_titles(data: Any) -> str | None:
+    is_title = isinstance(data, str) and "\0" not in data and len(data) <= _LONGEST_TITLE
+    return None if is_title else "no title is bytes, holds a NUL, or has a mebibyte"
+
+
+def _only_keys(data: Any) -> str | None:
+    is_key = isinstance(data, str) and 0 < len(data.encode()) <= 1024 and "\0" not in data
+    return None if is_key else "no key is bytes, empty, holds a NUL, or has more than 1024 bytes"
+
+
+def _only_segments(data: Any) -> str | None:
+    try:
+        is_segment = isinstance(data, str) and canonical(f"/d/{data}").removeprefix("/d/") == data != ""
+    except InvalidPathError:
+        is_segment = False
+    is_segment = is_segment and "/" not in data
+    return None if is_segment else "no segment is bytes, empty, has control characters, or over 255 bytes"
+
+
+KINDS: dict[str, tuple[Callable[[Any], str | None], Callable[[Scene, Any], Awaitable[_Pair]]]] = {
+    "text": (_only_text, _look_at_text),
+    "bytes": (lambda _: None, _look_at_bytes),
+    "value": (_only_text, _look_at_value),
+    "secret": (_only_text, _look_at_secret),
+    "title": (_only_titles, _look_at_title),
+    "path": (_only_segments, _look_at_path),
+    "key": (_only_keys, _look_at_key),
+    "name": (_only_keys, _look_at_name),
+}
+"""Why data cannot be of a kind, and what is looked at where it is, expected and got."""
+
+
+# -- contents of files
+
+
+def _write(encoding: Encoding, *, onto: bool = False, if_absent: bool = False) -> Bring:
+    async def bring(scene: Scene, sample: Sample) -> Any:
+        if onto:
+            await scene.files.write_file(_PATH, "something else, which is longer than most")
+        await scene.files.write_file(_PATH, _content(sample.data, encoding), encoding, if_absent=if_absent)
+        return sample.data
+
+    return bring
+
+
+def _write_if_revision(encoding: Encoding) -> Bring:
+    async def bring(scene: Scene, sample: Sample) -> Any:
+        old = await scene.files.write_file(_PATH, "old")
+        content = _content(sample.data, encoding)
+        await scene.files.write_file(_PATH, content, encoding, if_revision=old.revision)
+        return sample.data
+
+    return bring
+
+
+def _match(encoding: Encoding) -> Bring:
+    async def bring(scene: Scene, sample: Sample) -> Any:
+        await scene.files.write_file(_PATH, "old")
+        content = _content(sample.data, encoding)
+        await scene.files.write_file_if_content_matches(_PATH, "old", "text", content, encoding)
+        return sample.data
+
+    return bring
+
+
+def _match_expected(encoding: Encoding) -> Bring:
+    async def bring(scene: Scene, sample: Sample) -> Any:
+        content, new = _content(sample.data, encoding), _content("matched", encoding)
+        await scene.files.write_file(_PATH, content, encoding)
+        await scene.files.write_file_if_content_matches(_PATH, content, encoding, new, encoding)
+        return "matched"
+
+    return bring
+
+
+def _seed(encoding: Encoding, *, onto: bool = False) -> Bring:
+    async def bring(scene: Scene, sample: Sample) -> Any:
+        if onto:
+            await scene.files.seed_initial_file(InitialFile(_PATH, "old", is_readonly=True))
+        content = _content(sample.data, encoding)
+        await scene.files.seed_initial_file(InitialFile(_PATH, content, encoding, is_readonly=onto))
+        return sample.data
+
+    return bring
+
+
+def _append(encoding: Encoding) -> Bring:
+    async def bring(scene: Scene, sample: Sample) -> Any:
+        await scene.files.append_file(_PATH, _content(sample.data, encoding), encoding)
+        return sample.data
+
+    return bring
+
+
+def _append_rest(encoding: Encoding) -> Bring:
+    async def bring(scene: Scene, sample: Sample) -> Any:
+        data, cut = sample.data, sample.cut
+        await scene.files.write_file(_PATH, _content(data[:cut], encoding), encoding)
+        await scene.files.append_file(_PATH, _content(data[cut:], encoding), encoding)
+        return data
+
+    return bring
+
+
+def _append_behind(encoding: Encoding) -> Bring:
+    async def bring(scene: Scene, sample: Sample) -> Any:
+        await scene.files.write_file(_PATH, _content(sample.data, encoding), encoding)
+        await scene.files.append_file(_PATH, _content("\n!", encoding), encoding)
+        return _bytes(sample.data) + b"\n!" if encoding == "base64" else sample.data + "\n!"
+
+    return bring
+
+
+def _transfer(verb: str, encoding: Encoding, *, onto: bool = False, tree: bool = False) -> Bring:
+    async def bring(scene: Scene, sample: Sample) -> Any:
+        content = _content(sample.data, encoding)
+        await scene.files.write_file("from/f" if tree else "from", content, encoding)
+        if onto:
+            await scene.files.write_file(_PATH, "old")
+        source, destination = ("from", "d") if tree else ("from", _PATH)
+        await getattr(scene.files, verb)(source, destination, overwrite=onto)
+        return sample.data
+
+    return bring
+
+
+def _edit(
+    before: Callable[[Sample], str], new: Callable[[Sample], str], *, replace_all: bool = False
+) -> Bring:
+    """The mark in a text becomes something else."""
+
+    async def bring(scene: Scene, sample: Sample) -> Any:
+        await scene.files.write_file(_PATH, before(sample))
+        await scene.files.edit_file(_PATH, _MARK, new(sample), replace_all=replace_all)
+        return before(sample).replace(_MARK, new(sample))
+
+    return bring
+
+
+async def _edit_away(scene: Scene, sample: Sample) -> Any:
+    await scene.files.write_file(_PATH, f"<{sample.data}>" if sample.data else f"<{_MARK}>")
+    await scene.files.edit_file(_PATH, sample.data or _MARK, "gone")
+    return "<gone>"
+
+
+def _contents(encoding: Encoding) -> dict[str, Bring]:
+    return {
+        "write": _write(encoding),
+        "write_onto": _write(encoding, onto=True),
+        "write_if_absent": _write(encoding, if_absent=True),
+        "write_if_revision": _write_if_revision(encoding),
+        "match": _match(encoding),
+        "match_expected": _match_expected(encoding),
+        "seed": _seed(encoding),
+        "seed_onto": _seed(encoding, onto=True),
+        "append": _append(encoding),
+        "append_rest": _append_rest(encoding),
+        "append_behind": _append_behind(encoding),
+        "copy": _transfer("copy_file", encoding),
+        "copy_onto": _transfer("copy_file", encoding, onto=True),
+        "copy_tree": _transfer("copy_file", encoding, tree=True),
+        "move": _transfer("move_file", encoding),
+        "move_onto": _transfer("move_file", encoding, onto=True),
+        "move_tree": _transfer("move_file", encoding, tree=True),
+    }
+
+
+_EDITS = {
+    "edit_into": _edit(
+        lambda one: one.data[: one.cut] + _MARK + one.data[one.cut + 1 :],
+        lambda one: one.data[one.cut : one.cut + 1],
+    ),
+    "edit_beside": _edit(lambda one: one.data + _MARK, lambda _: ""),
+    "edit_before": _edit(lambda one: _MARK + one.data, lambda _: "!"),
+    "edit_all": _edit(lambda _: f"{_MARK}, {_MARK}", lambda one: one.data, replace_all=True),
+    "edit_away": _edit_away,
+}
+
+
+# -- values, secrets and titles
+
+
+def _set(verb: str, *, onto: bool = False, **options: Any) -> Bring:
+    async def bring(scene: Scene, sample: Sample) -> Any:
+        call = getattr(scene.storage, verb)
+        if onto:
+            await call("k", "something else, which is longer than most")
+        await call("k", sample.data, **options)
+        return sample.data
+
+    return bring
+
+
+async def _set_if_revision(scene: Scene, sample: Sample) -> Any:
+    await scene.storage.set_value("k", "old")
+    [info] = await scene.storage.list_keys()
+    await scene.storage.set_value("k", sample.data, if_revision=info.revision)
+    return sample.data
+
+
+async def _add_record(scene: Scene, sample: Sample) -> Any:
+    await scene.store.sessions.add_session(Session(scene.id, sample.data, _RECORD_NS))
+    return sample.data
+
+
+async def _replace_record(scene: Scene, sample: Sample) -> Any:
+    await scene.store.sessions.add_session(Session(scene.id, "another", _RECORD_NS - 5))
+    return await _add_record(scene, sample)
+
+
+async def _retitle(scene: Scene, sample: Sample) -> Any:
+    await scene.store.sessions.add_session(Session(scene.id, "another", _RECORD_NS))
+    await scene.store.sessions.update_session_title(scene.id, sample.data)
+    return sample.data
+
+
+# -- names
+
+
+def _named(call: Callable[[Scene, str], Awaitable[Any]], *, source: str = "") -> Bring:
+    """The call makes something of the name ``/d/<data>``, perhaps of a file that is somewhere else."""
+
+    async def bring(scene: Scene, sample: Sample) -> Any:
+        if source:
+            await scene.files.write_file(source.format(sample.data), "x")
+        await call(scene, f"/d/{sample.data}")
+        return sample.data
+
+    return bring
+
+
+def _keyed(call: Callable[[Scene, str], Awaitable[Any]]) -> Bring:
+    async def bring(scene: Scene, sample: Sample) -> Any:
+        await call(scene, sample.data)
+        return sample.data
+
+    return bring
+
+
+_PATHS = {
+    "path_of_write": _named(lambda at, path: at.files.write_file(path, "x")),
+    "path_of_append": _named(lambda at, path: at.files.append_file(path, "x")),
+    "path_of_seed": _named(lambda at, path: at.files.seed_initial_file(InitialFile(path, "x"))),
+    "path_of_directory": _named(lambda at, path: at.files.create_directory(path)),
+    "path_of_copy": _named(lambda at, path: at.files.copy_file("/s", path), source="/s"),
+    "path_of_move": _named(lambda at, path: at.files.move_file("/s", path), source="/s"),
+    "path_in_copied": _named(lambda at, _: at.files.copy_file("/s", "/d"), source="/s/{}"),
+    "path_in_moved": _named(lambda at, _: at.files.move_file("/s", "/d"), source="/s/{}"),
+    "path_of_copied_tree": _named(lambda at, path: at.files.copy_file("/s", path), source="/s/x"),
+    "path_of_moved_tree": _named(lambda at, path: at.files.move_file("/s", path), source="/s/x"),
+}
+
+WAYS: dict[str, Way] = {
+    **{name: Way("text", bring) for name, bring in (_contents("text") | _EDITS).items()},
+    **{f"{name}_bytes": Way("bytes", bring) for name, bring in _contents("base64").items()},
+    "set": Way("value", _set("set_value")),
+    "set_onto": Way("value", _set("set_value", onto=True)),
+    "set_if_absent": Way("value", _set("set_value", if_absent=True)),
+    "set_if_revision": Way("value", _set_if_revision),
+    "set_secret": Way("secret", _set("set_secret")),
+    "set_secret_onto": Way("secret", _set("set_secret", onto=True)),
+    "title": Way("title", _add_record),
+    "title_onto": Way("title", _replace_record),
+    "retitle": Way("title", _retitle),
+    **{name: Way("path", bring) for name, bring in _PATHS.items()},
+    "key_of_value": Way("key", _keyed(lambda at, key: at.storage.set_value(key, "1"))),
+    "key_of_counter": Way("key", _keyed(lambda at, key: at.storage.increment_value(key))),
+    "name_of_secret": Way("name", _keyed(lambda at, name: at.storage.set_secret(name, "1"))),
+}
+"""Every way by name."""
