@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -33,7 +33,7 @@ from everstore.opening import configure
 from everstore.plugins import ROLES, Plugins
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from everstore.conformance import Check, Level, Result
     from everstore.conformance.report import CheckReport
@@ -83,7 +83,7 @@ def prove(name: str, checks: Sequence[Check], level: Level, seed: int) -> Report
     """Run the checks on the backend of this name, as the environment configures it."""
     subject = _subject(name)
     capabilities = declared(subject)
-    storage = f"{name} {_place(name)}"
+    storage = f"{name} {_place(name, subject.settings)}"
     asyncio.run(_remove_leftovers(subject, storage))
     with journal(storage), _ended_by_sigterm(), _progress(checks) as told:
         results = run(subject, checks, seed=seed, capabilities=capabilities, progress=told)
@@ -115,10 +115,17 @@ def _subject(name: str) -> Subject:
     )
 
 
-def _place(name: str) -> str:
-    """What the environment says of a backend's storage; only ever hashed."""
-    prefix = f"EVERSTORE_{name.upper().replace('-', '_')}_"
-    return repr(sorted((key, value) for key, value in os.environ.items() if key.startswith(prefix)))
+def _place(name: str, keywords: Mapping[str, Any]) -> str:
+    """What the settings in force say of a backend's storage, wherever they come from; only ever hashed."""
+    own = configure({**keywords, "log_level": "off"}).plugin_settings.get(name)
+    said = {} if own is None else own.model_dump()
+    return repr([(key, _meant(value)) for key, value in sorted(said.items())])
+
+
+def _meant(value: object) -> object:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return value.expanduser().absolute() if isinstance(value, Path) else value
 
 
 async def _remove_leftovers(subject: Subject, storage: str) -> None:

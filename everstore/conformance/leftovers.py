@@ -2,18 +2,22 @@
 
 Each session id that a run makes is noted in a file of the machine's folder for temporary files before it
 is used. A run that ends, however it ends, removes its sessions and then its file; where a run was killed
-its file stays, and the next run on the same storage removes what it names.
+its file stays, and the next run on the same storage removes what it names. So nobody else may have put a
+file there: that folder's place is known to every user of the machine.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from uuid import UUID
+
+from everstore.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,18 +30,27 @@ _open: list[IO[str]] = []
 
 
 def _folder(storage: str) -> Path:
+    """Where the runs on a storage keep their notes; ``SettingsError`` when others could write there, too."""
     who = os.getuid() if hasattr(os, "getuid") else 0
-    return Path(
-        tempfile.gettempdir(), f"everstore-conformance-{who}", hashlib.sha256(storage.encode()).hexdigest()
-    )
+    ours = Path(tempfile.gettempdir(), f"everstore-conformance-{who}")
+    with suppress(FileExistsError):
+        ours.mkdir(mode=0o700)
+    found = ours.lstat()
+    if not stat.S_ISDIR(found.st_mode) or (
+        hasattr(os, "getuid") and (found.st_uid != who or found.st_mode & 0o022)
+    ):
+        raise SettingsError(
+            f"{str(ours)!r} is no folder of yours alone; remove it, or let TMPDIR name another"
+        )
+    folder = ours / hashlib.sha256(storage.encode()).hexdigest()
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
 
 
 @contextmanager
 def journal(storage: str) -> Iterator[None]:
     """Note the ids of a run on ``storage``, whatever names it; the note goes when the run has ended."""
-    folder = _folder(storage)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / str(os.getpid())
+    path = _folder(storage) / str(os.getpid())
     with path.open("w", encoding="ascii") as file:
         _open.append(file)
         try:

@@ -10,6 +10,7 @@ import pytest
 
 import everstore
 from everstore.conformance import leftovers
+from everstore.errors import SettingsError
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +56,24 @@ async def test_a_run_that_lives_is_left_alone():
             leftovers.note(mine)
             assert await leftovers.remove("a storage", store) == 0
         assert await store.file_system.stat_file(mine, "a") is not None
+
+
+@pytest.mark.parametrize("wrong", ["a link", "a file", "open to others"])
+async def test_a_folder_that_others_may_write_to_is_refused(tmp_path, wrong):
+    with leftovers.journal("a storage"):
+        pass
+    [folder] = tmp_path.iterdir()
+    elsewhere = tmp_path / "elsewhere"
+    folder.rename(elsewhere)
+    if wrong == "a link":
+        folder.symlink_to(elsewhere)
+    elif wrong == "a file":
+        folder.write_text("x")
+    else:
+        folder.mkdir()
+        folder.chmod(0o777)
+    async with everstore.open_store(backend="memory") as store:
+        with pytest.raises(SettingsError, match="TMPDIR"):
+            await leftovers.remove("a storage", store)
+    with pytest.raises(SettingsError, match="TMPDIR"), leftovers.journal("a storage"):
+        pass
