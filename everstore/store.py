@@ -85,10 +85,17 @@ class Store:
 
         from everstore.waiting import to_the_end  # noqa: PLC0415 - loads when needed
 
+        removing = asyncio.ensure_future(self.delete_session(session_id))
         try:
-            await to_the_end(asyncio.ensure_future(self.delete_session(session_id)))
-        except Exception:  # noqa: BLE001 - it is logged, and what is told is why there is no session
-            error.add_note(f"session {session_id} could not be removed again; delete_session does it")
+            await to_the_end(removing)
+        except asyncio.CancelledError as cancelled:
+            error = cancelled  # it takes the place of what went wrong before
+            raise
+        except Exception:  # noqa: BLE001, S110 - it is logged, and what is told is why there is no session
+            pass
+        finally:
+            if removing.cancelled() or removing.exception() is not None:
+                error.add_note(f"session {session_id} could not be removed again; delete_session does it")
 
     async def delete_session(self, session_id: UUID) -> bool:
         """Remove a session: files, values, secrets and record; whether there was anything.

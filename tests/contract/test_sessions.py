@@ -238,6 +238,81 @@ async def test_a_session_whose_files_are_refused_gets_no_record(store, session_i
     assert await store.sessions.get_session(session_id) is None
 
 
+class Unpurgeable:
+    """A file system that can do everything but be purged."""
+
+    def __init__(self, sound, error):
+        self._sound = sound
+        self._error = error
+
+    def __getattr__(self, name):
+        return getattr(self._sound, name)
+
+    async def purge_session(self, session_id):
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [errors.BackendError("no"), RuntimeError("no")], ids=["ours", "another"])
+@pytest.mark.parametrize("failing", ["a", "stop"])
+async def test_a_session_that_cannot_be_removed_again_is_told(store, snapshot, failing, error):
+    def files():
+        yield InitialFile("a", "x")
+        if failing == "stop":
+            raise ValueError("stop")
+        yield InitialFile("a/b", "x")
+
+    broken = everstore.Store(
+        Unpurgeable(store.file_system, error), store.storage, store.sessions, store.backends, store.close
+    )
+    with pytest.raises((errors.ParentNotDirectoryError, ValueError)) as caught:
+        await broken.create_session(files=files())
+    [note] = caught.value.__notes__
+    session_id = UUID(note.split()[1])
+    assert note == f"session {session_id} could not be removed again; delete_session does it"
+    if failing == "a":
+        assert caught.value.session_id == session_id
+    assert [info.path for info in await store.file_system.list_directory(session_id)] == ["/a"]
+    assert await store.delete_session(session_id) is True
+    assert set(await snapshot(session_id)) == {"record", "/", ("/", "listed")}
+
+
+@pytest.mark.parametrize("error", [None, errors.BackendError("no")], ids=["removed", "not_removed"])
+async def test_a_cancellation_waits_until_what_was_made_is_removed(store, error):
+    purging, going_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(Unpurgeable):
+        async def purge_session(self, session_id):
+            purging.set()
+            await going_on.wait()
+            if self._error is not None:
+                raise self._error
+            return await self._sound.purge_session(session_id)
+
+    def files():
+        yield InitialFile("a", "x")
+        yield InitialFile("a/b", "x")
+
+    slow = everstore.Store(
+        Slow(store.file_system, error), store.storage, store.sessions, store.backends, store.close
+    )
+    making = asyncio.create_task(slow.create_session(files=files()))
+    await purging.wait()
+    for _ in range(3):
+        making.cancel()
+        await asyncio.sleep(0)
+    assert not making.done()
+    going_on.set()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await making
+    refusal = caught.value.__context__
+    while not isinstance(refusal, errors.ParentNotDirectoryError):
+        refusal = refusal.__context__
+    left = await store.file_system.list_directory(refusal.session_id)
+    assert len(left) == (error is not None)
+    told = [note for note in getattr(caught.value, "__notes__", []) if f"{refusal.session_id}" in note]
+    assert len(told) == (error is not None)
+
+
 # §1.5
 async def test_deleting_a_session_leaves_nothing_of_it(store, session_id, furnished, furnish, snapshot):
     empty = await snapshot(new_session_id())

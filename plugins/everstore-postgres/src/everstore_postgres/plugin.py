@@ -72,8 +72,9 @@ def _by_its_own_tools(context: PluginContext) -> UnsupportedError:
     schema = cast("PostgresSettings", context.settings).schema_name
     return UnsupportedError(
         "PostgreSQL has tools of its own for that, which take the URL of EVERSTORE_POSTGRES_URL: "
-        f"'pg_dump --format=custom --schema={schema} --file=FILE URL' while stores are open, and "
-        f"'pg_restore --clean --if-exists --single-transaction --dbname=URL FILE' when none is"
+        f"'pg_dump --schema={schema} --file=FILE URL' while stores are open, and when none is "
+        "'psql --single-transaction --set=ON_ERROR_STOP=1 "
+        f'--command="DROP SCHEMA IF EXISTS {schema} CASCADE" --file=FILE URL\''
     )
 
 
