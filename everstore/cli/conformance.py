@@ -34,9 +34,15 @@ def conformance(
         str | None,
         typer.Option("-k", metavar="EXPR", help="Run only these: words of ids, levels, tags; and, or, not."),
     ] = None,
+    stop: Annotated[bool, typer.Option("-x", help="Stop at the first check that fails.")] = False,
+    timeout: Annotated[
+        float, typer.Option(min=1, help="Seconds for one check; what takes longer hangs, and is ended.")
+    ] = 120,
     list_only: Annotated[bool, typer.Option("--list", help="List the checks and run none.")] = False,
 ) -> int:
     """Run the conformance suite on an installed backend, as the configuration in force describes it.
+
+    What fails fastest comes first: a check of every family, and what takes long at the end of its level.
 
     It works in sessions of its own, which it removes, so it can run on a storage in use.
     What a run that was killed (SIGKILL) left there, the next one on that storage removes first. The exit
@@ -56,7 +62,9 @@ def conformance(
     if name is None:
         raise typer.BadParameter("which backend? 'everstore backends' lists them", param_hint="NAME")
     proving.require_writable(json_file, markdown, badge)
-    report = proving.prove(name, checks, level, seed)
+    report = proving.prove(name, checks, level, seed, timeout, stop_at_failure=stop)
     proving.save(report, json_file, markdown, badge)
     proving.tell(report)
-    return 0 if report.is_reached else 1
+    status = 0 if report.is_reached else 1
+    proving.leave_if_stuck(status)
+    return status

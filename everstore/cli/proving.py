@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import signal
+import sys
+import time
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -26,9 +30,10 @@ from everstore.conformance import (
     selected,
 )
 from everstore.conformance.leftovers import journal, remove
-from everstore.conformance.registry import levels_up_to
+from everstore.conformance.patience import Hang, bounded, is_stuck
+from everstore.conformance.registry import LEVELS, levels_up_to
 from everstore.conformance.runner import declared
-from everstore.errors import InvalidPatternError, SettingsError
+from everstore.errors import BackendError, InvalidPatternError, SettingsError
 from everstore.opening import configure
 from everstore.plugins import ROLES, Plugins
 
@@ -42,6 +47,10 @@ __all__ = ["chosen", "print_checks", "prove", "require_writable", "save", "tell"
 
 _STAND_IN = "memory"
 _FINE = {"passed", "not applicable"}
+_LONG = {"concurrency", "durability", "histories", "machine"}  # families that try much before they are sure
+_NEWS = 10  # seconds between two lines of progress where there is no terminal
+_TOLD = 2  # failures of one cause that are told whole
+_VARYING = re.compile(r"\d+|'[^']*'|[0-9a-f]{8,}")
 
 
 def chosen(level: Level, expression: str | None) -> list[Check]:
@@ -79,21 +88,44 @@ def print_checks(checks: Sequence[Check]) -> None:
     print_table(("level", "id", "proves", "promise"), rows)
 
 
-def prove(name: str, checks: Sequence[Check], level: Level, seed: int) -> Report:
+def prove(
+    name: str, checks: Sequence[Check], level: Level, seed: int, seconds: float, *, stop_at_failure: bool
+) -> Report:
     """Run the checks on the backend of this name, as the environment configures it."""
+    _bound_memory()
+    checks = _soonest_first(checks)
     subject = _subject(name)
-    capabilities = declared(subject)
     storage = f"{name} {_place(name, subject.settings)}"
-    asyncio.run(_remove_leftovers(subject, storage))
+    try:
+        with bounded(seconds, lambda: None):
+            capabilities = declared(subject)
+            asyncio.run(_remove_leftovers(subject, storage))
+    except Hang:
+        message = f"backend {name!r} was not opened and closed again within {seconds:g} seconds"
+        raise BackendError(message, backend=name) from None
     with journal(storage), _ended_by_sigterm(), _progress(checks) as told:
-        results = run(subject, checks, seed=seed, capabilities=capabilities, progress=told)
+        results = run(
+            subject,
+            checks,
+            seed=seed,
+            capabilities=capabilities,
+            seconds=seconds,
+            stop_at_failure=stop_at_failure,
+            progress=told,
+        )
     plugins = {
         used: _distribution(used)
         for used in dict.fromkeys((name, *subject.settings.values()))
         if _is_plugin(used)
     }
     return report_of(
-        subject, checks, results, asked=level, seed=seed, capabilities=capabilities, plugins=plugins
+        subject,
+        checks[: len(results)],
+        results,
+        asked=level,
+        seed=seed,
+        capabilities=capabilities,
+        plugins=plugins,
     )
 
 
@@ -159,6 +191,38 @@ def _distribution(name: str) -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
 
 
+def _soonest_first(checks: Sequence[Check]) -> list[Check]:
+    """In the order of levels; within one a check of every family, then the others, what takes long last."""
+    seen: set[tuple[str, str]] = set()
+    ranks: dict[str, tuple[int, int]] = {}
+    for check in checks:
+        group = _group(check)
+        rank = 0 if group not in seen and check.family not in _LONG else 1 + (check.family in _LONG)
+        seen.add(group)
+        ranks[check.id] = (LEVELS.index(check.level), rank)
+    return sorted(checks, key=lambda check: ranks[check.id])
+
+
+def _bound_memory() -> None:
+    """No check may take more than half of the machine's memory: the backend fails, and nobody else."""
+    try:
+        import resource  # noqa: PLC0415 - Unix only
+
+        half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (half if hard < 0 else min(half, hard), hard))
+    except (ImportError, OSError, ValueError):  # a system without such a limit
+        return
+
+
+def leave_if_stuck(status: int) -> None:
+    """End the process at once where the interpreter would wait for a thread that hangs."""
+    if is_stuck():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
 @contextmanager
 def _progress(checks: Sequence[Check]) -> Iterator[Callable[[Check, Result], None]]:
     """A bar on stderr when that is a terminal, and a line on stdout for every group that is done."""
@@ -169,9 +233,15 @@ def _progress(checks: Sequence[Check]) -> Iterator[Callable[[Check, Result], Non
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=len(checks), name="")
 
+        last = time.monotonic()
+
         def told(check: Check, result: Result) -> None:
+            nonlocal last
             group = _group(check)
             outcomes[group].append(result.outcome)
+            if not console.is_terminal and time.monotonic() - last > _NEWS:
+                last = time.monotonic()
+                console.print(f"{group[0]} {group[1]}: {len(outcomes[group])} of {left[group]}", style=None)
             progress.update(task, advance=1, name=check.id)
             if len(outcomes[group]) == left[group]:
                 write(f"{group[0]:<9} {group[1]:<13} {_counted(outcomes[group])}\n")
@@ -202,9 +272,12 @@ def save(report: Report, json_file: Path | None, markdown: Path | None, badge: P
 
 def tell(report: Report) -> None:
     """Every failure, then the level."""
-    for check in report.checks:
-        if check.outcome not in _FINE:
+    for failed in _by_cause([check for check in report.checks if check.outcome not in _FINE]):
+        for check in failed[:_TOLD]:
             _tell_failure(check)
+        rest = [check.id for check in failed[_TOLD:]]
+        if rest:
+            write(f"\n... and so fail {len(rest)} more: {', '.join(rest)}\n")
     total = ", ".join(f"{count} {outcome}" for outcome, count in sorted(report.counts.items()))
     write(f"\n{len(report.checks)} checks in {report.seconds} s, seed {report.seed}: {total}\n")
     plugins = ", ".join(f"{name} ({owner})" for name, owner in report.plugins.items())
@@ -212,6 +285,16 @@ def tell(report: Report) -> None:
     write(
         f"level reached: {report.level or 'none'}" + (f" ({report.missing})" if report.missing else "") + "\n"
     )
+
+
+def _by_cause(failed: Sequence[CheckReport]) -> list[list[CheckReport]]:
+    """Those that fail, with what looks like one cause together: one answer, but for numbers and names."""
+    causes: dict[tuple[str, ...], list[CheckReport]] = {}
+    for check in failed:
+        failure = check.failure
+        cause = (failure.kind, failure.expected, _VARYING.sub("", failure.got)) if failure else (check.id,)
+        causes.setdefault(cause, []).append(check)
+    return list(causes.values())
 
 
 def _tell_failure(check: CheckReport) -> None:

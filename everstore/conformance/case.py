@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import structlog
 
 from everstore.conformance import leftovers
+from everstore.conformance.patience import SECONDS
 from everstore.conformance.storage_scan import files_holding
 from everstore.conformance.trace import Trace
 from everstore.models import new_session_id
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["Case", "Caught", "Mismatch", "carried_by", "gather", "logged", "refused", "snapshot"]
 
 T = TypeVar("T")
-
-_SECONDS_TO_CLOSE = 60
 
 
 class Mismatch(AssertionError):  # noqa: N818 - an assertion, not an error of everstore's
@@ -115,8 +114,9 @@ async def snapshot(session: BoundSession) -> dict[str, object]:
 class Case:
     """One run of one check. ``store`` is open, ``files`` and ``storage`` are those of a fresh session."""
 
-    def __init__(self, subject: Subject, name: str, seed: int) -> None:
-        """``name`` and ``seed`` make ``random``, the only source of chance."""
+    def __init__(self, subject: Subject, name: str, seed: int, patience: float = SECONDS) -> None:
+        """``name`` and ``seed`` make ``random``, the only source of chance; closing may take ``patience``."""
+        self._patience = patience
         self.subject = subject
         self.seed = seed
         self.random = random.Random(f"{seed}:{name}")  # noqa: S311 - reproducible, not secret
@@ -133,7 +133,7 @@ class Case:
 
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         try:
-            async with asyncio.timeout(_SECONDS_TO_CLOSE):
+            async with asyncio.timeout(self._patience):
                 await self._stack.aclose()
                 await self._remove()
         except Exception:

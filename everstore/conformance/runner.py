@@ -11,6 +11,7 @@ import msgspec
 
 from everstore.conformance.case import Case, Mismatch
 from everstore.conformance.explain import explain
+from everstore.conformance.patience import SECONDS, Hang, bounded
 from everstore.conformance.registry import LEVELS, Check, Level, all_checks
 from everstore.errors import EverstoreError
 
@@ -23,7 +24,8 @@ __all__ = ["Failure", "Outcome", "Result", "declared", "execute", "least", "leve
 
 Outcome = Literal["passed", "failed", "known failure", "unexpected pass", "not applicable"]
 
-_SECONDS = 120  # for one check: what takes longer hangs
+_GRACE = 2.0  # seconds for what ends by itself once it is cancelled
+_MOMENT = 0.05
 _SHOWN = 6  # calls shown of a failure
 
 
@@ -62,35 +64,67 @@ def declared(subject: Subject) -> frozenset[str]:
     return asyncio.run(look())
 
 
-def execute(subject: Subject, check: Check, seed: int) -> Case:
-    """Run one check; an error that leaves it is raised, with what the check did as its ``did``."""
+def execute(subject: Subject, check: Check, seed: int, seconds: float = SECONDS) -> Case:
+    """Run one check; an error that leaves it is raised, with what the check did as its ``did``.
+
+    What takes longer than ``seconds`` hangs, and closing takes no longer: whatever hangs then, a call, a
+    thread or a loop that is held, is ended, and the calls that waited are named.
+    """
     __tracebackhide__ = True
-    case = Case(subject, check.id, seed)
-
-    async def attempt() -> None:
-        __tracebackhide__ = True
-        limit = asyncio.timeout(_SECONDS)
-        try:
-            async with limit, case:
-                await check.function(case, *check.arguments)
-        except Exception as error:  # noqa: BLE001 - whatever leaves a check is its failure
-            raised = _as_failure(error, timed_out=limit.expired())
-            raised.__dict__["did"] = case.trace.latest(_SHOWN)
-            raise raised from (error if raised is not error else error.__cause__)
-
-    asyncio.run(attempt())
+    case = Case(subject, check.id, seed, patience=seconds)
+    attempt = _Attempt(case, check, seconds)
+    try:
+        with bounded(2 * seconds + _GRACE, attempt.look):
+            asyncio.run(attempt.run())
+    except Hang:
+        raise attempt.failure(None) from None
+    except Exception as error:  # noqa: BLE001 - whatever leaves a check is its failure
+        raised = attempt.failure(error)
+        raise raised from (error if raised is not error else error.__cause__)
     return case
 
 
-def _as_failure(error: Exception, *, timed_out: bool) -> Exception:
-    """The error that a check ends with, as an assertion where the contract promises something else."""
-    if timed_out:
-        return Mismatch("an end", f"none within {_SECONDS} seconds").with_traceback(error.__traceback__)
-    if isinstance(error, EverstoreError):
-        # A refusal where the contract promises an answer is what the check is there to tell.
-        refusal = Mismatch("an answer", f"{type(error).__name__}: {error}")
-        return refusal.with_traceback(error.__traceback__)
-    return error
+class _Attempt:
+    """One run of a check, and what it waited for when its time was over."""
+
+    def __init__(self, case: Case, check: Check, seconds: float) -> None:
+        self._case = case
+        self._check = check
+        self._seconds = seconds
+        self._waiting: tuple[str, ...] | None = None
+
+    async def run(self) -> None:
+        __tracebackhide__ = True
+        watch = asyncio.get_running_loop().call_later(self._seconds, self.look)
+        try:
+            async with asyncio.timeout(self._seconds + _MOMENT), self._case:
+                await self._check.function(self._case, *self._check.arguments)
+        finally:
+            watch.cancel()
+
+    def look(self) -> None:
+        """Remember the calls that wait now: whoever is cancelled does not wait any more."""
+        if self._waiting is None:
+            self._waiting = self._case.trace.pending()
+
+    def failure(self, error: Exception | None) -> Exception:
+        """What the check ends with: an assertion, where the contract promises something else."""
+        raised = error
+        if error is None or (isinstance(error, TimeoutError) and self._waiting is not None):
+            raised = Mismatch("an end", self._told()).with_traceback(error.__traceback__ if error else None)
+        elif isinstance(error, EverstoreError):
+            # A refusal where the contract promises an answer is what the check is there to tell.
+            refusal = Mismatch("an answer", f"{type(error).__name__}: {error}")
+            raised = refusal.with_traceback(error.__traceback__)
+        assert raised is not None
+        raised.__dict__["did"] = self._case.trace.latest(_SHOWN)
+        return raised
+
+    def _told(self) -> str:
+        waiting = self._waiting or ()
+        calls = f"these calls wait: {'; '.join(waiting[:_SHOWN])}" if waiting else "no call waits"
+        more = f" and {len(waiting) - _SHOWN} more" if len(waiting) > _SHOWN else ""
+        return f"none within {self._seconds:g} seconds; {calls}{more}"
 
 
 def _failure(error: Exception) -> Failure:
@@ -108,30 +142,37 @@ def run(
     seed: int = 0,
     known_failures: Mapping[str, str] | None = None,
     capabilities: frozenset[str] | None = None,
+    seconds: float = SECONDS,
+    stop_at_failure: bool = False,
     progress: Callable[[Check, Result], None] = lambda _check, _result: None,
 ) -> list[Result]:
     """Run the checks, one after the other; a result for each, in order.
 
     Those that do not apply to what the backend declares are not run and say so. A known failure
-    that passes is an ``unexpected pass``, which is a failure of the run.
+    that passes is an ``unexpected pass``, which is a failure of the run. A check has ``seconds`` until it
+    counts as hanging; ``stop_at_failure`` makes the first one that fails the last one.
     """
     known = known_failures or {}
     offered = declared(subject) if capabilities is None else capabilities
     results = []
     for check in checks:
-        result = _one(subject, check, seed, offered, known.get(check.id))
+        result = _one(subject, check, seed, offered, known.get(check.id), seconds)
         progress(check, result)
         results.append(result)
+        if stop_at_failure and result.outcome in {"failed", "unexpected pass"}:
+            break
     return results
 
 
-def _one(subject: Subject, check: Check, seed: int, offered: frozenset[str], reason: str | None) -> Result:
+def _one(
+    subject: Subject, check: Check, seed: int, offered: frozenset[str], reason: str | None, patience: float
+) -> Result:
     if not check.applies_to(offered):
         return Result(check.id, "not applicable", 0.0)
     started = time.perf_counter()
     failure = None
     try:
-        execute(subject, check, seed)
+        execute(subject, check, seed, patience)
     except Exception as error:  # noqa: BLE001 - whatever leaves a check is its failure
         failure = _failure(error)
     seconds = time.perf_counter() - started

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from everstore.conformance.patience import SECONDS
 from everstore.conformance.registry import Check, Level, all_checks, levels_up_to
 from everstore.conformance.runner import declared, execute, least
 
@@ -25,12 +26,14 @@ def pytest_suite(
     level: Level | None = "standard",
     seed: int = 0,
     known_failures: Mapping[str, str] | None = None,
+    timeout: float = SECONDS,
 ) -> type:
     """A test class that holds the whole suite up to ``level``; give it a name that starts with ``Test``.
 
     ``subject`` makes the storage under test in the directory it is given, a new one for each check.
     ``known_failures`` maps check ids to reasons: such a check must fail, and its level is then not
-    reached. ``level=None`` runs everything that applies and claims no level.
+    reached. ``level=None`` runs everything that applies and claims no level. A check that takes more than
+    ``timeout`` seconds hangs, and fails with the calls that wait.
     """
     known = dict(known_failures or {})
     wanted = [check for check in all_checks() if level is None or check.level in levels_up_to(level)]
@@ -52,7 +55,7 @@ def pytest_suite(
             __tracebackhide__ = True
             under_test = subject(tmp_path)
             try:
-                execute(under_test, check, seed)
+                execute(under_test, check, seed, timeout)
             except Exception as error:
                 if check.id in known:
                     pytest.xfail(known[check.id])

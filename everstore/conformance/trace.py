@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -39,6 +40,8 @@ class Trace:
     def __init__(self) -> None:
         """Empty, and recording."""
         self._calls: deque[tuple[str, tuple[object, ...], dict[str, object], object]] = deque(maxlen=_KEPT)
+        self._pending: dict[int, tuple[str, tuple[object, ...], dict[str, object]]] = {}
+        self._numbers = itertools.count()
         self._told: list[str] | None = None
         self._paused = 0
 
@@ -47,6 +50,10 @@ class Trace:
         if self._told is not None:
             return tuple(self._told[-count:])
         return tuple(_in_words(*call) for call in list(self._calls)[-count:])
+
+    def pending(self) -> tuple[str, ...]:
+        """The calls that wait for an answer, each in one line, the longest waiting first."""
+        return tuple(_call_in_words(*call) for call in list(self._pending.values())[:_KEPT])
 
     def tell(self, lines: list[str]) -> None:
         """Show these lines in place of the calls, of which a check may make thousands that say nothing."""
@@ -79,27 +86,34 @@ class Trace:
 
     def _record(self, verb: Verb, call: Call) -> Call:
         async def recorded(*args: Any, **kwargs: Any) -> Any:
+            number = next(self._numbers)
+            self._pending[number] = (verb.name, args, kwargs)
             try:
                 answer = await call(*args, **kwargs)
             except BaseException as error:
-                self._add(verb, args, kwargs, error)
+                self._end(number, error)
                 raise
-            self._add(verb, args, kwargs, answer)
+            self._end(number, answer)
             return answer
 
         return recorded
 
-    def _add(self, verb: Verb, args: tuple[object, ...], kwargs: dict[str, object], outcome: object) -> None:
+    def _end(self, number: int, outcome: object) -> None:
+        call = self._pending.pop(number)
         if not self._paused:
-            self._calls.append((verb.name, args, kwargs, outcome))
+            self._calls.append((*call, outcome))
 
 
-def _in_words(verb: str, args: tuple[object, ...], kwargs: dict[str, object], outcome: object) -> str:
+def _call_in_words(verb: str, args: tuple[object, ...], kwargs: dict[str, object]) -> str:
     # The session id comes first everywhere; its end tells the sessions of a check apart.
     session = [f"…{str(args[0])[-4:]}"] if args and hasattr(args[0], "hex") else []
     parts = session + [shown(value) for value in args[len(session) :] if value is not None]
     parts += [
         f"{name}={shown(value)}" for name, value in kwargs.items() if value is not None and value is not False
     ]
+    return f"{verb}({', '.join(parts)})"
+
+
+def _in_words(verb: str, args: tuple[object, ...], kwargs: dict[str, object], outcome: object) -> str:
     answer = f"raised {type(outcome).__name__}" if isinstance(outcome, BaseException) else shown(outcome)
-    return f"{verb}({', '.join(parts)}) -> {answer}"
+    return f"{_call_in_words(verb, args, kwargs)} -> {answer}"

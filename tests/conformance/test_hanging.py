@@ -1,0 +1,93 @@
+"""A backend that hangs, wherever it does, costs its author no more than the time that was allowed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HANGS = {
+    "a call": "await asyncio.Event().wait()",
+    "a thread of the loop's": "await asyncio.to_thread(threading.Event().wait)",
+    "a thread of its own": "threading.Thread(target=time.sleep, args=(99,)).start(); await asyncio.sleep(99)",
+    "the loop": "time.sleep(1000)",
+    "whoever is cancelled": "await self.stubborn()",
+}
+
+PLUGIN = """\
+import asyncio, threading, time
+from everstore import SessionStorageStore, hookimpl
+from everstore.backends.memory import InMemorySessionStorageStore
+
+
+class Storage(InMemorySessionStorageStore):
+    async def stubborn(self):
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                pass
+
+    async def set_value(self, *args, **options):
+        {call}
+        return await super().set_value(*args, **options)
+
+    async def close(self):
+        {close}
+
+
+@hookimpl
+def everstore_storage_store():
+    return Storage()
+"""
+
+
+@pytest.fixture
+def prove(in_empty_folder):
+    """Run one check on a backend that does this in set_value, and that when it is closed."""
+
+    def run(*arguments, call="pass", close="pass"):
+        (in_empty_folder / "hanging.py").write_text(PLUGIN.format(call=call, close=close))
+        info = in_empty_folder / "hanging-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hanging\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text("[everstore]\nhanging = hanging\n")
+        done = subprocess.run(
+            [Path(sys.executable).with_name("everstore"), "conformance", "hanging", *arguments],
+            capture_output=True, text=True, check=False, cwd=in_empty_folder, timeout=120,
+            env={**os.environ, "PYTHONPATH": str(in_empty_folder)},
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+@pytest.mark.parametrize("hang", HANGS.values(), ids=HANGS.keys())
+def test_a_call_that_hangs_is_ended_and_named(prove, hang):
+    status, told = prove("--timeout", "1", "-k", "values.delete", call=hang)
+    assert status == 1
+    assert "none within 1 seconds; these calls wait: set_value(" in told
+    assert "FAILED values.delete" in told
+
+
+@pytest.mark.parametrize("hang", [HANGS["a call"], HANGS["the loop"]], ids=["a call", "the loop"])
+def test_closing_that_hangs_is_ended(prove, hang):
+    status, told = prove("--timeout", "2", "-k", "values.delete", close=hang)
+    assert status == 4
+    assert "backend 'hanging' was not opened and closed again within 2 seconds" in told
+
+
+def test_the_first_failure_can_be_the_last(prove):
+    broken = "raise ZeroDivisionError"
+    _, told = prove("-x", "-k", "values", call=broken)
+    assert told.count("\nFAILED ") == 1
+    assert "1 failed" in told
+
+
+def test_one_cause_is_told_once(prove):
+    _, told = prove("-k", "values.round_trip or values.delete", call="raise ZeroDivisionError")
+    assert told.count("\nFAILED ") == 2
+    assert "... and so fail " in told
