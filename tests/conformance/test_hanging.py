@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,8 @@ def test_the_first_failure_can_be_the_last(prove):
 
 
 def test_one_cause_is_told_once(prove):
-    _, told = prove("-k", "values.round_trip or values.delete", call="raise ZeroDivisionError")
-    assert told.count("\nFAILED ") == 2
+    _, told = prove("-k", "values.", call="raise ZeroDivisionError")
+    failed = int(re.findall(r"(\d+) failed", told)[-1])
+    assert failed > 10
+    assert told.count("\nFAILED ") < failed / 2
     assert "... and so fail " in told
