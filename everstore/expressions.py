@@ -10,9 +10,10 @@ from typing import Any
 
 from everstore.errors import InvalidPatternError
 
-__all__ = ["checked", "compile_re2"]
+__all__ = ["LONGEST", "checked", "compile_re2", "too_large"]
 
-_LONGEST = 1 << 16  # characters
+LONGEST = 1 << 16
+"""The most characters of an expression."""
 _MOST_OPTIONAL = 2000  # times that something may be left out: compiling takes the square of it
 _MOST_PROPERTIES = 32  # classes such as \pL, of several hundred ranges each
 _SURELY_SMALL = 1 << 8  # bytes: without repetitions and properties that is no large program
@@ -49,10 +50,10 @@ def compile_re2(
     import re2  # noqa: PLC0415 - 7 ms that only a search needs
 
     properties = 0 if literal else len(_PROPERTY.findall(expression))
-    if len(expression) > _LONGEST or properties > _MOST_PROPERTIES:
-        raise _too_large(pattern)
+    if len(expression) > LONGEST or properties > _MOST_PROPERTIES:
+        raise too_large(pattern)
     if not literal and _times_optional(expression) > _MOST_OPTIONAL:
-        raise _too_large(pattern)
+        raise too_large(pattern)
     options = re2.Options()
     options.log_errors = False
     options.never_capture = True  # matching then keeps one position, not one a group
@@ -72,7 +73,7 @@ def compile_re2(
         told = error.args[0]
         reason = told.decode(errors="replace") if isinstance(told, bytes) else str(told)
         if reason.startswith("pattern too large"):
-            raise _too_large(pattern) from None
+            raise too_large(pattern) from None
         raise InvalidPatternError(
             f"not a regular expression in RE2 syntax: {reason}", pattern=pattern
         ) from None
@@ -87,7 +88,8 @@ def _times_optional(expression: str) -> int:
     return optional
 
 
-def _too_large(pattern: str) -> InvalidPatternError:
+def too_large(pattern: str) -> InvalidPatternError:
+    """The refusal of a pattern of which there would be too much to compile."""
     return InvalidPatternError(
         "the pattern is too large: repeat fewer things, or search for a part of it", pattern=pattern
     )

@@ -12,7 +12,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Union
 
 from everstore.errors import InvalidPathError, InvalidPatternError
-from everstore.expressions import checked, compile_re2
+from everstore.expressions import LONGEST, checked, compile_re2, too_large
 from everstore.paths import normalize_path
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ class _Class(str):
 
 
 class _Braces(list["_Pieces"]):
-    """Alternatives; ``has_slash`` when each of them ends with the slash behind them, or is nothing."""
-
-    has_slash = False
+    """Alternatives."""
 
 
 _Pieces = list[Union[str, _Braces]]  # noqa: UP007 - a string's own operator is not there at run time
@@ -116,11 +114,10 @@ def _compile(pattern: str) -> Selection:
     pieces = parser.pieces
     anywhere = _without_slash(pieces)  # its alternatives that are the name of a file, at any depth
     readings = []
-    tidied = _tidy(pieces, begins=True)
     if anywhere is not None:
         readings.append("/(?:.*/)?" + _expression(anywhere))
     if "/" in pattern:
-        readings.append("/" + _expression(tidied))
+        readings.append(_Reading(pattern).of(pieces))
     if parser.is_ambiguous:
         if pattern.startswith("/") and spelled[:1] == [_WORKSPACE]:
             del spelled[0]
@@ -129,8 +126,8 @@ def _compile(pattern: str) -> Selection:
     fullmatch = program.fullmatch
     return Selection(
         lambda path: fullmatch(path.encode()) is not None,
-        top="/" if anywhere is not None else _top(tidied),
-        part=_part(tidied),
+        top="/" if anywhere is not None else _top(pieces),
+        part=_part(pieces),
         weight=program.programsize,
     )
 
@@ -220,102 +217,132 @@ def _without_slash(pieces: _Pieces) -> _Pieces | None:
     return kept
 
 
-def _tidy(pieces: _Pieces, *, opens: bool = True, closes: bool = True, begins: bool = False) -> _Pieces:
-    """The pieces without empty and ``.`` segments, and without what is an alias of the root.
-
-    ``opens`` and ``closes`` say whether a segment starts before them and ends behind them, ``begins`` whether
-    the pattern starts with them.
-    """
-    segments = _split(pieces)
-    kept: list[tuple[_Pieces, bool]] = []
-    for number, segment in enumerate(segments):
-        left, right = number > 0 or opens, number < len(segments) - 1 or closes
-        tidied = [
-            piece if not isinstance(piece, _Braces)
-            else _Braces(
-                _tidy(
-                    each,
-                    opens=left and at == 0,
-                    closes=right and at == len(segment) - 1,
-                    begins=begins and number == at == 0,
-                )
-                for each in piece
-            )
-            for at, piece in enumerate(segment)
-        ]  # fmt: skip
-        whole = left and right
-        if not whole or (tidied and not _is_text(tidied, ".")):
-            kept.append((tidied, whole))
-    if begins and len(segments) > 1 and not segments[0] and kept and _is_text(kept[0][0], _WORKSPACE):
-        del kept[0]
-    return _joined(kept)
-
-
-def _split(pieces: _Pieces) -> list[_Pieces]:
-    segments: list[_Pieces] = [[]]
-    for piece in pieces:
-        if _is_mark(piece, "/"):
-            segments.append([])
-        else:
-            segments[-1].append(piece)
-    return segments
-
-
-def _joined(segments: list[tuple[_Pieces, bool]]) -> _Pieces:
-    """Segments with slashes between them: within the braces of one that may be nothing, or any number."""
-    joined: _Pieces = []
-    for number, (segment, whole) in enumerate(segments):
-        only = segment[0] if len(segment) == 1 and whole else None
-        is_last = number == len(segments) - 1
-        if isinstance(only, _Braces) and any(not each or _ends_with_stars(each) for each in only):
-            if not is_last:
-                joined.append(_with_slash(only))
-                continue
-            if joined and _is_mark(joined[-1], "/") and not all(only):
-                joined.pop()
-                joined.append(_Braces([_SLASH, *each] if each else [] for each in only))
-                continue
-        joined += segment if is_last else [*segment, _SLASH]
-    return joined
-
-
-def _with_slash(braces: _Braces) -> _Braces:
-    closed = _Braces([*each, _SLASH] if each else [] for each in braces)
-    closed.has_slash = True
-    return closed
-
-
-def _ends_with_stars(pieces: _Pieces) -> bool:
-    return _is_mark(pieces[-1], "**") and (len(pieces) == 1 or _is_mark(pieces[-2], "/"))
+def _is_plain(piece: str | _Braces) -> bool:
+    return type(piece) is str or _is_mark(piece, "/")
 
 
 def _is_mark(piece: str | _Braces, mark: str) -> bool:
     return isinstance(piece, _Mark) and piece == mark
 
 
-def _is_text(pieces: _Pieces, text: str | None = None) -> bool:
-    """Whether a segment is plain text, or this text."""
-    return len(pieces) == 1 and type(pieces[0]) is str and text in {None, pieces[0]}
+def _expression(pieces: _Pieces) -> str:
+    """What the pieces mean to RE2 within a segment."""
+    return "".join(
+        "(?:" + "|".join(map(_expression, piece)) + ")" if isinstance(piece, _Braces) else _meaning(piece)
+        for piece in pieces
+    )
 
 
-def _expression(pieces: _Pieces, *, opens: bool = True) -> str:
-    """What the pieces mean to RE2; ``opens`` when a segment starts with them."""
-    out: list[str] = []
-    at = 0
-    while at < len(pieces):
-        piece = pieces[at]
-        at += 1
-        if isinstance(piece, _Braces):
-            out.append("(?:" + "|".join(_expression(each, opens=opens) for each in piece) + ")")
-            opens = opens and piece.has_slash
-            continue
-        if opens and _is_mark(piece, "**") and at < len(pieces) and _is_mark(pieces[at], "/"):
-            out.append("(?:.*/)?")
-            at += 1
-            continue
-        out.append(_meaning(piece))
-        opens = _is_mark(piece, "/")
-    return "".join(out)
+# Where a reader of a pattern with slashes is: at its beginning, behind a slash there, at the beginning of
+# another segment, within one, or behind what may come to nothing there, which is not written yet.
+_START, _ROOT, _BEGIN, _WITHIN = "start", "root", "begin", "within"
+_Place = tuple[
+    str, str
+]  # one of these, and what is not written yet: '.', '**', '**/' or the alias's beginning
+_INSIDE: _Place = (_WITHIN, "")
+
+
+class _Reading:
+    """What a pattern with slashes means, from the root on.
+
+    Empty and ``.`` segments and the alias of the root mean nothing, and ``**/`` may, whichever braces their
+    characters are in. So what braces mean depends on where a segment begins: they are read once for
+    each place that they may be met at, and the ways of a pattern are told apart only until they
+    come to the same place.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+        self._read: dict[tuple[int, _Place], dict[_Place, str]] = {}
+
+    def of(self, pieces: _Pieces) -> str:
+        """The expression of all of it."""
+        ways = self._walk(pieces, (_START, ""))
+        return self._either([way + self._last(kept) for (_, kept), way in ways.items()])
+
+    def _walk(self, pieces: _Pieces, start: _Place) -> dict[_Place, str]:
+        """Where the pieces may lead, and by which expression each."""
+        common, ways = "", {start: ""}
+        for piece in pieces:
+            # From several places on, a piece often means the same: then they are one from here on.
+            alike: dict[tuple[tuple[_Place, str], ...], list[str]] = {}
+            for place, way in ways.items():
+                met = self._steps(piece, place)
+                slash = "/" if all(more.startswith("/") for more in met.values()) else ""
+                key = tuple((reached, more.removeprefix(slash)) for reached, more in met.items())
+                alike.setdefault(key, []).append(way + slash)
+            found: dict[_Place, list[str]] = {}
+            for steps, each in alike.items():
+                way = self._either(each)
+                if len(alike) == 1:
+                    common, way = common + way, ""
+                for reached, more in steps:
+                    found.setdefault(reached, []).append(way + more)
+            ways = {place: self._either(each) for place, each in found.items()}
+        return {place: common + way for place, way in ways.items()}
+
+    def _steps(self, piece: str | _Braces, place: _Place) -> dict[_Place, str]:
+        if not isinstance(piece, _Braces):
+            reached, written = self._step(piece, place)
+            return {reached: written}
+        if (id(piece), place) not in self._read:
+            found: dict[_Place, list[str]] = {}
+            for alternative in piece:
+                for reached, way in self._walk(alternative, place).items():
+                    found.setdefault(reached, []).append(way)
+            self._read[id(piece), place] = {reached: self._either(each) for reached, each in found.items()}
+        return self._read[id(piece), place]
+
+    def _step(self, piece: str, place: _Place) -> tuple[_Place, str]:
+        written = ""
+        if type(piece) is str:
+            while piece and place[0] != _WITHIN:
+                place, more = self._one(piece[0], place)
+                written, piece = written + more, piece[1:]
+            return place, written + re.escape(piece)
+        return self._one(piece, place)
+
+    def _one(self, one: str, place: _Place) -> tuple[_Place, str]:
+        """Read a mark, a class or one character."""
+        where, kept = place
+        if _is_mark(one, "/"):
+            return self._slash(place)
+        if where == _WITHIN:
+            return place, _meaning(one)
+        if _is_mark(one, "**") and kept in {"", "**/"}:
+            return (where, "**"), ""
+        longer = kept + one
+        is_alias = where == _ROOT and _WORKSPACE.startswith(longer)
+        if type(one) is str and (is_alias or longer in {".", "**/."}):
+            return (where, longer), ""
+        return _INSIDE, self._written(kept) + ("/" if kept in {"", "**/"} else "") + _meaning(one)
+
+    def _slash(self, place: _Place) -> tuple[_Place, str]:
+        where, kept = place
+        if kept.startswith("**"):
+            return (_BEGIN, "**/"), ""
+        if kept in {"", "."} and where != _WITHIN:
+            return (_ROOT if where == _ROOT or place == (_START, "") else _BEGIN, ""), ""
+        return (_BEGIN, ""), "" if kept == _WORKSPACE else self._written(kept)
+
+    @staticmethod
+    def _written(kept: str) -> str:
+        """What was not written yet, where more of the pattern follows it."""
+        segments = {"": "", "**": "/.*", "**/": "(?:/.*)?", "**/.": "(?:/.*)?/\\."}
+        return segments[kept] if kept in segments else f"/{re.escape(kept)}"
+
+    def _last(self, kept: str) -> str:
+        """The same, where nothing follows it."""
+        return "/.*" if kept.startswith("**") else "" if kept in {".", _WORKSPACE} else self._written(kept)
+
+    def _either(self, ways: list[str]) -> str:
+        if sum(map(len, ways)) > LONGEST:
+            raise too_large(self._pattern)
+        ways = list(dict.fromkeys(ways))
+        if len(ways) == 1:
+            return ways[0]
+        slash = "/" if all(way.startswith("/") for way in ways) else ""
+        return slash + "(?:" + "|".join(way.removeprefix(slash) for way in ways) + ")"
 
 
 def _meaning(piece: str) -> str:
@@ -350,27 +377,39 @@ def _class_expression(members: str) -> str:
 
 def _top(pieces: _Pieces) -> str:
     """The literal beginning of what anchored pieces select: whole segments, the last one too if all are."""
-    segments = _split(pieces)
-    texts = [segment[0] for segment in takewhile(_is_text, segments)]
-    top = "/" + "/".join(str(text) for text in texts)
+    plain = [*takewhile(_is_plain, pieces)]
+    text = "".join(map(str, plain))
+    if len(plain) < len(pieces):
+        text = text[: text.rfind("/") + 1]
     try:
-        return top if normalize_path(top) == top else "/"
+        return normalize_path(text)
     except InvalidPathError:  # so nothing is there, and no backend is asked
         return "/"
 
 
 def _part(pieces: _Pieces) -> str | None:
     """The longest text that every path contains."""
-    runs = [""]
-    opens = True
-    for at, piece in enumerate(pieces):
-        optional = opens and at > 0 and _is_mark(pieces[at - 1], "**") and _is_mark(piece, "/")
-        if type(piece) is str or (_is_mark(piece, "/") and not optional):
-            runs[-1] += str(piece)
-        else:
-            runs.append("")
-        opens = opens if _is_mark(piece, "**") else _is_mark(piece, "/")
+    runs, run = [], ""
+    may_be_alias = not pieces or type(pieces[0]) is not str  # which is behind a slash only
+    for piece in [*pieces, _Braces()]:
+        if _is_plain(piece):
+            run += str(piece)
+            continue
+        slash = "/" if run.endswith("/") and not isinstance(piece, _Braces) else ""
+        runs.append(_certain(run, may_be_alias=may_be_alias) + slash)
+        may_be_alias = may_be_alias and isinstance(piece, _Braces)
+        run = ""
     return max(runs, key=len) or None
+
+
+def _certain(run: str, *, may_be_alias: bool) -> str:
+    """What every path contains of a plain text in a pattern, whatever is before it and behind it."""
+    first, *others = run.split("/")
+    segments = [first if first != "." else "", *(each for each in others if each not in {"", "."})]
+    named = next((at for at, segment in enumerate(segments) if segment), None)
+    if may_be_alias and named is not None and segments[named] in _WORKSPACE:
+        segments = ["", *segments[named + 1 :]]
+    return "/".join(segments)
 
 
 def _tidy_part(pattern: str) -> str:
