@@ -57,6 +57,28 @@ def test_two_entries_share_no_id():
     assert len(ids) == 2000
 
 
+FREE = (1 << 76) - 1 ^ 3 << 62  # the bits of an id that are neither time, version nor variant
+
+
+def id_in(session: int, serial: int) -> int:
+    entry = SessionFile(1, NOW, 1, uuid.UUID(int=session), "/a", serial, 0, is_readonly=False, content="")
+    return entry.id.int & FREE
+
+
+@pytest.mark.parametrize("serial", [0, 1, NOW, (1 << 63) - 1])
+def test_an_id_tells_nothing_of_the_session_to_who_knows_the_serial_and_the_time(serial):
+    own = id_in(SESSION.int, serial)
+    # Each bit of the session's id turns half of the 74: nothing of the one can be read off the other.
+    turned = [own ^ id_in(SESSION.int ^ 1 << bit, serial) for bit in range(128)]
+    assert all(15 <= each.bit_count() <= 59 for each in turned)
+    for bit in range(76):
+        if FREE >> bit & 1:
+            assert 32 <= sum(each >> bit & 1 for each in turned) <= 96
+    # Nor do two differences add up to that of both, as they would in anything that can be solved.
+    both = own ^ id_in(SESSION.int ^ 3, serial)
+    assert (turned[0] ^ turned[1] ^ both).bit_count() >= 15
+
+
 def test_the_root_is_as_old_as_its_session():
     session_id = new_session_id()
     root = root_of(session_id)

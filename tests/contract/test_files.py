@@ -536,3 +536,21 @@ async def test_a_cancelled_call_has_happened_or_has_not(calls, store, furnish, s
             [answer] = await asyncio.gather(task, return_exceptions=True)
             assert isinstance(answer, asyncio.CancelledError) == cancelled
             assert await contents_of(session_id) in states, (call.verb, turns)
+
+
+async def test_ten_thousand_entries_have_ids_of_their_own_and_keep_them(work):
+    for number in range(48):
+        await work.files.write_file(f"a/{number}", "")
+    for size in range(1, 9):  # each copy is of all that there are, and of the directory around them
+        await work.files.copy_file("a", "b")
+        await work.files.move_file("b", f"a/copy {size}")
+    found, directories = {}, ["/"]
+    while directories:
+        for info in await work.files.list_directory(directories.pop()):
+            found[info.path] = info.id
+            directories += [info.path] * info.is_directory
+    assert len(found) > 10_000
+    assert len(set(found.values())) == len(found)
+    await work.files.move_file("a", "moved")
+    for path in list(found)[::500]:
+        assert (await work.files.stat_file(path.replace("/a", "/moved", 1))).id == found[path]
