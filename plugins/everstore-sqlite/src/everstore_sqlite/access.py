@@ -42,6 +42,9 @@ def found_files(settings: SqliteSettings) -> Files:
     except OSError as error:
         raise SettingsError(f"{_PATH}: {error.strerror}: {str(path)!r}") from error
     require_rights(files, read_only=settings.read_only)
+    stale = files.stale_log()
+    if stale is not None:
+        raise StorageReplacedError(stale, backend="sqlite", path=str(path))
     if not settings.read_only:
         _require_whole(files, settings.busy_timeout)
     files.note_database()

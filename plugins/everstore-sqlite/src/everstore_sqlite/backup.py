@@ -30,6 +30,7 @@ from everstore_sqlite.checking import counted, is_ours, looked_at, problems_of, 
 from everstore_sqlite.connecting import connect
 from everstore_sqlite.failures import code_of, is_busy, translated
 from everstore_sqlite.schema import LATEST
+from everstore_sqlite.standing import Files
 
 try:
     import fcntl
@@ -66,6 +67,9 @@ def back_up(
     _require_elsewhere(settings, place)
     if not path.is_file():
         raise SettingsError(f"EVERSTORE_SQLITE_PATH: there is no database at {str(path)!r} to back up")
+    stale = Files(path).stale_log()
+    if stale is not None:
+        raise StorageReplacedError(stale, backend="sqlite", path=str(path))
     with _told(path), closing(looked_at(path, settings.busy_timeout)) as source:
         if not is_ours(source):
             raise SettingsError("EVERSTORE_SQLITE_PATH names another program's database; choose another file")
@@ -204,7 +208,7 @@ def _fold(path: Path) -> bool:
 
     ``BackendUnavailableError`` when anybody has the database open.
     """
-    if not path.exists() or path.stat().st_size == 0:
+    if not path.exists() or path.stat().st_size == 0 or Files(path).stale_log():
         return False
     with closing(connect(path, "mode=rw")) as old:
         try:

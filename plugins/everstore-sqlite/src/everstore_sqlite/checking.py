@@ -15,8 +15,10 @@ from uuid import UUID
 from everstore_sqlite import index
 from everstore_sqlite.connecting import connect
 from everstore_sqlite.failures import code_of
-from everstore_sqlite.holding import taken_away
+from everstore_sqlite.holding import is_held, taken_away
 from everstore_sqlite.schema import APPLICATION_ID
+from everstore_sqlite.stale import was_written_over
+from everstore_sqlite.standing import Files
 from everstore_sqlite.usage import SLOT_BITS
 
 if TYPE_CHECKING:
@@ -244,6 +246,18 @@ def check(path: Path, *, deep: bool) -> list[str]:
         if left:
             found.append(f"{str(path)!r} is gone, and its {' and '.join(left)} are left: it was removed")
         return found
+    files = Files(path)
+    stale = files.stale_log()
+    if stale is not None:
+        return [*found, stale]
+    is_left = _has_left_log(files)
+    if is_left and was_written_over(path, files.log):
+        return [
+            *found,
+            f"{str(path)!r} was written over after its log {str(files.log)!r}, which would damage it: put a "
+            "backup there with 'everstore restore FILE'; if both were only copied here, open the store once",
+        ]
+    deep |= is_left  # nobody is kept waiting, and the log may be of another database
     try:
         with closing(looked_at(path)) as connection:
             if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
@@ -257,6 +271,12 @@ def check(path: Path, *, deep: bool) -> list[str]:
     except sqlite3.DatabaseError as error:
         found.append(f"{str(path)!r} is damaged or cannot be read: {_name_of(error)}")
     return found
+
+
+def _has_left_log(files: Files) -> bool:
+    """Whether there is a log, and nobody who writes it: a process was killed, or files were copied."""
+    is_there = files.log.exists() and files.log.stat().st_size > 0
+    return is_there and not files.is_open_here() and not is_held(files.database)
 
 
 def torn(connection: sqlite3.Connection, *, is_quick: bool = False) -> list[str]:

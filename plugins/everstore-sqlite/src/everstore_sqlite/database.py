@@ -44,9 +44,10 @@ class Database:
     def __init__(self, settings: SqliteSettings) -> None:
         """Open the file; blocks. ``SettingsError`` when it cannot be used."""
         self.has_index = settings.search_index is True
-        files = found_files(settings)
+        self._files = files = found_files(settings)
         self._writer: Writer | None = None
         with _explained(files, settings), ExitStack() as opened:
+            opened.callback(files.let_go)
             if settings.read_only:
                 how, looking = _only_reading(files, settings)
                 opened.enter_context(closing(looking))
@@ -95,6 +96,7 @@ class Database:
         if self._writer is not None:
             self._writer.close()
         self._looking.close()
+        self._files.let_go()
 
 
 def _connect(

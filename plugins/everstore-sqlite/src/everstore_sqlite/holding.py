@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["taken_away"]
+__all__ = ["is_held", "taken_away"]
 
 _PROCESSES = Path("/proc")
 _SHARED = "1073741826"  # the first byte that every open connection locks in the database
@@ -38,6 +38,11 @@ def taken_away(path: Path) -> Iterator[str]:
         yield f"process {process} writes to a database that {str(path)!r} replaced: what it writes is lost"
     for process in sorted(database - shared_memory):
         yield f"the -wal or -shm of {str(path)!r} was removed while process {process} had it open: stop that"
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process has the database open."""
+    return bool(_lockers(path, _SHARED))
 
 
 def _holders_of_removed(path: Path) -> set[str]:

@@ -6,19 +6,21 @@ and its shared memory ``-shm`` is looked at before every acknowledgement, at 4 u
 by reads and before a commit. SQLite itself removes neither log nor shared memory while anybody has the
 database open, and never replaces one.
 
-Nothing here opens a file: closing it again would drop this process's locks on it.
+Nothing here opens a file that this process has open: closing it again would drop its locks on it.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from everstore.errors import DataDamagedError, StorageReplacedError
 from everstore_sqlite.failures import translated
+from everstore_sqlite.stale import may_have_log
 
 if TYPE_CHECKING:
     from everstore.errors import EverstoreError
@@ -48,9 +50,41 @@ class Files:
         """When reads look again, by ``time.monotonic``."""
         self._reason: str | None = None
 
+    def stale_log(self) -> str | None:
+        """Why the log beside the database must be another one's; ``None`` when nothing says so.
+
+        What everstore's own backups say of themselves does, and so does an empty file. SQLite would play
+        the log into the file all the same, or throw away what it holds.
+        """
+        with _opening:  # nobody here opens the database while its file is looked into
+            try:
+                if self.is_open_here() or not self.log.stat().st_size or may_have_log(self.database):
+                    return None
+            except OSError:  # whoever opens it is told
+                return None
+        return (
+            f"{self._places[0]!r} was put in the place of another database, whose log {str(self.log)!r} was"
+            " left behind and would damage it: put a backup there with 'everstore restore FILE', or move the"
+            " log away if nothing that it holds is missed"
+        )
+
+    def is_open_here(self) -> bool:
+        """Whether a store of this process has the database open."""
+        identity = self._identity(self._places[0])
+        return any(other._known[0] == identity for other in [*_open_here])
+
+    def let_go(self) -> None:
+        """No connection is open any more."""
+        with _opening:
+            if self in _open_here:
+                _open_here.remove(self)
+
     def note_database(self) -> None:
         """Remember which file the database is, before it is opened."""
-        self._known[0] = self._identity(self._places[0])
+        with _opening:
+            self._known[0] = self._identity(self._places[0])
+            if self not in _open_here:
+                _open_here.append(self)
 
     def note_all(self) -> None:
         """Remember the files beside it, once they are there; the database must be the one noted."""
@@ -120,3 +154,7 @@ class Files:
         if self.is_immutable:
             return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
         return found.st_dev, found.st_ino
+
+
+_open_here: list[Files] = []
+_opening = threading.Lock()
