@@ -37,6 +37,10 @@ def killed(path: Path, session_id: UUID, text: str, count: int) -> None:
     assert Path(f"{path}-wal").stat().st_size
 
 
+def log_of(path: Path) -> bytes:
+    return Path(f"{path}-wal").read_bytes()
+
+
 async def looked(path: Path, *, deep: bool = False) -> list[str]:
     return [*(await ask(configure({"sqlite_path": path}), "sqlite", "everstore_check", deep=deep) or ())]
 
@@ -66,11 +70,11 @@ async def test_a_copy_over_a_database_beside_its_log_is_found(
         await fill(opened, session_id, "b", between)
     killed(path, session_id, "n", after)
     assert await looked(path) == []
-    log = Path(f"{path}-wal").read_bytes()
+    log = log_of(path)
     shutil.copyfile(copy, path)
     [problem] = await looked(path)
     assert "everstore restore" in problem
-    assert Path(f"{path}-wal").read_bytes() == log
+    assert log_of(path) == log
 
 
 async def test_nothing_opens_a_backup_beside_the_log_of_what_it_replaced(path, opened, session_id, tmp_path):
@@ -80,14 +84,14 @@ async def test_nothing_opens_a_backup_beside_the_log_of_what_it_replaced(path, o
     await back_up(configuration, copy, lambda _done, _total: None)
     killed(path, session_id, "n", 5)
     shutil.copyfile(copy, path)
-    log = Path(f"{path}-wal").read_bytes()
+    log = log_of(path)
     for settings in ({}, {"read_only": True}, {"must_exist": True}):
         with pytest.raises(StorageReplacedError, match="everstore restore"):
             async with opened(**settings):
                 pass
     with pytest.raises(StorageReplacedError, match="everstore restore"):
         await back_up(configuration, tmp_path / "another.db", lambda _done, _total: None)
-    assert Path(f"{path}-wal").read_bytes() == log
+    assert log_of(path) == log
     await restore(configuration, copy, lambda _done, _total: None)
     assert await looked(path, deep=True) == []
     async with opened() as store:

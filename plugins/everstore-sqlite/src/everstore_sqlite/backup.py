@@ -24,6 +24,7 @@ from everstore.errors import (
     DataDamagedError,
     InvalidArgumentError,
     SettingsError,
+    StorageReplacedError,
     UnsupportedError,
 )
 from everstore_sqlite.checking import counted, is_ours, looked_at, problems_of, torn

@@ -252,11 +252,11 @@ def check(path: Path, *, deep: bool) -> list[str]:
         return [*found, stale]
     is_left = _has_left_log(files)
     if is_left and was_written_over(path, files.log):
-        return [
-            *found,
+        found.append(
             f"{str(path)!r} was written over after its log {str(files.log)!r}, which would damage it: put a "
-            "backup there with 'everstore restore FILE'; if both were only copied here, open the store once",
-        ]
+            "backup there with 'everstore restore FILE'; if both were only copied here, open the store once"
+        )
+        return found
     deep |= is_left  # nobody is kept waiting, and the log may be of another database
     try:
         with closing(looked_at(path)) as connection:

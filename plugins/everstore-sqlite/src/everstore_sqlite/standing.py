@@ -69,22 +69,20 @@ class Files:
         )
 
     def is_open_here(self) -> bool:
-        """Whether a store of this process has the database open."""
+        """Whether a store of this process has the database open, or is opening it."""
         identity = self._identity(self._places[0])
-        return any(other._known[0] == identity for other in [*_open_here])
+        return identity in [*_open_here.values()]
 
     def let_go(self) -> None:
         """No connection is open any more."""
         with _opening:
-            if self in _open_here:
-                _open_here.remove(self)
+            _open_here.pop(id(self), None)
 
     def note_database(self) -> None:
         """Remember which file the database is, before it is opened."""
         with _opening:
             self._known[0] = self._identity(self._places[0])
-            if self not in _open_here:
-                _open_here.append(self)
+            _open_here[id(self)] = self._known[0]
 
     def note_all(self) -> None:
         """Remember the files beside it, once they are there; the database must be the one noted."""
@@ -156,5 +154,5 @@ class Files:
         return found.st_dev, found.st_ino
 
 
-_open_here: list[Files] = []
+_open_here: dict[int, _Identity | None] = {}
 _opening = threading.Lock()
