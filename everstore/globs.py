@@ -54,17 +54,24 @@ class Selection:
     """Which canonical paths a pattern selects: call it with one.
 
     For a backend that can look at fewer: every selected path is ``top`` or below it (``"/"`` when it may
-    be anywhere), and contains ``part`` (``None`` when nothing is known). ``weight`` is what a character
-    of a path may cost, in instructions.
+    be anywhere), and contains ``part`` (``None`` when nothing is known). With ``is_all`` none need be
+    asked. ``weight`` is what a character of a path may cost, in instructions.
     """
 
-    __slots__ = ("_matches", "part", "top", "weight")
+    __slots__ = ("_matches", "is_all", "part", "top", "weight")
 
     def __init__(
-        self, matches: Callable[[str], bool], *, top: str = "/", part: str | None = None, weight: int = 1
+        self,
+        matches: Callable[[str], bool],
+        *,
+        top: str = "/",
+        part: str | None = None,
+        weight: int = 1,
+        is_all: bool = False,
     ) -> None:
         """Made by ``compile_glob`` and ``compile_path_pattern``."""
         self._matches = matches
+        self.is_all = is_all
         self.top = top
         self.part = part
         self.weight = weight
@@ -74,7 +81,7 @@ class Selection:
         return self._matches(path)
 
 
-_EVERYTHING = Selection(lambda _path: True)
+_EVERYTHING = Selection(lambda _path: True, is_all=True)
 
 
 def compile_path_pattern(pattern: str | None) -> Selection:

@@ -160,7 +160,6 @@ class Query:
         self.matches: list[GrepMatch] = []
         self._starts: list[int] = []  # where in them each file's begin
         self.selects = compile_path_pattern(path_pattern)
-        self._everything = path_pattern is None
         self.literal = None if regex or ignore_case else pattern
         self._before, self._after = before, after
         self._limit = limit
@@ -230,7 +229,7 @@ class Query:
 
     def _search(self, files: Iterable[SessionFile | Text]) -> Iterator[int]:
         """Search files; the steps that ``turns`` wants."""
-        required, selects = self.required, None if self._everything else self.selects
+        required, selects = self.required, None if self.selects.is_all else self.selects
         for file in files:
             if self.is_full:
                 return

@@ -138,9 +138,13 @@ def read_file(
         )
     if data is None and is_text is not None and most != EVERYTHING:
         return TOO_LARGE
-    content, encoding = content_at(path, size, is_text, data)
+    encoding: Encoding = "text"
+    if is_text == 1 and type(data) is bytes and len(data) == size and data.isascii():
+        content = data.decode()  # nearly always, and without another call
+    else:
+        content, encoding = content_at(path, size, is_text, data)
     return SessionFile(
-        version, created, updated, session_id, path, serial, size, bool(is_readonly), content, encoding
+        version, created, updated, session_id, path, serial, size, is_readonly == 1, content, encoding
     )
 
 
@@ -155,7 +159,7 @@ def stat_file(connection: sqlite3.Connection, most: int, session_id: UUID, path:
     require_entry(path, row)
     version, created, updated, serial, size, is_readonly, is_directory = row
     return FileStat(
-        version, created, updated, session_id, path, serial, size, bool(is_readonly), bool(is_directory)
+        version, created, updated, session_id, path, serial, size, is_readonly == 1, is_directory == 1
     )
 
 
@@ -178,7 +182,7 @@ def infos(session_id: UUID, rows: Iterable[tuple[Any, ...]], above: str = "") ->
         raise
     return [
         FileInfo(
-            version, created, updated, session_id, above + name, serial, size, bool(readonly), bool(directory)
+            version, created, updated, session_id, above + name, serial, size, readonly == 1, directory == 1
         )
         for name, version, created, updated, serial, size, readonly, directory in rows
     ]

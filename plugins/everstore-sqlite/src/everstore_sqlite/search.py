@@ -64,7 +64,8 @@ def grep(
         top = query.selects.top
         files = _sound(_within(connection, _FILES, session_id, top) if some is None else some)
         is_whole = some is None and top == "/" and _is_whole(connection, files)
-        chosen = sorted(file for file in files if query.selects(file[0]))
+        selects = query.selects
+        chosen = sorted(files if selects.is_all else (file for file in files if selects(file[0])))
         for path, text in _texts(connection, chosen, query.literal, is_whole=is_whole):
             if query.add_now(path, text, unwanted) or unwanted.is_set():
                 break
@@ -129,7 +130,7 @@ def _is_whole(connection: sqlite3.Connection, files: list[_Candidate]) -> bool:
     slot = files[0][1] >> SLOT_BITS << SLOT_BITS
     range_ = slot, slot | (1 << SLOT_BITS) - 1
     count, size = connection.execute(_SUMS, range_).fetchone()
-    return bool(count == len(files) and size == sum(size for *_, size in files))
+    return bool(count == len(files) and size == sum([size for _, _, size in files]))
 
 
 def _require_contents(connection: sqlite3.Connection, batch: list[_Candidate]) -> None:

@@ -15,6 +15,7 @@ import os
 import sqlite3
 import threading
 import time
+from os import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,9 +93,9 @@ class Files:
     def require(self) -> None:
         """``StorageReplacedError`` unless the files are those that were opened; once wrong, always wrong."""
         if self._reason is None:
-            for position, place in enumerate(self._places):
-                if self._identity(place) != self._known[position]:
-                    self._look(position, self._known[position])
+            if [*map(self._identity, self._places)] != self._known:
+                for position, known in enumerate(self._known):
+                    self._look(position, known)
             self.next_look = time.monotonic() + _PERIOD if self._reason is None else 0.0
         if self._reason is not None:
             raise StorageReplacedError(self._reason, backend="sqlite", path=self._places[0])
@@ -146,7 +147,7 @@ class Files:
 
     def _identity(self, place: str) -> _Identity | None:
         try:
-            found = os.stat(place)  # noqa: PTH116 - half the price of Path.stat
+            found = stat(place)  # noqa: PTH116 - half the price of Path.stat
         except OSError:
             return None
         if self.is_immutable:
