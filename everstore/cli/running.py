@@ -111,6 +111,7 @@ def report(error: Exception) -> int:
     message = str(error)
     if isinstance(error, BackendUnavailableError):
         message += _UNDONE if error.happened is False else _UNKNOWN
+    message += "".join(f"; {told}" for told in getattr(error, "__notes__", ()))
     if not isinstance(error, EverstoreError) or (isinstance(error, BackendError) and error.__cause__):
         message += " (EVERSTORE_LOG_LEVEL=debug shows where)"
     sys.stderr.write(f"everstore: error: {code_of(error)}: {one_line(message)}\n")

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from everstore import Session, parse_session_id
+from everstore import Session, errors, parse_session_id
+from everstore.middleware import Middleware
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +19,25 @@ def test_session_new_prints_the_id_alone(cli):
     answer = cli("session", "new", "a title")
     assert (answer.status, answer.err) == (0, "")
     assert str(parse_session_id(answer.out.removesuffix("\n"))) + "\n" == answer.out
+
+
+def test_session_new_tells_what_it_could_not_remove_again(cli, install_plugin, monkeypatch):
+    class Away(Middleware):
+        def wrap(self, verb, call):
+            async def unavailable(*args, **kwargs):
+                raise errors.BackendUnavailableError("no answer")
+
+            return unavailable if verb.name in {"add_session", "purge_session"} else call
+
+    install_plugin("away", everstore_middleware=Away)
+    monkeypatch.setenv("EVERSTORE_MIDDLEWARE", "away")
+    answer = cli("session", "new", "a title")
+    assert (answer.status, answer.out, answer.err.count("\n")) == (4, "", 1)
+    before, _, after = answer.err.partition("; session ")
+    assert before.startswith("everstore: error: backend_unavailable: no answer; it may have been done")
+    session_id, _, told = after.partition(" ")
+    assert parse_session_id(session_id).version == 7
+    assert told == "could not be removed again; delete_session does it\n"
 
 
 def test_session_ls_is_newest_first(cli):

@@ -362,12 +362,35 @@ def test_a_failed_tour_removes_its_session_too(cli, tree, kept, install_plugin, 
     assert asyncio.run(kept.sessions.list_sessions()) == []
 
 
+def test_a_failed_tour_tells_which_session_it_could_not_remove(cli, tree, kept, install_plugin, monkeypatch):
+    async def unavailable(call, *args, **kwargs):
+        raise errors.BackendUnavailableError("the server does not answer")
+
+    install_plugin("liar", everstore_middleware=lambda: lying("get_value", another_value))
+    install_plugin("away", everstore_middleware=lambda: lying("purge_session", unavailable))
+    monkeypatch.setenv("EVERSTORE_MIDDLEWARE", "liar,away")
+    answer = cli("tour", tree, "--json")
+    assert answer.status == 1
+    session_id = answer.json["session_id"]
+    told, error = answer.err.splitlines()
+    assert told == (
+        f"everstore: session {session_id} could not be removed (backend_unavailable): "
+        f"everstore session rm {session_id} does it"
+    )
+    assert error.startswith("everstore: error: wrong_answer: ")
+    monkeypatch.setenv("EVERSTORE_MIDDLEWARE", "")
+    assert cli("session", "rm", session_id).status == 0
+    assert asyncio.run(kept.files.list_directory(parse_session_id(session_id), "/")) == []
+
+
 def test_a_failed_tour_leaves_the_session_to_look_at_when_told_to(
     cli, tree, kept, install_plugin, monkeypatch
 ):
     install_plugin("liar", everstore_middleware=lambda: lying("get_value", another_value))
     monkeypatch.setenv("EVERSTORE_MIDDLEWARE", "liar")
-    session = cli("tour", tree, "--keep", "--json").json["session_id"]
+    failed = cli("tour", tree, "--keep", "--json")
+    session = failed.json["session_id"]
+    assert failed.err.startswith(f"everstore: the session is still there: EVERSTORE_SESSION={session}\n")
     assert cli("cat", "src/app.py", "-s", session).bytes == (tree / "src/app.py").read_bytes()
 
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from everstore.cli.options import JsonOption
-from everstore.cli.output import one_line, print_json
+from everstore.cli.output import note, one_line, print_json
 from everstore.cli.running import configured, opened
 from everstore.cli.tour.importing import LocalTree
 from everstore.cli.tour.screen import Screen
 from everstore.cli.tour.steps import REMOVAL, STEPS
 from everstore.cli.tour.visit import Visit
 from everstore.errors import EverstoreError
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from everstore.store import Store
 
 __all__ = ["tour"]
 
@@ -44,10 +48,20 @@ async def _tour(tree: LocalTree, *, keep: bool, as_json: bool) -> None:
             visit.last_words(kept=keep)
         except BaseException as error:
             failure = error if isinstance(error, EverstoreError) else None
-            if not keep:
-                with suppress(EverstoreError):  # what ended the tour is what there is to tell
-                    await store.delete_session(session.id)
+            if keep:
+                note(f"the session is still there: EVERSTORE_SESSION={session.id}")
+            else:
+                await _remove(store, session.id)
             raise
         finally:
             if as_json:
                 print_json(visit.report(kept=keep, error=failure))
+
+
+async def _remove(store: Store, session_id: UUID) -> None:
+    """Remove what a tour that failed has made, or tell how to; what ended the tour is told after that."""
+    try:
+        await store.delete_session(session_id)
+    except EverstoreError as error:
+        remedy = f"everstore session rm {session_id} does it"
+        note(f"session {session_id} could not be removed ({error.code}): {remedy}")
