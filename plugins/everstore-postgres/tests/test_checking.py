@@ -5,21 +5,59 @@ from __future__ import annotations
 import pytest
 
 import everstore
+from everstore import operating
+from everstore.errors import UnsupportedError
 from everstore.opening import ask, configure
 
+LONG = "/".join(["long"] * 160)  # over 600 characters, which the index has as a hash
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        "UPDATE files SET size = size + 1 WHERE kind <> 'd'",
-        "DELETE FROM files WHERE kind = 'd'",
-        "INSERT INTO usage SELECT session_id, 77, 77 FROM files LIMIT 1",
-    ],
-)
-async def test_a_deep_check_finds_what_does_not_fit(settings, database, damage):
+DAMAGE = {
+    "another size": "UPDATE files SET size = size + 1 WHERE kind <> 'd'",
+    "in no directory": "DELETE FROM files WHERE kind = 'd' AND place = '/a'",
+    "no directory": "DELETE FROM files WHERE long_path IS NOT NULL AND kind = 'd' AND depth = 159",
+    "usage": "INSERT INTO usage SELECT session_id, 77, 77 FROM files LIMIT 1",
+    "texts that are no text": "UPDATE files SET content = '\\xff61616161' WHERE kind = 't' AND size = 5",
+    "no text": "UPDATE files SET content = '\\x6100616161' WHERE kind = 't' AND size = 5",
+    "values or secrets": "UPDATE entries SET value = '\\xc3'",
+    "identity": "SELECT setval('serials', 1)",
+    "share their identity": "UPDATE files SET serial = 1",
+    "the index says": "UPDATE files SET long_path = long_path || 'x' WHERE depth = 160",
+    "that are not what": "UPDATE files SET depth = depth + 1 WHERE depth = 160",
+    "directories with content": "UPDATE files SET content = 'x' WHERE place = '/a'",
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+async def test_a_deep_check_finds_what_does_not_fit(settings, database, kind):
     async with everstore.open_store(**settings) as store:
-        await store.session(everstore.new_session_id()).files.write_file("a/b/c", "text")
+        work = store.session(everstore.new_session_id())
+        await work.files.write_file("a/b/c", "texts")
+        await work.files.write_file("nul", "t\0\u00e4" * 400_000)
+        await work.files.write_file("binary", "/w==", encoding="base64")
+        await work.files.write_file(LONG, "x")
+        await work.storage.set_value("key", "\0 \u20ac")
+        await work.storage.set_secret("name", "s")
     configuration = configure(settings)
     assert await ask(configuration, "postgres", "everstore_check", deep=True) == []
-    await database.execute(damage)
-    assert len(await ask(configuration, "postgres", "everstore_check", deep=True) or ()) == 1
+    await database.execute(DAMAGE[kind])
+    found = await ask(configuration, "postgres", "everstore_check", deep=True) or ()
+    assert any(kind in problem for problem in found), found
+    assert "texts" not in "".join(found).replace("texts that are", "")
+    assert await ask(configuration, "postgres", "everstore_check", deep=False) == []
+
+
+@pytest.mark.parametrize("verb", ["back_up", "restore"])
+async def test_backups_are_left_to_the_tools_of_the_server(settings, tmp_path, verb):
+    async with everstore.open_store(**settings):
+        pass
+    file = tmp_path / "copy"
+    if verb == "restore":
+        file.write_text("x")
+    with pytest.raises(UnsupportedError) as caught:
+        await getattr(operating, verb)(configure(settings), file, lambda _done, _total: None)
+    told = str(caught.value)
+    assert "pg_dump" in told
+    assert settings["postgres_schema_name"] in told
+    assert settings["postgres_url"] not in told
+    assert "\n" not in told
+    assert [entry.name for entry in tmp_path.iterdir()] == (["copy"] if verb == "restore" else [])

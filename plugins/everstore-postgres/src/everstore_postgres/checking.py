@@ -25,10 +25,43 @@ _RULES = (
     (
         "entries in no directory",
         (
-            "SELECT f.session_id, f.place FROM {schema}.files f WHERE f.depth > 1 AND f.long_path IS NULL"
+            "SELECT f.session_id, f.place FROM {schema}.files f WHERE f.depth > 1"
             " AND NOT EXISTS (SELECT FROM {schema}.files p WHERE p.session_id = f.session_id"
             " AND p.depth = f.depth - 1 AND p.kind = 'd'"
-            " AND p.place = regexp_replace(f.place, '/[^/]*$', ''))"
+            " AND p.place = {schema}.place_of(regexp_replace(coalesce(f.long_path, f.place), '/[^/]*$', '')))"
+        ),
+    ),
+    (
+        "paths that are not what the index says of them",
+        (
+            "SELECT session_id, place FROM {schema}.files"
+            " WHERE place <> {schema}.place_of(coalesce(long_path, place))"
+            " OR depth <> length(coalesce(long_path, place))"
+            " - length(replace(coalesce(long_path, place), '/', ''))"
+        ),
+    ),
+    (
+        "texts that are no text",
+        (
+            "SELECT session_id, place FROM {schema}.files WHERE kind IN ('t', 'z') AND content IS NOT NULL"
+            " AND ((position('\\x00'::bytea IN content) > 0) <> (kind = 'z')"
+            " OR NOT {schema}.is_utf8(content, position('\\x00'::bytea IN content) > 0))"
+        ),
+    ),
+    (
+        "values or secrets that are no text",
+        (
+            "SELECT session_id, key FROM {schema}.entries"
+            " WHERE NOT {schema}.is_utf8(value, position('\\x00'::bytea IN value) > 0)"
+        ),
+    ),
+    (
+        "entries that share their identity, or have one that is yet to be given out",
+        (
+            "SELECT session_id, place FROM {schema}.files"
+            " WHERE serial > coalesce(pg_sequence_last_value('{schema}.serials'::regclass), 0)"
+            " UNION ALL SELECT session_id, min(place) FROM {schema}.files"
+            " GROUP BY session_id, serial HAVING count(*) > 1"
         ),
     ),
     (
