@@ -29,7 +29,8 @@ def test_session_new_tells_what_it_could_not_remove_again(cli, install_plugin, m
 
             return unavailable if verb.name in {"add_session", "purge_session"} else call
 
-    install_plugin("away", everstore_middleware=Away)
+    away = Away()
+    install_plugin("away", everstore_middleware=lambda: away)
     monkeypatch.setenv("EVERSTORE_MIDDLEWARE", "away")
     answer = cli("session", "new", "a title")
     assert (answer.status, answer.out, answer.err.count("\n")) == (4, "", 1)
