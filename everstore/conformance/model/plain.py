@@ -83,13 +83,24 @@ def lines_of(text: str) -> list[str]:
 def matching_lines(pattern: str, *, regex: bool, ignore_case: bool) -> Callable[[str], bool]:
     """Whether a line matches (§5.1, §5.4).
 
-    Regular expressions are Python's here, which mean the same as RE2's as long as they are simple.
+    Regular expressions are Python's here, which mean the same as RE2's as long as they are simple, and have
+    no letter but ASCII ones where case is ignored.
     """
+    if ignore_case and not regex:
+        folded = _folded(pattern)
+        return lambda line: folded in _folded(line)
     try:
         expression = re.compile(pattern if regex else re.escape(pattern), re.IGNORECASE * ignore_case)
     except re.error:
         raise InvalidPatternError(pattern) from None
     return lambda line: expression.search(line) is not None
+
+
+def _folded(text: str) -> str:
+    """A text without case (§5.1.6)."""
+    return "".join(
+        next((form for form in (each.casefold(), each.lower()) if len(form) == 1), each) for each in text
+    )
 
 
 def path_selector(pattern: str | None) -> Callable[[str], bool]:
