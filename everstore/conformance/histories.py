@@ -82,6 +82,10 @@ class Recorder:
         self._done(Operation(self.plan.client, action, argument, answer, invoked, time.monotonic_ns()))
         return answer
 
+    def may_happen(self, action: str, argument: Any) -> None:
+        """From now on this may happen once, by itself."""
+        self._done(Operation(self.plan.client, action, argument, None, time.monotonic_ns()))
+
     def _done(self, operation: Operation) -> None:
         self._tell(Seen(self.plan.kind, self.plan.place, operation))
 

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
     from everstore.conformance.linearizability import Operation
 
-__all__ = ["counter", "names", "register"]
+__all__ = ["LINEAGE", "counter", "names", "register"]
+
+LINEAGE = 1000
+"""Numbers that are set are multiples of it, and what is added to them stays below it."""
 
 _Held = tuple[str, str | None]  # a content and its revision, which is None while nobody has seen it
 
@@ -25,7 +28,10 @@ def register(state: _Held | None, operation: Operation) -> Iterable[_Held | None
     only. ``write`` of a content -> the revision, if it is told.
     ``write_if`` of ``[content, revision]`` (``None``: if absent) -> ``{"revision": ...}``, or
     ``{"conflict": ...}`` with the current one. ``match`` of ``[expected, content]`` -> the revision or
-    ``None``. ``append`` of a text -> ``[content, revision]``. ``delete`` -> whether it was there.
+    ``None``. ``append`` of a text -> ``[content, revision]``. ``edit`` of ``[old, new]`` -> the same,
+    ``"missing"`` or ``"no match"``. ``delete`` -> whether it was there. ``take`` -> the content that is gone,
+    or ``None``. ``add`` of an amount -> the sum. ``end`` of a content -> nothing: its time to live is over,
+    and that of the numbers that were counted from it.
     """
     return _REGISTER[operation.action](state, operation)
 
@@ -76,7 +82,39 @@ def _delete(state: _Held | None, operation: Operation) -> Iterable[_Held | None]
     return [None] if operation.is_unknown or operation.answer is (state is not None) else []
 
 
+def _edit(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
+    old, new = operation.argument
+    problem = "missing" if state is None else None if state[0].count(old) == 1 else "no match"
+    if state is None or problem:
+        return [state] if operation.answer == problem else []
+    whole = state[0].replace(old, new)
+    if operation.is_unknown:
+        return [(whole, None)]
+    return [(whole, operation.answer[1])] if operation.answer[0] == whole else []
+
+
+def _take(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
+    return [None] if operation.is_unknown or operation.answer == (state[0] if state else None) else []
+
+
+def _add(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
+    total = int(state[0] if state else 0) + operation.argument
+    return [(str(total), None)] if operation.is_unknown or operation.answer == total else []
+
+
+def _end(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
+    if state is None:
+        return []
+    held, ended = state[0], operation.argument
+    is_over = held == ended or (held.isdecimal() and int(held) // LINEAGE == int(ended) // LINEAGE)
+    return [None] if is_over else []
+
+
 _REGISTER = {
+    "add": _add,
+    "edit": _edit,
+    "end": _end,
+    "take": _take,
     "append": _append,
     "delete": _delete,
     "get": _get,

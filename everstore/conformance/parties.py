@@ -6,22 +6,28 @@ Each makes calls as its seed will have it, and knows no more of the others than 
 from __future__ import annotations
 
 import asyncio
+import base64
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from everstore.compat import override
 from everstore.conformance.histories import Plan, Recorder, Seen
-from everstore.conformance.objects import counter, names, register
-from everstore.errors import PathExistsError, PathNotFoundError, RevisionConflictError
+from everstore.conformance.objects import LINEAGE, counter, names, register
+from everstore.errors import EditError, PathExistsError, PathNotFoundError, RevisionConflictError
+from everstore.models import InitialFile
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from everstore.conformance.linearizability import Apply
+    from everstore.models import Encoding, FileInfo, SessionFile
     from everstore.session import BoundSession
     from everstore.store import Store
 
 __all__ = ["OBJECTS", "in_process", "take_part"]
+
+_BRIEF = 0.002  # seconds
 
 
 class Party:
@@ -29,8 +35,9 @@ class Party:
 
     verbs: tuple[str, ...]
 
-    def __init__(self, me: Recorder, session: BoundSession) -> None:
-        """Nobody knows anything yet."""
+    def __init__(self, me: Recorder, session: BoundSession, *, can_end: bool) -> None:
+        """Nobody knows anything yet. ``can_end``: a time to live may be asked for."""
+        self.can_end = can_end
         self.me = me
         self.place = me.plan.place
         self.files = session.files
@@ -49,32 +56,99 @@ class Party:
 
 
 class AtFile(Party):
-    """Reads, writes and deletes a file, often on condition that it is as when it was last read."""
+    """Does to a file whatever can be done to one, often on condition that it is as when it was last read."""
 
-    verbs = ("read", "read", "write", "write_if", "write_if", "match", "match", "append", "create", "delete")
+    verbs: tuple[str, ...] = (
+        *("read", "read", "write", "write_if", "write_if", "match", "match", "append", "append", "create"),
+        *("edit", "edit", "seed", "copy_onto", "move_onto", "copy_away", "move_away", "delete"),
+    )
+    encoding: Encoding = "text"
     known: tuple[str, str] = ("nothing", "never")
+
+    def stored(self, text: str) -> str:
+        """How a text is handed to the store."""
+        return text
+
+    def told(self, content: str | None) -> str | None:
+        """The text that is stored in this form."""
+        return content
 
     async def read(self) -> None:
         """Read."""
 
         async def call() -> list[Any] | None:
             file = await self.files.read_file(self.place)
-            return [file.content, file.revision] if file else None
+            return [self.told(file.content), file.revision] if file else None
 
         seen = await self.me.record("read", None, call())
         if seen:
             self.known = seen[0], seen[1]
 
-    async def write(self) -> None:
-        """Write, whatever is there."""
-        content = self.fresh()
+    async def _replace(self, replace: Callable[[str], Awaitable[SessionFile | FileInfo]]) -> None:
+        """Put a fresh text there, whatever is there."""
+        text = self.fresh()
 
         async def call() -> str:
-            return (await self.files.write_file(self.place, content)).revision
+            return (await replace(self.stored(text))).revision
 
-        revision = await self.me.record("write", content, call())
+        revision = await self.me.record("write", text, call())
         if revision:
-            self.known = content, revision
+            self.known = text, revision
+
+    async def write(self) -> None:
+        """Write."""
+        await self._replace(lambda content: self.files.write_file(self.place, content, self.encoding))
+
+    async def seed(self) -> None:
+        """Seed."""
+        await self._replace(
+            lambda content: self.files.seed_initial_file(InitialFile(self.place, content, self.encoding))
+        )
+
+    def _aside(self) -> str:
+        """A path that nobody else uses."""
+        return f"{self.place} of {self.fresh()}"
+
+    async def copy_onto(self) -> None:
+        """Copy a file of one's own there."""
+        aside = self._aside()
+
+        async def call(content: str) -> FileInfo:
+            await self.files.write_file(aside, content, self.encoding)
+            return await self.files.copy_file(aside, self.place, overwrite=True)
+
+        await self._replace(call)
+
+    async def move_onto(self) -> None:
+        """Move a file of one's own there."""
+        aside = self._aside()
+
+        async def call(content: str) -> FileInfo:
+            await self.files.write_file(aside, content, self.encoding)
+            return await self.files.move_file(aside, self.place, overwrite=True)
+
+        await self._replace(call)
+
+    async def _to_aside(self, action: str, transfer: Callable[[str, str], Awaitable[FileInfo]]) -> None:
+        aside = self._aside()
+
+        async def call() -> str | None:
+            try:
+                await transfer(self.place, aside)
+            except PathNotFoundError:
+                return None
+            file = await self.files.read_file(aside)
+            return self.told(file.content) if file else "lost on the way"
+
+        await self.me.record(action, None, call())
+
+    async def copy_away(self) -> None:
+        """Copy it to a place of one's own, and look there."""
+        await self._to_aside("get", self.files.copy_file)
+
+    async def move_away(self) -> None:
+        """Move it to a place of one's own, and look there."""
+        await self._to_aside("take", self.files.move_file)
 
     async def write_if(self) -> None:
         """Write if nobody else has written since."""
@@ -85,51 +159,93 @@ class AtFile(Party):
         await self._write_on_condition(None)
 
     async def _write_on_condition(self, revision: str | None) -> None:
-        content = self.fresh()
+        text = self.fresh()
 
         async def call() -> dict[str, str | None]:
             try:
                 file = await self.files.write_file(
-                    self.place, content, if_revision=revision, if_absent=revision is None
+                    self.place,
+                    self.stored(text),
+                    self.encoding,
+                    if_revision=revision,
+                    if_absent=revision is None,
                 )
             except RevisionConflictError as error:
                 return {"conflict": error.current_revision}
             return {"revision": file.revision}
 
-        await self.me.record("write_if", [content, revision], call())
+        await self.me.record("write_if", [text, revision], call())
 
     async def match(self) -> None:
         """Write if the content is what it was."""
-        expected, content = self.known[0], self.fresh()
+        expected, text = self.known[0], self.fresh()
 
         async def call() -> str | None:
             file = await self.files.write_file_if_content_matches(
-                self.place, expected, "text", content, "text"
+                self.place, self.stored(expected), self.encoding, self.stored(text), self.encoding
             )
             return file.revision if file else None
 
-        await self.me.record("match", [expected, content], call())
+        await self.me.record("match", [expected, text], call())
 
     async def append(self) -> None:
         """Append."""
         more = f",{self.fresh()}"
 
         async def call() -> list[Any]:
-            file = await self.files.append_file(self.place, more)
-            return [file.content, file.revision]
+            file = await self.files.append_file(self.place, self.stored(more), self.encoding)
+            return [self.told(file.content), file.revision]
 
         await self.me.record("append", more, call())
+
+    async def edit(self) -> None:
+        """Replace what was last seen."""
+        old, new = self.known[0], self.fresh()
+
+        async def call() -> list[Any] | str:
+            try:
+                file = await self.files.edit_file(self.place, old, new)
+            except PathNotFoundError:
+                return "missing"
+            except EditError:
+                return "no match"
+            return [file.content, file.revision]
+
+        await self.me.record("edit", [old, new], call())
 
     async def delete(self) -> None:
         """Delete."""
         await self.me.record("delete", None, self.files.delete_file(self.place))
 
 
-class AtValue(Party):
-    """Gets, sets and deletes a value, often on condition that it is as when it was last looked at."""
+class AtBytes(AtFile):
+    """Does to a file of bytes what can be done to one."""
 
-    verbs = ("get", "get", "stat", "stat", "set", "set_if", "set_if", "create", "delete")
+    verbs = tuple(verb for verb in AtFile.verbs if verb != "edit")
+    encoding = "base64"
+
+    @override
+    def stored(self, text: str) -> str:
+        return base64.b64encode(text.encode()).decode()
+
+    @override
+    def told(self, content: str | None) -> str | None:
+        return None if content is None else base64.b64decode(content).decode()
+
+
+class AtValue(Party):
+    """Sets, counts and deletes a value, often on condition that it is as when it was last looked at."""
+
+    verbs = (
+        *("get", "get", "stat", "stat", "stat", "set", "set_if", "set_if", "set_if", "create", "create"),
+        *("add", "add", "add", "set_briefly", "delete", "delete"),
+    )
     known = "never"
+
+    @override
+    def fresh(self) -> str:
+        self._written += 1
+        return str((int(self.me.plan.client) + 1) * LINEAGE * 1000 + self._written * LINEAGE)
 
     async def get(self) -> None:
         """Get the text."""
@@ -149,6 +265,18 @@ class AtValue(Party):
         """Set, whatever is there."""
         text = self.fresh()
         await self.me.record("write", text, self.storage.set_value(self.place, text))
+
+    async def set_briefly(self) -> None:
+        """Set for a moment, where that can be asked for."""
+        text = self.fresh()
+        ttl = _BRIEF if self.can_end else None
+        self.me.may_happen("end", text)
+        await self.me.record("write", text, self.storage.set_value(self.place, text, ttl=ttl))
+
+    async def add(self) -> None:
+        """Increment."""
+        amount = self.me.random.randint(1, 3)
+        await self.me.record("add", amount, self.storage.increment_value(self.place, amount))
 
     async def set_if(self) -> None:
         """Set if nobody else has set it since."""
@@ -175,6 +303,31 @@ class AtValue(Party):
     async def delete(self) -> None:
         """Delete."""
         await self.me.record("delete", None, self.storage.delete_value(self.place))
+
+
+class AtSecret(Party):
+    """Sets, gets and deletes a secret."""
+
+    verbs = ("get", "get", "set", "set", "set_briefly", "delete")
+
+    async def get(self) -> None:
+        """Get the text."""
+        await self.me.record("get", None, self.storage.get_secret(self.place))
+
+    async def set(self, ttl: float | None = None) -> None:
+        """Set, whatever is there."""
+        text = self.fresh()
+        if ttl is not None:
+            self.me.may_happen("end", text)
+        await self.me.record("write", text, self.storage.set_secret(self.place, text, ttl=ttl))
+
+    async def set_briefly(self) -> None:
+        """Set for a moment, where that can be asked for."""
+        await self.set(_BRIEF if self.can_end else None)
+
+    async def delete(self) -> None:
+        """Delete."""
+        await self.me.record("delete", None, self.storage.delete_secret(self.place))
 
 
 class AtCounter(Party):
@@ -247,17 +400,24 @@ class AtDirectory(Party):
 
 _PARTIES: dict[str, type[Party]] = {
     "file": AtFile,
+    "bytes": AtBytes,
     "value": AtValue,
+    "secret": AtSecret,
     "counter": AtCounter,
     "directory": AtDirectory,
 }
-OBJECTS: dict[str, Apply] = {"file": register, "value": register, "counter": counter, "directory": names}
+OBJECTS: dict[str, Apply] = {
+    **dict.fromkeys(("file", "bytes", "value", "secret"), register),
+    "counter": counter,
+    "directory": names,
+}
 """What a place of each kind should be to those who share it."""
 
 
 async def take_part(store: Store, plan: Plan, tell: Callable[[Seen], object]) -> None:
     """Make the calls of a plan, and tell of each."""
-    party = _PARTIES[plan.kind](Recorder(plan, tell), store.session(plan.session))
+    can_end = store.storage.capabilities.time_to_live
+    party = _PARTIES[plan.kind](Recorder(plan, tell), store.session(plan.session), can_end=can_end)
     for _ in range(plan.rounds):
         await asyncio.sleep(0)  # a store that never waits would let nobody else have a turn
         await party.act()

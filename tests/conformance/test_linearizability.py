@@ -85,6 +85,21 @@ LINEARIZABLE = {
             ("a", "read", None, None, 7, 8),
         ),
     ),
+    "edited, taken away, counted and over": (
+        register,
+        one_after_the_other(
+            ("edit", ["x", "y"], "missing"), ("write", "xx", "r1"), ("edit", ["x", "y"], "no match"),
+            ("edit", ["xx", "y"], ["y", "r2"]), ("take", None, "y"), ("take", None, None), ("add", 3, 3),
+            ("write", "5000", "r3"), ("add", 2, 5002), ("get", None, "5002"),
+        ),
+    ),
+    "a number whose time to live ends after it was counted": (
+        register,
+        history(
+            ("a", "end", "5000", None, 0, None), ("a", "write", "5000", None, 1, 2), ("b", "add", 2, 5002, 3, 4),
+            ("b", "get", None, None, 5, 6), ("b", "add", 2, 2, 7, 8),
+        ),
+    ),
     "a counter": (
         counter,
         history(
@@ -155,6 +170,23 @@ NOT_LINEARIZABLE = {
     "a lost append": (
         register,
         history(("a", "append", "x", ["x", "r1"], 0, 2), ("b", "append", "y", ["y", "r2"], 1, 3)),
+    ),
+    "an edit of what was there": (
+        register,
+        one_after_the_other(
+            ("write", "x", "r1"), ("write", "y", "r2"), ("edit", ["x", "z"], ["z", "r3"]),
+        ),
+    ),
+    "something taken away that is still there": (
+        register,
+        one_after_the_other(("write", "x", "r1"), ("take", None, "x"), ("read", None, ["x", "r1"])),
+    ),
+    "what was set anew is over with what was there": (
+        register,
+        history(
+            ("a", "end", "5000", None, 0, None), ("a", "write", "5000", None, 1, 2),
+            ("a", "write", "6000", None, 3, 4), ("b", "get", None, None, 5, 6),
+        ),
     ),
     "something deleted twice": (
         register,

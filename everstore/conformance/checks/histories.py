@@ -43,31 +43,57 @@ async def _together(plans: list[Plan], stores: list[Store]) -> list[Seen]:
 
 async def _in_tasks(case: Case, kind: str) -> None:
     for _ in range(_PASSES):
-        plans = _plans(case, (kind,), clients=6, rounds=20)
+        plans = _plans(case, (kind,), clients=6, rounds=30)
         require_explained(await _together(plans, [case.store]), OBJECTS, case.trace)
 
 
 @check(
     "histories.tasks.file",
-    "3.10.1", "4.1.1", "4.2.1", "4.2.4", "4.3.3", "4.5.1",
+    "3.10.1", "4.1.1", "4.2.1", "4.2.4", "4.3.3", "4.4.3", "4.5.1", "4.5.9",
     level="standard",
     tags=("concurrency",),
     likely="something is awaited between reading what is there and replacing it",
 )  # fmt: skip
 async def file_in_tasks(case: Case) -> None:
-    """An order explains what six tasks see that read, write, append to and delete one file."""
+    """An order explains what six tasks see who do to one file whatever can be done to it."""
     await _in_tasks(case, "file")
 
 
 @check(
+    "histories.tasks.bytes",
+    "3.10.1", "4.2.1", "4.2.4", "4.3.3", "4.5.1",
+    level="standard",
+    since="1.1",
+    tags=("concurrency",),
+    likely="bytes are joined in another step than they were read in",
+)  # fmt: skip
+async def bytes_in_tasks(case: Case) -> None:
+    """An order explains what six tasks see who do to one file of bytes whatever can be done to it."""
+    await _in_tasks(case, "bytes")
+
+
+@check(
+    "histories.tasks.secret",
+    "6.2.1", "6.5.1",
+    level="standard",
+    since="1.1",
+    tags=("concurrency",),
+    likely="a secret is looked for in one step, and kept or removed in another",
+)  # fmt: skip
+async def secret_in_tasks(case: Case) -> None:
+    """An order explains what six tasks see that set, get and delete one secret, for good or for a moment."""
+    await _in_tasks(case, "secret")
+
+
+@check(
     "histories.tasks.value",
-    "4.1.1", "4.6.1", "6.1.2",
+    "4.1.1", "4.6.1", "4.6.3", "6.1.2", "6.5.1",
     level="standard",
     tags=("concurrency",),
     likely="the condition is checked in one step, and the value set in another",
 )  # fmt: skip
 async def value_in_tasks(case: Case) -> None:
-    """An order explains what six tasks see that get, set and delete one value."""
+    """An order explains what six tasks see that get, set, count and delete one value."""
     await _in_tasks(case, "value")
 
 
@@ -121,7 +147,7 @@ async def clients(case: Case) -> None:
     """An order explains what the tasks of three clients of one storage see."""
     stores = [case.store, await case.open(), await case.open()]
     for _ in range(_PASSES):
-        plans = _plans(case, tuple(OBJECTS), clients=6, rounds=15)
+        plans = _plans(case, tuple(OBJECTS), clients=6, rounds=25)
         require_explained(await _together(plans, stores), OBJECTS, case.trace)
 
 

@@ -267,3 +267,28 @@ def purges_what_it_listed(broken: Broken) -> None:
         return purge_session
 
     broken.around(wrap, ["storage"], ["purge_session"])
+
+
+@mutant("histories.tasks.secret")
+def keeps_a_secret_in_mind(broken: Broken) -> None:
+    """A secret that was read is answered from memory for a moment, whoever deleted or set it."""
+    held: dict[Any, Any] = {}
+
+    @broken.verb
+    async def get_secret(session_id: Any, name: str) -> Any:
+        if (session_id, name) not in held:
+            held[session_id, name] = await broken.storage.get_secret(session_id, name)
+            asyncio.get_running_loop().call_later(0.005, held.pop, (session_id, name), None)
+        return held[session_id, name]
+
+
+@mutant("histories.tasks.bytes")
+def replaces_by_deleting(broken: Broken) -> None:
+    """A file is moved onto another by deleting that first, in a step of its own."""
+
+    @broken.verb
+    async def move_file(session_id: Any, source: str, destination: str, *, overwrite: bool = False) -> Any:
+        if overwrite and await broken.files.stat_file(session_id, source) is not None:
+            await broken.files.delete_file(session_id, destination)
+            await asyncio.sleep(0)
+        return await broken.files.move_file(session_id, source, destination, overwrite=overwrite)
