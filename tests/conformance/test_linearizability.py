@@ -96,7 +96,8 @@ LINEARIZABLE = {
     "a number whose time to live ends after it was counted": (
         register,
         history(
-            ("a", "end", "5000", None, 0, None), ("a", "write", "5000", None, 1, 2), ("b", "add", 2, 5002, 3, 4),
+            ("a", "end", "5000", None, 0, None), ("a", "write", "5000", None, 1, 2),
+            ("b", "add", 2, 5002, 3, 4),
             ("b", "get", None, None, 5, 6), ("b", "add", 2, 2, 7, 8),
         ),
     ),
