@@ -378,3 +378,17 @@ async def test_a_check_finds_that_all_files_were_removed_from_under_a_store(run,
         assert f"process {os.getpid()} " in done.stdout
     done = await asyncio.to_thread(run, "check")
     assert done.returncode == 0, done.stdout
+
+
+def test_a_sound_database_for_reading_only_is_well(run, path, session, monkeypatch):
+    asyncio.run(fill(path, session, "old", 3))
+    monkeypatch.setenv("EVERSTORE_SQLITE_READ_ONLY", "true")
+    before = path.read_bytes()
+    for options in ((), ("--deep",)):
+        done = run("check", *options, "--json")
+        assert done.returncode == 0, done.stdout
+        assert {each["outcome"] for each in json.loads(done.stdout)} == {"ok", "not possible"}
+    assert path.read_bytes() == before
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DELETE FROM contents")
+    assert run("check", "--deep").returncode == 4
