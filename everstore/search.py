@@ -58,6 +58,8 @@ class Text(msgspec.Struct, frozen=True, gc=False):
 
 async def selected(selection: Selection, items: Iterable[T], path_of: Callable[[T], str] = _path) -> list[T]:
     """Those of the items whose path is selected, in their order, found without holding the event loop."""
+    if selection.is_all:
+        return list(items)
     found: list[T] = []
     await in_turns(_select(selection, items, path_of, found))
     return found
