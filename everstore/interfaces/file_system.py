@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from everstore.content import append_content, replace_text, require_text
 from everstore.errors import (
+    BackendUnavailableError,
     ParentNotDirectoryError,
     PathIsDirectoryError,
     PathNotFoundError,
@@ -20,6 +21,7 @@ from everstore.search import Query, compile_glob, lines_of, selected
 from everstore.turns import sorted_in_turns
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from uuid import UUID
 
     from everstore.context import PluginContext
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from everstore.models import Encoding, FileInfo, FileLines, FileStat, GrepMatch, InitialFile, SessionFile
 
 __all__ = ["SessionFileSystem", "SessionFileSystemFactory"]
+
+_MOST_LOOKS = 100  # at files that change meanwhile
 
 
 class SessionFileSystem(ABC):
@@ -237,10 +241,15 @@ class SessionFileSystem(ABC):
             after=after,
             limit=limit,
         )
-        for info in await self._selected(session_id, query.selects):
-            found = await self.read_file(session_id, info.path)
-            if found is not None and await query.add(found):
-                break
+
+        async def search(infos: list[FileInfo]) -> None:
+            query.clear()
+            for info in infos:
+                found = await self.read_file(session_id, info.path)
+                if found is not None and await query.add(found):
+                    break
+
+        await self._settled(session_id, query.selects, search)
         return query.matches
 
     async def glob_files(self, session_id: UUID, pattern: str) -> list[FileInfo]:
@@ -251,10 +260,32 @@ class SessionFileSystem(ABC):
         is spelled exactly like the glob is selected, too. ``InvalidPatternError`` for a ``..`` segment, and
         for what is too large.
         """
-        return await self._selected(session_id, compile_glob(pattern))
+        return await self._settled(session_id, compile_glob(pattern))
 
     async def close(self) -> None:
         """Release what this object holds. Called once, when the store closes."""
+
+    async def _settled(
+        self,
+        session_id: UUID,
+        selection: Selection,
+        look: Callable[[list[FileInfo]], Awaitable[None]] | None = None,
+    ) -> list[FileInfo]:
+        """The files that a pattern selects, and what ``look`` saw of them, as they were at one moment.
+
+        Listings and reads are many calls. When the listing after them is the one before them, no file that it
+        names was changed in between, since no revision ever comes back; else all of it is done again.
+        """
+        infos = await self._selected(session_id, selection)
+        for _ in range(_MOST_LOOKS):
+            if look is not None:
+                await look(infos)
+            before, infos = infos, await self._selected(session_id, selection)
+            if infos == before:
+                return infos
+        raise BackendUnavailableError(
+            "the files changed whenever they were looked at: search again, or fewer of them", happened=False
+        )
 
     async def _selected(self, session_id: UUID, selection: Selection) -> list[FileInfo]:
         """The files that a pattern selects, sorted by path; only below its literal beginning is looked."""

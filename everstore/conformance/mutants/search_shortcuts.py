@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from everstore.conformance.mutants.broken import Broken, mutant
+from everstore.search import Query, compile_glob
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,3 +99,39 @@ def strips_lines(broken: Broken) -> None:
     async def grep_files(session_id: Any, pattern: str, *args: Any, **options: Any) -> Any:
         found = await broken.files.grep_files(session_id, pattern, *args, **options)
         return [replace(match, line=match.line.rstrip(" \t")) for match in found]
+
+
+async def _listed(broken: Broken, session_id: Any) -> list[Any]:
+    """Every file, found directory by directory while others go on."""
+    infos: list[Any] = []
+    directories = ["/"]
+    while directories:
+        await asyncio.sleep(0.001)
+        found = await broken.files.list_directory(session_id, directories.pop())
+        directories += [info.path for info in found if info.is_directory]
+        infos += [info for info in found if not info.is_directory]
+    return sorted(infos, key=lambda info: info.path)
+
+
+@mutant("concurrency.search_beside_moves.grep_file")
+def searches_file_by_file(broken: Broken) -> None:
+    """A search lists the files, then reads them one by one."""
+
+    @broken.verb
+    async def grep_files(session_id: Any, pattern: str, *args: Any, **options: Any) -> Any:
+        query = Query(pattern, *args, **options)
+        for info in await _listed(broken, session_id):
+            found = await broken.files.read_file(session_id, info.path)
+            if found is not None and await query.add(found):
+                break
+        return query.matches
+
+
+@mutant("concurrency.search_beside_moves.glob_tree")
+def globs_directory_by_directory(broken: Broken) -> None:
+    """A glob lists one directory after the other."""
+
+    @broken.verb
+    async def glob_files(session_id: Any, pattern: str) -> Any:
+        selection = compile_glob(pattern)
+        return [info for info in await _listed(broken, session_id) if selection(info.path)]
