@@ -228,3 +228,34 @@ async def test_what_a_storage_need_not_have_answers_that_there_is_nothing(sessio
     assert await storage.scan_secrets() == []
     assert await storage.swap_secret(session_id, "a", "x", "y") is False
     assert await storage.stat_value(session_id, "a") is None
+
+
+async def move_to_the_end(files, session_id):
+    await files.move_file(session_id, FILE, "/z/file")
+
+
+async def move_to_the_start(files, session_id):
+    await files.move_file(session_id, "/z/file", FILE)
+
+
+async def test_a_search_that_files_move_about_under_finds_them_where_they_were_at_one_moment(session_id):
+    files = Interfered()
+    await write(files, session_id)
+    await files.write_file(session_id, "/a", "nothing")
+    files.visitors = [move_to_the_end, write_another, move_to_the_start, move_to_the_end]
+    assert [match.path for match in await files.grep_files(session_id, "changed")] == ["/z/file"]
+    assert files.visitors == []
+
+
+async def write_another(files, session_id):
+    await files.write_file(session_id, "/b", "changed")
+    await files.delete_file(session_id, "/b")
+
+
+async def test_a_search_of_files_that_never_rest_says_so(session_id):
+    files = Interfered()
+    await write(files, session_id)
+    files.visitors = [write] * 10_000
+    with pytest.raises(errors.BackendUnavailableError, match="search again, or fewer") as caught:
+        await files.grep_files(session_id, "changed")
+    assert caught.value.happened is False
