@@ -286,3 +286,44 @@ async def test_what_a_crash_leaves_of_one_file_is_taken_up(opened, path):
     delete_memory(path)
     async with opened() as store:
         assert await store.storage.get_value(UUID(int=7), "w-0") == "x" * 1000
+
+
+_REPLACE = """
+import fcntl, os, sys, time
+path, other = sys.argv[1:]
+old = os.open(path, os.O_RDWR)
+fcntl.lockf(old, fcntl.LOCK_EX, 512, 0x40000000)
+print("locked", flush=True)
+sys.stdin.readline()
+os.replace(other, path)
+os.pwrite(old, b"replaced".ljust(100), 0)
+"""
+
+
+async def test_a_store_that_opens_while_its_database_is_replaced_is_told_so(
+    opened, path, session_id, tmp_path
+):
+    async with opened() as store:
+        await store.storage.set_value(session_id, "key", "x")
+    other = tmp_path / "other.db"
+    shutil.copy(path, other)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _REPLACE, str(path), str(other),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert await process.stdout.readline() == b"locked\n"
+
+    async def opening() -> None:
+        async with opened():
+            pass
+
+    waiting = asyncio.ensure_future(opening())
+    await asyncio.sleep(0.3)
+    assert not waiting.done()
+    process.stdin.write(b"\n")
+    process.stdin.close()
+    await process.wait()
+    with pytest.raises(errors.StorageReplacedError):
+        await waiting
+    async with opened() as store:
+        assert await store.storage.get_value(session_id, "key") == "x"

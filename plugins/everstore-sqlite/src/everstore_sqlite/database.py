@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from everstore.errors import SettingsError, UnsupportedError
+from everstore.errors import SettingsError, StorageReplacedError, UnsupportedError
 from everstore.waiting import to_the_end
 from everstore_sqlite import index
 from everstore_sqlite.access import explained, found_files
@@ -209,6 +209,10 @@ def _explained(files: Files, settings: SqliteSettings) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        try:
+            files.require()
+        except StorageReplacedError as replaced:  # by everstore restore, say, which this waited for
+            raise replaced from error
         ours = explained(error, files, read_only=settings.read_only)
         raise (ours or translated(error)) from error
 
