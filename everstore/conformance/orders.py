@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from everstore.conformance.acts import Act
 
-__all__ = ["Outcome", "at_once", "orders", "require_an_order"]
+__all__ = ["Outcome", "at_once", "filled", "left", "left_by", "orders", "require_an_order"]
 
 Outcome = tuple[object, ...]
 """What each call answered, and what is there in the end, with every id and revision told apart only."""
@@ -67,14 +67,16 @@ class _Symbols:
             yield self.of("revision", (place, "secret" in verb, answer.revision))
 
 
-async def _filled(scene: Scene, role: str) -> None:
+async def filled(scene: Scene, role: str) -> None:
+    """Fill what the acts of a role are about."""
     fill = {"file_system": scene.fill_files, "storage": scene.fill_storage, "sessions": scene.fill_record}
     await fill[role]()
 
 
-async def _left(scene: Scene, role: str, symbols: _Symbols) -> list[object]:
+async def left(scene: Scene, role: str, symbols: _Symbols | None = None) -> list[object]:
     """What is there, by listing, by reading, and by searching: an orphan shows in one of them only."""
     found: list[object] = []
+    symbols = symbols or _Symbols()
 
     async def look(verb: str, answer: Awaitable[Any]) -> Any:
         seen = await answer
@@ -110,7 +112,7 @@ async def _call(scene: Scene, act: Act) -> Any:
 async def _outcome(scene: Scene, acts: Sequence[Act], answers: Sequence[object]) -> Outcome:
     symbols = _Symbols()
     told = [symbols.told(act.verb, answer) for act, answer in zip(acts, answers, strict=True)]
-    return *told, await _left(scene, acts[0].role, symbols)
+    return *told, await left(scene, acts[0].role, symbols)
 
 
 # -- on the model --------------------------------------------------------------------------------------------
@@ -158,12 +160,21 @@ async def orders(one: Act, others: Sequence[Act], declared: Collection[str]) -> 
 
 async def _played(acts: Sequence[Act], refused: Sequence[bool], place: int) -> Outcome:
     scene = Scene(_as_store(Model()), any_id())
-    await _filled(scene, acts[0].role)
+    await filled(scene, acts[0].role)
     answers: dict[int, object] = {}
     for number in (*range(1, place + 1), 0, *range(place + 1, len(acts))):
         unsupported = UnsupportedError("not declared")
         answers[number] = unsupported if refused[number] else await _call(scene, acts[number])
     return await _outcome(scene, acts, [answers[number] for number in range(len(acts))])
+
+
+async def left_by(role: str, acts: Sequence[Act] = ()) -> list[object]:
+    """What the model leaves after these acts of a role."""
+    scene = Scene(_as_store(Model()), any_id())
+    await filled(scene, role)
+    for act in acts:
+        await _call(scene, act)
+    return await left(scene, role)
 
 
 # -- on a backend --------------------------------------------------------------------------------------------
@@ -176,7 +187,7 @@ async def at_once(
 
     ``turns`` are how often the loop goes round before the one, and before the others, begin.
     """
-    await _filled(scene, one.role)
+    await filled(scene, one.role)
     theirs = Scene(other, scene.id)
     theirs.revision, theirs.key_revision = scene.revision, scene.key_revision
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from everstore.middleware.base import Call
 
-__all__: list[str] = []
+__all__ = ["A_WHILE", "Behind"]
 
 
 # -- between tasks -----------------------------------------------------------------------------------------
@@ -148,18 +148,22 @@ def locks_in_the_process(broken: Broken) -> None:
 
 # -- in front of kill -9 -----------------------------------------------------------------------------------
 
-_A_WHILE = 0.02  # seconds between two steps that should be one
+A_WHILE = 0.02
+"""Seconds between two steps that should be one."""
 
 
-class _Behind:
+class Behind:
     """Work that is done a little later, whatever was answered."""
 
     def __init__(self) -> None:
+        """Nothing to do as yet."""
         self._tasks: set[asyncio.Task[object]] = set()
 
     def do(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Do it later."""
+
         async def later() -> None:
-            await asyncio.sleep(_A_WHILE * 2)
+            await asyncio.sleep(A_WHILE * 2)
             await work()
 
         task = asyncio.create_task(later())
@@ -167,6 +171,7 @@ class _Behind:
         task.add_done_callback(self._tasks.discard)
 
     async def finish(self) -> None:
+        """Wait until all is done."""
         await asyncio.gather(*self._tasks)
 
 
@@ -204,7 +209,7 @@ def cuts_then_fills(broken: Broken) -> None:
         session_id: Any, path: str, content: str, encoding: Any = "text", **options: Any
     ) -> Any:
         await broken.files.write_file(session_id, path, "", **options)
-        await asyncio.sleep(_A_WHILE)
+        await asyncio.sleep(A_WHILE)
         return await broken.files.write_file(session_id, path, content, encoding)
 
 
@@ -215,7 +220,7 @@ def copies_then_deletes(broken: Broken) -> None:
     @broken.verb
     async def move_file(session_id: Any, source: str, destination: str, *, overwrite: bool = False) -> Any:
         copied = await broken.files.copy_file(session_id, source, destination, overwrite=overwrite)
-        await asyncio.sleep(_A_WHILE)
+        await asyncio.sleep(A_WHILE)
         await broken.files.delete_file(session_id, source, recursive=True)
         return copied
 
@@ -227,14 +232,14 @@ def replaces_secrets_in_two_steps(broken: Broken) -> None:
     @broken.verb
     async def set_secret(session_id: Any, name: str, value: str, *, ttl: float | None = None) -> None:
         if await broken.storage.delete_secret(session_id, name):
-            await asyncio.sleep(_A_WHILE)
+            await asyncio.sleep(A_WHILE)
         await broken.storage.set_secret(session_id, name, value, ttl=ttl)
 
 
 @mutant("durability.kill.records", durable=True)
 def retitles_behind(broken: Broken) -> None:
     """A new title is acknowledged, and kept a little later."""
-    behind = _Behind()
+    behind = Behind()
 
     @broken.verb
     async def update_session_title(session_id: Any, title: str) -> Any:
@@ -248,7 +253,7 @@ def retitles_behind(broken: Broken) -> None:
 @mutant("durability.kill.shared_places", durable=True)
 def appends_behind(broken: Broken) -> None:
     """Appends to a file that exists are gathered, and kept a little later."""
-    behind = _Behind()
+    behind = Behind()
 
     @broken.verb
     async def append_file(session_id: Any, path: str, content: str, encoding: Any = "text") -> Any:
@@ -295,7 +300,7 @@ def purges_only_what_it_began(broken: Broken) -> None:
                 await broken.storage.delete_value(session_id, key.key)
             if not keys:
                 return False
-            await asyncio.sleep(_A_WHILE)
+            await asyncio.sleep(A_WHILE)
             await call(session_id)
             return True
 
