@@ -23,6 +23,28 @@ async def _until_it_works(call):
                 await asyncio.sleep(0.02)
 
 
+async def test_whoever_tries_again_and_again_does_not_hold_the_event_loop(own_server, own_settings):
+    async with everstore.open_store(**own_settings) as store:
+        session_id = everstore.new_session_id()
+        own_server.kill()
+        turns = 0
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        counting = asyncio.create_task(count())
+        for _ in range(50):
+            before = turns
+            with pytest.raises(BackendUnavailableError) as caught:
+                await store.storage.increment_value(session_id, "n")
+            assert turns > before
+        assert caught.value.happened is False
+        counting.cancel()
+
+
 KILLS = 6
 
 

@@ -329,8 +329,10 @@ class Pool:
                 return None
             self._pass_on(None)
             raise
-        except BaseException:
+        except BaseException as error:
             self._pass_on(None)
+            if isinstance(error, OSError):  # of a socket that is not there it comes at once: who tries
+                await asyncio.sleep(0)  # again and again must not hold the event loop
             raise
         return Link(connection, keeps_statements=self._keeps_statements)
 
