@@ -172,7 +172,7 @@ class MemoryFiles(SessionFileSystem):
         if tree is None:
             return root_of(session_id) if path == "/" else None
         node = tree.nodes.get(path)
-        return self._settled(tree, path) if tree.changing else node
+        return self._once_changed(tree, path) if tree.changing else node
 
     @override
     async def stat_file(self, session_id: UUID, path: str) -> FileStat | None:
@@ -181,10 +181,10 @@ class MemoryFiles(SessionFileSystem):
             return root_of(session_id).stat() if path == "/" else None
         node = tree.nodes.get(path)
         if tree.changing:
-            node = self._settled(tree, path)
+            node = self._once_changed(tree, path)
         return None if node is None else node.stat()
 
-    def _settled(self, tree: _Tree, path: str) -> SessionFile | None:
+    def _once_changed(self, tree: _Tree, path: str) -> SessionFile | None:
         """The entry after the change that another thread is making."""
         with self._lock:
             return tree.nodes.get(path)
