@@ -1,0 +1,143 @@
+"""What removes what is over leaves alone what is not; and what is gone takes no room for good."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from everstore.conformance.case import Mismatch
+from everstore.conformance.registry import check
+from everstore.errors import RevisionConflictError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from everstore.conformance.case import Case
+    from everstore.session import BoundStorage
+
+_BRIEF = 0.05  # seconds
+_LARGE = "x" * 100_000
+_TURNS = 16
+_SPARE = 4
+"""How many times as much as it holds a storage may take at its most."""
+
+
+async def _live_on(storage: BoundStorage) -> None:
+    """Values and secrets with an end that they then lose, put off, or never had."""
+    for name in ("cleared", "extended", "conditional", "anew"):
+        await storage.set_value(name, "brief", ttl=_BRIEF)
+        await storage.set_secret(name, "brief", ttl=_BRIEF)
+    conditional = await storage.stat_value("conditional")
+    try:
+        revision = conditional.revision if conditional else "0"
+        await storage.set_value("conditional", "live", if_revision=revision)
+    except RevisionConflictError:  # on a machine so slow that it was over already
+        await storage.set_value("conditional", "live")
+    for name in ("cleared", "anew"):
+        if name == "anew":
+            await storage.delete_value(name)
+            await storage.delete_secret(name)
+        await storage.set_value(name, "live")
+        await storage.set_secret(name, "live")
+    await storage.set_secret("conditional", "live")
+    await storage.set_value("extended", "live", ttl=3600)
+    await storage.set_secret("extended", "live", ttl=3600)
+    await storage.set_value("counted", "5", ttl=3600)
+    await storage.increment_value("counted")
+    await storage.set_value("gone", "brief", ttl=_BRIEF)
+    await storage.set_secret("gone", "brief", ttl=_BRIEF)
+    await storage.set_value("gone number", "7", ttl=_BRIEF)
+
+
+async def _seen(storage: BoundStorage) -> dict[str, Any]:
+    values = {info.key: await storage.get_value(info.key) for info in await storage.list_keys()}
+    secrets = {info.name: await storage.get_secret(info.name) for info in await storage.list_secrets()}
+    return {"values": values, "secrets": secrets}
+
+
+@check(
+    "values.expiry.sweep",
+    "6.5.1", "6.5.2", "6.5.4", "1.3.2",
+    since="1.1",
+    likely="a sweep goes by an end that was put off or cleared, by the name alone, or by one session's",
+    needs=("time_to_live",),
+)  # fmt: skip
+async def sweep(case: Case) -> None:
+    """When an end has passed and anything is written, only what is over is gone, there and elsewhere."""
+    other = case.session().storage
+    for storage in (case.storage, other):
+        await _live_on(storage)
+    for name in ("gone", "gone number"):
+        await other.set_value(name, "live")
+    await other.set_secret("gone", "live")
+    await asyncio.sleep(3 * _BRIEF)
+    live = dict.fromkeys(("cleared", "extended", "conditional", "anew"), "live")
+    expected = {"values": {**live, "counted": "6"}, "secrets": live}
+    # Whatever a sweep goes with: every verb that writes, and a look.
+    for sweeps in (
+        lambda: case.storage.set_value("w", "x"),
+        lambda: case.storage.set_secret("w", "x"),
+        lambda: case.storage.increment_value("gone number"),
+        lambda: case.storage.delete_value("gone number"),
+        lambda: case.storage.set_value("gone", "x", if_absent=True),
+        lambda: case.storage.delete_value("gone"),
+        lambda: case.storage.delete_value("w"),
+        lambda: case.storage.delete_secret("w"),
+        lambda: case.files.write_file("f", "x"),
+    ):
+        await sweeps()
+        seen = await _seen(case.storage)
+        kept = {kind: {name: held.get(name) for name in expected[kind]} for kind, held in seen.items()}
+        assert kept == expected
+    assert await _seen(case.storage) == expected
+    values = {**live, "counted": "6", "gone": "live", "gone number": "live"}
+    assert await _seen(other) == {"values": values, "secrets": {**live, "gone": "live"}}
+
+
+def _size(places: list[Path]) -> int:
+    files = {file for place in places for file in (place.rglob("*") if place.is_dir() else [place])}
+    # What a database keeps beside its file counts, too.
+    files |= {beside for place in places if place.is_file() for beside in place.parent.glob(f"{place.name}*")}
+    return sum(file.stat().st_blocks * 512 for file in files if file.is_file())
+
+
+@check(
+    "durability.space",
+    "7.4.10",
+    level="durable",
+    since="1.1",
+    tags=("durability",),
+    needs=("durable",),
+    likely="contents that nothing refers to any more are never removed, or their room is never used again",
+)
+async def space(case: Case) -> None:
+    """What is overwritten, deleted or purged leaves its room to what comes after, where files are known."""
+    places = case.subject.places()
+
+    async def turn(number: int) -> None:
+        session = case.store.session(case.id)
+        for name in "abc":
+            await session.files.write_file(f"{name}", f"{number}{name}{_LARGE}")
+            await session.storage.set_value(name, f"{number}{_LARGE}")
+            await session.storage.set_secret(name, f"{number}{_LARGE}")
+        await session.files.copy_file("a", "copy", overwrite=True)
+        await session.files.move_file("b", "c", overwrite=True)
+        await session.files.append_file("c", _LARGE)
+        await session.files.delete_file("copy")
+        await session.storage.delete_value("a")
+        await session.storage.delete_secret("b")
+        if number % 3 == 2:
+            await case.store.file_system.purge_session(case.id)
+            await case.store.storage.purge_session(case.id)
+
+    held = 12 * len(_LARGE)
+    with case.trace.paused():
+        before = _size(places)
+        for number in range(_TURNS):
+            await turn(number)
+        await case.reopen()
+        grown = _size(places) - before
+    if grown > _SPARE * held:
+        raise Mismatch(
+            f"a storage of {held} bytes to have grown by {_SPARE} times as much at most", f"{grown}"
+        )

@@ -1,0 +1,83 @@
+"""Mistakes with what is over or replaced: too much of it is removed, or nothing ever."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from everstore.conformance.mutants.broken import Broken, mutant
+from everstore.models import new_session_id
+
+if TYPE_CHECKING:
+    from everstore.middleware.base import Call
+
+__all__: list[str] = []
+
+
+def _sweeping(broken: Broken, setter: str, remove: str, *, by_name: bool = False) -> None:
+    """Ends are noted by the setter, and never struck out; any other write removes what they name."""
+    ends: dict[tuple[Any, str], float] = {}
+
+    def noted(call: Call) -> Call:
+        async def set_it(session_id: Any, name: str, value: str, **options: Any) -> None:
+            await call(session_id, name, value, **options)
+            if isinstance(options.get("ttl"), int | float):
+                ends[session_id, name] = time.monotonic() + options["ttl"]
+
+        return set_it
+
+    def swept(call: Call) -> Call:
+        async def write(session_id: Any, *args: Any, **options: Any) -> Any:
+            for owner, name in [place for place, end in ends.items() if end < time.monotonic()]:
+                del ends[owner, name]
+                for each in {owner, session_id} if by_name else {owner}:
+                    await getattr(broken.storage, remove)(each, name)
+            return await call(session_id, *args, **options)
+
+        return write
+
+    broken.around(noted, ["storage"], [setter])
+    broken.around(swept, ["storage"], ["set_value", "set_secret", "increment_value"])
+
+
+@mutant("values.expiry.sweep")
+def sweeps_by_old_ends(broken: Broken) -> None:
+    """A sweep removes values by the ends that they once had."""
+    _sweeping(broken, "set_value", "delete_value")
+
+
+@mutant("values.expiry.sweep")
+def sweeps_secrets_by_old_ends(broken: Broken) -> None:
+    """A sweep removes secrets by the ends that they once had."""
+    _sweeping(broken, "set_secret", "delete_secret")
+
+
+@mutant("values.expiry.sweep")
+def sweeps_namesakes(broken: Broken) -> None:
+    """A sweep of secrets removes values, which have the same names."""
+    _sweeping(broken, "set_secret", "delete_value", by_name=True)
+
+
+def _hoarding(broken: Broken, name: str) -> None:
+    """Whatever this verb is given stays in the storage for good, where nobody finds it."""
+
+    def wrap(call: Call) -> Call:
+        async def hoarded(session_id: Any, place: str, content: str, *args: Any, **options: Any) -> Any:
+            await broken.storage.set_value(new_session_id(), "contents", content)
+            return await call(session_id, place, content, *args, **options)
+
+        return hoarded
+
+    broken.around(wrap, names=[name])
+
+
+@mutant("durability.space", durable=True)
+def keeps_every_content(broken: Broken) -> None:
+    """The content of every file that was ever written stays."""
+    _hoarding(broken, "write_file")
+
+
+@mutant("durability.space", durable=True)
+def keeps_every_value(broken: Broken) -> None:
+    """Every value that was ever set stays."""
+    _hoarding(broken, "set_value")
