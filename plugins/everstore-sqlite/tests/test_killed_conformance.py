@@ -24,7 +24,7 @@ _MAIN = (
 
 
 def started(folder: Path, path: Path, expression: str, *, by_file: bool) -> subprocess.Popen[str]:
-    """A run on the database, which the environment or a settings file names; its notes are in a folder of ours."""
+    """A run on the database, which the environment or a file names; its notes are in a folder of ours."""
     environment = {**os.environ, "TMPDIR": str(folder)}
     options = []
     if by_file:
