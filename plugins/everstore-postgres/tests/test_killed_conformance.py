@@ -9,13 +9,14 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import pytest
 
 import everstore
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import asyncpg
 
 # Ctrl-C interrupts, as at a terminal: a shell starts background jobs with it ignored.
 _MAIN = (
