@@ -12,8 +12,10 @@ connections at once, so that short calls find one.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import time
+import weakref
 from collections import deque
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -71,6 +73,7 @@ class Link:
         self._name = None if keeps_statements else ""  # the driver makes one up, or there is none
         self._statements: dict[str, Any] = {}
         self._shift_ns = 0  # of the clock, as the session on the server knows it
+        _links.add(self)
 
     def begin(self) -> None:
         """The running task starts to use the connection."""
@@ -442,10 +445,32 @@ def _elsewhere() -> StoreContextError:
     return StoreContextError("postgres: the store belongs to another event loop; open one on this one")
 
 
+_links: weakref.WeakSet[Link] = weakref.WeakSet()
+
+
+def _let_go_after_fork() -> None:
+    # The sockets are the parent's. What the child does to its copy of the connections, as at its end, must
+    # not reach the server: no goodbye, no request to cancel, and no answer read that the parent waits for.
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for link in _links:
+        with suppress(Exception):
+            os.dup2(nowhere, _socket(link.connection).fileno(), inheritable=False)
+            link.connection._addr = os.devnull  # noqa: SLF001 - where a request to cancel would go
+    os.close(nowhere)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go_after_fork)
+
+
+def _socket(connection: Any) -> Any:
+    return connection._transport.get_extra_info("socket")  # noqa: SLF001 - no public way
+
+
 def _cut(connection: Any) -> None:
     """End a connection whose event loop runs no more: nothing can be said, but the server sees the end."""
     with suppress(Exception):
-        connection._transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)  # noqa: SLF001 - no public way
+        _socket(connection).shutdown(socket.SHUT_RDWR)
 
 
 async def _hang_up(connection: Any) -> None:

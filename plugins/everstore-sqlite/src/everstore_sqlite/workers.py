@@ -13,6 +13,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal
 
 from everstore.errors import BackendUnavailableError, EverstoreError, StoreClosedError
+from everstore_sqlite.connecting import is_cut_off
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -46,7 +47,7 @@ class Call:
         try:
             return await self.future
         except asyncio.CancelledError:
-            while not (self._claim() or self._is_settled):
+            while not (self._claim() or self._is_settled or is_cut_off()):
                 self._end = self.loop.create_future()
                 with suppress(asyncio.CancelledError):
                     await self._end
