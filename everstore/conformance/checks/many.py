@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 _MANY = 1100  # a page is mostly of 1,000
 _NAMES = [f"{number:04}" for number in range(_MANY)]
 _AT_ONCE = 100
+_SHUFFLED = [_NAMES[number * 607 % _MANY] for number in range(_MANY)]  # nothing is written in order
+assert sorted(_SHUFFLED) == _NAMES
 
 
 async def _each(put: Callable[[str], Awaitable[Any]]) -> None:
     for start in range(0, _MANY, _AT_ONCE):
-        await asyncio.gather(*map(put, _NAMES[start : start + _AT_ONCE]))
+        await asyncio.gather(*map(put, _SHUFFLED[start : start + _AT_ONCE]))
 
 
 async def _fill(one: BoundSession, directory: str = "d") -> None:
