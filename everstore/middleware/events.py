@@ -64,7 +64,7 @@ class EventLog:
     async def drain(self) -> None:
         """Wait until the events of an asynchronous logger are written."""
         if self._later.waits:
-            await to_the_end(asyncio.ensure_future(self._later.drain()))
+            await to_the_end(asyncio.get_running_loop().create_task(self._later.drain()))
 
     def _host_logger(self) -> Any:
         if self._host is None:

@@ -228,14 +228,16 @@ class Opened:
         self._settings = settings
 
     async def __aenter__(self) -> Database:
-        opening = asyncio.ensure_future(asyncio.to_thread(Database, self._settings))
+        opening = asyncio.get_running_loop().create_task(asyncio.to_thread(Database, self._settings))
         try:
             self._database = await to_the_end(opening)
         except asyncio.CancelledError:
             if opening.exception() is None:
-                await to_the_end(asyncio.ensure_future(asyncio.to_thread(opening.result().close)))
+                await to_the_end(
+                    asyncio.get_running_loop().create_task(asyncio.to_thread(opening.result().close))
+                )
             raise
         return self._database
 
     async def __aexit__(self, *_: object) -> None:
-        await to_the_end(asyncio.ensure_future(asyncio.to_thread(self._database.close)))
+        await to_the_end(asyncio.get_running_loop().create_task(asyncio.to_thread(self._database.close)))

@@ -104,7 +104,7 @@ async def _stoppable(
             raise _StoppedError
         progress(done, total)
 
-    working = asyncio.ensure_future(asyncio.to_thread(work, told))
+    working = asyncio.get_running_loop().create_task(asyncio.to_thread(work, told))
     try:
         return await asyncio.shield(working)
     except asyncio.CancelledError:
