@@ -209,6 +209,7 @@ class _Opening:
 
     async def _close(self) -> None:
         if not self.log.closed:
+            self.log.refuse_closing()
             self.log.closed = True
             try:
                 await self.resources.aclose()

@@ -76,6 +76,11 @@ class CallLog:
             return StoreContextError(f"{what}: the store belongs to another event loop; open one on this one")
         return None
 
+    def refuse_closing(self) -> None:
+        """Raise where a store that was opened on asyncio would be closed by half: no loop of it runs."""
+        if self._loop is not None and _running_loop() is None:
+            raise StoreContextError("close: the store was opened on asyncio; close it on an event loop of it")
+
     def succeeded(self, verb: Verb, started: int, arguments: dict[str, object], answer: object) -> None:
         """Log a call that was answered, when such events go anywhere."""
         self._events.tell("debug", "everstore.call", lambda: _answered(verb, started, arguments, answer))

@@ -106,4 +106,6 @@ async def test_a_store_of_asyncio_answers_or_refuses_under_trio(backend, calls):
     async with everstore.open_store(**backend) as store:
         prepared = await _prepared(store, calls)
         await asyncio.to_thread(lambda: trio.run(_used, store, prepared))
+        with pytest.raises(StoreContextError):
+            await asyncio.to_thread(lambda: trio.run(store.close))
         await _counts(store, session_id)
