@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.acts import Act, Scene
@@ -24,7 +25,7 @@ from everstore.errors import (
 from everstore.models import InitialFile
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from everstore.conformance.case import Case
 
@@ -100,6 +101,47 @@ async def nothing_left(case: Case) -> None:
     await asyncio.sleep(0)
     after = left_behind()
     assert after == before
+
+
+@check(
+    "lifecycle.cancelled_again",
+    "7.3.4",
+    likely="closing stops where it is cancelled, or is shielded from the first cancellation only",
+)
+async def cancelled_again(case: Case) -> None:
+    """Cancelled three times while it opens or closes, a store is closed and leaves nothing."""
+    await case.store.close()
+
+    async def use() -> None:
+        async with case.subject.open() as store:
+            await store.session(case.id).files.write_file("a", "x")
+
+    await use()  # what is made once, at first use, may stay
+    before = left_behind()
+    for turns in range(6):
+        await _cancelled_thrice(use(), turns)
+        store = await case.open()
+        await store.session(case.id).files.write_file("a", "x")
+        await _cancelled_thrice(store.close(), turns + 1)
+        with refused(StoreClosedError):
+            await store.session(case.id).files.read_file("a")
+    for _ in range(100):  # a socket that was cut is let go of a little later
+        if left_behind() == before:
+            break
+        await asyncio.sleep(0.01)
+    after = left_behind()
+    assert after == before
+
+
+async def _cancelled_thrice(work: Coroutine[Any, Any, object], turns: int) -> None:
+    """Cancel what is under way three times, with so many turns of the event loop before each."""
+    task = asyncio.ensure_future(work)
+    for _ in range(3):
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 @table(

@@ -56,6 +56,18 @@ def closes_once(broken: Broken) -> None:
     broken.close = close
 
 
+@mutant("lifecycle.cancelled_again")
+def closes_if_left_in_peace(broken: Broken) -> None:
+    """Closing stops where it is cancelled."""
+
+    async def close() -> None:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        await broken.sound.close()
+
+    broken.close = close
+
+
 @mutant("lifecycle.nothing_left")
 def leaves_a_task(broken: Broken) -> None:
     """Every write leaves a task that waits for ever."""
