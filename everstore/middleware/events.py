@@ -176,10 +176,7 @@ class _Later:
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():
-                    if (
-                        inspect.iscoroutine(event)
-                        and inspect.getcoroutinestate(event) == inspect.CORO_CREATED
-                    ):
+                    if _is_untouched(event):
                         self._waiting.appendleft((event, context))
                     raise
             except Exception as error:  # noqa: BLE001 - the next event may come through
