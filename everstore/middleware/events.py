@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EventLog"]
 
+_MOST_WAITING = 20_000  # events that wait for an asynchronous logger; a call's takes some kilobytes
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "off": 50}
 
 
@@ -63,8 +64,10 @@ class EventLog:
 
     async def drain(self) -> None:
         """Wait until the events of an asynchronous logger are written."""
-        if self._later.waits:
+        if self._later.waits:  # no task without need: this is asked where no event loop runs, too
             await to_the_end(asyncio.get_running_loop().create_task(self._later.drain()))
+        if lost := self._later.take_dropped():
+            _say(f"{lost} events were dropped while the host's asynchronous logger was too far behind")
 
     def _host_logger(self) -> Any:
         if self._host is None:
@@ -93,11 +96,15 @@ class EventLog:
         if self._has_complained:
             return
         self._has_complained = True
-        with suppress(Exception):
-            sys.stderr.write(
-                f"everstore: events cannot be logged: {type(error).__name__}; see to the host's structlog"
-                " configuration (calls are not affected)\n"
-            )
+        _say(
+            f"events cannot be logged: {type(error).__name__}; see to the host's structlog configuration"
+            " (calls are not affected)"
+        )
+
+
+def _say(line: str) -> None:
+    with suppress(Exception):
+        sys.stderr.write(f"everstore: {line}\n")
 
 
 def _takes(host: Any, level: str) -> bool:
@@ -129,14 +136,30 @@ class _Later:
         self._complain = complain
         self._waiting: deque[tuple[Awaitable[object], contextvars.Context]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._dropped = 0
 
     @property
     def waits(self) -> bool:
         """Whether anything is not written yet."""
         return bool(self._waiting or self._tasks)
 
+    def take_dropped(self) -> int:
+        """How many events were dropped since this was asked last."""
+        dropped, self._dropped = self._dropped, 0
+        return dropped
+
     def add(self, event: Awaitable[object]) -> None:
-        """Let an event be written as soon as the loop comes to it, or at once where there is none."""
+        """Let an event be written as soon as the loop comes to it, or at once where there is none.
+
+        It is dropped, and counted, when too many wait: a logger that hangs must not take all memory.
+        """
+        if len(self._waiting) >= _MOST_WAITING:
+            if not self._dropped:
+                _say(f"the asynchronous logger is {_MOST_WAITING} events behind; further ones are dropped")
+            self._dropped += 1
+            if inspect.iscoroutine(event):
+                event.close()
+            return
         self._waiting.append((event, contextvars.copy_context()))
         try:
             loop = asyncio.get_running_loop()

@@ -145,3 +145,37 @@ async def test_an_asynchronous_logger_that_fails_changes_no_answer(capsys):
     structlog.configure(processors=[_raising(RuntimeError)], wrapper_class=structlog.stdlib.AsyncBoundLogger)
     await _all_kinds_of_calls()
     assert capsys.readouterr().err.count("events cannot be logged") == 1
+
+
+async def test_an_asynchronous_logger_that_is_far_behind_loses_what_is_too_much_and_that_is_told(capsys):
+    """The calls on memory never let the loop write."""
+    seen = []
+
+    def keep(_logger, _method, event):
+        seen.append(event.get("key"))
+        raise structlog.DropEvent
+
+    class Later(structlog.BoundLoggerBase):
+        def debug(self, event, **fields):
+            return self.written(event, fields)
+
+        info = warning = error = debug
+
+        async def written(self, event, fields):
+            self._proxy_to_logger("debug", event, **fields)
+
+    structlog.configure(processors=[keep], wrapper_class=Later)
+    async with everstore.open_store(environment={}) as store:
+        session_id = new_session_id()
+        for number in range(20_100):
+            await store.storage.set_value(session_id, str(number % 10), "v")
+        told = capsys.readouterr().err
+        assert told.count("\n") == 1
+        assert "20000 events behind" in told
+        await asyncio.sleep(0)
+    lost = 20_100 + 2 - len(seen)
+    assert seen[-1] is None, "the event of closing was lost"
+    assert 0 < lost <= 102
+    assert capsys.readouterr().err == (
+        f"everstore: {lost} events were dropped while the host's asynchronous logger was too far behind\n"
+    )
