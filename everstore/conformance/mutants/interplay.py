@@ -81,7 +81,7 @@ def purges_values_and_what_is_with_them(broken: Broken) -> None:
     broken.around(wrap, ["storage"], ["purge_session"])
 
 
-@mutant("machine.limits")
+@mutant("limits.races.bytes_append")
 def drops_what_does_not_fit(broken: Broken) -> None:
     """An append that would exceed a limit is dropped without a word."""
 

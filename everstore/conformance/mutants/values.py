@@ -369,7 +369,7 @@ def counts_what_is_replaced(broken: Broken) -> None:
 
     @broken.verb
     async def set_value(session_id: Any, key: Any, value: Any, **options: Any) -> Any:
-        if not options and await broken.storage.get_value(session_id, key) is not None:
+        if not any(options.values()) and await broken.storage.get_value(session_id, key) is not None:
             await broken.storage.set_value(session_id, key[:-1] + "~", value)
             await broken.storage.delete_value(session_id, key[:-1] + "~")
         return await broken.storage.set_value(session_id, key, value, **options)
