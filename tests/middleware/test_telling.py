@@ -179,3 +179,124 @@ async def test_an_asynchronous_logger_that_is_far_behind_loses_what_is_too_much_
     assert capsys.readouterr().err == (
         f"everstore: {lost} events were dropped while the host's asynchronous logger was too far behind\n"
     )
+
+
+class _OnlyLog(structlog.BoundLoggerBase):
+    def log(self, level, event, **fields):
+        self._context["seen"].append((level, event))
+
+
+async def test_a_logger_that_knows_levels_by_number_gets_every_event():
+    seen = []
+    structlog.configure(
+        wrapper_class=_OnlyLog,
+        context_class=lambda *_: {"seen": seen},
+        logger_factory=structlog.ReturnLoggerFactory(),
+    )
+    async with everstore.open_store(environment={}) as store:
+        with pytest.raises(InvalidPathError):
+            await store.file_system.write_file(new_session_id(), "..", "x")
+    assert (30, "everstore.call") in seen
+    assert seen[-1][1] == "everstore.close"
+
+
+@pytest.mark.parametrize("answer", [True, False])
+async def test_an_asynchronous_question_for_the_level_keeps_no_event_back(answer):
+    seen = []
+
+    class Asks(structlog.BoundLoggerBase):
+        async def is_enabled_for(self, _level):
+            return answer
+
+        def msg(self, event, **_fields):
+            seen.append(event)
+
+    structlog.configure(wrapper_class=Asks, logger_factory=structlog.ReturnLoggerFactory())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        async with everstore.open_store(environment={}) as store:
+            await store.storage.set_value(new_session_id(), "k", "v")
+        gc.collect()
+    assert seen == ["everstore.open", "everstore.call", "everstore.close"]
+
+
+def _asynchronous(write):
+    """Configure a logger whose every event is awaited: ``await write(event)``."""
+
+    class Logger(structlog.BoundLoggerBase):
+        async def msg(self, event, **_fields):
+            await write(event)
+
+    structlog.configure(wrapper_class=Logger, logger_factory=structlog.ReturnLoggerFactory())
+
+
+def test_an_event_where_no_loop_runs_is_written_at_once():
+    seen = []
+
+    async def write(event):
+        await asyncio.sleep(0)
+        seen.append(event)
+
+    _asynchronous(write)
+
+    async def opened():
+        async with everstore.open_store(environment={}) as store:
+            await store.storage.set_value(new_session_id(), "k", "v")
+            return store
+
+    store = asyncio.run(opened())
+    seen.clear()
+    with pytest.raises(StoreClosedError):
+        store.storage.get_value(new_session_id(), "k").send(None)
+    assert seen == ["everstore.call"]
+
+
+def test_events_that_wait_when_the_loop_ends_are_written_all_the_same():
+    seen = []
+
+    async def write(event):
+        seen.append(event)
+
+    _asynchronous(write)
+
+    async def abandoned():
+        store = await everstore.open_store(environment={}).__aenter__()
+        for number in range(3):
+            await store.storage.set_value(new_session_id(), str(number), "v")
+
+    asyncio.run(abandoned())
+    assert seen == ["everstore.open", *["everstore.call"] * 3]
+
+
+async def test_an_asynchronous_logger_that_cancels_itself_loses_one_event_only(capsys):
+    seen = []
+
+    async def write(event):
+        seen.append(event)
+        if len(seen) == 2:
+            raise asyncio.CancelledError
+
+    _asynchronous(write)
+    async with everstore.open_store(environment={}) as store:
+        assert await store.storage.increment_value(new_session_id(), "n") == 1
+    assert seen == ["everstore.open", "everstore.call", "everstore.close"]
+    assert capsys.readouterr().err == ""
+
+
+def test_events_that_wait_are_written_when_all_tasks_are_cancelled():
+    seen = []
+
+    async def write(event):
+        seen.append(event)
+        await asyncio.sleep(0 if event == "everstore.call" else 3600)
+
+    _asynchronous(write)
+
+    async def cancelled():
+        store = await everstore.open_store(environment={}).__aenter__()
+        while not seen:  # until the first event is being written, which takes an hour
+            await asyncio.sleep(0)
+        await store.storage.set_value(new_session_id(), "k", "v")
+
+    asyncio.run(cancelled())
+    assert seen == ["everstore.open", "everstore.call"]
