@@ -285,17 +285,18 @@ async def test_an_asynchronous_logger_that_cancels_itself_loses_one_event_only(c
 
 def test_events_that_wait_are_written_when_all_tasks_are_cancelled():
     seen = []
+    begun = asyncio.Event()
 
     async def write(event):
         seen.append(event)
+        begun.set()
         await asyncio.sleep(0 if event == "everstore.call" else 3600)
 
     _asynchronous(write)
 
     async def cancelled():
         store = await everstore.open_store(environment={}).__aenter__()
-        while not seen:  # until the first event is being written, which takes an hour
-            await asyncio.sleep(0)
+        await begun.wait()  # the first event is being written, which takes an hour
         await store.storage.set_value(new_session_id(), "k", "v")
 
     asyncio.run(cancelled())
