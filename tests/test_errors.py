@@ -151,3 +151,13 @@ def test_a_wrong_argument_is_shown_when_it_is_short_and_plain(value, told):
 
 def test_what_is_none_of_ours_goes_by_its_class():
     assert code_of(ZeroDivisionError()) == "ZeroDivisionError"
+
+
+def test_damage_says_where_it_is_what_is_wrong_and_what_to_do():
+    error = errors.DataDamagedError.found("/notes.txt", "its bytes are not those that were written", path="p")
+    assert str(error) == (
+        "'/notes.txt' is damaged: its bytes are not those that were written; "
+        "write it anew or delete it, or restore a backup"
+    )
+    assert (error.place, error.facts["path"]) == ("/notes.txt", "p")
+    assert isinstance(error, errors.BackendError)

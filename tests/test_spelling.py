@@ -333,3 +333,10 @@ def test_a_table_that_is_no_json_is_named_and_not_shown():
     told = refusal({"EVERSTORE_LIMITS": "hunter2"})
     assert told.startswith("EVERSTORE_LIMITS in the environment is not written as JSON")
     assert "hunter2" not in told
+
+
+def test_a_table_of_the_environment_that_is_no_json_is_told_by_name_only(acme):
+    told = refusal({"EVERSTORE_LIMITS": "{hunter2"})
+    assert "EVERSTORE_LIMITS" in told
+    assert "hunter2" not in told
+    assert "two values" not in told

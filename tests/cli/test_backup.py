@@ -13,6 +13,7 @@ from everstore.backends.memory import (
     InMemorySessionStorageStore,
     InMemorySessionStore,
 )
+from everstore.errors import UnsupportedError
 
 
 def _files():
@@ -218,3 +219,15 @@ def test_a_restore_needs_every_file_and_a_plugin_that_can(cli, plugin):
     answer = cli("restore", "copy")
     assert answer.status == 3
     assert "'ocme' offers no restoring" in answer.err
+
+
+def test_a_plugin_that_declines_says_what_to_use_and_the_others_are_copied(cli, plugin, in_empty_folder):
+    def everstore_backup():
+        raise UnsupportedError("use pg_dump")
+
+    plugin("acme", everstore_backup=everstore_backup)
+    plugin("ocme", "EVERSTORE_STORAGE", everstore_backup=_written("rows"))
+    answer = cli("backup", "copy")
+    assert (answer.status, answer.out) == (3, "")
+    assert "use pg_dump; what 'ocme' keeps was backed up" in answer.err
+    assert names_in(in_empty_folder) == ["copy.ocme"]

@@ -85,6 +85,20 @@ async def test_a_value_that_nobody_asks_for_is_refused_with_the_call_that_was_me
     assert "\n" not in told
 
 
+@pytest.mark.parametrize("loads", [True, False])
+async def test_a_plugin_that_names_no_place_is_meant_by_its_url(install_plugin, tmp_path, loads):
+    source = tmp_path / "bare.py"
+    source.write_text("")  # implements no hook, and so is no plugin that loads
+    if loads:
+        install_plugin("ba-re", everstore_storage_store=lambda: None)
+    else:
+        install_plugin("ba-re", source)
+    with pytest.raises(SettingsError) as caught:
+        async with everstore.open_store("ba-re://me:hunter2@host/db"):
+            pass
+    assert str(caught.value).endswith("did you mean open_store(backend='ba-re', ba_re_url=...)?")
+
+
 async def test_one_that_is_wanted_does_not_cover_for_another(ledger, audit):
     async with everstore.open_store(audit, **ledger):
         pass
