@@ -323,3 +323,12 @@ def test_a_part_of_a_path_is_spelled_like_a_path(pattern, part):
 def test_a_part_of_a_path_that_leads_out_is_refused(pattern):
     with pytest.raises(InvalidPatternError, match=r"'\.\.'"):
         compile_path_pattern(pattern)
+
+
+@pytest.mark.parametrize("compiled", [compile_glob, compile_path_pattern])
+@pytest.mark.parametrize(
+    ("pattern", "told"), [(7, "not int"), ("*\udfff", "surrogate"), ("\udfff", "surrogate")]
+)
+def test_what_is_no_text_is_no_pattern(compiled, pattern, told):
+    with pytest.raises(InvalidPatternError, match=told):
+        compiled(pattern)

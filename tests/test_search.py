@@ -231,3 +231,13 @@ def test_matches_of_files_in_any_order_are_sorted():
     ]
     query.clear()
     assert query.sorted_matches() == []
+
+
+@pytest.mark.parametrize("regex", [False, True])
+@pytest.mark.parametrize(
+    ("pattern", "told"), [(b"a", "not bytes"), (None, "not NoneType"), ("\ud800", "surrogate")]
+)
+def test_a_backend_s_own_query_takes_text_only(pattern, told, regex):
+    with pytest.raises(errors.InvalidPatternError, match=told) as caught:
+        Query(pattern, regex=regex)
+    str(caught.value).encode()  # it can be printed

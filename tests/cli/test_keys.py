@@ -147,3 +147,14 @@ def test_a_progress_bar_on_a_terminal(cli, shelf, monkeypatch):
     assert answer.status == 0
     assert "secrets" in answer.err
     assert "1/1" in answer.err
+
+
+def test_status_tells_what_is_no_ciphertext_and_shows_none_of_it(cli, shelf, monkeypatch):
+    monkeypatch.setenv("EVERSTORE_SECRETS_KEYS", cli("keys", "generate").out.strip())
+    place: Any = (new_session_id(), "token")
+    shelf.held[place] = "hunter2"
+    answer = cli("keys", "status")
+    assert answer.status == 4
+    assert "no ciphertext of everstore's" in answer.out
+    assert f"session {place[0]}: " in answer.err
+    assert "hunter2" not in answer.out + answer.err
