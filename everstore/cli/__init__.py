@@ -5,7 +5,9 @@ Nothing heavy is imported here, so that a missing extra is told in one line.
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 __all__ = ["main"]
 
@@ -14,6 +16,7 @@ _EXTRA = {"rich", "rignore", "typer"}
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    _stand_in_for_closed_streams()
     try:
         from everstore.cli.app import run  # noqa: PLC0415 - needs the extra
 
@@ -27,3 +30,13 @@ def main() -> None:
         sys.stderr.write(f"everstore: error: {missing} is missing: pip install 'everstore[cli]'\n")
         raise SystemExit(2) from None
     raise SystemExit(status)
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Keep the numbers of closed streams from the files of a store, and have something in their place."""
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(spare)
+    nowhere = Path(os.devnull)
+    sys.stdout = sys.stdout or nowhere.open()  # for reading: what is written to it fails, and is told
+    sys.stderr = sys.stderr or nowhere.open("w")

@@ -18,7 +18,7 @@ from everstore.cli.conformance import conformance
 from everstore.cli.diagnosis import backends, settings
 from everstore.cli.migrate import migrate
 from everstore.cli.new_plugin import new_plugin
-from everstore.cli.output import one_line, write
+from everstore.cli.output import one_line, tell, write
 from everstore.cli.running import CONFIG_FILE, WRONG_USE, report
 from everstore.cli.tour.command import tour
 
@@ -41,7 +41,7 @@ app = typer.Typer(
         "Exit status: 0 done; 1 absent, nothing matched, or an answer that the tour found wrong; "
         "2 wrong usage, input or settings; "
         "3 refused (read-only, exists already, changed meanwhile, over a limit); "
-        "4 the backend failed or is unavailable."
+        "4 the backend failed or is unavailable, or the answer could not be written."
     ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -119,4 +119,4 @@ def _tell_usage(error: typer.TyperException) -> None:
     if message:  # none when no command was given, and the help was printed instead
         context = getattr(error, "ctx", None)
         hint = f"; see '{context.command_path} --help'" if context is not None else ""
-        sys.stderr.write(f"everstore: error: usage: {one_line(message).rstrip('.')}{hint}\n")
+        tell(f"everstore: error: usage: {one_line(message).rstrip('.')}{hint}\n")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import typer
@@ -15,14 +16,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from everstore.errors import EverstoreError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from rich.console import RenderableType
 
 __all__ = [
     "MASK",
+    "OutputError",
     "as_shown",
     "note",
     "one_line",
@@ -33,6 +37,7 @@ __all__ = [
     "print_table",
     "shown_size",
     "shown_time",
+    "tell",
     "write",
     "write_bytes",
     "write_value",
@@ -45,23 +50,25 @@ _NOBODY_READS = 141  # 128 + SIGPIPE, as a shell reports it
 _UNBOUNDED = 1_000_000  # columns: what goes to a file or a pipe is never folded
 
 
+class OutputError(EverstoreError):
+    """Standard output takes no answer: it is closed, or its device is full."""
+
+    code = "output"
+
+
 def write(text: str) -> None:
     """Write text to stdout; ends the command quietly when the reader is gone."""
-    try:
+    with _answering():
         sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:
-        _stop()
 
 
 def write_bytes(data: bytes) -> None:
     """Write bytes to stdout as they are; ends the command quietly when the reader is gone."""
-    try:
+    with _answering():
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        _stop()
 
 
 def write_value(text: str) -> None:
@@ -72,15 +79,32 @@ def write_value(text: str) -> None:
         write_bytes(text.encode())
 
 
-def _stop() -> None:
-    # What is still buffered would fail again, loudly, when the interpreter flushes it at exit.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    raise typer.Exit(_NOBODY_READS)
+@contextmanager
+def _answering() -> Iterator[None]:
+    """What is written to stdout: where it cannot be, the command ends."""
+    try:
+        yield
+    except OSError as error:
+        # What is still buffered would fail again, loudly, when the interpreter flushes it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise typer.Exit(_NOBODY_READS) from None
+        raise OutputError(
+            f"the answer could not be written to standard output: {error.strerror or 'it is closed'}; look"
+            " whether the command was done before doing it again"
+        ) from error
+
+
+def tell(text: str) -> None:
+    """Write text to stderr. When that is closed or full nobody is told, and the command ends as it would."""
+    with suppress(OSError, ValueError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def note(text: str) -> None:
     """One line on stderr that is no error."""
-    sys.stderr.write(f"everstore: {one_line(text)}\n")
+    tell(f"everstore: {one_line(text)}\n")
 
 
 def one_line(text: str) -> str:
@@ -119,7 +143,7 @@ def print_rich(renderable: RenderableType) -> None:
     console = _console()
     if not console.is_terminal:
         console.width = _UNBOUNDED
-    with console.capture() as capture:
+    with _answering(), console.capture() as capture:
         console.print(renderable)
     write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
 

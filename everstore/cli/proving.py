@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -218,8 +218,9 @@ def _bound_memory() -> None:
 def leave_if_stuck(status: int) -> None:
     """End the process at once where the interpreter would wait for a thread that hangs."""
     if is_stuck():
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):  # of a full device
+                stream.flush()
         os._exit(status)
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import traceback
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from everstore.cli.output import note, one_line
+from everstore.cli.output import OutputError, note, one_line, tell
 from everstore.errors import (
     BackendError,
     BackendUnavailableError,
@@ -87,6 +86,7 @@ _STATUS: tuple[tuple[type[EverstoreError], int], ...] = (
     (PluginError, WRONG_USE),
     (SecretsKeyMissingError, WRONG_USE),
     (BackendError, FAILED),
+    (OutputError, FAILED),
     (SecretDecryptionError, FAILED),
 )
 
@@ -107,14 +107,14 @@ _UNKNOWN = "; it may have been done, so look before doing it again"
 def report(error: Exception) -> int:
     """Tell an error in one line on stderr (its traceback at log level ``debug``); the exit status."""
     if _log_level() == "debug":
-        sys.stderr.write("".join(traceback.format_exception(error)))
+        tell("".join(traceback.format_exception(error)))
     message = str(error)
     if isinstance(error, BackendUnavailableError):
         message += _UNDONE if error.happened is False else _UNKNOWN
     message += "".join(f"; {told}" for told in getattr(error, "__notes__", ()))
     if not isinstance(error, EverstoreError) or (isinstance(error, BackendError) and error.__cause__):
         message += " (EVERSTORE_LOG_LEVEL=debug shows where)"
-    sys.stderr.write(f"everstore: error: {code_of(error)}: {one_line(message)}\n")
+    tell(f"everstore: error: {code_of(error)}: {one_line(message)}\n")
     return status_of(error)
 
 

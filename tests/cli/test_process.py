@@ -16,6 +16,7 @@ import pytest
 from everstore import new_session_id
 
 SCRIPT = str(Path(sys.executable).with_name("everstore"))
+SESSION = "0195c0de-0000-7000-8000-000000000001"  # of no special meaning
 SECRET = "correct horse battery staple"
 
 
@@ -55,6 +56,41 @@ def test_nobody_reading_ends_it_quietly(in_empty_folder):
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def in_a_shell(folder, command: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a line of shell in which ``everstore`` is the script."""
+    line = command.replace("everstore", SCRIPT)
+    return subprocess.run(["/bin/sh", "-c", line], cwd=folder, capture_output=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize("stream", ["2>&-", "2>/dev/full"])
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        ("backends", 0),
+        ("ls -s nonsense", 2),
+        ("no-such-command", 2),
+        (f"cat x -s {SESSION}", 1),
+        (f"mkdir d -s {SESSION}", 0),
+    ],
+)
+def test_a_command_ends_as_it_would_when_nobody_can_be_told(command, status, stream, in_empty_folder):
+    done = in_a_shell(in_empty_folder, f"everstore {command} {stream}")
+    assert (done.returncode, done.stderr) == (status, b"")
+    assert bool(done.stdout) is (status == 0)
+
+
+@pytest.mark.parametrize("stream", [">&-", ">/dev/full"])
+@pytest.mark.parametrize("command", ["backends", "backends --json", f"mkdir d -s {SESSION}"])
+def test_an_answer_that_cannot_be_written_is_one_line(command, stream, in_empty_folder):
+    done = in_a_shell(in_empty_folder, f"everstore {command} {stream}")
+    assert done.returncode == 4
+    assert done.stderr.splitlines()[-1].startswith(
+        b"everstore: error: output: the answer could not be written"
+    )
+    assert b"Traceback" not in done.stderr
+    assert in_a_shell(in_empty_folder, f"everstore {command} {stream} 2>&-").returncode == 4
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich", "rignore"])
