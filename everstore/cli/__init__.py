@@ -40,3 +40,4 @@ def _stand_in_for_closed_streams() -> None:
     nowhere = Path(os.devnull)
     sys.stdout = sys.stdout or nowhere.open()  # for reading: what is written to it fails, and is told
     sys.stderr = sys.stderr or nowhere.open("w")
+    sys.stdin = sys.stdin or nowhere.open("w")  # which reads no empty text where there is none to read

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import UnsupportedOperation
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ def read_source(source: str) -> bytes:
     """The bytes of a local file, or of standard input for ``-``."""
     try:
         return sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    except UnsupportedOperation as error:
+        raise InvalidArgumentError("'-' cannot be read: standard input is closed") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InvalidArgumentError(f"{source!r} cannot be read: {reason}") from error

@@ -93,6 +93,13 @@ def test_an_answer_that_cannot_be_written_is_one_line(command, stream, in_empty_
     assert in_a_shell(in_empty_folder, f"everstore {command} {stream} 2>&-").returncode == 4
 
 
+@pytest.mark.parametrize("command", ["put - x", "secret set x"])
+def test_a_closed_standard_input_is_not_taken_for_an_empty_one(command, in_empty_folder):
+    done = in_a_shell(in_empty_folder, f"everstore {command} -s {SESSION} <&-")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.endswith(b"'-' cannot be read: standard input is closed\n")
+
+
 @pytest.mark.parametrize("missing", ["typer", "rich", "rignore"])
 def test_a_missing_extra_is_one_line(missing, in_empty_folder):
     code = f"import sys; sys.modules[{missing!r}] = None; from everstore.cli import main; main()"
