@@ -143,7 +143,7 @@ def _subject(name: str) -> Subject:
     # What a setting names is where the storage is, whatever source the setting came from.
     named = [origin.value for origin in configuration.origins if origin.value]
     return Subject(
-        settings, files=tuple(value for value in named if len(value) < 4096 and Path(value).exists())
+        settings, own_files=tuple(value for value in named if len(value) < 4096 and Path(value).exists())
     )
 
 

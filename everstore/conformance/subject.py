@@ -40,12 +40,14 @@ class Subject(msgspec.Struct, frozen=True):
     environment, which child processes share. ``opener`` names the function that opens it with
     them. Two stores opened from one subject see the same storage, if the backend has anything that
     outlives a store. Files and directories that hold the storage are looked through for secrets: those
-    that the settings name, and ``files``.
+    that the settings name, ``own_files``, which nothing else writes to, and ``files``, which a server
+    shares among several storages.
     """
 
     settings: dict[str, Any]
     opener: str = "everstore:open_store"
     files: tuple[str, ...] = ()
+    own_files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "settings", _completed(self.settings))
@@ -74,8 +76,12 @@ class Subject(msgspec.Struct, frozen=True):
 
     def places(self) -> list[Path]:
         """The files and directories of this machine that are known to hold the storage."""
-        named = [value for value in self.settings.values() if isinstance(value, str)]
-        return [path for path in map(Path, (*named, *self.files)) if _exists(path)]
+        return [*self.own_places(), *filter(_exists, map(Path, self.files))]
+
+    def own_places(self) -> list[Path]:
+        """Those that nothing but this storage is in: ``own_files``, and what the settings name."""
+        named = [*(value for value in self.settings.values() if isinstance(value, str)), *self.own_files]
+        return [path for path in map(Path, named) if _exists(path)]
 
     @contextmanager
     def copied(self) -> Iterator[dict[str, str]]:

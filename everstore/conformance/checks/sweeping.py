@@ -111,8 +111,8 @@ def _size(places: list[Path]) -> int:
     likely="contents that nothing refers to any more are never removed, or their room is never used again",
 )
 async def space(case: Case) -> None:
-    """What is overwritten, deleted or purged leaves its room to what comes after, where files are known."""
-    places = case.subject.places()
+    """What is overwritten, deleted or purged leaves its room to what comes after, where files are its own."""
+    places = case.subject.own_places()  # a server's have a log and others' data in them
 
     async def turn(number: int) -> None:
         session = case.store.session(case.id)

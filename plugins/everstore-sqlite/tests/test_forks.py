@@ -115,8 +115,21 @@ async def test_an_opening_that_failed_leaves_nothing_that_a_fork_could_meet(open
     assert await ended(forked(lambda: opens(tmp_path / "other.db"))) == 0
 
 
+_WORK = """
+import asyncio, everstore
+
+async def work():
+    async with everstore.open_store(backend="sqlite", sqlite_path={path!r}, log_level="off") as store:
+        await store.create_session("child")
+
+asyncio.run(work())
+"""
+
+
 def _in_worker(method, path) -> int:
-    process = multiprocessing.get_context(method).Process(target=opens, args=(path,))
+    # A module of tests has no name that a process of its own could import it by.
+    work = _WORK.format(path=str(path))
+    process = multiprocessing.get_context(method).Process(target=exec, args=(work, {}))
     process.start()
     process.join(_SECONDS)
     assert process.exitcode is not None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from everstore import errors
+from everstore_sqlite import connecting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,14 +72,13 @@ async def test_of_a_group_only_those_fail_that_do_not_fit(opened, session_id, pa
 
 
 async def test_more_than_sqlite_keeps_in_one_value_is_a_quota(opened, session_id, monkeypatch):
-    connect = sqlite3.connect
+    connect = connecting._Connection.__init__
 
-    def with_less_room(*args, **kwargs):
-        connection = connect(*args, **kwargs)
+    def with_less_room(connection, *args, **kwargs):
+        connect(connection, *args, **kwargs)
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MIB)  # 10^9, by default
-        return connection
 
-    monkeypatch.setattr(sqlite3, "connect", with_less_room)
+    monkeypatch.setattr(connecting._Connection, "__init__", with_less_room)
     async with opened() as store:
         work = store.session(session_id)
         with pytest.raises(errors.QuotaExceededError, match="at most 1,000,000,000 bytes"):
