@@ -29,7 +29,17 @@ def main() -> None:
             raise
         sys.stderr.write(f"everstore: error: {missing} is missing: pip install 'everstore[cli]'\n")
         raise SystemExit(2) from None
+    finally:
+        _let_go_of_full_stderr()
     raise SystemExit(status)
+
+
+def _let_go_of_full_stderr() -> None:
+    """What cannot be told must not become the exit status when the interpreter ends, and flushes once more."""
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _stand_in_for_closed_streams() -> None:
