@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def _let_go_of_full_stderr() -> None:
-    """What cannot be told must not become the exit status when the interpreter ends, and flushes once more."""
+    """Keep what cannot be told from becoming the exit status: the interpreter flushes once more at its end."""
     try:
         sys.stderr.flush()
     except (OSError, ValueError):
