@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def _let_go_of_full_stderr() -> None:
-    """Keep what cannot be told from becoming the exit status: the interpreter flushes once more at its end."""
+    """Keep what cannot be told out of the exit status: the interpreter flushes once more at its end."""
     try:
         sys.stderr.flush()
     except (OSError, ValueError):
