@@ -67,7 +67,7 @@ def plain_content(content: str, encoding: Encoding) -> tuple[str, Encoding]:
     """Content and encoding as plain ``str``; ``InvalidContentError`` when one is none."""
     if not isinstance(encoding, str):
         raise InvalidContentError(f"encoding is 'text' or 'base64', not {shown(encoding)}")
-    plain: Encoding = str.__str__(encoding)  # type: ignore[assignment]
+    plain: Encoding = str.__str__(encoding)  # type: ignore[assignment]  # a guard looks at it next
     return plain_text(content, "content"), plain
 
 
