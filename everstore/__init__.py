@@ -40,9 +40,10 @@ from everstore.models import (
     SessionFile,
     new_session_id,
 )
+from everstore.opening import open_store
 from everstore.paths import parse_session_id
 from everstore.session import BoundSession
-from everstore.store import Store, open_store
+from everstore.store import Store
 
 if TYPE_CHECKING:
     from everstore.hookspecs import hookimpl, hookspec

@@ -1,268 +1,61 @@
-"""How a store is put together: settings, then plugins, then the layers around every verb."""
+"""Opening a store: what the host calls, and light to import."""
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from everstore.context import PluginContext
-from everstore.errors import BackendError, EverstoreError, PluginError
-from everstore.guards import FileSystemGuard, SessionStoreGuard, StorageGuard
-from everstore.interfaces import (
-    Capabilities,
-    SessionFileSystem,
-    SessionFileSystemFactory,
-    SessionStorageStore,
-    SessionStore,
-)
-from everstore.keywords import split_keywords
-from everstore.middleware.base import Call, Middleware, Verb, assemble, verbs_of, wrap_all
-from everstore.middleware.encryption import Encryption, Envelope, parse_keys
-from everstore.middleware.events import EventLog
-from everstore.middleware.logging import CallLog
-from everstore.plugins import Plugin, Plugins
-from everstore.provided import Provided
-from everstore.settings import EverstoreSettings, PluginSettings, load, setting_names, table_name_of
-from everstore.sources import Sources
-from everstore.spelling import check_environment, check_file, strangers
-from everstore.store import Store
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
+    from contextlib import AbstractAsyncContextManager
+    from os import PathLike
 
-    from pydantic_settings import BaseSettings
+    from everstore.store import Store
 
-__all__ = ["Configuration", "ask", "build", "configure", "migrate"]
-
-T = TypeVar("T", SessionFileSystem, SessionStorageStore, SessionStore)
-K = TypeVar("K")
-
-
-class Configuration:
-    """What is in force: the settings, the plugins that they name, and where each value came from."""
-
-    def __init__(self, keywords: Mapping[str, Any], sources: Sources) -> None:
-        """Put the keywords and the sources together.
-
-        ``SettingsError``, ``UnknownBackendError`` or ``PluginError`` when one of them is wrong.
-        """
-        self.sources = sources
-        core = {f.lower() for f in setting_names(EverstoreSettings, "")} | set(EverstoreSettings.model_fields)
-        own = {name: value for name, value in keywords.items() if name in core}
-        self.settings, self.origins = load(EverstoreSettings, sources, own)
-        keys = self.settings.secrets_keys
-        self.secrets_keys = parse_keys(keys.get_secret_value()) if keys else {}
-        self.installed = Plugins(self.settings.disabled_plugins)
-        self.roles = {
-            "file_system": self.settings.plugin_of("file_system"),
-            "storage": self.settings.plugin_of("storage"),
-            "sessions": self.settings.plugin_of("sessions"),
-        }
-        names = dict.fromkeys([*self.settings.middleware, *self.roles.values()])
-        self.plugins: dict[str, Plugin] = {name: self.installed.load(name) for name in names}
-        self._require_middleware()
-        self.plugin_settings: dict[str, PluginSettings | None] = dict.fromkeys(names)
-        self._load_plugin_settings(keywords)
-
-    def _require_middleware(self) -> None:
-        for name in self.settings.middleware:
-            if not self.plugins[name].has_middleware:
-                raise PluginError(
-                    f"plugin {name!r} has no middleware; take it out of EVERSTORE_MIDDLEWARE", plugin=name
-                )
-
-    def _load_plugin_settings(self, keywords: Mapping[str, Any]) -> None:
-        plugin_models = {name: plugin.settings_model() for name, plugin in self.plugins.items()}
-        models: dict[str, type[BaseSettings]] = {"": EverstoreSettings}
-        models |= {name: model for name, model in plugin_models.items() if model is not None}
-        self.idle = self._check_names(list(models.values()))
-        split = split_keywords(keywords, models, self.installed.names)
-        for name, model in plugin_models.items():
-            if model is not None:
-                self.plugin_settings[name], origins = load(model, self.sources, split[name])
-                self.origins += origins
-
-    def _check_names(self, models: Sequence[type[BaseSettings]]) -> dict[str, list[str]]:
-        """The settings there are of installed plugins that play no role, unless they must not play one."""
-        names = self.installed.names
-        tables = check_file(self.sources, self.plugins, names, self._model_of)
-        idle = check_environment(self.sources, models, self.plugins, names)
-        self.strangers = strangers(self.sources, models, names)
-        for plugin in tables:
-            idle.setdefault(plugin, []).append(f"[{table_name_of(plugin)}] in {self.sources.file_name}")
-        return {name: idle[name] for name in idle if name not in self.settings.disabled_plugins}
-
-    def _model_of(self, plugin: str) -> type[PluginSettings] | None:
-        try:
-            return self.installed.load(plugin).settings_model() or PluginSettings
-        except PluginError:  # nobody asks anything of it
-            return None
+__all__ = ["open_store"]
 
 
-def configure(keywords: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Configuration:
-    """The configuration that these keywords, the environment and the settings file make.
+def open_store(
+    *provided: object,
+    config_file: str | PathLike[str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    **settings: Any,
+) -> AbstractAsyncContextManager[Store]:
+    """Open the store that the keywords, the environment and the settings file describe.
 
-    The file is the one that the keyword ``config_file`` names, or else the environment.
+    Keywords are setting names without prefix (``backend="acme"``, ``acme_path="x.db"``), and
+    win over everything else. ``environment`` takes the place of ``os.environ``; with ``{}`` only the
+    keywords count. The one file that is read is the one that ``config_file`` names, or else
+    ``EVERSTORE_CONFIG_FILE``. Positional values are handed to plugins by their type
+    (``PluginContext.get``); one that no plugin asks for is refused. Everything wrong is told here:
+    ``SettingsError`` (it names the setting), ``UnknownBackendError``, ``PluginError``,
+    ``BackendUnavailableError``. Closed on the way out.
     """
-    given = dict(keywords)
-    file = given.pop("config_file", None)
-    sources = Sources(environment, file)
-    return Configuration(given if file is None else {**given, "config_file": sources.file_name}, sources)
-
-
-async def build(configuration: Configuration, provided: Sequence[object]) -> Store:
-    """The store that a configuration describes; nothing stays open when it cannot be built."""
-    opening = _Opening(configuration, provided)
-    try:
-        return await opening.store()
-    except BaseException as error:
-        try:
-            await opening.resources.aclose()
-        except Exception as closing:  # noqa: BLE001 - why it could not be opened matters more
-            error.add_note(f"Then closing what was already open failed: {type(closing).__name__}")
-        raise
-
-
-async def migrate(configuration: Configuration) -> dict[str, Sequence[str] | None]:
-    """What bringing the storage of each configured plugin up to date took, a line each, by its name.
-
-    ``None`` for a plugin that has nothing to migrate.
-    """
-    return {name: await ask(configuration, name, "everstore_migrate") for name in configuration.plugins}
-
-
-async def ask(
-    configuration: Configuration, plugin: str, hook: str, **arguments: object
-) -> Sequence[str] | None:
-    """What one of an operator's hooks of a plugin answers, no store being opened for it."""
-    opening = _Opening(configuration, ())
-    async with opening.resources:
-        context = opening.contexts[plugin]
-        work = configuration.plugins[plugin].ask(hook, context=context, **arguments)
-        lines: Sequence[str] | None = await _told(plugin, work, opening.log)
-        return lines
+    return _Opening(provided, {"config_file": config_file, **settings}, environment)
 
 
 class _Opening:
-    """One store on its way: what it holds open, and the layers around its verbs."""
+    """What ``open_store`` answers with.
 
-    def __init__(self, configuration: Configuration, provided: Sequence[object]) -> None:
-        settings = configuration.settings
-        self._provided = Provided(provided)
-        self.resources = AsyncExitStack()
-        self._configuration = configuration
-        self._events = EventLog(settings.log_level, settings.log_format)
-        self.log = CallLog(self._events)
-        self._layers: list[Middleware] = []
-        self.contexts = {
-            name: PluginContext(
-                name, own, settings.limits, self._provided, self.resources, configuration.sources.environment
-            )
-            for name, own in configuration.plugin_settings.items()
-        }
+    No generator: an event loop that ends would close it, and the store with it, under whoever goes on
+    with the store on another loop.
+    """
 
-    async def store(self) -> Store:
-        limits = self._configuration.settings.limits
-        file_system = await self._backend("file_system", SessionFileSystem)
-        storage = await self._backend("storage", SessionStorageStore)
-        sessions = await self._backend("sessions", SessionStore)
-        for name, plugin in self._configuration.plugins.items():
-            layers = await _told(name, plugin.middleware(self.contexts[name]), self.log)
-            self._layers += [_checked(plugin, "middleware", Middleware, layer) for layer in layers]
-        self._provided.refuse_unasked(self._configuration.installed)
-        store = Store(
-            self._face(
-                "file_system", SessionFileSystem, file_system, lambda inner: FileSystemGuard(inner, limits)
-            ),
-            self._face("storage", SessionStorageStore, storage, lambda inner: StorageGuard(inner, limits)),
-            self._face("sessions", SessionStore, sessions, lambda inner: SessionStoreGuard(inner, limits)),
-            self._configuration.roles,
-            self._close,
-        )
-        self._tell_idle()
-        self._tell("everstore.open")
+    def __init__(
+        self, provided: tuple[object, ...], keywords: dict[str, Any], environment: Mapping[str, str] | None
+    ) -> None:
+        self._provided = provided
+        self._keywords = keywords
+        self._environment = environment
+        self._opened: list[Store] = []
+
+    async def __aenter__(self) -> Store:
+        # What is heavy (pydantic, structlog) loads when a store opens, not when everstore is imported.
+        from everstore.building import build  # noqa: PLC0415 - loads when needed
+        from everstore.configuration import configure  # noqa: PLC0415 - loads when needed
+
+        store = await build(configure(self._keywords, self._environment), self._provided)
+        self._opened.append(store)
         return store
 
-    async def _backend(self, role: str, interface: type[T]) -> T:
-        name = self._configuration.roles[role]
-        plugin, context = self._configuration.plugins[name], self.contexts[name]
-        made = await _told(name, plugin.make(role, context), self.log)
-        if isinstance(made, SessionFileSystemFactory):
-            made = await _told(name, made.create_session_file_system(context), self.log)
-        backend = _checked(plugin, role, interface, made)
-        self.resources.push_async_callback(backend.close)
-        _checked(plugin, f"{role}.capabilities", Capabilities, backend.capabilities)
-        return backend
-
-    def _face(self, role: str, interface: type[T], backend: T, guard: Callable[[T], T]) -> T:
-        """The backend as the host sees it: logged, guarded, with every middleware around it."""
-        verbs = verbs_of(interface, role, self._configuration.roles[role])
-        layers: list[Middleware] = self._layers
-        if role == "storage" and backend.capabilities.durable:
-            layers = [Encryption(Envelope(self._configuration.secrets_keys)), *layers]
-        guarded = guard(_wrapped(interface, backend, verbs, layers))
-        return assemble(
-            interface,
-            backend,
-            {verb.name: self.log.wrap(verb, getattr(guarded, verb.name)) for verb in verbs},
-        )
-
-    async def _close(self) -> None:
-        if not self.log.closed:
-            self.log.refuse_closing()
-            self.log.closed = True
-            try:
-                await self.resources.aclose()
-            except EverstoreError:
-                raise
-            except Exception as error:
-                if misplaced := self.log.out_of_place(error, "close"):
-                    raise misplaced from error
-                message = f"the store could not be closed cleanly: {type(error).__name__}"
-                raise BackendError(message) from error
-            finally:
-                self._tell("everstore.close")
-                await self._events.drain()
-
-    def _tell_idle(self) -> None:
-        """Warn of settings that change nothing: most of the time, whoever made them forgot the backend."""
-        idle = self._configuration.idle
-        if idle:
-            self._events.tell(
-                "warning",
-                "everstore.idle_settings",
-                lambda: {
-                    "plugins": ", ".join(idle),
-                    "settings": ", ".join(name for names in idle.values() for name in names),
-                    "remedy": " or ".join(f"EVERSTORE_BACKEND={name}" for name in idle),
-                },
-            )
-
-    def _tell(self, event: str) -> None:
-        self._events.tell("info", event, lambda: dict(self._configuration.roles))
-
-
-def _wrapped(interface: type[T], backend: T, verbs: list[Verb], layers: list[Middleware]) -> T:
-    """The backend with the layers around its verbs; itself where none of them wraps anything."""
-    calls: dict[str, Call] = {verb.name: getattr(backend, verb.name) for verb in verbs}
-    wrapped = {verb.name: wrap_all(verb, calls[verb.name], layers) for verb in verbs}
-    return backend if wrapped == calls else assemble(interface, backend, wrapped)
-
-
-def _checked(plugin: Plugin, what: str, kind: type[K], made: object) -> K:
-    if not isinstance(made, kind):
-        raise plugin.broken(f"its {what} is of type {type(made).__name__}, not {kind.__name__}")
-    return made
-
-
-async def _told(plugin: str, work: Any, log: CallLog) -> Any:
-    """Await a plugin's work at opening; whatever it throws becomes one of ours."""
-    try:
-        return await work
-    except EverstoreError:
-        raise
-    except Exception as error:
-        if misplaced := log.out_of_place(error, f"backend {plugin!r}"):
-            raise misplaced from error
-        message = f"backend {plugin!r} could not be opened: {type(error).__name__}"
-        raise BackendError(message, backend=plugin) from error
+    async def __aexit__(self, *_: object) -> None:
+        await self._opened.pop().close()

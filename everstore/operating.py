@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from everstore.building import ask
 from everstore.errors import (
     EverstoreError,
     InvalidArgumentError,
@@ -15,12 +16,11 @@ from everstore.errors import (
     UnsupportedError,
     code_of,
 )
-from everstore.opening import ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from everstore.opening import Configuration
+    from everstore.configuration import Configuration
 
     Progress = Callable[[int, int], object]
 

@@ -15,7 +15,7 @@ from everstore.errors import PluginError, UnknownBackendError
 from everstore.hookspecs import PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from everstore.context import PluginContext
     from everstore.settings import PluginSettings
@@ -50,12 +50,13 @@ class Plugin:
         self._owner = owner
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(hookspecs)
-        for problem in _problems_of(module):
-            raise self.broken(problem)
         try:
             self._manager.register(module, name)
+            self._manager.check_pending()
         except pluggy.PluginValidationError as error:
-            raise self.broken(_one_line(error)) from error
+            raise self.broken(_unknown_hook(module) or _one_line(error)) from error
+        if forgotten := _unmarked(module):
+            raise self.broken(f"{forgotten} is not marked with @hookimpl")
         if not self._manager.get_hookcallers(module):
             raise self.broken("it implements no hook of everstore")
 
@@ -199,30 +200,37 @@ def _import(point: EntryPoint) -> object:
         ) from error
 
 
-def _problems_of(module: object) -> Iterator[str]:
-    """What is wrong with the hooks of a plugin, in words that name the remedy."""
-    hooks = {
-        name: list(inspect.signature(spec).parameters)
-        for name, spec in inspect.getmembers(hookspecs, inspect.isfunction)
-        if hasattr(spec, f"{PROJECT}_spec")
-    }
+def _unknown_hook(module: object) -> str | None:
+    """What to say of a misspelt hook, of which pluggy tells no remedy."""
+    hooks = _hooks()
     for name, member in inspect.getmembers(module, inspect.isroutine):
-        if not hasattr(member, f"{PROJECT}_impl"):
-            if name in hooks:
-                yield f"{name} is not marked with @hookimpl"
-        elif name not in hooks:
+        if hasattr(member, f"{PROJECT}_impl") and name not in hooks:
             # All begin with the prefix, which would make any two of them alike.
             bare = {hook.removeprefix(f"{PROJECT}_"): hook for hook in hooks}
             close = difflib.get_close_matches(name.removeprefix(f"{PROJECT}_"), bare, n=1)
             hint = f"did you mean {bare[close[0]]!r}?" if close else "everstore.hookspecs has them all"
-            yield f"{name!r} is no hook; {hint}"
-        else:
-            wrong = [
-                argument for argument in inspect.signature(member).parameters if argument not in hooks[name]
-            ]
-            known = ", ".join(map(repr, hooks[name]))
-            allowed = f"may take {known}" if known else "takes none"
-            yield from (f"{name} takes no argument {argument!r}; it {allowed}" for argument in wrong)
+            return f"{name!r} is no hook; {hint}"
+    return None
+
+
+def _unmarked(module: object) -> str | None:
+    """A function that is called like a hook and is none, which pluggy passes over."""
+    return next(
+        (
+            name
+            for name, member in inspect.getmembers(module, inspect.isroutine)
+            if name in _hooks() and not hasattr(member, f"{PROJECT}_impl")
+        ),
+        None,
+    )
+
+
+def _hooks() -> list[str]:
+    return [
+        name
+        for name, spec in inspect.getmembers(hookspecs, inspect.isfunction)
+        if hasattr(spec, f"{PROJECT}_spec")
+    ]
 
 
 def _one_line(error: Exception) -> str:

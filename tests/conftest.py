@@ -8,6 +8,7 @@ The tests of the contract run against whatever backend they are given::
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from base64 import b64encode
@@ -21,7 +22,17 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 import everstore
-from everstore import InitialFile, Session, hookimpl, new_session_id
+from everstore import (
+    Capabilities,
+    InitialFile,
+    Session,
+    SessionFileSystem,
+    SessionFileSystemFactory,
+    SessionStorageStore,
+    SessionStore,
+    hookimpl,
+    new_session_id,
+)
 from everstore.backends.memory import (
     InMemorySessionFileStore,
     InMemorySessionStorageStore,
@@ -29,7 +40,7 @@ from everstore.backends.memory import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from uuid import UUID
 
 HERE = Path(__file__).parent
@@ -227,3 +238,42 @@ def session_call(request: pytest.FixtureRequest) -> Call:
 def call(request: pytest.FixtureRequest) -> Call:
     """Each verb of the three interfaces in turn."""
     return request.param
+
+
+def verbs_in(interface: type) -> list[str]:
+    """The names of an interface's public coroutine methods."""
+    return [
+        name
+        for name, member in vars(interface).items()
+        if inspect.iscoroutinefunction(member) and not name.startswith("_") and name != "close"
+    ]
+
+
+def backend_that(interface: type, act: Callable[[], Awaitable[Any]], capabilities: Capabilities) -> Any:
+    async def verb(_self: object, *_args: object, **_kwargs: object) -> Any:
+        return await act()
+
+    members = {**dict.fromkeys(verbs_in(interface), verb), "capabilities": capabilities}
+    return type(f"Odd{interface.__name__}", (interface,), members)()
+
+
+@pytest.fixture
+def open_odd_store(install_plugin) -> Callable[..., Any]:
+    """Open a store on a backend whose every verb awaits ``act()`` and does nothing else."""
+
+    def opener(act: Callable[[], Awaitable[Any]], claims: Capabilities | None = None, **settings: Any) -> Any:
+        claims = claims or Capabilities()
+
+        class Factory(SessionFileSystemFactory):
+            async def create_session_file_system(self, context):
+                return backend_that(SessionFileSystem, act, claims)
+
+        install_plugin(
+            "odd",
+            everstore_file_system_factory=lambda: Factory(),  # noqa: PLW0108 - a hook is a function
+            everstore_storage_store=lambda: backend_that(SessionStorageStore, act, claims),
+            everstore_session_store=lambda: backend_that(SessionStore, act, claims),
+        )
+        return everstore.open_store(backend="odd", **settings)
+
+    return opener

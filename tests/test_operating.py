@@ -13,8 +13,8 @@ from everstore.backends.memory import (
     InMemorySessionStore,
 )
 from everstore.cli.app import run
+from everstore.configuration import configure
 from everstore.errors import BackendError, InvalidArgumentError, PathExistsError, UnsupportedError
-from everstore.opening import configure
 from everstore.operating import back_up, look, restore
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import everstore
 from everstore import errors
-from everstore.opening import configure
+from everstore.configuration import configure
 from everstore.settings import EverstoreSettings, Limits, setting_names
 
 pytestmark = pytest.mark.usefixtures("in_empty_folder")

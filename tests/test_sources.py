@@ -12,7 +12,7 @@ import pytest
 
 import everstore
 from everstore import errors
-from everstore.opening import configure
+from everstore.configuration import configure
 
 HIJACK = "file_system = 'sqlite'\nstorage = 'sqlite'\nsessions = 'sqlite'\nsecrets_keys = 'theirs:AAAA'\n"
 

@@ -8,7 +8,7 @@ import pytest
 
 from everstore import errors
 from everstore.backends.memory import InMemorySessionStorageStore
-from everstore.opening import configure
+from everstore.configuration import configure
 from everstore.settings import PluginSettings
 
 if TYPE_CHECKING:

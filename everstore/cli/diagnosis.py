@@ -15,7 +15,7 @@ from everstore.errors import UnknownBackendError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from everstore.opening import Configuration
+    from everstore.configuration import Configuration
 
 __all__ = ["backends", "settings"]
 
@@ -63,7 +63,7 @@ def backends(*, as_json: JsonOption = False) -> None:
 
 def settings(*, as_json: JsonOption = False) -> None:
     """Print every setting in force and where its value came from; secrets stay masked."""
-    from everstore.opening import configure  # noqa: PLC0415 - loads pydantic and structlog
+    from everstore.configuration import configure  # noqa: PLC0415 - loads pydantic and structlog
     from everstore.settings import CommandLineSettings, load  # noqa: PLC0415 - loads pydantic
     from everstore.sources import KEYWORDS  # noqa: PLC0415 - with those that need it
 

@@ -21,7 +21,7 @@ from everstore.middleware.encryption import Envelope, generate_key, scan_all, se
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from everstore.opening import Configuration
+    from everstore.configuration import Configuration
     from everstore.store import Store
 
 __all__ = ["Unopened", "app", "tell_unopened", "unopened_secrets"]

@@ -13,7 +13,7 @@ __all__ = ["migrate"]
 
 def migrate(*, as_json: JsonOption = False) -> None:
     """Bring the storage of the configured backends up to date, for those that do not do so at opening."""
-    from everstore.opening import migrate as migrate_all  # noqa: PLC0415 - loads pydantic and structlog
+    from everstore.building import migrate as migrate_all  # noqa: PLC0415 - loads pydantic and structlog
 
     done = asyncio.run(migrate_all(configured()))
     if as_json:

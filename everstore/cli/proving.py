@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from everstore.cli.output import one_line, print_table, write
 from everstore.cli.running import CONFIG_FILE
+from everstore.configuration import configure
 from everstore.conformance import (
     Report,
     Subject,
@@ -34,7 +35,6 @@ from everstore.conformance.patience import Hang, bounded, is_stuck
 from everstore.conformance.registry import LEVELS, levels_up_to
 from everstore.conformance.runner import declared
 from everstore.errors import BackendError, InvalidPatternError, SettingsError
-from everstore.opening import configure
 from everstore.plugins import ROLES, Plugins
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
     from uuid import UUID
 
-    from everstore.opening import Configuration
+    from everstore.configuration import Configuration
     from everstore.session import BoundSession
     from everstore.sources import Sources
     from everstore.store import Store
@@ -136,7 +136,7 @@ def sources() -> Sources:
 
 def configured() -> Configuration:
     """The configuration in force; events are off unless somebody chose a level, for errors are told here."""
-    from everstore.opening import configure  # noqa: PLC0415 - loads pydantic and structlog
+    from everstore.configuration import configure  # noqa: PLC0415 - loads pydantic and structlog
     from everstore.settings import EverstoreSettings, load  # noqa: PLC0415 - loads when needed
 
     _, origins = load(EverstoreSettings, sources(), {})
@@ -147,7 +147,7 @@ def configured() -> Configuration:
 @asynccontextmanager
 async def opened(configuration: Configuration) -> AsyncIterator[Store]:
     """The store of a configuration, closed on the way out."""
-    from everstore.opening import build  # noqa: PLC0415 - loads when needed
+    from everstore.building import build  # noqa: PLC0415 - loads when needed
 
     store = await build(configuration, ())
     try:

@@ -115,7 +115,8 @@ def _tell(**message: object) -> None:
 
 def _serve() -> None:
     """Fork a child for each job of a line, wait until all of them have ended, and go on to the next line."""
-    importlib.import_module("everstore.opening")  # all that opening a store imports, once for all children
+    importlib.import_module("everstore.configuration")
+    importlib.import_module("everstore.building")  # all that opening a store imports, once for all children
     subject = Subject.from_json(sys.stdin.readline())
     while line := sys.stdin.readline():
         jobs = msgspec.json.decode(line, type=list[Job])

@@ -15,7 +15,7 @@ import msgspec
 
 from everstore.compat import override
 from everstore.middleware.encryption import generate_key
-from everstore.store import open_store
+from everstore.opening import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

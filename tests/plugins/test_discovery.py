@@ -113,11 +113,19 @@ async def test_a_distribution_found_twice_is_one(ledger, ledger_folder, monkeypa
         ),
         (
             "@hookimpl\ndef everstore_storage_store(contxt): ...\n",
-            "everstore_storage_store takes no argument 'contxt'; it may take 'context'",
+            (
+                "PluginValidationError: Plugin 'wrong' for hook 'everstore_storage_store' hookimpl "
+                "definition: everstore_storage_store(contxt) Argument(s) {'contxt'} are declared in the "
+                "hookimpl but can not be found in the hookspec"
+            ),
         ),
         (
             "@hookimpl\ndef everstore_settings(context): ...\n",
-            "everstore_settings takes no argument 'context'; it takes none",
+            (
+                "PluginValidationError: Plugin 'wrong' for hook 'everstore_settings' hookimpl definition: "
+                "everstore_settings(context) Argument(s) {'context'} are declared in the hookimpl but can "
+                "not be found in the hookspec"
+            ),
         ),
         (
             "@hookimpl\ndef everstore_settings(): ...\ndef everstore_storage_store(): ...\n",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import everstore
+from everstore.configuration import configure
 from everstore.errors import SettingsError
-from everstore.opening import configure
 
 SEAL = "the-secret-seal"
 

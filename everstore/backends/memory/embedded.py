@@ -5,7 +5,7 @@ comes first, and then, of the very same object, the store's own verb. What the p
 guard of its own, for it gets one there.
 """
 
-# A guard's verbs are plain functions to a type checker (see everstore/guards.py); mypy checks them.
+# A guard's verbs are plain functions to a type checker (see everstore/guards/files.py); mypy checks them.
 # pyright: reportIncompatibleMethodOverride=false
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.mutants.broken import REGISTRY, Broken, Mutant
 from everstore.errors import SettingsError
-from everstore.store import open_store
+from everstore.opening import open_store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -6,8 +6,9 @@ import pytest
 
 import everstore
 from everstore import operating
+from everstore.building import ask
+from everstore.configuration import configure
 from everstore.errors import UnsupportedError
-from everstore.opening import ask, configure
 
 LONG = "/".join(["long"] * 160)  # over 600 characters, which the index has as a hash
 

@@ -18,7 +18,8 @@ import pytest
 
 import everstore
 from everstore import errors
-from everstore.opening import build, configure
+from everstore.building import build
+from everstore.configuration import configure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from everstore.building import ask
+from everstore.configuration import configure
 from everstore.errors import BackendUnavailableError, StorageReplacedError
-from everstore.opening import ask, configure
 from everstore.operating import back_up, restore
 
 if TYPE_CHECKING:

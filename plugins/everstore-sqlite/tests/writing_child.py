@@ -16,7 +16,8 @@ import sys
 from uuid import UUID
 
 import everstore
-import everstore.opening  # what every child would load anew
+import everstore.building
+import everstore.configuration  # what every child would load anew
 import everstore_sqlite.plugin  # noqa: F401
 
 SESSION_ID = UUID("01900000-0000-7000-8000-00000000c0de")

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import logging
+import traceback
 import uuid
 
 import pytest
@@ -434,3 +435,10 @@ async def test_nothing_is_configured_for_the_whole_process(session_id):
         await calls_of_every_outcome(store, session_id)
     assert not structlog.is_configured()
     assert logging.root.handlers == handlers
+
+
+async def test_a_traceback_shows_the_lines_that_the_call_went_through(store, session_id):
+    with pytest.raises(errors.PathNotFoundError) as caught:
+        await store.file_system.edit_file(session_id, "/missing", "a", "b")
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "await _guarded(session_id, path, old, new, replace_all=replace_all)" in shown

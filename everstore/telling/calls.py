@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import linecache
 import os
 import weakref
 from time import perf_counter_ns
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from types import CodeType
 
     from everstore.middleware.base import Call, Verb
-    from everstore.middleware.events import EventLog
+    from everstore.telling.events import EventLog
 
 __all__ = ["CallLog"]
 
@@ -168,7 +169,10 @@ def _code_of(name: str, signature: inspect.Signature) -> CodeType:
         passed_on=", ".join(passed_on),
         arguments="{" + ", ".join(f"{parameter!r}: {parameter}" for parameter in signature.parameters) + "}",
     )
-    return compile(source, f"<everstore: {name}, logged>", "exec")
+    file = f"<everstore: {name}, logged>"
+    # Without a time of change the entry is never dropped: tracebacks and debuggers show these lines, too.
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    return compile(source, file, "exec")
 
 
 def _fields(verb: Verb, started: int, arguments: dict[str, object]) -> dict[str, object]:

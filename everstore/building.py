@@ -1,0 +1,192 @@
+"""How a store is put together: settings, then plugins, then the layers around every verb."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from everstore.context import PluginContext
+from everstore.errors import BackendError, EverstoreError
+from everstore.guards import FileSystemGuard, SessionStoreGuard, StorageGuard
+from everstore.interfaces import (
+    Capabilities,
+    SessionFileSystem,
+    SessionFileSystemFactory,
+    SessionStorageStore,
+    SessionStore,
+)
+from everstore.middleware.base import Call, Middleware, Verb, assemble, verbs_of, wrap_all
+from everstore.middleware.encryption import Encryption, Envelope
+from everstore.provided import Provided
+from everstore.store import Store
+from everstore.telling.calls import CallLog
+from everstore.telling.events import EventLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from everstore.configuration import Configuration
+    from everstore.plugins import Plugin
+
+__all__ = ["ask", "build", "migrate"]
+
+T = TypeVar("T", SessionFileSystem, SessionStorageStore, SessionStore)
+K = TypeVar("K")
+
+
+async def build(configuration: Configuration, provided: Sequence[object]) -> Store:
+    """The store that a configuration describes; nothing stays open when it cannot be built."""
+    opening = _Opening(configuration, provided)
+    try:
+        return await opening.store()
+    except BaseException as error:
+        try:
+            await opening.resources.aclose()
+        except Exception as closing:  # noqa: BLE001 - why it could not be opened matters more
+            error.add_note(f"Then closing what was already open failed: {type(closing).__name__}")
+        raise
+
+
+async def migrate(configuration: Configuration) -> dict[str, Sequence[str] | None]:
+    """What bringing the storage of each configured plugin up to date took, a line each, by its name.
+
+    ``None`` for a plugin that has nothing to migrate.
+    """
+    return {name: await ask(configuration, name, "everstore_migrate") for name in configuration.plugins}
+
+
+async def ask(
+    configuration: Configuration, plugin: str, hook: str, **arguments: object
+) -> Sequence[str] | None:
+    """What one of an operator's hooks of a plugin answers, no store being opened for it."""
+    opening = _Opening(configuration, ())
+    async with opening.resources:
+        context = opening.contexts[plugin]
+        work = configuration.plugins[plugin].ask(hook, context=context, **arguments)
+        lines: Sequence[str] | None = await _told(plugin, work, opening.log)
+        return lines
+
+
+class _Opening:
+    """One store on its way: what it holds open, and the layers around its verbs."""
+
+    def __init__(self, configuration: Configuration, provided: Sequence[object]) -> None:
+        settings = configuration.settings
+        self._provided = Provided(provided)
+        self.resources = AsyncExitStack()
+        self._configuration = configuration
+        self._events = EventLog(settings.log_level, settings.log_format)
+        self.log = CallLog(self._events)
+        self._layers: list[Middleware] = []
+        self.contexts = {
+            name: PluginContext(
+                name, own, settings.limits, self._provided, self.resources, configuration.sources.environment
+            )
+            for name, own in configuration.plugin_settings.items()
+        }
+
+    async def store(self) -> Store:
+        limits = self._configuration.settings.limits
+        file_system = await self._backend("file_system", SessionFileSystem)
+        storage = await self._backend("storage", SessionStorageStore)
+        sessions = await self._backend("sessions", SessionStore)
+        for name, plugin in self._configuration.plugins.items():
+            layers = await _told(name, plugin.middleware(self.contexts[name]), self.log)
+            self._layers += [_checked(plugin, "middleware", Middleware, layer) for layer in layers]
+        self._provided.refuse_unasked(self._configuration.installed)
+        store = Store(
+            self._face(
+                "file_system", SessionFileSystem, file_system, lambda inner: FileSystemGuard(inner, limits)
+            ),
+            self._face("storage", SessionStorageStore, storage, lambda inner: StorageGuard(inner, limits)),
+            self._face("sessions", SessionStore, sessions, lambda inner: SessionStoreGuard(inner, limits)),
+            self._configuration.roles,
+            self._close,
+        )
+        self._tell_idle()
+        self._tell("everstore.open")
+        return store
+
+    async def _backend(self, role: str, interface: type[T]) -> T:
+        name = self._configuration.roles[role]
+        plugin, context = self._configuration.plugins[name], self.contexts[name]
+        made = await _told(name, plugin.make(role, context), self.log)
+        if isinstance(made, SessionFileSystemFactory):
+            made = await _told(name, made.create_session_file_system(context), self.log)
+        backend = _checked(plugin, role, interface, made)
+        self.resources.push_async_callback(backend.close)
+        _checked(plugin, f"{role}.capabilities", Capabilities, backend.capabilities)
+        return backend
+
+    def _face(self, role: str, interface: type[T], backend: T, guard: Callable[[T], T]) -> T:
+        """The backend as the host sees it: logged, guarded, with every middleware around it."""
+        verbs = verbs_of(interface, role, self._configuration.roles[role])
+        layers: list[Middleware] = self._layers
+        if role == "storage" and backend.capabilities.durable:
+            layers = [Encryption(Envelope(self._configuration.secrets_keys)), *layers]
+        guarded = guard(_wrapped(interface, backend, verbs, layers))
+        return assemble(
+            interface,
+            backend,
+            {verb.name: self.log.wrap(verb, getattr(guarded, verb.name)) for verb in verbs},
+        )
+
+    async def _close(self) -> None:
+        if not self.log.closed:
+            self.log.refuse_closing()
+            self.log.closed = True
+            try:
+                await self.resources.aclose()
+            except EverstoreError:
+                raise
+            except Exception as error:
+                if misplaced := self.log.out_of_place(error, "close"):
+                    raise misplaced from error
+                message = f"the store could not be closed cleanly: {type(error).__name__}"
+                raise BackendError(message) from error
+            finally:
+                self._tell("everstore.close")
+                await self._events.drain()
+
+    def _tell_idle(self) -> None:
+        """Warn of settings that change nothing: most of the time, whoever made them forgot the backend."""
+        idle = self._configuration.idle
+        if idle:
+            self._events.tell(
+                "warning",
+                "everstore.idle_settings",
+                lambda: {
+                    "plugins": ", ".join(idle),
+                    "settings": ", ".join(name for names in idle.values() for name in names),
+                    "remedy": " or ".join(f"EVERSTORE_BACKEND={name}" for name in idle),
+                },
+            )
+
+    def _tell(self, event: str) -> None:
+        self._events.tell("info", event, lambda: dict(self._configuration.roles))
+
+
+def _wrapped(interface: type[T], backend: T, verbs: list[Verb], layers: list[Middleware]) -> T:
+    """The backend with the layers around its verbs; itself where none of them wraps anything."""
+    calls: dict[str, Call] = {verb.name: getattr(backend, verb.name) for verb in verbs}
+    wrapped = {verb.name: wrap_all(verb, calls[verb.name], layers) for verb in verbs}
+    return backend if wrapped == calls else assemble(interface, backend, wrapped)
+
+
+def _checked(plugin: Plugin, what: str, kind: type[K], made: object) -> K:
+    if not isinstance(made, kind):
+        raise plugin.broken(f"its {what} is of type {type(made).__name__}, not {kind.__name__}")
+    return made
+
+
+async def _told(plugin: str, work: Any, log: CallLog) -> Any:
+    """Await a plugin's work at opening; whatever it throws becomes one of ours."""
+    try:
+        return await work
+    except EverstoreError:
+        raise
+    except Exception as error:
+        if misplaced := log.out_of_place(error, f"backend {plugin!r}"):
+            raise misplaced from error
+        message = f"backend {plugin!r} could not be opened: {type(error).__name__}"
+        raise BackendError(message, backend=plugin) from error

@@ -1,0 +1,10 @@
+"""The guards: arguments are checked, paths normalised and sizes limited here, before any backend.
+
+One explicit method a verb. None is a coroutine itself: each checks, and returns the backend's.
+"""
+
+from everstore.guards.files import FileSystemGuard
+from everstore.guards.sessions import SessionStoreGuard
+from everstore.guards.storage import StorageGuard
+
+__all__ = ["FileSystemGuard", "SessionStoreGuard", "StorageGuard"]

@@ -1,0 +1,321 @@
+"""What stands before a file system."""
+
+# What ``async def`` answers is a Coroutine to mypy and a CoroutineType to pyright, so no annotation of
+# a plain function pleases both; mypy checks these signatures.
+# pyright: reportIncompatibleMethodOverride=false
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from uuid import UUID
+
+from everstore.arguments import (
+    check_flag,
+    check_session_id,
+    plain_condition,
+    plain_content,
+    plain_context,
+    plain_count,
+    plain_pattern,
+    plain_seed,
+    plain_text,
+    refuse_session_id,
+)
+from everstore.compat import override
+from everstore.content import append_content, content_size, text_size
+from everstore.errors import (
+    InvalidContentError,
+    InvalidPathError,
+    PathIsDirectoryError,
+    ReadOnlyFileError,
+)
+from everstore.guards.room import Room, require_revision
+from everstore.interfaces import SessionFileSystem
+from everstore.models import InitialFile
+from everstore.paths import normalize_path
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from everstore.models import (
+        Encoding,
+        FileInfo,
+        FileLines,
+        FileStat,
+        GrepMatch,
+        SessionFile,
+    )
+    from everstore.settings import Limits
+
+    T = TypeVar("T")
+    Answer = Coroutine[Any, Any, T]
+
+__all__ = ["FileSystemGuard"]
+
+
+class FileSystemGuard(SessionFileSystem):
+    """What stands before a file system."""
+
+    def __init__(self, backend: SessionFileSystem, limits: Limits | None = None) -> None:
+        """Guard a backend, or whatever is wrapped around it; without ``limits`` nothing is limited."""
+        self._next = backend
+        most = None if limits is None else limits.file_bytes
+        self._room = Room("file", most, backend.capabilities.max_file_bytes)
+
+    # What is too large is refused in any case. But a limit is the last reason to refuse for (§3.11.1), so
+    # the earlier ones are looked for, in calls that would otherwise fail at once. No other call pays for it.
+
+    async def _refuse_size(
+        self, session_id: UUID, path: str, size: int, *condition: str | None, is_seed: bool = False
+    ) -> NoReturn:
+        found = await self._next.stat_file(session_id, path)
+        await self._require_writable(session_id, path, found, is_seed=is_seed)
+        if condition:
+            require_revision(path, condition[0], found)
+        raise self._room.refusal(size, path)
+
+    async def _refuse_replacing(
+        self, session_id: UUID, path: str, size: int, *expected: str
+    ) -> SessionFile | None:
+        found = await self._next.read_file(session_id, path)
+        if found is None or (found.content, found.encoding) != expected:
+            return None
+        await self._require_writable(session_id, path, found)
+        raise self._room.refusal(size, path)
+
+    async def _refuse_appending(
+        self, session_id: UUID, path: str, size: int, content: str, encoding: Encoding
+    ) -> NoReturn:
+        found = await self._next.read_file(session_id, path)
+        await self._require_writable(session_id, path, found)
+        if found is not None:
+            append_content(found, content, encoding)  # or else it does not fit in another way
+            size += found.size_bytes
+        raise self._room.refusal(size, path)
+
+    async def _require_writable(
+        self, session_id: UUID, path: str, found: SessionFile | FileStat | None, *, is_seed: bool = False
+    ) -> None:
+        if found is None:
+            await self._refuse_below_file(session_id, path)
+        elif found.is_directory:
+            raise PathIsDirectoryError.at(path)
+        elif found.is_readonly and not is_seed:
+            raise ReadOnlyFileError.at(path)
+
+    @override
+    def read_file(self, session_id: UUID, path: str) -> Answer[SessionFile | None]:
+        if type(session_id) is not UUID:
+            refuse_session_id(session_id)
+        return self._next.read_file(session_id, normalize_path(path))
+
+    @override
+    def write_file(
+        self,
+        session_id: UUID,
+        path: str,
+        content: str,
+        encoding: Encoding = "text",
+        *,
+        if_revision: str | None = None,
+        if_absent: bool = False,
+    ) -> Answer[SessionFile]:
+        if type(session_id) is not UUID:  # here too: a call would cost more
+            refuse_session_id(session_id)
+        path = normalize_path(path)
+        if path == "/":
+            raise _root_is_directory()
+        if type(content) is not str or type(encoding) is not str:
+            content, encoding = plain_content(content, encoding)
+        size = len(content) if encoding == "text" and content.isascii() else content_size(content, encoding)
+        if if_revision is None and if_absent is False:
+            if size > self._room.bytes:
+                return self._refuse_size(session_id, path, size)
+            return self._next.write_file(session_id, path, content, encoding)
+        if_revision = plain_condition(if_revision, if_absent)
+        if size > self._room.bytes:
+            condition = (if_revision,) if if_absent or if_revision is not None else ()
+            return self._refuse_size(session_id, path, size, *condition)
+        return self._next.write_file(
+            session_id, path, content, encoding, if_revision=if_revision, if_absent=if_absent
+        )
+
+    @override
+    def write_file_if_content_matches(
+        self,
+        session_id: UUID,
+        path: str,
+        expected_content: str,
+        expected_encoding: Encoding,
+        content: str,
+        encoding: Encoding,
+    ) -> Answer[SessionFile | None]:
+        check_session_id(session_id)
+        path = normalize_path(path)
+        if type(expected_content) is not str or type(expected_encoding) is not str:
+            expected_content, expected_encoding = plain_content(expected_content, expected_encoding)
+        if type(content) is not str or type(encoding) is not str:
+            content, encoding = plain_content(content, encoding)
+        content_size(expected_content, expected_encoding)
+        size = content_size(content, encoding)
+        if size > self._room.bytes:
+            return self._refuse_replacing(session_id, path, size, expected_content, expected_encoding)
+        return self._next.write_file_if_content_matches(
+            session_id, path, expected_content, expected_encoding, content, encoding
+        )
+
+    @override
+    def create_directory(self, session_id: UUID, path: str) -> Answer[FileInfo]:
+        check_session_id(session_id)
+        return self._next.create_directory(session_id, normalize_path(path))
+
+    @override
+    def list_directory(self, session_id: UUID, path: str = "/") -> Answer[list[FileInfo]]:
+        check_session_id(session_id)
+        return self._next.list_directory(session_id, normalize_path(path))
+
+    @override
+    def stat_file(self, session_id: UUID, path: str) -> Answer[FileStat | None]:
+        if type(session_id) is not UUID:
+            refuse_session_id(session_id)
+        return self._next.stat_file(session_id, normalize_path(path))
+
+    @override
+    def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> Answer[bool]:  # noqa: FBT001, FBT002 - the ancestor's signature
+        check_session_id(session_id)
+        check_flag("recursive", recursive)
+        return self._next.delete_file(session_id, normalize_path(path), recursive)
+
+    @override
+    def seed_initial_file(self, session_id: UUID, file: InitialFile) -> Answer[SessionFile]:
+        check_session_id(session_id)
+        seed = plain_seed(file)
+        path = _file_path(session_id, seed.path)
+        size = content_size(seed.content, seed.encoding)
+        if size > self._room.bytes:
+            return self._refuse_size(session_id, path, size, is_seed=True)
+        canonical = InitialFile(path, seed.content, seed.encoding, seed.is_readonly)
+        return self._next.seed_initial_file(session_id, canonical)
+
+    @override
+    def edit_file(
+        self, session_id: UUID, path: str, old: str, new: str, *, replace_all: bool = False
+    ) -> Answer[SessionFile]:
+        path = _file_path(session_id, path)
+        if type(old) is not str or type(new) is not str or not old.isascii() or not new.isascii():
+            old, new = plain_text(old, "old"), plain_text(new, "new")
+            text_size(old, "old"), text_size(new, "new")
+        if not old:
+            raise InvalidContentError("old is the text to replace, and cannot be empty")
+        if replace_all is not False:
+            check_flag("replace_all", replace_all)
+        return self._next.edit_file(session_id, path, old, new, replace_all=replace_all)
+
+    @override
+    def append_file(
+        self, session_id: UUID, path: str, content: str, encoding: Encoding = "text"
+    ) -> Answer[SessionFile]:
+        path = _file_path(session_id, path)
+        if type(content) is not str or type(encoding) is not str:
+            content, encoding = plain_content(content, encoding)
+        size = len(content) if encoding == "text" and content.isascii() else content_size(content, encoding)
+        if size > self._room.bytes:
+            return self._refuse_appending(session_id, path, size, content, encoding)
+        return self._next.append_file(session_id, path, content, encoding)
+
+    @override
+    def copy_file(
+        self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
+    ) -> Answer[FileInfo]:
+        check_session_id(session_id)
+        source, destination = self._ends("copied", source, destination, overwrite=overwrite)
+        return self._next.copy_file(session_id, source, destination, overwrite=overwrite)
+
+    @override
+    def move_file(
+        self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
+    ) -> Answer[FileInfo]:
+        check_session_id(session_id)
+        source, destination = self._ends("moved", source, destination, overwrite=overwrite)
+        return self._next.move_file(session_id, source, destination, overwrite=overwrite)
+
+    @staticmethod
+    def _ends(done: str, source: str, destination: str, *, overwrite: bool) -> tuple[str, str]:
+        source, destination = normalize_path(source), normalize_path(destination)
+        check_flag("overwrite", overwrite)
+        if source in {"/", destination} or destination.startswith(source + "/"):
+            reason = f"{source!r} cannot be {done} into itself"
+            raise InvalidPathError(f"path {destination!r} refused: {reason}", path=destination, reason=reason)
+        if destination == "/":
+            raise PathIsDirectoryError.at(destination, "the root is a directory")
+        return source, destination
+
+    @override
+    def read_lines(
+        self, session_id: UUID, path: str, start: int = 1, limit: int | None = None
+    ) -> Answer[FileLines | None]:
+        check_session_id(session_id)
+        start = plain_count("start", start, 1)
+        if limit is not None:
+            limit = plain_count("limit", limit, 0)
+        return self._next.read_lines(session_id, normalize_path(path), start, limit)
+
+    @override
+    def grep_files(
+        self,
+        session_id: UUID,
+        pattern: str,
+        path_pattern: str | None = None,
+        *,
+        regex: bool = False,
+        ignore_case: bool = False,
+        before: int = 0,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> Answer[list[GrepMatch]]:
+        check_session_id(session_id)
+        pattern = plain_pattern(pattern, "a search pattern", nul=True)
+        if path_pattern is not None:
+            path_pattern = plain_pattern(path_pattern, "path_pattern")
+        if regex is not False:
+            check_flag("regex", regex)
+        if ignore_case is not False:
+            check_flag("ignore_case", ignore_case)
+        if type(before) is not int or before:
+            before = plain_context("before", before)
+        if type(after) is not int or after:
+            after = plain_context("after", after)
+        if limit is not None:
+            limit = plain_count("limit", limit, 0)
+        return self._next.grep_files(
+            session_id,
+            pattern,
+            path_pattern,
+            regex=regex,
+            ignore_case=ignore_case,
+            before=before,
+            after=after,
+            limit=limit,
+        )
+
+    @override
+    def glob_files(self, session_id: UUID, pattern: str) -> Answer[list[FileInfo]]:
+        check_session_id(session_id)
+        return self._next.glob_files(session_id, plain_pattern(pattern, "a glob"))
+
+    @override
+    def purge_session(self, session_id: UUID) -> Answer[bool]:
+        check_session_id(session_id)
+        return self._next.purge_session(session_id)
+
+
+def _file_path(session_id: UUID, path: str) -> str:
+    check_session_id(session_id)
+    path = normalize_path(path)
+    if path == "/":
+        raise _root_is_directory()
+    return path
+
+
+def _root_is_directory() -> PathIsDirectoryError:
+    return PathIsDirectoryError.at("/", "the root is a directory")

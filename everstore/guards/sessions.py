@@ -1,0 +1,70 @@
+"""What stands before a store of session records."""
+
+# What ``async def`` answers is a Coroutine to mypy and a CoroutineType to pyright, so no annotation of
+# a plain function pleases both; mypy checks these signatures.
+# pyright: reportIncompatibleMethodOverride=false
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from everstore.arguments import (
+    check_session_id,
+    plain_count,
+    plain_session,
+    plain_title,
+)
+from everstore.compat import override
+from everstore.errors import (
+    InvalidArgumentError,
+)
+from everstore.interfaces import SessionStore
+from everstore.models import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from uuid import UUID
+
+    from everstore.settings import Limits
+
+    T = TypeVar("T")
+    Answer = Coroutine[Any, Any, T]
+
+__all__ = ["SessionStoreGuard"]
+
+
+class SessionStoreGuard(SessionStore):
+    """What stands before a store of session records."""
+
+    def __init__(self, backend: SessionStore, limits: Limits | None = None) -> None:
+        """Guard a backend, or whatever is wrapped around it."""
+        del limits
+        self._next = backend
+
+    @override
+    def add_session(self, session: Session) -> Answer[None]:
+        return self._next.add_session(plain_session(session))
+
+    @override
+    def get_session(self, session_id: UUID) -> Answer[Session | None]:
+        check_session_id(session_id)
+        return self._next.get_session(session_id)
+
+    @override
+    def update_session_title(self, session_id: UUID, title: str) -> Answer[Session]:
+        check_session_id(session_id)
+        return self._next.update_session_title(session_id, plain_title(title))
+
+    @override
+    def list_sessions(self, *, limit: int = 100, after: Session | None = None) -> Answer[list[Session]]:
+        limit = plain_count("limit", limit, 1)
+        if after is not None:
+            if not isinstance(after, Session):
+                raise InvalidArgumentError("after is the last record (Session) of the page before")
+            after = plain_session(after)
+        return self._next.list_sessions(limit=limit, after=after)
+
+    @override
+    def delete_session(self, session_id: UUID) -> Answer[bool]:
+        check_session_id(session_id)
+        return self._next.delete_session(session_id)

@@ -1,0 +1,235 @@
+"""What stands before a store of values and secrets."""
+
+# What ``async def`` answers is a Coroutine to mypy and a CoroutineType to pyright, so no annotation of
+# a plain function pleases both; mypy checks these signatures.
+# pyright: reportIncompatibleMethodOverride=false
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from uuid import UUID
+
+from everstore.arguments import (
+    check_session_id,
+    plain_amount,
+    plain_condition,
+    plain_count,
+    plain_text,
+    plain_ttl,
+    refuse_session_id,
+)
+from everstore.compat import override
+from everstore.content import is_envelope, text_size, utf8_size
+from everstore.errors import (
+    InvalidArgumentError,
+    InvalidContentError,
+    InvalidKeyError,
+    QuotaExceededError,
+    UnsupportedError,
+)
+from everstore.guards.room import Room, require_revision
+from everstore.interfaces import SessionStorageStore
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from everstore.models import (
+        KeyInfo,
+        SecretInfo,
+        StoredSecret,
+    )
+    from everstore.settings import Limits
+
+    T = TypeVar("T")
+    Answer = Coroutine[Any, Any, T]
+
+__all__ = ["StorageGuard"]
+
+MAX_KEY_BYTES = 1024
+KNOWN_KEYS = 1024  # so many are remembered
+
+
+class StorageGuard(SessionStorageStore):
+    """What stands before a store of values and secrets."""
+
+    def __init__(self, backend: SessionStorageStore, limits: Limits | None = None) -> None:
+        """Guard a backend, or whatever is wrapped around it; without ``limits`` nothing is limited."""
+        self._next = backend
+        self._key_bytes = MAX_KEY_BYTES if limits is None else min(limits.key_bytes, MAX_KEY_BYTES)
+        # Found in order lately: an agent names the same few again and again.
+        self._known_keys: set[str] = set()
+        self.capabilities = backend.capabilities
+        most = None if limits is None else limits.value_bytes
+        self._room = Room("value", most, backend.capabilities.max_value_bytes)
+
+    def _key(self, session_id: UUID, key: str, what: str = "key") -> str:
+        """The key of an entry that is looked for, or removed: a lowered limit takes none out of reach."""
+        if type(session_id) is not UUID:
+            refuse_session_id(session_id)
+        if type(key) is str and key in self._known_keys:
+            return key
+        if not isinstance(key, str):
+            raise InvalidKeyError(f"a {what} is text (str), not {type(key).__name__}")
+        key = str.__str__(key)
+        if not key or "\0" in key:
+            raise InvalidKeyError(f"a {what} is text that is not empty and holds no NUL")
+        size = len(key) if key.isascii() else _key_size(key, what)
+        if size > MAX_KEY_BYTES:
+            raise InvalidKeyError(f"a {what} has at most {MAX_KEY_BYTES} bytes in UTF-8, not {size:,}")
+        if size <= self._key_bytes:
+            if len(self._known_keys) >= KNOWN_KEYS:
+                self._known_keys.clear()
+            self._known_keys.add(key)
+        return key
+
+    def _too_large(self, key: str, size: int, what: str | None = None) -> QuotaExceededError | None:
+        """Why an entry of this key and size in bytes is too large, if it is."""
+        if key not in self._known_keys and (key_size := len(key.encode())) > self._key_bytes:
+            return QuotaExceededError.over("key_bytes", key_size, self._key_bytes, key)
+        return self._room.refusal(size, key, what) if size > self._room.bytes else None
+
+    async def _refuse(
+        self, error: QuotaExceededError, session_id: UUID, key: str, *condition: str | None
+    ) -> NoReturn:
+        """As for a file: a condition that does not hold is the reason to tell, if there is one."""
+        if condition:
+            require_revision(key, condition[0], await self._next.stat_value(session_id, key))
+        raise error
+
+    def _require_ttl(self) -> None:
+        if not self.capabilities.time_to_live:
+            raise UnsupportedError("this backend does not offer time to live; leave ttl out")
+
+    @override
+    def set_value(
+        self,
+        session_id: UUID,
+        key: str,
+        value: str,
+        *,
+        ttl: float | None = None,
+        if_revision: str | None = None,
+        if_absent: bool = False,
+    ) -> Answer[None]:
+        is_known = type(session_id) is UUID and type(key) is str and key in self._known_keys
+        if not is_known:  # or else a call is saved
+            key = self._key(session_id, key)
+        if type(value) is not str:
+            value = plain_text(value, "value")
+        size = len(value) if value.isascii() else text_size(value, "value")
+        error = None if is_known and size <= self._room.bytes else self._too_large(key, size)
+        if ttl is None and if_revision is None and if_absent is False and error is None:
+            return self._next.set_value(session_id, key, value)
+        if_revision = plain_condition(if_revision, if_absent)
+        if ttl is not None:
+            ttl = plain_ttl(ttl)
+            self._require_ttl()
+        if error is not None:
+            condition = (if_revision,) if if_absent or if_revision is not None else ()
+            return self._refuse(error, session_id, key, *condition)
+        return self._next.set_value(
+            session_id, key, value, ttl=ttl, if_revision=if_revision, if_absent=if_absent
+        )
+
+    @override
+    def get_value(self, session_id: UUID, key: str) -> Answer[str | None]:
+        key = self._key(session_id, key)
+        return self._next.get_value(session_id, key)
+
+    @override
+    def delete_value(self, session_id: UUID, key: str) -> Answer[bool]:
+        key = self._key(session_id, key)
+        return self._next.delete_value(session_id, key)
+
+    @override
+    def list_keys(self, session_id: UUID) -> Answer[list[KeyInfo]]:
+        check_session_id(session_id)
+        return self._next.list_keys(session_id)
+
+    @override
+    def stat_value(self, session_id: UUID, key: str) -> Answer[KeyInfo | None]:
+        key = self._key(session_id, key)
+        return self._next.stat_value(session_id, key)
+
+    @override
+    def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> Answer[int]:
+        error = None
+        if type(session_id) is not UUID or type(key) is not str or key not in self._known_keys:
+            key = self._key(session_id, key)
+            error = self._too_large(key, 0)  # of its digits none is too large (§7.4.4)
+        if type(amount) is not int or amount.bit_length() > 64:
+            amount = plain_amount(amount)
+        if error is not None:
+            return self._refuse(error, session_id, key)
+        return self._next.increment_value(session_id, key, amount)
+
+    @override
+    def set_secret(
+        self, session_id: UUID, name: str, value: str, *, ttl: float | None = None
+    ) -> Answer[None]:
+        is_known = type(session_id) is UUID and type(name) is str and name in self._known_keys
+        if not is_known:
+            name = self._key(session_id, name, "secret's name")
+        if type(value) is not str:
+            value = plain_text(value, "secret")
+        size = len(value) if value.isascii() else text_size(value, "secret")
+        error = None if is_known and size <= self._room.bytes else self._too_large(name, size, "secret")
+        if ttl is not None:
+            ttl = plain_ttl(ttl)
+            self._require_ttl()
+        if error is not None:
+            return self._refuse(error, session_id, name)
+        return self._next.set_secret(session_id, name, value, ttl=ttl)
+
+    @override
+    def get_secret(self, session_id: UUID, name: str) -> Answer[str | None]:
+        name = self._key(session_id, name, "secret's name")
+        return self._next.get_secret(session_id, name)
+
+    @override
+    def delete_secret(self, session_id: UUID, name: str) -> Answer[bool]:
+        name = self._key(session_id, name, "secret's name")
+        return self._next.delete_secret(session_id, name)
+
+    @override
+    def list_secrets(self, session_id: UUID) -> Answer[list[SecretInfo]]:
+        check_session_id(session_id)
+        return self._next.list_secrets(session_id)
+
+    @override
+    def purge_session(self, session_id: UUID) -> Answer[bool]:
+        check_session_id(session_id)
+        return self._next.purge_session(session_id)
+
+    @override
+    def scan_secrets(
+        self, *, after: tuple[UUID, str] | None = None, limit: int = 100
+    ) -> Answer[list[StoredSecret]]:
+        limit = plain_count("limit", limit, 1)
+        if after is not None:
+            if not isinstance(after, tuple) or len(after) != 2:
+                raise InvalidArgumentError(
+                    "after is the session id and the name of the last secret of the page before"
+                )
+            after = after[0], self._key(*after, "secret's name")
+        return self._next.scan_secrets(after=after, limit=limit)
+
+    @override
+    def swap_secret(self, session_id: UUID, name: str, expected: str, replacement: str) -> Answer[bool]:
+        name = self._key(session_id, name, "secret's name")
+        expected, replacement = plain_text(expected, "expected"), plain_text(replacement, "replacement")
+        text_size(expected, "expected")
+        text_size(replacement, "replacement")
+        if self.capabilities.durable and not is_envelope(replacement):
+            raise InvalidContentError(
+                "replacement is no ciphertext of everstore's, and a durable backend keeps a secret as "
+                "nothing else; set_secret encrypts"
+            )
+        return self._next.swap_secret(session_id, name, expected, replacement)
+
+
+def _key_size(key: str, what: str) -> int:
+    size = utf8_size(key)
+    if size is None:
+        raise InvalidKeyError(f"a {what} holds a lone surrogate, which no encoding can store")
+    return size

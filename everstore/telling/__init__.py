@@ -1,0 +1,1 @@
+"""What a store tells of its calls: it never decides an answer."""
