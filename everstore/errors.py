@@ -98,6 +98,11 @@ class EverstoreError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), str(self), self.facts)
 
+    def tell(self, **facts: object) -> None:
+        """Keep further facts, as attributes, too."""
+        self.facts.update(facts)
+        self.__dict__.update(facts)
+
     @classmethod
     def at(cls, path: str, message: str | None = None) -> Self:
         """An error about one path, which its message ends with; the class has words for the usual case."""

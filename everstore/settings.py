@@ -86,6 +86,16 @@ class Limits(BaseModel):
                 raise QuotaExceededError.over(limit, held + more, allowed, place)
 
     @property
+    def of_files(self) -> Limits | None:
+        """These limits, where any of them is about files; else ``None``."""
+        return self if self.bounds_files or self.file_bytes is not None else None
+
+    @property
+    def of_values(self) -> Limits | None:
+        """These limits, where any is about a session's values and secrets together; else ``None``."""
+        return self if self.bounds_values else None
+
+    @property
     def bounds_files(self) -> bool:
         """Whether what a session's files have together has a limit."""
         return self.session_entries is not None or self.session_bytes is not None

@@ -1,0 +1,209 @@
+"""What is done to a session's files, values and secrets, as values: one class a verb that changes something.
+
+The fields are the verb's arguments, by their names. What a change may do, and what it is answered with,
+stands at the verb: a ``Write`` is what ``write_file`` does, and ``SessionFile`` is what both answer with.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
+
+import msgspec
+
+from everstore.compat import override
+from everstore.models import Encoding, FileInfo, InitialFile, SessionFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "Append",
+    "CompareAndWrite",
+    "Copy",
+    "Delete",
+    "DeleteSecret",
+    "DeleteValue",
+    "Edit",
+    "FileMutation",
+    "Increment",
+    "MakeDirectory",
+    "Move",
+    "Mutation",
+    "Seed",
+    "SetSecret",
+    "SetValue",
+    "SwapSecret",
+    "ValueMutation",
+    "Write",
+]
+
+Answer = TypeVar("Answer")
+
+_PLACES = ("path", "source", "destination", "key", "name")
+
+
+class Mutation(msgspec.Struct, Generic[Answer], frozen=True, gc=False):
+    """A change of one session. ``Answer`` is what it is answered with."""
+
+    verb: ClassVar[str]
+    """The verb that does it by itself."""
+
+    @override
+    def __repr__(self) -> str:  # of places only: content, values and secrets show nowhere
+        places = ", ".join(repr(place) for place in self.places())
+        return f"{type(self).__name__}({places})"
+
+    def places(self) -> Iterator[str]:
+        """The paths, the key or the name that it is about."""
+        for name in _PLACES:
+            if name in self.__struct_fields__:
+                yield getattr(self, name)
+
+
+class FileMutation(Mutation[Answer], frozen=True, gc=False):
+    """A change of a session's files."""
+
+
+class ValueMutation(Mutation[Answer], frozen=True, gc=False):
+    """A change of a session's values, or of its secrets: ``space`` says of which."""
+
+    space: ClassVar[Literal["values", "secrets"]] = "values"
+
+
+class Write(FileMutation[SessionFile], frozen=True, gc=False):
+    """``write_file``."""
+
+    verb = "write_file"
+    path: str
+    content: str
+    encoding: Encoding = "text"
+    if_revision: str | None = None
+    if_absent: bool = False
+
+
+class Seed(FileMutation[SessionFile], frozen=True, gc=False):
+    """``seed_initial_file``."""
+
+    verb = "seed_initial_file"
+    file: InitialFile
+
+    @override
+    def places(self) -> Iterator[str]:
+        yield self.file.path
+
+
+class CompareAndWrite(FileMutation[SessionFile | None], frozen=True, gc=False):
+    """``write_file_if_content_matches``."""
+
+    verb = "write_file_if_content_matches"
+    path: str
+    expected_content: str
+    expected_encoding: Encoding
+    content: str
+    encoding: Encoding
+
+
+class Edit(FileMutation[SessionFile], frozen=True, gc=False):
+    """``edit_file``."""
+
+    verb = "edit_file"
+    path: str
+    old: str
+    new: str
+    replace_all: bool = False
+
+
+class Append(FileMutation[SessionFile], frozen=True, gc=False):
+    """``append_file``."""
+
+    verb = "append_file"
+    path: str
+    content: str
+    encoding: Encoding = "text"
+
+
+class MakeDirectory(FileMutation[FileInfo], frozen=True, gc=False):
+    """``create_directory``."""
+
+    verb = "create_directory"
+    path: str
+
+
+class Delete(FileMutation[bool], frozen=True, gc=False):
+    """``delete_file``."""
+
+    verb = "delete_file"
+    path: str
+    recursive: bool = False
+
+
+class Copy(FileMutation[FileInfo], frozen=True, gc=False):
+    """``copy_file``."""
+
+    verb = "copy_file"
+    source: str
+    destination: str
+    overwrite: bool = False
+
+
+class Move(FileMutation[FileInfo], frozen=True, gc=False):
+    """``move_file``."""
+
+    verb = "move_file"
+    source: str
+    destination: str
+    overwrite: bool = False
+
+
+class SetValue(ValueMutation[None], frozen=True, gc=False):
+    """``set_value``."""
+
+    verb = "set_value"
+    key: str
+    value: str
+    ttl: float | None = None
+    if_revision: str | None = None
+    if_absent: bool = False
+
+
+class DeleteValue(ValueMutation[bool], frozen=True, gc=False):
+    """``delete_value``."""
+
+    verb = "delete_value"
+    key: str
+
+
+class Increment(ValueMutation[int], frozen=True, gc=False):
+    """``increment_value``."""
+
+    verb = "increment_value"
+    key: str
+    amount: int = 1
+
+
+class SetSecret(ValueMutation[None], frozen=True, gc=False):
+    """``set_secret``."""
+
+    verb = "set_secret"
+    space = "secrets"
+    name: str
+    value: str
+    ttl: float | None = None
+
+
+class DeleteSecret(ValueMutation[bool], frozen=True, gc=False):
+    """``delete_secret``."""
+
+    verb = "delete_secret"
+    space = "secrets"
+    name: str
+
+
+class SwapSecret(ValueMutation[bool], frozen=True, gc=False):
+    """``swap_secret``."""
+
+    verb = "swap_secret"
+    space = "secrets"
+    name: str
+    expected: str
+    replacement: str

@@ -1,0 +1,219 @@
+"""What changes of files do: each looks, refuses in the order of §3.11.1, and then puts things in place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from everstore.clock import now_ns
+from everstore.content import append_content, replace_text, require_text, stored_size
+from everstore.errors import (
+    ParentNotDirectoryError,
+    PathExistsError,
+    PathIsDirectoryError,
+    PathNotFoundError,
+    ReadOnlyFileError,
+    RevisionConflictError,
+)
+from everstore.models import FileInfo, SessionFile, root_of
+from everstore.paths import parent_of
+from everstore.rules.tree import later_than
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from everstore.changes import Append, CompareAndWrite, Delete, Edit, MakeDirectory, Seed, Write
+    from everstore.models import Encoding
+    from everstore.rules.tree import E, Tree
+
+__all__ = [
+    "append",
+    "compare_and_write",
+    "delete",
+    "edit",
+    "info_of",
+    "make_directories",
+    "make_directory",
+    "missing_above",
+    "require_room",
+    "seed",
+    "write",
+]
+
+
+def write(tree: Tree[E], change: Write) -> SessionFile:
+    """``write_file``."""
+    path = change.path
+    old = tree.get_to_replace(path)
+    missing = _require_writable(tree, path, old)
+    if change.if_absent or change.if_revision is not None:
+        current = None if old is None else old.revision
+        if current != change.if_revision:
+            raise RevisionConflictError.found(path, change.if_revision, current)
+    return _store(tree, path, old, missing, change.content, change.encoding)
+
+
+def compare_and_write(tree: Tree[E], change: CompareAndWrite) -> SessionFile | None:
+    """``write_file_if_content_matches``."""
+    old = tree.get(change.path)
+    if old is None or old.is_directory:
+        return None
+    found = tree.read(old)
+    if (found.content, found.encoding) != (change.expected_content, change.expected_encoding):
+        return None
+    _require_writable(tree, change.path, old)
+    return _store(tree, change.path, old, (), change.content, change.encoding)
+
+
+def seed(tree: Tree[E], change: Seed) -> SessionFile:
+    """``seed_initial_file``."""
+    file = change.file
+    old = tree.get_to_replace(file.path)
+    missing: Sequence[str] = ()
+    if old is None:
+        missing = missing_above(tree, file.path)
+    elif old.is_directory:
+        raise PathIsDirectoryError.at(file.path)
+    return _store(tree, file.path, old, missing, file.content, file.encoding, is_readonly=file.is_readonly)
+
+
+def edit(tree: Tree[E], change: Edit) -> SessionFile:
+    """``edit_file``."""
+    path = change.path
+    old = tree.get(path)
+    _require_writable(tree, path, old)
+    if old is None:
+        raise PathNotFoundError.at(path)
+    text = require_text(tree.read(old))
+    edited = replace_text(path, text, change.old, change.new, replace_all=change.replace_all)
+    return _store(tree, path, old, (), edited, "text")
+
+
+def append(tree: Tree[E], change: Append) -> SessionFile:
+    """``append_file``."""
+    path, content = change.path, change.content
+    old = tree.get(path)
+    missing = _require_writable(tree, path, old)
+    if old is not None:
+        content = append_content(tree.read(old), content, change.encoding)
+    return _store(tree, path, old, missing, content, change.encoding)
+
+
+def make_directory(tree: Tree[E], change: MakeDirectory) -> FileInfo:
+    """``create_directory``."""
+    path = change.path
+    if path == "/":
+        return root_of(tree.session_id).info()
+    found = tree.get(path)
+    if found is None:
+        missing = missing_above(tree, path)
+        require_room(tree, path, 1 + len(missing), 0)
+        make_directories(tree, missing)
+        return _make_directory(tree, path).info()
+    if not found.is_directory:
+        raise PathExistsError.at(path)
+    return info_of(found)
+
+
+def delete(tree: Tree[E], change: Delete) -> bool:
+    """``delete_file``."""
+    path = change.path
+    found = None if path == "/" else tree.get_to_replace(path)
+    if found is None or found.is_readonly:
+        return False
+    if found.is_directory:
+        if tree.readonly_below(path) is not None if change.recursive else tree.has_below(path):
+            return False
+        if change.recursive:
+            tree.remove_below(path)
+    tree.remove(found)
+    return True
+
+
+def info_of(entry: SessionFile | FileInfo) -> FileInfo:
+    """An entry as a listing shows it."""
+    return entry.info() if isinstance(entry, SessionFile) else entry
+
+
+def missing_above(tree: Tree[E], path: str) -> Sequence[str]:
+    """The directories above a path that are not there, the lowest first.
+
+    ``ParentNotDirectoryError`` when it leads through a file.
+    """
+    parent = path.rpartition("/")[0]
+    if not parent or tree.has_directory(parent):
+        return ()
+    missing: list[str] = []
+    while parent != "/" and not tree.has_directory(parent):
+        if tree.get(parent) is not None:
+            raise ParentNotDirectoryError.through(path, parent)
+        missing.append(parent)
+        parent = parent_of(parent)
+    return missing
+
+
+def make_directories(tree: Tree[E], missing: Sequence[str]) -> None:
+    """Make the directories that ``missing_above`` found missing."""
+    for path in reversed(missing):
+        _make_directory(tree, path)
+
+
+def _make_directory(tree: Tree[E], path: str) -> SessionFile:
+    now, version = now_ns(), tree.next_version()
+    serial = tree.new_serial(version)
+    made = SessionFile(version, now, now, tree.session_id, path, serial, 0, is_readonly=False, content=None)
+    tree.put(made, None)
+    return made
+
+
+def require_room(tree: Tree[E], path: str, more: int, more_bytes: int, file_bytes: int = 0) -> None:
+    """Refuse what is over a limit: so many entries and bytes more, and a file of so many bytes."""
+    limits = tree.limits
+    if limits is not None:
+        entries, size = tree.usage() if limits.bounds_files else (0, 0)
+        limits.require(
+            path,
+            file_bytes=(0, file_bytes),
+            session_entries=(entries, more),
+            session_bytes=(size, more_bytes),
+        )
+
+
+def _require_writable(tree: Tree[E], path: str, old: E | None) -> Sequence[str]:
+    """Refuse to write in place of ``old``; the directories that are missing above the path."""
+    if old is None:
+        return missing_above(tree, path)
+    if old.is_directory:
+        raise PathIsDirectoryError.at(path)
+    if old.is_readonly:
+        raise ReadOnlyFileError.at(path)
+    return ()
+
+
+def _store(
+    tree: Tree[E],
+    path: str,
+    old: E | None,
+    missing: Sequence[str],
+    content: str,
+    encoding: Encoding,
+    *,
+    is_readonly: bool = False,
+) -> SessionFile:
+    """Put a file in place of ``old``, and below what is ``missing``, unless it is over a limit."""
+    size = stored_size(content, encoding)
+    if tree.limits is not None:
+        more = 0 if old is not None else 1 + len(missing)
+        require_room(tree, path, more, size - (old.size_bytes if old is not None else 0), size)
+    if missing:
+        make_directories(tree, missing)
+    version = tree.next_version()
+    if old is None:
+        created_ns = updated_ns = now_ns()
+        serial = tree.new_serial(version)
+    else:
+        created_ns, updated_ns, serial = old.created_ns, later_than(old.updated_ns), old.serial
+    file = SessionFile(
+        version, created_ns, updated_ns, tree.session_id, path, serial, size, is_readonly, content, encoding
+    )
+    tree.put(file, old)
+    return file

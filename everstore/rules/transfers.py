@@ -1,0 +1,81 @@
+"""What copying and moving do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from everstore.clock import now_ns
+from everstore.errors import PathExistsError, PathIsDirectoryError, PathNotFoundError, ReadOnlyFileError
+from everstore.paths import require_room as require_path_room
+from everstore.rules.files import info_of, make_directories, missing_above, require_room
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from everstore.changes import Copy, Move
+    from everstore.models import FileInfo
+    from everstore.rules.tree import E, Tree
+
+__all__ = ["copy", "move"]
+
+
+def copy(tree: Tree[E], change: Copy) -> FileInfo:
+    """``copy_file``."""
+    source, destination = change.source, change.destination
+    entry, target, missing = _ends(tree, change, is_move=False)
+    taken = [entry, *tree.below(source)] if entry.is_directory else [entry]
+    if tree.limits is not None:
+        sizes = [each.size_bytes for each in taken]
+        more = 0 if target is not None else len(taken) + len(missing)
+        more_bytes = sum(sizes) - (target.size_bytes if target is not None else 0)
+        require_room(tree, destination, more, more_bytes, max(sizes))
+    make_directories(tree, missing)
+    copies = [_put_copy(tree, each, destination + each.path[len(source) :], target) for each in taken]
+    return info_of(copies[0])
+
+
+def _put_copy(tree: Tree[E], entry: E, path: str, target: E | None) -> E:
+    now, version = now_ns(), tree.next_version()
+    copy = replace(
+        entry, version=version, created_ns=now, updated_ns=now, path=path, serial=tree.new_serial(version),
+        is_readonly=False,
+    )  # fmt: skip
+    tree.put_copy(copy, entry, target)
+    return copy
+
+
+def move(tree: Tree[E], change: Move) -> FileInfo:
+    """``move_file``."""
+    entry, target, missing = _ends(tree, change, is_move=True)
+    require_room(tree, change.destination, len(missing), 0)
+    make_directories(tree, missing)
+    return info_of(tree.move(entry, change.destination, target))
+
+
+def _ends(tree: Tree[E], change: Copy | Move, *, is_move: bool) -> tuple[E, E | None, Sequence[str]]:
+    """What is at both ends, and what is missing above the destination, unless it is refused."""
+    source, destination = change.source, change.destination
+    entry = tree.get(source)
+    if entry is None:
+        raise PathNotFoundError.at(source)
+    target = tree.get(destination)
+    is_tree = entry.is_directory
+    missing: Sequence[str] = ()
+    if target is None:
+        missing = missing_above(tree, destination)
+    elif target.is_directory and not is_tree:
+        raise PathIsDirectoryError.at(destination)
+    if is_move:
+        stuck = source if entry.is_readonly else tree.readonly_below(source) if is_tree else None
+        if stuck is not None:
+            raise ReadOnlyFileError.at(stuck)
+    if target is not None:
+        replaces = change.overwrite and not is_tree
+        if target.is_readonly and replaces:
+            raise ReadOnlyFileError.at(destination)
+        if not replaces:
+            raise PathExistsError.at(destination)
+    require_path_room(source, destination, tree.paths_below(source) if is_tree else ())
+    return entry, target, missing
