@@ -31,7 +31,8 @@ class Space(ABC, Generic[S]):
     """One session's values, or its secrets, within one transaction of a storage.
 
     ``S`` is what the storage tells of a key without more ado: its ``Stamps``, or a subclass that has its
-    text, too. ``now`` is the time of the change, in nanoseconds: what is past its time then is not there. Damaged data is ``DataDamagedError`` from whichever method meets it.
+    text, too. ``now`` is the time of the change, in nanoseconds: what is past its time then is not there.
+    Damaged data is ``DataDamagedError`` from whichever method meets it.
 
     As with a ``Tree``, nothing is changed before it is known that the change is not refused.
     """
