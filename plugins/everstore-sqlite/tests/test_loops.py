@@ -11,7 +11,7 @@ import pytest
 import everstore
 from everstore import new_session_id
 from everstore.errors import BackendUnavailableError
-from everstore_sqlite.workers import Worker
+from everstore.workers import Worker
 
 
 def left() -> tuple[int, int]:
@@ -47,7 +47,7 @@ class _Dies(Worker):
 
 
 async def test_a_thread_that_ends_answers_whoever_waits_and_whoever_comes():
-    worker = _Dies("everstore-sqlite-dies")
+    worker = _Dies("sqlite", "dies")
     waiting = [worker.submit(len) for _ in range(3)]
     worker.start()
     for call in waiting:

@@ -21,7 +21,7 @@ from everstore.errors import StoreContextError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["connect", "is_cut_off"]
+__all__ = ["connect"]
 
 
 def connect(path: Path, how: str = "", *, timeout: float = 0.0, cached_statements: int = 128) -> _Connection:
@@ -43,11 +43,6 @@ def connect(path: Path, how: str = "", *, timeout: float = 0.0, cached_statement
         check_same_thread=False,
         cached_statements=cached_statements,
     )
-
-
-def is_cut_off() -> bool:
-    """Whether this process was forked while a connection was open: the threads of its parent are not here."""
-    return bool(_inherited)
 
 
 class _Connection(sqlite3.Connection):

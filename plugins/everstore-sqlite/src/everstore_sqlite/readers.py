@@ -15,15 +15,15 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from everstore.compat import override
+from everstore.workers import Worker, deliver
 from everstore_sqlite.failures import is_busy
-from everstore_sqlite.workers import Worker, deliver
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
+    from everstore.workers import Call, Outcome
     from everstore_sqlite.standing import Files
-    from everstore_sqlite.workers import Call, Outcome
 
 __all__ = ["EVERYTHING", "SMALL", "TOO_LARGE", "Direct", "Reader", "Readers"]
 
@@ -50,7 +50,7 @@ class Reader(Worker):
 
     def __init__(self, connect: Callable[[], sqlite3.Connection], files: Files) -> None:
         """``connect`` is called on the thread, when the first call comes."""
-        super().__init__("everstore-sqlite-reader")
+        super().__init__("sqlite", "reader")
         self._connect = connect
         self._files = files
         self._connection: sqlite3.Connection | None = None

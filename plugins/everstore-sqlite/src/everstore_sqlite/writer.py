@@ -19,17 +19,17 @@ from typing import TYPE_CHECKING
 
 from everstore.compat import override
 from everstore.errors import StorageReplacedError
+from everstore.workers import Worker, deliver
 from everstore_sqlite.failures import is_busy
 from everstore_sqlite.usage import Usages
-from everstore_sqlite.workers import Worker, deliver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from everstore.errors import EverstoreError
+    from everstore.workers import Call, Outcome
     from everstore_sqlite.readers import Direct
     from everstore_sqlite.standing import Files
-    from everstore_sqlite.workers import Call, Outcome
 
 __all__ = ["Transaction", "Writer", "patiently"]
 
@@ -117,7 +117,7 @@ class Writer(Worker):
         ``chore`` does a little within a transaction while no call waits, and tells whether there
         is more to do.
         """
-        super().__init__("everstore-sqlite-writer")
+        super().__init__("sqlite", "writer")
         self._chore = chore
         self._files = files
         self._keeper = keeper

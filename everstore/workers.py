@@ -1,4 +1,4 @@
-"""Threads that own a connection each, and calls that wait for them.
+"""Threads that own something each, a connection say, and calls that wait for them.
 
 A hop to a thread and back costs as much as ten small statements, so a hop carries whatever waits:
 a worker takes all calls from its queue at once, and hands all answers to the event loop at once.
@@ -7,13 +7,13 @@ a worker takes all calls from its queue at once, and hands all answers to the ev
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal
 
 from everstore.errors import BackendUnavailableError, EverstoreError, StoreClosedError
-from everstore_sqlite.connecting import is_cut_off
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,7 +26,9 @@ _MOST_AT_ONCE = 512  # calls of one batch, so that the first of them does not wa
 class Call:
     """Work that waits for a thread: ``work(resource, *arguments)``, and the future that wants its answer."""
 
-    __slots__ = ("_arguments", "_end", "_is_begun", "_is_settled", "_unclaimed", "_work", "future", "loop")
+    __slots__ = (
+        "_arguments", "_end", "_is_begun", "_is_settled", "_process", "_unclaimed", "_work", "future", "loop",
+    )  # fmt: skip
 
     def __init__(self, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         """Made on the event loop that wants the answer."""
@@ -36,6 +38,7 @@ class Call:
         self._is_begun = False
         self._is_settled = False
         self._end: asyncio.Future[None] | None = None
+        self._process = _process
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self.loop.create_future()
 
@@ -47,7 +50,7 @@ class Call:
         try:
             return await self.future
         except asyncio.CancelledError:
-            while not (self._claim() or self._is_settled or is_cut_off()):
+            while not (self._claim() or self._is_settled or self._process is not _process):
                 self._end = self.loop.create_future()
                 with suppress(asyncio.CancelledError):
                     await self._end
@@ -103,22 +106,30 @@ def _settle(group: list[Outcome]) -> None:
         call.settle(answer, error)
 
 
-def _broken(message: str, error: BaseException, *, happened: Literal[False] | None = None) -> EverstoreError:
-    told = BackendUnavailableError(message, backend="sqlite", happened=happened)
-    told.__cause__ = error
-    return told
+_process = object()
+"""Stands for this process, at a tenth of the price of its id: a thread that serves calls is in one only."""
+
+
+def _begin_process() -> None:
+    global _process  # noqa: PLW0603 - a process has one
+    _process = object()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_process)
 
 
 class Worker:
     """A thread with a queue. Calls are served in order; closing serves those that already wait."""
 
-    def __init__(self, name: str) -> None:
-        """``name`` is the thread's; it starts with ``start``."""
+    def __init__(self, backend: str, task: str) -> None:
+        """``task`` is what the thread does for that backend; it starts with ``start``."""
+        self.backend = backend
         self._queue: SimpleQueue[Call | None] = SimpleQueue()
         self._lock = threading.Lock()  # nothing may enter the queue behind the end of it
         self._is_closed = False
         self._dead: tuple[str, BaseException] | None = None
-        self._thread = threading.Thread(target=self._main, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._main, name=f"everstore-{backend}-{task}", daemon=True)
 
     @property
     def waiting(self) -> int:
@@ -136,7 +147,7 @@ class Worker:
             if self._is_closed:
                 raise StoreClosedError("the store is closed")
             if self._dead is not None:
-                raise _broken(*self._dead, happened=False)
+                raise self._broken(*self._dead, happened=False)
             self._queue.put(call)
         return call
 
@@ -173,21 +184,34 @@ class Worker:
 
     def _give_up(self, batch: list[Call], error: BaseException) -> None:
         """Tell the calls that are not settled yet; those that are do not hear it."""
-        message = f"sqlite: a thread of the store failed with {type(error).__name__}"
-        deliver([(call, None, _broken(message, error)) for call in batch])
+        message = f"{self.backend}: a thread of the store failed with {type(error).__name__}"
+        deliver([(call, None, self._broken(message, error)) for call in batch])
 
     def _recover(self) -> None:
         """Make ready for the next call after one that went wrong; raises when that is impossible."""
 
     def _die(self, error: BaseException) -> None:
         """Refuse every call from now on, those that wait first: nobody is left to serve them."""
-        message = f"sqlite: a thread of the store ended with {type(error).__name__}; open the store again"
+        message = (
+            f"{self.backend}: a thread of the store ended with {type(error).__name__}; open the store again"
+        )
         with self._lock:
             self._dead = (message, error)
             waiting = [self._queue.get() for _ in range(self._queue.qsize())]
         deliver(
-            [(call, None, _broken(message, error, happened=False)) for call in waiting if call is not None]
+            [
+                (call, None, self._broken(message, error, happened=False))
+                for call in waiting
+                if call is not None
+            ]
         )
+
+    def _broken(
+        self, message: str, error: BaseException, *, happened: Literal[False] | None = None
+    ) -> EverstoreError:
+        told = BackendUnavailableError(message, backend=self.backend, happened=happened)
+        told.__cause__ = error
+        return told
 
     def _next(self) -> Call | None:
         """The next call, however long it takes to come; ``None`` at the end of the queue."""
