@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from everstore import errors
 from everstore.interfaces import (
     Capabilities,
+    DurableStorageStore,
     SessionFileSystem,
     SessionFileSystemFactory,
     SessionStorageStore,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BoundSession",
     "Capabilities",
+    "DurableStorageStore",
     "FileInfo",
     "FileLines",
     "FileStat",

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from everstore.context import PluginContext
-from everstore.errors import BackendError, EverstoreError
-from everstore.guards import FileSystemGuard, SessionStoreGuard, StorageGuard
+from everstore.errors import BackendError, EverstoreError, UnsupportedError
+from everstore.guards import DurableStorageGuard, FileSystemGuard, SessionStoreGuard, StorageGuard
 from everstore.interfaces import (
     Capabilities,
+    DurableStorageStore,
     SessionFileSystem,
     SessionFileSystemFactory,
     SessionStorageStore,
     SessionStore,
+    storage_interface,
 )
 from everstore.middleware.base import Call, Middleware, Verb, assemble, verbs_of, wrap_all
 from everstore.middleware.encryption import Encryption, Envelope
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from everstore.configuration import Configuration
     from everstore.plugins import Plugin
+    from everstore.settings import Limits
 
 __all__ = ["ask", "build", "migrate"]
 
@@ -98,7 +101,7 @@ class _Opening:
             self._face(
                 "file_system", SessionFileSystem, file_system, lambda inner: FileSystemGuard(inner, limits)
             ),
-            self._face("storage", SessionStorageStore, storage, lambda inner: StorageGuard(inner, limits)),
+            self._face("storage", storage_interface(storage), storage, lambda inner: _guarded(inner, limits)),
             self._face("sessions", SessionStore, sessions, lambda inner: SessionStoreGuard(inner, limits)),
             self._configuration.roles,
             self._close,
@@ -168,9 +171,29 @@ class _Opening:
 
 def _wrapped(interface: type[T], backend: T, verbs: list[Verb], layers: list[Middleware]) -> T:
     """The backend with the layers around its verbs; itself where none of them wraps anything."""
-    calls: dict[str, Call] = {verb.name: getattr(backend, verb.name) for verb in verbs}
+    calls: dict[str, Call] = {verb.name: _call(backend, verb.name) for verb in verbs}
     wrapped = {verb.name: wrap_all(verb, calls[verb.name], layers) for verb in verbs}
     return backend if wrapped == calls else assemble(interface, backend, wrapped)
+
+
+def _guarded(storage: SessionStorageStore, limits: Limits) -> SessionStorageStore:
+    if isinstance(storage, DurableStorageStore):
+        return DurableStorageGuard(storage, limits)
+    return StorageGuard(storage, limits)
+
+
+def _call(backend: object, verb: str) -> Call:
+    """A verb of a backend's; one that its author left out must not seem to have no secrets."""
+    found: Call | None = getattr(backend, verb, None)
+    kind = type(backend)
+
+    async def refused(*_args: object, **_kwargs: object) -> NoReturn:
+        raise UnsupportedError(
+            f"{kind.__module__}.{kind.__qualname__} keeps secrets and lacks {verb}, so that they can "
+            "neither be counted nor encrypted anew; its author has to add it"
+        )
+
+    return refused if found is None else found
 
 
 def _checked(plugin: Plugin, what: str, kind: type[K], made: object) -> K:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from everstore.arguments import check_session_id, plain_session
-from everstore.errors import EverstoreError, InvalidArgumentError, shown
+from everstore.errors import EverstoreError, InvalidArgumentError, UnsupportedError, shown
+from everstore.interfaces import SecretRotation
 from everstore.models import InitialFile, Session, new_session_id
 from everstore.session import BoundSession
 
@@ -44,6 +45,19 @@ class Store:
         """The same verbs bound to one session; it needs no record, and no backend is called."""
         check_session_id(session_id)
         return BoundSession(session_id, self.file_system, self.storage)
+
+    @property
+    def rotation(self) -> SecretRotation:
+        """The stored secrets of all sessions as ciphertext, for who looks after their keys.
+
+        ``UnsupportedError`` where secrets do not outlive the process, and none is ever encrypted.
+        """
+        if isinstance(self.storage, SecretRotation):
+            return self.storage
+        raise UnsupportedError(
+            f"backend {self.backends['storage']!r} keeps secrets in its process only, and encrypts none; "
+            "EVERSTORE_BACKEND or EVERSTORE_STORAGE names another"
+        )
 
     async def create_session(
         self, title: str | None = None, *, session_id: UUID | None = None, files: Iterable[InitialFile] = ()

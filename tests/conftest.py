@@ -179,8 +179,6 @@ def _call(role: str, verb: str, *args: Any, **kwargs: Any) -> Any:
     return pytest.param(Call(role, verb, lambda session_id: ((session_id, *args), kwargs)), id=verb)
 
 
-CIPHERTEXT = f"es1.tests.{'A' * 54}.{'A' * 40}"  # in form; no key opens it
-
 CALLS = [
     _call("file_system", "read_file", "kept.txt"),
     _call("file_system", "write_file", "new.txt", "text"),
@@ -209,8 +207,6 @@ CALLS = [
     _call("storage", "delete_secret", "kept"),
     _call("storage", "list_secrets"),
     _call("storage", "purge_session"),
-    pytest.param(Call("storage", "scan_secrets", lambda _: ((), {"limit": 10})), id="scan_secrets"),
-    _call("storage", "swap_secret", "kept", "old ciphertext", CIPHERTEXT),
     pytest.param(Call("sessions", "add_session", lambda one: ((Session(id=one),), {})), id="add_session"),
     _call("sessions", "get_session"),
     _call("sessions", "update_session_title", "title"),
@@ -225,7 +221,7 @@ def calls() -> list[Call]:
     return [case.values[0] for case in CALLS]
 
 
-ABOUT_ALL_SESSIONS = {"list_sessions", "scan_secrets"}
+ABOUT_ALL_SESSIONS = {"list_sessions"}
 
 
 @pytest.fixture(params=[case for case in CALLS if case.id not in ABOUT_ALL_SESSIONS])

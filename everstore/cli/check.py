@@ -84,7 +84,7 @@ async def _secrets(store: Store, envelope: Envelope) -> list[Finding]:
     """Whether every stored secret opens."""
     where = "storage", store.backends["storage"], "every secret opens"
     try:
-        unopened = await unopened_secrets(store, envelope, lambda _key: None)
+        unopened = await unopened_secrets(store.rotation, envelope, lambda _key: None)
     except EverstoreError as error:
         return [Finding(*where, "failed", f"{code_of(error)}: {error}")]
     lost = [Finding(*where, "failed", f"session {each.session}: {each.reason}") for each in unopened]

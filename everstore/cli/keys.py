@@ -15,14 +15,14 @@ from everstore.cli.options import JsonOption
 from everstore.cli.output import note, print_json, print_table, write
 from everstore.cli.running import FAILED, configured, opened
 from everstore.content import key_id_of
-from everstore.errors import SecretDecryptionError, SecretsKeyMissingError, UnsupportedError
+from everstore.errors import SecretDecryptionError, SecretsKeyMissingError
 from everstore.middleware.encryption import Envelope, generate_key, scan_all, seal_anew
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from everstore.configuration import Configuration
-    from everstore.store import Store
+    from everstore.interfaces import SecretRotation
 
 __all__ = ["Unopened", "app", "tell_unopened", "unopened_secrets"]
 
@@ -83,23 +83,13 @@ async def _rotate(configuration: Configuration) -> tuple[int, int]:
     columns = TextColumn("secrets"), BarColumn(), MofNCompleteColumn()
     console = Console(stderr=True)
     async with opened(configuration) as store:
-        _require_durable(store)
+        secrets = store.rotation
         total = 0
         if console.is_terminal:  # nobody else sees the bar that the number is for
-            total = sum([1 async for _ in scan_all(store.storage)])
+            total = sum([1 async for _ in scan_all(secrets)])
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task("rotate", total=total)
-            return await seal_anew(store.storage, envelope, lambda: progress.advance(task))
-
-
-def _require_durable(store: Store) -> None:
-    """``UnsupportedError`` where no secret is ever encrypted, so that nobody takes none for all."""
-    if not store.storage.capabilities.durable:
-        backend = store.backends["storage"]
-        raise UnsupportedError(
-            f"backend {backend!r} keeps secrets in its process only, and encrypts none; "
-            "EVERSTORE_BACKEND or EVERSTORE_STORAGE names another"
-        )
+            return await seal_anew(secrets, envelope, lambda: progress.advance(task))
 
 
 @app.command("status")
@@ -131,8 +121,7 @@ async def _status(configuration: Configuration) -> tuple[Counter[str | None], li
     envelope = Envelope(configuration.secrets_keys)
     counts: Counter[str | None] = Counter()
     async with opened(configuration) as store:
-        _require_durable(store)
-        unopened = await unopened_secrets(store, envelope, lambda key_id: counts.update([key_id]))
+        unopened = await unopened_secrets(store.rotation, envelope, lambda key_id: counts.update([key_id]))
     return counts, unopened
 
 
@@ -145,11 +134,11 @@ def _use(key: str | None, keys: list[str]) -> str:
 
 
 async def unopened_secrets(
-    store: Store, envelope: Envelope, seen: Callable[[str | None], object]
+    secrets: SecretRotation, envelope: Envelope, seen: Callable[[str | None], object]
 ) -> list[Unopened]:
     """The stored secrets that no key opens, in order; ``seen`` is told the key's id of each secret."""
     found = []
-    async for stored in scan_all(store.storage):
+    async for stored in scan_all(secrets):
         seen(key_id_of(stored.ciphertext))
         try:
             envelope.open(stored.session_id, stored.name, stored.ciphertext)

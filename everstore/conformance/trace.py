@@ -7,7 +7,13 @@ from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from everstore.interfaces import SessionFileSystem, SessionStorageStore, SessionStore
+from everstore.interfaces import (
+    DurableStorageStore,
+    SecretRotation,
+    SessionFileSystem,
+    SessionStorageStore,
+    SessionStore,
+)
 from everstore.middleware.base import Call, Verb, assemble, verbs_of
 
 if TYPE_CHECKING:
@@ -72,7 +78,10 @@ class Trace:
         """The same store, every call of which is recorded."""
         return type(store)(
             self._recorded(SessionFileSystem, store.file_system),
-            self._recorded(SessionStorageStore, store.storage),
+            self._recorded(
+                DurableStorageStore if isinstance(store.storage, SecretRotation) else SessionStorageStore,
+                store.storage,
+            ),
             self._recorded(SessionStore, store.sessions),
             store.backends,
             store.close,

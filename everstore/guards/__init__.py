@@ -5,6 +5,6 @@ One explicit method a verb. None is a coroutine itself: each checks, and returns
 
 from everstore.guards.files import FileSystemGuard
 from everstore.guards.sessions import SessionStoreGuard
-from everstore.guards.storage import StorageGuard
+from everstore.guards.storage import DurableStorageGuard, StorageGuard
 
-__all__ = ["FileSystemGuard", "SessionStoreGuard", "StorageGuard"]
+__all__ = ["DurableStorageGuard", "FileSystemGuard", "SessionStoreGuard", "StorageGuard"]

@@ -28,7 +28,7 @@ from everstore.errors import (
     UnsupportedError,
 )
 from everstore.guards.room import Room, require_revision
-from everstore.interfaces import SessionStorageStore
+from everstore.interfaces import DurableStorageStore, SessionStorageStore
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     Answer = Coroutine[Any, Any, T]
 
-__all__ = ["StorageGuard"]
+__all__ = ["DurableStorageGuard", "StorageGuard"]
 
 MAX_KEY_BYTES = 1024
 KNOWN_KEYS = 1024  # so many are remembered
@@ -201,6 +201,15 @@ class StorageGuard(SessionStorageStore):
         check_session_id(session_id)
         return self._next.purge_session(session_id)
 
+
+class DurableStorageGuard(StorageGuard, DurableStorageStore):
+    """What stands before one that is durable, and so has ciphertexts to look after."""
+
+    def __init__(self, backend: DurableStorageStore, limits: Limits | None = None) -> None:
+        """Guard a backend, or whatever is wrapped around it; without ``limits`` nothing is limited."""
+        super().__init__(backend, limits)
+        self._rotation = backend
+
     @override
     def scan_secrets(
         self, *, after: tuple[UUID, str] | None = None, limit: int = 100
@@ -212,7 +221,7 @@ class StorageGuard(SessionStorageStore):
                     "after is the session id and the name of the last secret of the page before"
                 )
             after = after[0], self._key(*after, "secret's name")
-        return self._next.scan_secrets(after=after, limit=limit)
+        return self._rotation.scan_secrets(after=after, limit=limit)
 
     @override
     def swap_secret(self, session_id: UUID, name: str, expected: str, replacement: str) -> Answer[bool]:
@@ -220,12 +229,12 @@ class StorageGuard(SessionStorageStore):
         expected, replacement = plain_text(expected, "expected"), plain_text(replacement, "replacement")
         text_size(expected, "expected")
         text_size(replacement, "replacement")
-        if self.capabilities.durable and not is_envelope(replacement):
+        if not is_envelope(replacement):
             raise InvalidContentError(
                 "replacement is no ciphertext of everstore's, and a durable backend keeps a secret as "
                 "nothing else; set_secret encrypts"
             )
-        return self._next.swap_secret(session_id, name, expected, replacement)
+        return self._rotation.swap_secret(session_id, name, expected, replacement)
 
 
 def _key_size(key: str, what: str) -> int:

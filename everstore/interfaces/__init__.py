@@ -2,13 +2,17 @@
 
 from everstore.interfaces.capabilities import Capabilities
 from everstore.interfaces.file_system import SessionFileSystem, SessionFileSystemFactory
+from everstore.interfaces.rotation import DurableStorageStore, SecretRotation, storage_interface
 from everstore.interfaces.session_store import SessionStore
 from everstore.interfaces.storage_store import SessionStorageStore
 
 __all__ = [
     "Capabilities",
+    "DurableStorageStore",
+    "SecretRotation",
     "SessionFileSystem",
     "SessionFileSystemFactory",
     "SessionStorageStore",
     "SessionStore",
+    "storage_interface",
 ]

@@ -5,13 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from everstore.errors import UnsupportedError
 from everstore.interfaces.capabilities import Capabilities
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from everstore.models import KeyInfo, SecretInfo, StoredSecret
+    from everstore.models import KeyInfo, SecretInfo
 
 __all__ = ["SessionStorageStore"]
 
@@ -28,9 +27,8 @@ class SessionStorageStore(ABC):
     What grows a session (``set_value``, ``increment_value``, ``set_secret``) may be refused by a limit
     (``QuotaExceededError``), as the last reason of all: ``context.limits.require`` knows.
 
-    Implementers: all verbs but ``stat_value`` are abstract; a backend that does not
-    outlive the process needs neither ``scan_secrets`` nor ``swap_secret``. A durable one that leaves
-    them out keeps secrets whose key can never be changed: both refuse.
+    Implementers: all verbs but ``stat_value`` are abstract; a durable backend implements
+    ``DurableStorageStore``, which adds what changing keys takes.
     """
 
     capabilities: Capabilities = Capabilities()
@@ -100,37 +98,6 @@ class SessionStorageStore(ABC):
         ``get_value``, then ``set_value(..., if_revision=)``.
         """
         return next((info for info in await self.list_keys(session_id) if info.key == key), None)
-
-    async def scan_secrets(
-        self, *, after: tuple[UUID, str] | None = None, limit: int = 100
-    ) -> list[StoredSecret]:
-        """Stored secrets of all sessions that follow ``after``, ordered by session id, then name.
-
-        For key rotation, and so only of durable backends: another one has none. ``[]`` when there
-        are no more.
-        """
-        del after, limit
-        self._require_rotation("scan_secrets")
-        return []
-
-    async def swap_secret(self, session_id: UUID, name: str, expected: str, replacement: str) -> bool:
-        """Replace a stored ciphertext if it is still ``expected``; revision, times and time to live stay.
-
-        ``False``, and nothing written, when it is absent or another. For key rotation: a durable
-        backend is handed a ciphertext, and anything else is ``InvalidContentError``.
-        """
-        del session_id, name, expected, replacement
-        self._require_rotation("swap_secret")
-        return False
-
-    def _require_rotation(self, verb: str) -> None:
-        """A durable backend that leaves a verb of rotation out must not seem to have no secrets."""
-        if self.capabilities.durable:
-            kind = type(self)
-            raise UnsupportedError(
-                f"{kind.__module__}.{kind.__qualname__} keeps secrets and lacks {verb}, so that they can "
-                "neither be counted nor encrypted anew; its author has to add it"
-            )
 
     async def close(self) -> None:
         """Release what this object holds. Called once, when the store closes."""

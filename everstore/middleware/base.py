@@ -49,9 +49,10 @@ T = TypeVar("T")
 
 def verbs_of(interface: type, role: str, backend: str) -> list[Verb]:
     """The verbs of an interface: its public coroutine methods, in the order of the class."""
+    members = {name: member for kind in reversed(interface.__mro__) for name, member in vars(kind).items()}
     return [
         Verb(name, role, backend, tuple(inspect.signature(member).parameters)[1:])
-        for name, member in vars(interface).items()
+        for name, member in members.items()
         if inspect.iscoroutinefunction(member) and not name.startswith("_") and name not in _NO_VERBS
     ]
 

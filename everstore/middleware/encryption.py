@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from uuid import UUID
 
-    from everstore.interfaces import SessionStorageStore
+    from everstore.interfaces import SecretRotation
     from everstore.models import StoredSecret
 
 __all__ = [
@@ -219,17 +219,17 @@ class Encryption(Middleware):
         return own.get(verb.name, call)
 
 
-async def scan_all(storage: SessionStorageStore) -> AsyncIterator[StoredSecret]:
+async def scan_all(secrets: SecretRotation) -> AsyncIterator[StoredSecret]:
     """Every stored secret of every session, read in pages, ordered by session id, then name."""
     after: tuple[UUID, str] | None = None
-    while page := await storage.scan_secrets(after=after, limit=_PAGE):
+    while page := await secrets.scan_secrets(after=after, limit=_PAGE):
         for stored in page:
             yield stored
         after = page[-1].session_id, page[-1].name
 
 
 async def seal_anew(
-    storage: SessionStorageStore, envelope: Envelope, seen: Callable[[], object] | None = None
+    secrets: SecretRotation, envelope: Envelope, seen: Callable[[], object] | None = None
 ) -> tuple[int, int]:
     """Seal every stored secret anew that the first key did not seal; how many there are, and were changed.
 
@@ -244,7 +244,7 @@ async def seal_anew(
     is_done = False
     while not is_done:
         is_done, total, unopened = True, 0, []
-        async for stored in scan_all(storage):
+        async for stored in scan_all(secrets):
             total += 1
             if seen is not None:
                 seen()
@@ -256,7 +256,7 @@ async def seal_anew(
             except SecretDecryptionError as error:
                 unopened.append(error.with_traceback(None))
                 continue
-            if await storage.swap_secret(*place, stored.ciphertext, envelope.seal(*place, secret)):
+            if await secrets.swap_secret(*place, stored.ciphertext, envelope.seal(*place, secret)):
                 changed += 1
             else:
                 is_done = False

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from everstore import InitialFile, SessionStorageStore, errors
+from everstore import InitialFile, errors
 from everstore.backends.memory import InMemorySessionFileStore
 
 MINIMAL = runpy.run_path(str(Path(__file__).parents[1] / "contract" / "minimal.py"))
@@ -223,10 +223,6 @@ async def test_parallel_edits_and_appends_by_default_all_survive(session_id):
 
 async def test_what_a_storage_need_not_have_answers_that_there_is_nothing(session_id):
     storage = MINIMAL["MinimalStorageStore"]()
-    assert type(storage).scan_secrets is SessionStorageStore.scan_secrets
-    await storage.set_secret(session_id, "a", "x")
-    assert await storage.scan_secrets() == []
-    assert await storage.swap_secret(session_id, "a", "x", "y") is False
     assert await storage.stat_value(session_id, "a") is None
 
 

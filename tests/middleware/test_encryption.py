@@ -366,15 +366,13 @@ async def test_a_durable_backend_that_cannot_rotate_says_so(install_plugin):
         await store.storage.set_secret(ONE, "name", SECRET)
         sealed = Envelope(parse_keys(NEW)).seal(ONE, "name", SECRET)
         for call in (
-            store.storage.scan_secrets(),
-            store.storage.swap_secret(ONE, "name", sealed, sealed),
-            seal_anew(store.storage, Envelope(parse_keys(NEW))),
+            store.rotation.scan_secrets(),
+            store.rotation.swap_secret(ONE, "name", sealed, sealed),
+            seal_anew(store.rotation, Envelope(parse_keys(NEW))),
         ):
             with pytest.raises(errors.PluginError, match=r"'forgetful'.*Forgetful.*secret") as caught:
                 await call
             assert caught.value.facts["plugin"] == "forgetful"
-    with pytest.raises(errors.UnsupportedError, match="scan_secrets"):
-        await Forgetful().scan_secrets()
 
 
 async def test_scanning_pages_through_everything(shelf):

@@ -77,14 +77,13 @@ async def test_an_answered_call_is_one_debug_event(store, make_session, calls):
         event = only_call(events)
         assert what_became_of(event) == (call.verb, "debug", "ok")
         assert event["backend"] == "memory"
-        if call.verb not in {"list_sessions", "scan_secrets"}:
+        if call.verb != "list_sessions":
             assert event["session_id"] == str(session_id)
 
 
 async def test_a_refused_call_is_one_warning(store, calls):
     wrong = {
         "list_sessions": lambda: store.sessions.list_sessions(limit=0),
-        "scan_secrets": lambda: store.storage.scan_secrets(limit=0),
     }
     for call in calls:
         refused = wrong.get(call.verb, lambda call=call: call.on(store, "no session id"))
@@ -225,7 +224,6 @@ async def say_everything_with(marker, store, session_id):
     await refused(storage.set_secret(session_id, "n", marker, ttl=-1))
     await refused(storage.set_secret(session_id, "n", [marker]))
     await refused(storage.set_secret("no session id", "n", marker))
-    await storage.swap_secret(session_id, "n", marker, marker)
     await store.sessions.add_session(everstore.Session(id=session_id, title=marker))
     await store.sessions.update_session_title(session_id, marker)
 
@@ -236,7 +234,7 @@ MARKER = "an-unmistakable-marker"
 async def test_no_event_has_content_values_or_secrets(store, session_id):
     with capture_logs() as events:
         await say_everything_with(MARKER, store, session_id)
-    assert len(events) == 36
+    assert len(events) == 35
     for event in events:
         assert set(event) <= ALLOWED
         assert MARKER not in repr(event)
@@ -249,7 +247,7 @@ async def test_no_content_values_or_secrets_go_to_stderr(session_id, capsys, log
         await say_everything_with(MARKER, store, session_id)
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.count("everstore.call") == 36
+    assert err.count("everstore.call") == 35
     assert MARKER not in err
     assert "bWFya2Vy" not in err
 

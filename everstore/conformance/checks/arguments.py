@@ -13,13 +13,18 @@ from everstore.compat import override
 from everstore.conformance.case import refused
 from everstore.conformance.registry import check, table
 from everstore.errors import InvalidArgumentError
-from everstore.interfaces import SessionFileSystem, SessionStorageStore, SessionStore
+from everstore.interfaces import SecretRotation, SessionFileSystem, SessionStorageStore, SessionStore
 from everstore.models import InitialFile, Session, new_session_id
 
 if TYPE_CHECKING:
     from everstore.conformance.case import Case
 
-_ROLES = {"file_system": SessionFileSystem, "storage": SessionStorageStore, "sessions": SessionStore}
+_ROLES = {
+    "file_system": SessionFileSystem,
+    "storage": SessionStorageStore,
+    "sessions": SessionStore,
+    "rotation": SecretRotation,
+}
 _HUGE = 10**5000  # has more digits than Python would print
 _LONE = "a\ud800"
 _NO_TEXT: tuple[Any, ...] = (b"a", bytearray(b"a"), 1, 1.5, True, [], {}, {"a"}, object(), str, UUID(int=1))
@@ -126,9 +131,10 @@ def _wrong(verb: str, parameter: str) -> tuple[Any, ...]:
     return special if special is not None else _WRONG[_KINDS.get(parameter, parameter)]
 
 
-def _verbs() -> dict[str, tuple[str, str]]:
+def _verbs(*roles: str) -> dict[str, tuple[str, str]]:
     found = {}
-    for role, interface in _ROLES.items():
+    for role in roles:
+        interface = _ROLES[role]
         for verb, member in vars(interface).items():
             # Removing a session takes an id only, which every other verb takes too.
             if inspect.iscoroutinefunction(member) and not verb.startswith(("_", "close", "purge")):
@@ -139,11 +145,21 @@ def _verbs() -> dict[str, tuple[str, str]]:
 @table(
     "arguments.{row}",
     "3.11.2",
-    rows=_verbs(),
+    rows=_verbs("file_system", "storage", "sessions"),
     since="1.1",
     level="standard",
     tags=("hostile",),
     likely="a driver is handed what it cannot carry, or a wrong record is kept",
+)
+@table(
+    "arguments.{row}",
+    "3.11.2",
+    rows=_verbs("rotation"),
+    since="1.1",
+    level="standard",
+    tags=("hostile",),
+    needs=("durable",),
+    likely="a driver is handed what it cannot carry, or what is no place is gone on from",
 )
 async def wrong_arguments(case: Case, role: str, verb: str) -> None:
     """Whatever wrong value any parameter has is InvalidArgumentError, and nothing changes: {row}."""

@@ -23,11 +23,11 @@ _MARK = "s3cret-Marker-7f21"
 async def _stored(case: Case) -> dict[str, StoredSecret]:
     """What the storage keeps of the check's own secrets, by name."""
     found: dict[str, StoredSecret] = {}
-    page = await case.store.storage.scan_secrets(limit=1000)
+    page = await case.store.rotation.scan_secrets(limit=1000)
     while page:
         found.update({one.name: one for one in page if one.session_id == case.id})
         last = (page[-1].session_id, page[-1].name)
-        page = await case.store.storage.scan_secrets(after=last, limit=1000)
+        page = await case.store.rotation.scan_secrets(after=last, limit=1000)
         assert last not in {(one.session_id, one.name) for one in page}, "no way on"
     return found
 
@@ -70,7 +70,7 @@ async def moved(case: Case) -> None:
     await case.storage.set_secret("t", "another")
     await other.storage.set_secret("s", "a third")
     stored = await _stored(case)
-    swap = case.store.storage.swap_secret
+    swap = case.store.rotation.swap_secret
     assert await swap(case.id, "t", stored["t"].ciphertext, stored["s"].ciphertext) is True
     with refused(SecretDecryptionError):
         await case.storage.get_secret("t")
@@ -89,7 +89,7 @@ async def tampered(case: Case) -> None:
         at = sealed.index(".", 4) + 1 + (len(sealed) - sealed.index(".", 4) - 1) * turn // 6
         at += sealed[at] == "."  # what is not in the form of a ciphertext is not even taken
         changed = sealed[:at] + ("A" if sealed[at] != "A" else "B") + sealed[at + 1 :]
-        assert await case.store.storage.swap_secret(case.id, "s", sealed, changed) is True
+        assert await case.store.rotation.swap_secret(case.id, "s", sealed, changed) is True
         with refused(SecretDecryptionError):
             await case.storage.get_secret("s")
 
@@ -141,12 +141,12 @@ async def scan(case: Case) -> None:
             await session.storage.set_secret(name, "x")
     mine = sorted({case.id, *(session.id for session in others)})
     found: list[tuple[UUID, str]] = []
-    page = await case.store.storage.scan_secrets(limit=4)
+    page = await case.store.rotation.scan_secrets(limit=4)
     while page:
         assert len(page) <= 4
         assert len({*found, *((one.session_id, one.name) for one in page)}) == len(found) + len(page)
         found += [(one.session_id, one.name) for one in page if one.session_id in mine]
-        page = await case.store.storage.scan_secrets(after=(page[-1].session_id, page[-1].name), limit=4)
+        page = await case.store.rotation.scan_secrets(after=(page[-1].session_id, page[-1].name), limit=4)
     assert found == [(session_id, name) for session_id in mine for name in ("a", "b", "é")]
 
 
@@ -164,10 +164,10 @@ async def swap(case: Case) -> None:
     sealed = (await _stored(case))["s"].ciphertext
     [before] = await case.storage.list_secrets()
     async with case.untouched():
-        assert await case.store.storage.swap_secret(case.id, "s", f"{sealed}x", sealed) is False
-        assert await case.store.storage.swap_secret(case.id, "missing", sealed, sealed) is False
+        assert await case.store.rotation.swap_secret(case.id, "s", f"{sealed}x", sealed) is False
+        assert await case.store.rotation.swap_secret(case.id, "missing", sealed, sealed) is False
     await case.storage.set_secret("t", "y")
-    assert await case.store.storage.swap_secret(case.id, "s", sealed, sealed) is True
+    assert await case.store.rotation.swap_secret(case.id, "s", sealed, sealed) is True
     after = (await case.storage.list_secrets())[0]
     assert (after.revision, after.created_at, after.updated_at, after.expires_at) == (
         before.revision,
@@ -203,7 +203,7 @@ async def swap_plain(case: Case) -> None:
     async with case.untouched():
         for replacement in (*plain, _MARK + "\ud800", _MARK.encode()):
             with refused(InvalidContentError) as caught:
-                await case.store.storage.swap_secret(case.id, "s", sealed, replacement)  # type: ignore[arg-type]
+                await case.store.rotation.swap_secret(case.id, "s", sealed, replacement)  # type: ignore[arg-type]
             assert _MARK not in carried_by(caught.error)
     assert await case.storage.get_secret("s") == _MARK
 
@@ -217,7 +217,7 @@ async def swap_plain(case: Case) -> None:
 )
 async def expired(case: Case) -> None:
     """Past its time to live a secret is in no scan, and no swap finds it."""
-    swap = case.store.storage.swap_secret
+    swap = case.store.rotation.swap_secret
     await case.storage.set_secret("kept", "x")
     kept = (await _stored(case))["kept"].ciphertext
     await case.storage.set_secret("gone", "x", ttl=3600)

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from everstore.interfaces import SessionFileSystem, SessionStorageStore, SessionStore
+from everstore.interfaces import (
+    DurableStorageStore,
+    SecretRotation,
+    SessionFileSystem,
+    SessionStorageStore,
+    SessionStore,
+)
 from everstore.middleware.base import Call, assemble, verbs_of
 from everstore.store import Store
 
@@ -85,7 +91,10 @@ class Broken:
         self.described: Callable[[], str] | None = None
         self.capabilities: object = store.file_system.capabilities
         self._parts: dict[str, Any] = {role: getattr(store, role) for role in INTERFACES}
-        self._verbs = {role: verbs_of(interface, role, "") for role, interface in INTERFACES.items()}
+        self._interfaces: dict[str, type[Any]] = {**INTERFACES}
+        if isinstance(store.storage, SecretRotation):
+            self._interfaces["storage"] = DurableStorageStore
+        self._verbs = {role: verbs_of(interface, role, "") for role, interface in self._interfaces.items()}
         self._calls: dict[tuple[str, str], Call] = {
             (role, verb.name): getattr(self._parts[role], verb.name)
             for role, verbs in self._verbs.items()
@@ -122,16 +131,16 @@ class Broken:
     def store(self) -> Store:
         """The broken store."""
         return self.kind(
-            self._face(SessionFileSystem, "file_system"),
-            self._face(SessionStorageStore, "storage"),
-            self._face(SessionStore, "sessions"),
+            self._face("file_system"),
+            self._face("storage"),
+            self._face("sessions"),
             self.sound.backends,
             self.close,
         )
 
-    def _face(self, interface: type[T], role: str) -> T:
+    def _face(self, role: str) -> Any:
         calls = {verb.name: self._calls[role, verb.name] for verb in self._verbs[role]}
-        face = assemble(interface, self._parts[role], calls)
+        face: Any = assemble(self._interfaces[role], self._parts[role], calls)
         setattr(type(face), "capabilities", self.capabilities)  # noqa: B010 - a class of its own
         if self.described is not None:
             text = self.described

@@ -138,9 +138,9 @@ def swaps_whatever_is_there(broken: Broken) -> None:
     @broken.verb
     async def swap_secret(session_id: Any, name: str, expected: str, replacement: str) -> bool:
         del expected
-        page = await broken.storage.scan_secrets(limit=1000)
+        page = await broken.sound.rotation.scan_secrets(limit=1000)
         found = [each for each in page if (each.session_id, each.name) == (session_id, name)]
-        return bool(found) and await broken.storage.swap_secret(
+        return bool(found) and await broken.sound.rotation.swap_secret(
             session_id, name, found[0].ciphertext, replacement
         )
 
@@ -152,7 +152,7 @@ def swaps_as_a_write(broken: Broken) -> None:
 
     @broken.verb
     async def swap_secret(session_id: Any, name: str, expected: str, replacement: str) -> bool:
-        done: bool = await broken.storage.swap_secret(session_id, name, expected, replacement)
+        done: bool = await broken.sound.rotation.swap_secret(session_id, name, expected, replacement)
         if done:
             swapped.add((session_id, name))
         return done
@@ -173,7 +173,7 @@ def swaps_in_plain_text(broken: Broken) -> None:
     @broken.verb
     async def swap_secret(session_id: Any, name: str, expected: str, replacement: str) -> bool:
         try:
-            return await broken.storage.swap_secret(session_id, name, expected, replacement)
+            return await broken.sound.rotation.swap_secret(session_id, name, expected, replacement)
         except InvalidContentError:
             return True
 
@@ -193,7 +193,7 @@ def scans_one_page(broken: Broken) -> None:
 
     @broken.verb
     async def scan_secrets(*, after: Any = None, limit: int = 100) -> Any:
-        return [] if after is not None else await broken.storage.scan_secrets(limit=limit)
+        return [] if after is not None else await broken.sound.rotation.scan_secrets(limit=limit)
 
 
 @mutant("secrets.at_rest.swap", durable=True)
@@ -203,7 +203,7 @@ def swaps_without_end(broken: Broken) -> None:
 
     @broken.verb
     async def swap_secret(session_id: Any, name: str, expected: str, replacement: str) -> bool:
-        done: bool = await broken.storage.swap_secret(session_id, name, expected, replacement)
+        done: bool = await broken.sound.rotation.swap_secret(session_id, name, expected, replacement)
         kept[session_id, name] = done
         return done
 
@@ -222,8 +222,8 @@ def scans_from_the_last(broken: Broken) -> None:
     @broken.verb
     async def scan_secrets(*, after: Any = None, limit: int = 100) -> Any:
         if after is None:
-            return await broken.storage.scan_secrets(limit=limit)
-        everything = await broken.storage.scan_secrets(limit=10_000)
+            return await broken.sound.rotation.scan_secrets(limit=limit)
+        everything = await broken.sound.rotation.scan_secrets(limit=10_000)
         return [each for each in everything if (each.session_id, each.name) >= after][:limit]
 
 
@@ -234,7 +234,7 @@ def scans_what_is_over(broken: Broken) -> None:
 
     @broken.verb
     async def scan_secrets(*, after: Any = None, limit: int = 100) -> Any:
-        page = await broken.storage.scan_secrets(after=after, limit=limit)
+        page = await broken.sound.rotation.scan_secrets(after=after, limit=limit)
         seen.update({(each.session_id, each.name): each for each in page})
         if len(page) == limit:
             return page

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from everstore.compat import override
 from everstore.errors import InvalidContentError, QuotaExceededError, RevisionConflictError
-from everstore.interfaces import Capabilities, SessionStorageStore
+from everstore.interfaces import Capabilities, DurableStorageStore
 from everstore.models import KeyInfo, SecretInfo, StoredSecret
 from everstore_postgres.damage import damage_of_value, text_at
 from everstore_postgres.outcomes import version_of
@@ -53,7 +53,7 @@ _REFUSALS = {
 }
 
 
-class PostgresStorageStore(SessionStorageStore):
+class PostgresStorageStore(DurableStorageStore):
     """Values and secrets, one table. The server's clock decides what is past its time."""
 
     capabilities = Capabilities(durable=True, shared=True)

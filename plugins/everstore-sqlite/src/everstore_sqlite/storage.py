@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from everstore import Capabilities, KeyInfo, SecretInfo, SessionStorageStore
+from everstore import Capabilities, DurableStorageStore, KeyInfo, SecretInfo
 from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.content import add_to_counter
@@ -87,7 +87,7 @@ _SCAN_FIRST = _SCAN.format("")
 _SCAN_NEXT = _SCAN.format("AND (session, key) > (?, ?)")
 
 
-class SqliteStorageStore(SessionStorageStore):
+class SqliteStorageStore(DurableStorageStore):
     """Values and secrets in a database."""
 
     capabilities = Capabilities(durable=True, shared=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from acme_ledger.ledger import Change, Note, new_version, time_after
-from everstore import Capabilities, KeyInfo, SecretInfo, Session, SessionStorageStore, SessionStore
+from everstore import Capabilities, DurableStorageStore, KeyInfo, SecretInfo, Session, SessionStore
 from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.content import add_to_counter
@@ -25,7 +25,7 @@ def _size(name: str, text: str) -> int:
     return len(name.encode()) + len(text.encode())
 
 
-class LedgerStorageStore(SessionStorageStore):
+class LedgerStorageStore(DurableStorageStore):
     """Values and secrets; of a secret the ledger only ever sees the ciphertext."""
 
     capabilities = Capabilities(durable=True)
