@@ -18,10 +18,11 @@ from everstore.models import InitialFile, Session
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from everstore.interfaces import Capabilities
     from everstore.session import BoundFiles, BoundStorage
     from everstore.store import Store
 
-__all__ = ["ACTS", "CHANGING", "LOOKING", "NO_ACTS", "Act", "Scene"]
+__all__ = ["ACTS", "CHANGING", "LOOKING", "NO_ACTS", "Act", "Scene", "asked_of"]
 
 LARGE = "x" * 50_000
 """A content that takes a storage more than one page."""
@@ -90,6 +91,11 @@ class Act(msgspec.Struct, frozen=True):
     call: Callable[[Scene], Awaitable[Any]]
     changes: bool = True
     needs: tuple[str, ...] = ()
+
+
+def asked_of(capabilities: Capabilities, acts: dict[str, Act]) -> dict[str, Act]:
+    """Those of the acts that a backend with these capabilities does not refuse."""
+    return {name: act for name, act in acts.items() if all(getattr(capabilities, need) for need in act.needs)}
 
 
 def _files(verb: str, call: Callable[[Scene], Awaitable[Any]], *, changes: bool = True) -> Act:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from everstore.conformance.acts import Act, Scene
 from everstore.conformance.case import gather
-from everstore.conformance.registry import check
+from everstore.conformance.registry import check, product
 from everstore.errors import StoreContextError
 
 if TYPE_CHECKING:
@@ -45,43 +47,51 @@ async def other_loop(case: Case) -> None:
     assert found is None or len(found) == 1
 
 
-@check("contexts.forked", "7.6.2", likely="threads and connections are taken for the child's own")
-async def forked(case: Case) -> None:
-    """In a forked child the store refuses, closing it is harmless, and the parent works on."""
-    await case.files.write_file("a", "x")
+@product("contexts.forked.{role}", "7.6.2", likely="threads and connections are taken for the child's own")
+async def forked(case: Case, acts: dict[str, Act]) -> None:
+    """In a forked child every verb is refused, closing is harmless, and the parent works on: {role}."""
+    scene = Scene(case.store, case.id)
+    await scene.fill()
+    before = await case.snapshot()
+    reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        os._exit(_refuses(case))
-    _, status = await asyncio.to_thread(os.waitpid, child, 0)
-    assert status == 0, "a forked child's call was not refused with StoreContextError"
-    assert (await case.files.append_file("a", "y")).content == "xy"
-    assert await case.storage.get_value("k") is None
+        os.write(writing, _ended(scene, acts).encode())
+        os._exit(0)
+    os.close(writing)
+    told = await asyncio.to_thread(os.read, reading, 10_000)
+    await asyncio.to_thread(os.waitpid, child, 0)
+    os.close(reading)
+    assert told.decode() == _REFUSED
+    assert await case.snapshot() == before
+    assert (await case.files.append_file("a", "y")).content == "one\ntwo\ny"
 
 
-def _refuses(case: Case) -> int:
-    """The exit status of the child: 0 when every call is refused at once, and closing ends at once."""
-    store, one = case.store, case.id
-    calls: list[Callable[[], Awaitable[Any]]] = [
-        lambda: store.file_system.write_file(one, "b", "x"),
-        lambda: store.file_system.read_file(one, "a"),
-        lambda: store.storage.set_value(one, "k", "x"),
-        lambda: store.sessions.get_session(one),
-    ]
-    for call in calls:
-        try:
-            call().__await__().send(None)
-        except StoreContextError:
-            continue
-        except BaseException:  # noqa: BLE001 - the child must not go on with the suite
-            return 1
-        return 1
+_REFUSED = "every verb refused with StoreContextError at once, and closed at once"
+
+
+def _ended(scene: Scene, acts: dict[str, Act]) -> str:
+    """How it went in the child, which must not go on with the suite."""
+    answered = [name for name, act in acts.items() if not _is_refused(partial(act.call, scene))]
+    if answered:
+        return f"not refused: {', '.join(answered)}"
     try:
-        store.close().__await__().send(None)
+        scene.store.close().__await__().send(None)
     except StopIteration:
-        return 0
+        return _REFUSED
+    except BaseException as error:  # noqa: BLE001 - as above
+        return f"{type(error).__name__} while closing"
+    return "closing waits"
+
+
+def _is_refused(call: Callable[[], Awaitable[Any]]) -> bool:
+    try:
+        call().__await__().send(None)
+    except StoreContextError:
+        return True
     except BaseException:  # noqa: BLE001 - as above
-        return 1
-    return 1
+        return False
+    return False
 
 
 @check("contexts.log_fails", "8.2.2", likely="an event is written before the answer is given, unguarded")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from everstore.conformance.acts import Act, Scene
+from everstore.conformance.acts import Act, Scene, asked_of
 from everstore.conformance.case import gather
 from everstore.conformance.faults import Unreadable
 from everstore.conformance.registry import check, product
@@ -41,8 +41,7 @@ async def thrown(case: Case, acts: dict[str, Act]) -> None:
         with case.trace.paused():  # a trace shows session ids
             ended = {
                 name: _told(*await gather(act.call(failing)))
-                for name, act in acts.items()
-                if all(getattr(case.capabilities, need) for need in act.needs)
+                for name, act in asked_of(case.capabilities, acts).items()
             }
     assert {name: outcome for name, outcome in ended.items() if outcome} == {}
     assert (await case.files.append_file("a", "y")).content == "xy"

@@ -1,18 +1,13 @@
-"""Searches that take long: the event loop is left to others, and what is asked for is bounded.
-
-How long a turn of the loop takes is told by the processor time of the loop's own thread, which no other
-process can lengthen.
-"""
+"""Searches that take long: the event loop is left to others, and what is asked for is bounded."""
 
 from __future__ import annotations
 
-import asyncio
 import random
-import time
 from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.case import refused
 from everstore.conformance.registry import check, table
+from everstore.conformance.turns import require_short_turns
 from everstore.errors import InvalidArgumentError, InvalidPatternError
 
 if TYPE_CHECKING:
@@ -21,21 +16,8 @@ if TYPE_CHECKING:
     from everstore.conformance.case import Case
     from everstore.session import BoundFiles
 
-_LONGEST = 0.15  # seconds of one turn: what is searched here takes several times as long
-
 _HARD = "[ab]*a[ab]{900}c"
 _HARD_GLOB = "/**a" + "?" * 200 + "c"
-
-
-async def _longest_turn(work: Coroutine[Any, Any, object]) -> tuple[Any, float]:
-    """The answer of a call, and the processor time of the longest turn that the loop took meanwhile."""
-    task = asyncio.ensure_future(work)
-    longest = 0.0
-    while not task.done():
-        started = time.thread_time()
-        await asyncio.sleep(0)
-        longest = max(longest, time.thread_time() - started)
-    return task.result(), longest
 
 
 def _letters(count: int, number: int) -> str:
@@ -58,9 +40,7 @@ async def leaves_the_loop(
 ) -> None:
     """A pattern that costs much a character is searched for beside the event loop: {row}."""
     await case.files.write_file("a", "\n".join(_letters(length, line) for line in range(lines)))
-    found, longest = await _longest_turn(search(case.files))
-    assert found == []
-    assert longest < _LONGEST, "the event loop was held"
+    assert await require_short_turns("a search", lambda: search(case.files)) == []
 
 
 @table(
@@ -78,9 +58,7 @@ async def globs_leave_the_loop(
     """A glob that costs much a character is matched beside the event loop: {row}."""
     for number in range(30):
         await case.files.write_file("/".join(_letters(250, number * 15 + part) for part in range(15)), "x")
-    found, longest = await _longest_turn(search(case.files))
-    assert found == []
-    assert longest < _LONGEST, "the event loop was held"
+    assert await require_short_turns("a search", lambda: search(case.files)) == []
 
 
 @table(

@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from everstore.conformance.acts import ACTS, LOOKING, Act, Scene
+from everstore.conformance.acts import ACTS, LOOKING, Act, Scene, asked_of
 from everstore.conformance.case import Mismatch, gather
 from everstore.conformance.children import Job, Nursery
 from everstore.conformance.orders import filled, left, left_by
@@ -42,9 +42,7 @@ _COUNTS = (1, 4)
 )  # fmt: skip
 async def killed(case: Case, acts: dict[str, Act]) -> None:
     """After a kill -9 in the middle of every verb, each has happened wholly or not at all: {role}."""
-    asked = {
-        name: act for name, act in acts.items() if all(getattr(case.capabilities, need) for need in act.needs)
-    }
+    asked = asked_of(case.capabilities, acts)
     role = next(iter(asked.values())).role
     before = await left_by(role)
     after = {name: await left_by(role, [act]) for name, act in asked.items()}

@@ -241,9 +241,8 @@ def supports_nothing(broken: Broken) -> None:
     broken.around(wrap)
 
 
-@mutant("contexts.forked")
-def answers_in_a_child(broken: Broken) -> None:
-    """A forked child is answered with nothing."""
+def _answer_in_a_child(broken: Broken, role: str, *names: str) -> None:
+    """These verbs of a role are answered with nothing in a forked child."""
 
     def wrap(call: Call) -> Call:
         async def answered(*args: Any, **kwargs: Any) -> Any:
@@ -254,7 +253,25 @@ def answers_in_a_child(broken: Broken) -> None:
 
         return answered
 
-    broken.around(wrap)
+    broken.around(wrap, [role], names)
+
+
+@mutant("contexts.forked.file_system")
+def answers_in_a_child(broken: Broken) -> None:
+    """A forked child is answered with nothing, whatever it does to files."""
+    _answer_in_a_child(broken, "file_system")
+
+
+@mutant("contexts.forked.storage")
+def counts_in_a_child(broken: Broken) -> None:
+    """A forked child is answered with nothing when it counts."""
+    _answer_in_a_child(broken, "storage", "increment_value")
+
+
+@mutant("contexts.forked.sessions")
+def lists_in_a_child(broken: Broken) -> None:
+    """A forked child is answered with nothing when it lists records."""
+    _answer_in_a_child(broken, "sessions", "list_sessions")
 
 
 @mutant("contexts.other_loop")
