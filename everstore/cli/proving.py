@@ -309,7 +309,11 @@ def _tell_failure(check: CheckReport) -> None:
             ("where", check.failure.where),
         ]
     lines += [("reason", check.reason or ""), ("likely", check.likely)]
-    lines += [*(("alike", mistake) for mistake in check.alike), ("replay", check.replay)]
+    lines += [*(("alike", mistake) for mistake in check.alike)]
+    if check.without_chance:
+        lines += [("by chance", "the same seed makes the same choices; these ask for it without chance:")]
+        lines += [("", f"  {each}") for each in check.without_chance]
+    lines += [("replay", check.replay)]
     write(f"\n{check.outcome.upper()} {check.id} (contract {sections}; level {check.level})\n")
     for label, text in lines:
         if text:

@@ -11,6 +11,7 @@ import structlog
 
 from everstore.conformance import leftovers
 from everstore.conformance.patience import SECONDS
+from everstore.conformance.showing import apart
 from everstore.conformance.storage_scan import files_holding
 from everstore.conformance.trace import Trace
 from everstore.models import new_session_id
@@ -31,13 +32,27 @@ T = TypeVar("T")
 
 
 class Mismatch(AssertionError):  # noqa: N818 - an assertion, not an error of everstore's
-    """An assertion that knows what was expected and what came instead."""
+    """An assertion that knows what was expected and what came instead.
 
-    def __init__(self, expected: str, got: str) -> None:
+    ``field`` is the one of a record that differs, ``likely`` the mistake where it is not the check's.
+    """
+
+    def __init__(
+        self, expected: str, got: str, *, field: str | None = None, likely: str | None = None
+    ) -> None:
         """Both in words or as a ``repr``."""
         super().__init__(f"expected {expected}, got {got}")
         self.expected = expected
         self.got = got
+        self.field = field
+        self.likely = likely
+
+    @classmethod
+    def of(cls, expected: object, got: object, about: str = "", *, likely: str | None = None) -> Self:
+        """Two values that differ, of which only that is told where they are long; ``about`` comes first."""
+        told = apart(expected, got)
+        words = f"{about}: {told.expected}" if about else told.expected
+        return cls(words, told.got, field=told.field, likely=likely)
 
 
 class Caught:
@@ -47,10 +62,13 @@ class Caught:
 
 
 @contextmanager
-def refused(*errors: type[BaseException]) -> Iterator[Caught]:
-    """The block must be refused with one of these errors; any other error is a failure."""
+def refused(*errors: type[BaseException], about: str = "") -> Iterator[Caught]:
+    """The block must be refused with one of these errors; any other error is a failure.
+
+    ``about`` says of what, where the calls do not show it.
+    """
     caught = Caught()
-    expected = " or ".join(error.__name__ for error in errors)
+    expected = " or ".join(error.__name__ for error in errors) + about
     try:
         yield caught
     except errors as error:

@@ -19,7 +19,7 @@ import msgspec
 
 from everstore.conformance.matching import Step
 from everstore.conformance.model import Model
-from everstore.conformance.trace import shown
+from everstore.conformance.showing import shown
 from everstore.errors import BackendError, EverstoreError
 from everstore.models import InitialFile, Session
 

@@ -28,7 +28,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from everstore.conformance.matching import Pair, Step
 from everstore.conformance.model import Model
-from everstore.conformance.trace import shown
+from everstore.conformance.showing import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -157,6 +157,7 @@ class Machine:
         self.pair = Pair(self.model)
         self.ids = [bench.case.new_id() for _ in range(self.sessions)]
         self._lines: list[str] = []
+        self._verb = ""
         self._about = ""
         self._first = first
         self._revisions: dict[tuple[UUID, str], list[str]] = defaultdict(list)
@@ -183,6 +184,7 @@ class Machine:
         try:
             self.bench.run(self._done(call))
         except Exception as error:
+            error.__dict__["verb"] = self._verb
             self.bench.failed(error, self._lines.copy())
             raise
 
@@ -246,6 +248,7 @@ class Machine:
 
     def line(self, at: int, step: Step) -> str:
         """The call as a line of Python, with names for clients and sessions."""
+        self._verb = step.verb
         self._about = " ".join([step.verb, *(each for each in step.arguments if isinstance(each, str))])
         client = "second" if self.client(at) is self.bench.second else "store"
         names = {str(session_id): "ab"[i] for i, session_id in enumerate(self.ids)}

@@ -9,7 +9,7 @@ import msgspec
 
 from everstore.conformance.case import Mismatch
 from everstore.conformance.model import Entry, Model, Record, Value
-from everstore.conformance.trace import shown
+from everstore.conformance.showing import shown
 from everstore.errors import EverstoreError, RevisionConflictError
 from everstore.models import FileInfo, FileLines, FileStat, KeyInfo, SecretInfo, Session, SessionFile
 
@@ -164,7 +164,8 @@ class Matching:
         elif isinstance(expected, Value):
             self._is("created_at", expected.identity, None, got.created_ns)
             if (expected.expires is None) != (got.expires_at is None):
-                raise Mismatch(f"{expected.key!r} with expires={expected.expires}", str(got.expires_at))
+                wanted = f"{expected.key!r} {'without' if expected.expires is None else 'with'} expires_at"
+                raise Mismatch(wanted, str(got.expires_at), field="expires_at")
             kind = "value" if isinstance(got, KeyInfo) else "secret"
             self._is_revision(expected, f"{kind} {expected.key}", got)
         elif isinstance(expected, Record):
@@ -177,15 +178,15 @@ class Matching:
         self._is("updated_at", expected.revision, None, got.updated_ns)
         last = self._updated.get(expected.identity, 0)
         if got.updated_ns < last:
-            raise Mismatch(f"updated_at of {last} ns or later", f"{got.updated_ns} ns")
+            raise Mismatch(f"updated_at of {last} ns or later", f"{got.updated_ns} ns", field="updated_at")
         self._updated[expected.identity] = got.updated_ns
 
     def _is(self, kind: str, mark: str, place: str | None, value: object) -> None:
         found = self._found.setdefault((kind, mark), value)
         if found != value:
-            raise Mismatch(f"{kind} {found} as before", f"{value}, though nothing wrote it")
+            raise Mismatch(f"{kind} {found} as before", f"{value}, though nothing wrote it", field=kind)
         if place is not None and self._marks.setdefault((kind, place, value), mark) != mark:
-            raise Mismatch(f"another {kind} than {value}", f"{value} again, for something else")
+            raise Mismatch(f"another {kind} than {value}", f"{value} again, for something else", field=kind)
 
 
 def plain(verb: str, answer: object) -> object:
@@ -202,7 +203,7 @@ def plain(verb: str, answer: object) -> object:
 def _require_equal(expected: object, got: object) -> None:
     # 1 == True, and a bool where a number belongs is not the same answer.
     if expected != got or type(expected) is not type(got):
-        raise Mismatch(repr(expected), repr(got))
+        raise Mismatch.of(expected, got)
 
 
 def _outcome(answer: object) -> str:

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 Level = Literal["core", "standard", "durable"]
-Tag = Literal["concurrency", "durability", "hostile"]
+Tag = Literal["chance", "concurrency", "durability", "hostile"]
 CheckFunction = Callable[..., Awaitable[None]]
 F = TypeVar("F", bound=CheckFunction)
 

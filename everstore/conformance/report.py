@@ -12,6 +12,7 @@ import msgspec
 
 from everstore.conformance.registry import LEVELS, Check, Level, all_checks, levels_up_to
 from everstore.conformance.runner import Failure, Outcome, Result, least, level_of
+from everstore.conformance.without_chance import CHANCE, without_chance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CheckReport", "Report", "badge_of", "markdown_of", "replay_of", "report_of"]
 
+_MOST_ALIKE = 60
+
 CONTRACT_VERSION = "1.1"
 """The version of ``docs/contract.md`` that the checks prove."""
 
@@ -27,7 +30,9 @@ CONTRACT_VERSION = "1.1"
 class CheckReport(msgspec.Struct, frozen=True):
     """One check of the run: what it promises, what became of it, and how to see that again.
 
-    Of one that failed, ``alike`` has the mistakes of the mutants that die at this very check.
+    Of one that failed ``likely`` is the mistake that its failure speaks for, ``alike`` has those of the
+    mutants that fail here in the same way, and, where chance has found it, ``without_chance`` the checks that
+    ask for it without chance, and what became of them in this run.
     """
 
     id: str
@@ -43,6 +48,7 @@ class CheckReport(msgspec.Struct, frozen=True):
     failure: Failure | None = None
     reason: str | None = None
     alike: tuple[str, ...] = ()
+    without_chance: tuple[str, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -94,6 +100,9 @@ def report_of(
     whole = [check for check in all_checks() if check.level in levels_up_to(asked)]
     complete = len({check.id for check in whole} - {result.check for result in results}) == 0
     level = level_of(results, all_checks()) if complete else None
+    outcomes: dict[str, Outcome] = {result.check: result.outcome for result in results}
+    alike = _alike(checks, results)
+    replays = {check.id: replay_of(subject.name, check.id, seed) for check in checks}
     counts: dict[str, int] = {}
     for result in results:
         counts[result.outcome] = counts.get(result.outcome, 0) + 1
@@ -114,13 +123,32 @@ def report_of(
         missing=_missing(asked, level, results, whole, complete=complete),
         counts=counts,
         checks=tuple(
-            _check_report(check, result, replay_of(subject.name, check.id, seed))
+            _check_report(check, result, replays[check.id], outcomes, alike.get(check.id, ()))
             for check, result in zip(checks, results, strict=True)
         ),
     )
 
 
-def _check_report(check: Check, result: Result, replay: str) -> CheckReport:
+def _alike(checks: Sequence[Check], results: Sequence[Result]) -> dict[str, tuple[str, ...]]:
+    """By check the mistakes that fail alike, for the first checks that failed: finding them takes time."""
+    from everstore.conformance.mutants.alike import alike  # noqa: PLC0415 - many, and rarely needed
+
+    pairs = zip(checks, results, strict=True)
+    failed = [(check, result.failure) for check, result in pairs if result.failure]
+    return {
+        check.id: tuple(f"{mutant.mistake} (mutant {mutant.name})" for mutant in alike(check, failure))
+        for check, failure in failed[:_MOST_ALIKE]
+    }
+
+
+def _check_report(
+    check: Check,
+    result: Result,
+    replay: str,
+    outcomes: Mapping[str, Outcome],
+    alike: tuple[str, ...],
+) -> CheckReport:
+    failure = result.failure
     return CheckReport(
         id=check.id,
         level=check.level,
@@ -130,19 +158,20 @@ def _check_report(check: Check, result: Result, replay: str) -> CheckReport:
         tags=check.tags,
         outcome=result.outcome,
         seconds=round(result.seconds, 3),
-        likely=check.likely,
+        likely=(failure and failure.likely) or check.likely,
         replay=replay,
-        failure=result.failure,
+        failure=failure,
         reason=result.reason,
-        alike=_alike(check) if result.failure else (),
+        alike=alike,
+        without_chance=_without_chance(check, failure, outcomes) if failure else (),
     )
 
 
-def _alike(check: Check) -> tuple[str, ...]:
-    from everstore.conformance.mutants import all_mutants  # noqa: PLC0415 - many, and rarely needed
-
-    found = [mutant for mutant in all_mutants().values() if mutant.dies_at == check.id]
-    return tuple(f"{mutant.mistake} (mutant {mutant.name})" for mutant in found)
+def _without_chance(check: Check, failure: Failure, outcomes: Mapping[str, Outcome]) -> tuple[str, ...]:
+    if CHANCE not in check.tags:
+        return ()
+    found = without_chance(check, failure.verb, failure.field)
+    return tuple(f"{each} ({outcomes.get(each, 'not in this run')})" for each in found)
 
 
 def replay_of(backend: str, check_id: str, seed: int) -> str:
@@ -225,6 +254,7 @@ def _failed_in_markdown(check: CheckReport) -> list[str]:
     lines += [
         f"- likely: {_cell(check.likely)}",
         *(f"- fails alike: {_cell(mistake)}" for mistake in check.alike),
+        *(f"- without chance: `{each}`" for each in check.without_chance),
     ]
     return [*lines, f"- replay: `{check.replay}`"]
 

@@ -30,13 +30,20 @@ _SHOWN = 6  # calls shown of a failure
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """Why a check failed. ``did`` is what it called last, ``where`` the assertion's file and line."""
+    """Why a check failed. ``did`` is what it called last, ``where`` the assertion: file, line and words.
+
+    ``likely`` is the mistake that the failure itself speaks for, which may be another than the check's;
+    ``verb`` and ``field`` are what was called, and what of its answer differs, where that is known.
+    """
 
     kind: Literal["assertion", "error"]
     did: tuple[str, ...]
     expected: str
     got: str
     where: str
+    likely: str | None = None
+    verb: str | None = None
+    field: str | None = None
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -130,8 +137,9 @@ class _Attempt:
 def _failure(error: Exception) -> Failure:
     trace = error.__dict__.get("did", ())
     if isinstance(error, AssertionError):
-        expected, got, where = explain(error)
-        return Failure("assertion", trace, expected, got, where)
+        told = explain(error)
+        verb = error.__dict__.get("verb")
+        return Failure("assertion", trace, told.expected, told.got, told.where, told.likely, verb, told.field)
     return Failure("error", trace, "no error", f"{type(error).__name__}: {error}", "")
 
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from everstore.conformance.explain import explain
 from everstore.conformance.patience import SECONDS
 from everstore.conformance.registry import Check, Level, all_checks, levels_up_to
 from everstore.conformance.runner import declared, execute, least
+from everstore.conformance.without_chance import CHANCE, without_chance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,5 +98,9 @@ def _annotate(error: Exception, check: Check, backend: str, seed: int) -> None:
     )
     for call in error.__dict__.get("did", ()):
         error.add_note(f"  did: {call}")
-    error.add_note(f"  likely: {check.likely}")
+    told = explain(error).likely if isinstance(error, AssertionError) else None
+    error.add_note(f"  likely: {told or check.likely}")
+    if CHANCE in check.tags:
+        near = without_chance(check, error.__dict__.get("verb"), getattr(error, "field", None))
+        error.add_note(f"  found by chance; without chance it is asked by: {', '.join(near)}")
     error.add_note(f"  replay: everstore conformance {backend} --seed {seed} -k {check.id}")

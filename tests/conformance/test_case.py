@@ -6,7 +6,7 @@ import structlog
 
 from everstore.conformance import all_checks, by_id, run
 from everstore.conformance.case import logged
-from everstore.conformance.trace import shown
+from everstore.conformance.showing import shown
 
 
 def result(subject, function, a_check):

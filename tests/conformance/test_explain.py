@@ -29,6 +29,10 @@ RUN = """
 
 MADE = """
     import asyncio
+    from types import SimpleNamespace
+
+    from everstore.conformance.case import Mismatch
+    from everstore.models import KeyInfo
 
     __all__ = [name for name in dir() if name.startswith("fails")]
 
@@ -81,6 +85,33 @@ MADE = """
         assert "x" * 600 + "a" == "x" * 600 + "b"
 
 
+    def fails_with_a_text():
+        assert "b" in "an a"
+
+
+    def fails_without_a_text():
+        assert "a" not in "an a"
+
+
+    def fails_in_a_chain():
+        done, of = 3, [1]
+        assert 0 < done < len(of)
+
+
+    def fails_in_one_of_several():
+        record = SimpleNamespace(is_readonly=False)
+        assert record is None or record.is_readonly
+
+
+    def fails_with_a_revision():
+        one, other = (KeyInfo(version=version, created_ns=1, updated_ns=1, key="k") for version in (7, 8))
+        assert one == other
+
+
+    def fails_by_a_mismatch():
+        raise Mismatch("one", "another", likely="a mistake")
+
+
     def fails_after_another():
         assert 1 == 1
         assert (2, 3) == (2, 4)
@@ -101,7 +132,7 @@ def told(tmp_path_factory):
         capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(folder)},
     )  # fmt: skip
     return {
-        name: dict(zip(("expected", "got", "where"), each, strict=True))
+        name: dict(zip(("expected", "got", "where", "likely", "field"), each, strict=True))
         for name, each in json.loads(done.stdout).items()
     }
 
@@ -119,6 +150,16 @@ def told(tmp_path_factory):
         ("fails_with_reason", "2", "1 (because)"),
         ("fails_by_hand", "the assertion to hold", "by hand"),
         ("fails_after_another", "(2, 4)", "(2, 3)"),
+        ("fails_with_a_text", "a text with 'b'", "'an a'"),
+        ("fails_without_a_text", "a text without 'a'", "'an a'"),
+        ("fails_in_a_chain", "0 < done < len(of)", "done=3, of=[1]"),
+        (
+            "fails_in_one_of_several",
+            "record is None or record.is_readonly",
+            "record.is_readonly=False, record=namespace(is_readonly=False)",
+        ),
+        ("fails_with_a_revision", "('k').revision: '8'", "('k').revision: '7'"),
+        ("fails_by_a_mismatch", "one", "another"),
     ],
 )
 def test_both_sides_of_an_assertion_are_told(told, name, expected, got):
@@ -127,13 +168,20 @@ def test_both_sides_of_an_assertion_are_told(told, name, expected, got):
 
 def test_of_long_values_the_part_that_differs_is_told(told):
     long = told["fails_long"]
-    assert long["expected"].startswith("...xxx")
-    assert "xb'" in long["expected"]
-    assert "xa'" in long["got"]
-    assert len(long["got"]) < 450
+    assert long["expected"].startswith("...'xxx")
+    assert long["expected"].endswith("xb' (of 601, differing from 600 on)")
+    assert long["got"].endswith("xa' (of 601, differing from 600 on)")
+    assert len(long["got"]) < 100
 
 
 def test_the_line_of_the_check_is_told(told):
     lines = dedent(MADE).splitlines()
     at = lines.index("    assert 1 + 1 == 3") + 1
-    assert told["fails_equal"]["where"] == f"made.py:{at}"
+    assert told["fails_equal"]["where"] == f"made.py:{at}: 1 + 1 == 3"
+
+
+def test_the_field_that_differs_says_what_is_likely(told):
+    assert told["fails_with_a_revision"]["field"] == "revision"
+    assert "leaves the revision as it was" in told["fails_with_a_revision"]["likely"]
+    assert told["fails_by_a_mismatch"]["likely"] == "a mistake"
+    assert told["fails_equal"]["likely"] is None

@@ -6,9 +6,20 @@ import json
 from xml.etree import ElementTree as ET
 
 import pytest
+from msgspec import structs
 
-from everstore.conformance import Report, Result, all_checks, badge_of, by_id, markdown_of, report_of
-from everstore.conformance.mutants import all_mutants
+from everstore.conformance import (
+    Report,
+    Result,
+    Subject,
+    all_checks,
+    badge_of,
+    by_id,
+    markdown_of,
+    report_of,
+    run,
+)
+from everstore.conformance.mutants import OPENER, all_mutants
 from everstore.conformance.runner import Failure
 
 CHECKS = [check for check in all_checks() if check.level == "core"]
@@ -123,11 +134,31 @@ def test_every_check_has_the_command_that_runs_it_again(memory):
     assert report.checks[0].replay == "everstore conformance memory --seed 7 -k files.text.crlf"
 
 
-def test_a_failure_names_the_mutants_that_die_at_the_same_check(memory):
-    mutant = next(iter(all_mutants().values()))
+def test_a_failure_names_the_mutants_that_fail_there_in_the_same_way(memory):
+    mutant = all_mutants()["truncates_at_64_kib"]
     check = by_id(mutant.dies_at)
-    report = a_report(memory, [Result(check.id, "failed", 0.1, FAILURE)], [check])
-    assert f"{mutant.mistake} (mutant {mutant.name})" in report.checks[0].alike
-    assert f"- fails alike: {mutant.mistake.replace('|', chr(92) + '|')}" in markdown_of(report.to_json())
-    passed = a_report(memory, [Result(check.id, "passed", 0.1)], [check])
-    assert passed.checks[0].alike == ()
+    subject = Subject({"backend": "memory", "mutant": mutant.name}, opener=OPENER)
+    report = a_report(memory, run(subject, [check]), [check])
+    assert report.checks[0].alike == (f"{mutant.mistake} (mutant {mutant.name})",)
+    assert f"- fails alike: {mutant.mistake}" in markdown_of(report.to_json())
+    for other in (Result(check.id, "failed", 0.1, FAILURE), Result(check.id, "passed", 0.1)):
+        assert a_report(memory, [other], [check]).checks[0].alike == ()
+
+
+def test_what_a_failure_itself_says_is_likely_wins(memory):
+    check = by_id("files.text.crlf")
+    failure = structs.replace(FAILURE, likely="another mistake")
+    report = a_report(memory, [Result(check.id, "failed", 0.1, failure)], [check])
+    assert report.checks[0].likely == "another mistake"
+
+
+def test_what_chance_found_names_checks_that_ask_for_it_and_what_became_of_them(memory):
+    checks = [by_id("machine.files"), by_id("revisions.idle.append")]
+    failure = structs.replace(FAILURE, verb="append_file", field="revision")
+    results = [Result(checks[0].id, "failed", 0.1, failure), Result(checks[1].id, "passed", 0.1)]
+    report = a_report(memory, results, checks)
+    assert "revisions.idle.append_new (not in this run)" in report.checks[0].without_chance or (
+        "revisions.idle.append (passed)" in report.checks[0].without_chance
+    )
+    assert report.checks[1].without_chance == ()
+    assert "- without chance: `" in markdown_of(report.to_json())

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from everstore.conformance.acts import Scene
 from everstore.conformance.case import Mismatch
 from everstore.conformance.registry import product
-from everstore.conformance.trace import shown
 from everstore.conformance.ways import WAYS, Sample, Way
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ async def _require(case: Case, way: Way, samples: Mapping[str, Sample]) -> None:
             continue
         scene = Scene(case.store, case.new_id())
         for where, (expected, got) in (await way.differences(scene, sample)).items():
-            raise Mismatch(f"{name}, by {where}: {shown(expected)}", shown(got))
+            raise Mismatch.of(expected, got, f"{name}, by {where}")
 
 
 @product(
@@ -153,5 +152,4 @@ async def kept(case: Case, way: Way) -> None:
 )
 async def edges(case: Case, way: Way) -> None:
     """What has the size of a buffer, or a character across its edge, is kept: {way}."""
-    with case.trace.paused():
-        await _require(case, way, _CROSSING | _SIZED | _MIB)
+    await _require(case, way, _CROSSING | _SIZED | _MIB)

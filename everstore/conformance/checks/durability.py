@@ -12,7 +12,7 @@ from everstore.conformance.case import Mismatch, snapshot
 from everstore.conformance.children import Job, Nursery
 from everstore.conformance.crash import FILLING, PROGRAMS, Worker, possible_states, state_of
 from everstore.conformance.registry import check, table
-from everstore.conformance.trace import shown
+from everstore.conformance.showing import shown
 from everstore.models import InitialFile, Session
 
 if TYPE_CHECKING:

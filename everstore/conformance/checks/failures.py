@@ -58,13 +58,12 @@ async def thrown(case: Case, acts: dict[str, Act]) -> None:
 )
 async def beside_others(case: Case) -> None:
     """A call that fails takes none of those with it that are made at the same time."""
-    with case.trace.paused():
-        outcomes = await gather(
-            *(
-                case.store.file_system.write_file(Unreadable() if n % 3 == 1 else case.id, f"d/{n}", "x")
-                for n in range(12)
-            )
+    outcomes = await gather(
+        *(
+            case.store.file_system.write_file(Unreadable() if n % 3 == 1 else case.id, f"d/{n}", "x")
+            for n in range(12)
         )
+    )
     failed = [n for n, outcome in enumerate(outcomes) if isinstance(outcome, BackendError)]
     assert failed == [1, 4, 7, 10]
     listed = [info.path for info in await case.files.list_directory("d")]
@@ -81,13 +80,9 @@ async def beside_others(case: Case) -> None:
 )
 async def happened(case: Case) -> None:
     """Beside calls that fail, an increment counts if it was answered, and not if told it did not happen."""
-    with case.trace.paused():
-        outcomes = await gather(
-            *(
-                case.store.storage.increment_value(Unreadable() if n % 3 == 1 else case.id, "n")
-                for n in range(30)
-            )
-        )
+    outcomes = await gather(
+        *(case.store.storage.increment_value(Unreadable() if n % 3 == 1 else case.id, "n") for n in range(30))
+    )
     told = [outcome.happened for outcome in outcomes if isinstance(outcome, BackendUnavailableError)]
     assert [one for one in told if one is not False and one is not None] == []
     done = sum(isinstance(outcome, int) for outcome in outcomes)

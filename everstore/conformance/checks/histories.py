@@ -51,7 +51,7 @@ async def _in_tasks(case: Case, kind: str) -> None:
     "histories.tasks.file",
     "3.10.1", "4.1.1", "4.2.1", "4.2.4", "4.3.3", "4.4.3", "4.5.1", "4.5.9",
     level="standard",
-    tags=("concurrency",),
+    tags=("chance", "concurrency"),
     likely="something is awaited between reading what is there and replacing it",
 )  # fmt: skip
 async def file_in_tasks(case: Case) -> None:
@@ -64,7 +64,7 @@ async def file_in_tasks(case: Case) -> None:
     "3.10.1", "4.2.1", "4.2.4", "4.3.3", "4.5.1",
     level="standard",
     since="1.1",
-    tags=("concurrency",),
+    tags=("chance", "concurrency"),
     likely="bytes are joined in another step than they were read in",
 )  # fmt: skip
 async def bytes_in_tasks(case: Case) -> None:
@@ -77,7 +77,7 @@ async def bytes_in_tasks(case: Case) -> None:
     "6.2.1", "6.5.1",
     level="standard",
     since="1.1",
-    tags=("concurrency",),
+    tags=("chance", "concurrency"),
     likely="a secret is looked for in one step, and kept or removed in another",
 )  # fmt: skip
 async def secret_in_tasks(case: Case) -> None:
@@ -89,7 +89,7 @@ async def secret_in_tasks(case: Case) -> None:
     "histories.tasks.value",
     "4.1.1", "4.6.1", "4.6.3", "6.1.2", "6.5.1",
     level="standard",
-    tags=("concurrency",),
+    tags=("chance", "concurrency"),
     likely="the condition is checked in one step, and the value set in another",
 )  # fmt: skip
 async def value_in_tasks(case: Case) -> None:
@@ -101,7 +101,7 @@ async def value_in_tasks(case: Case) -> None:
     "histories.tasks.counter",
     "4.6.2", "4.6.3",
     level="standard",
-    tags=("concurrency",),
+    tags=("chance", "concurrency"),
     likely="an increment reads the number in one step, and sets the sum in another",
 )  # fmt: skip
 async def counter_in_tasks(case: Case) -> None:
@@ -113,7 +113,7 @@ async def counter_in_tasks(case: Case) -> None:
     "histories.tasks.directory",
     "3.6.1", "3.8.1", "3.10.1", "4.2.2", "4.5.6", "4.5.9",
     level="standard",
-    tags=("concurrency",),
+    tags=("chance", "concurrency"),
     likely="a move is a copy and a deletion, or a listing is put together while names change",
 )  # fmt: skip
 async def directory_in_tasks(case: Case) -> None:
@@ -125,7 +125,7 @@ async def directory_in_tasks(case: Case) -> None:
     "histories.cancelled",
     *_ALL, "3.10.2", "7.3.1",
     level="standard",
-    tags=("concurrency",),
+    tags=("chance", "concurrency"),
     likely="a cancelled call is half done, or is done twice",
 )  # fmt: skip
 async def cancelled(case: Case) -> None:
@@ -139,7 +139,7 @@ async def cancelled(case: Case) -> None:
     "histories.clients",
     *_ALL,
     level="standard",
-    tags=("concurrency",),
+    tags=("chance", "concurrency"),
     needs=("shared",),
     likely="a client keeps something it has read, and does not notice that another one has changed it",
 )  # fmt: skip
@@ -155,7 +155,7 @@ async def clients(case: Case) -> None:
     "histories.threads",
     *_ALL,
     level="standard",
-    tags=("concurrency",),
+    tags=("chance", "concurrency"),
     needs=("shared",),
     likely="clients in threads of their own share state of the module or the driver without a lock",
 )  # fmt: skip
@@ -177,7 +177,7 @@ async def threads(case: Case) -> None:
     "histories.processes",
     *_ALL,
     level="standard",
-    tags=("concurrency",),
+    tags=("chance", "concurrency"),
     needs=("shared",),
     likely="what keeps two tasks apart (a lock, a cache) is not known to another process",
 )  # fmt: skip

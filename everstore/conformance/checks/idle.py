@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.acts import ACTS, SEEDED, Act, Scene
+from everstore.conformance.case import Mismatch
 from everstore.conformance.registry import product
 from everstore.models import InitialFile
 
@@ -221,20 +222,20 @@ async def idle(case: Case, one: tuple[Any, Any, int]) -> None:
     """Many calls that leave the content as it is: each moves revision and updated_at: {act}."""
     call, look, times = one
     scene = Scene(case.store, case.id)
-    with case.trace.paused():
-        await scene.fill()
-        await scene.files.write_file("b", _FILE)
-        kept, revision, updated = await look(scene)
-        seen = {revision}
-        for turn in range(1, times + 1):
-            await call(scene)
-            now, revision, moved = await look(scene)
-            assert now == kept, f"after {turn} calls"
-            assert revision not in seen, f"after {turn} calls"
-            seen.add(revision)
-            if updated is not None:
-                assert moved > updated, f"after {turn} calls"
-            updated = moved
+    await scene.fill()
+    await scene.files.write_file("b", _FILE)
+    kept, revision, updated = await look(scene)
+    seen = {revision}
+    for turn in range(1, times + 1):
+        await call(scene)
+        now, revision, moved = await look(scene)
+        assert now == kept, f"after {turn} calls"
+        if revision in seen:
+            raise Mismatch(f"another revision after {turn} calls", f"{revision} again", field="revision")
+        seen.add(revision)
+        if updated is not None and moved <= updated:
+            raise Mismatch(f"updated_at after {updated}, after {turn} calls", f"{moved}", field="updated_at")
+        updated = moved
 
 
 async def _all_marks(case: Case, scene: Scene) -> dict[str, Any]:
@@ -288,4 +289,5 @@ async def still(case: Case, acts: dict[str, Act]) -> None:
         after = await _all_marks(case, scene)
         if moved_trees:
             before = {place: mark for place, mark in before.items() if not place.startswith(moved_trees)}
-        assert _moved(act, before, after) == [], name
+        for place in _moved(act, before, after):
+            raise Mismatch.of(before.get(place), after.get(place), f"{place} untouched by {name}")

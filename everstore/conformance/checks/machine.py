@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from hypothesis import strategies as st
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from everstore.models import Encoding
     from everstore.store import Store
 
+by_chance = partial(check, tags=("chance",))
+
 _NFC, _NFD = "/\u00e9", "/e\u0301"
 _PATHS = ("/a", "/a/b", "/a/b/c", "/A", "/ab", "/a/B", "/ab/b", "/a_/b", "/a%", _NFC, _NFD, "/a.")
 _ODD_PATHS = (
@@ -38,21 +41,8 @@ _ODD_PATHS = (
 _TEXTS = ("", "a", "abcdefg", "b", "a\r\nb\n", "ab\nb", "\u00e9\u2028a", "a\0")
 _CONTENTS = [*((text, "text") for text in _TEXTS), ("YQ==", "base64"), ("", "base64"), ("YR==", "base64")]
 _GLOBS = (
-    "*",
-    "**",
-    "a",
-    "A*",
-    "/a/*",
-    "/a/**",
-    "**/b",
-    "?",
-    "/a?",
-    "[Aab]*",
-    "/[!a]",
-    "%",
-    "/workspace/a/*",
-    "_",
-)
+    "*", "**", "a", "A*", "/a/*", "/a/**", "**/b", "?", "/a?", "[Aab]*", "/[!a]", "%", "/workspace/a/*", "_",
+)  # fmt: skip
 _VALUES = ("", "0", "-7", "12", "x", "1.5", str(2**63 - 1), "\u00e9")
 _ODD_KEYS = ("", "a\0", "x" * 1025, "\ud800")
 _KEYS = ("a", "A", "ab", "a%", "a_", _NFC, _NFD, "a/b", "a ", "0")
@@ -290,7 +280,7 @@ class StoreMachine(FileMachine, ValueMachine, RecordMachine):
         self.call(at, role, "purge_session")
 
 
-@check(
+@by_chance(
     "machine.files",
     "3.2.1", "3.4.1", "3.6.1", "3.8.7", "3.10.1", "3.11.1", "4.1.2", "4.5.7",
     likely="two verbs disagree about a state that only a third one makes; the lines show how to get there",
@@ -300,7 +290,7 @@ async def files(case: Case) -> None:
     await run_machine(case, FileMachine, runs=60, steps=20)
 
 
-@check(
+@by_chance(
     "machine.values",
     "4.1.2", "4.6.1", "4.6.2", "6.1.1", "6.1.3", "6.2.1", "6.2.3", "6.5.1", "6.5.2", "6.5.3",
     likely="two verbs disagree about a state that only a third one makes; the lines show how to get there",
@@ -310,7 +300,7 @@ async def values(case: Case) -> None:
     await run_machine(case, ValueMachine, runs=50, steps=20)
 
 
-@check(
+@by_chance(
     "machine.records",
     "1.4.1", "1.4.2", "1.4.3", "1.4.5", "1.4.6", "1.4.7",
     likely="records are ordered, paged or replaced in another order than by age and id",
@@ -320,7 +310,7 @@ async def records(case: Case) -> None:
     await run_machine(case, RecordMachine, runs=80, steps=12)
 
 
-@check(
+@by_chance(
     "machine.store",
     "1.2.1", "1.3.1", "1.3.2", "1.5.1", "1.5.3", "3.10.1",
     likely="sessions, or files and values, share something that a verb of one of them changes",
@@ -330,7 +320,7 @@ async def store(case: Case) -> None:
     await run_machine(case, StoreMachine, runs=40, steps=25)
 
 
-@check(
+@by_chance(
     "machine.limits",
     "7.4.1", "7.4.2",
     likely="files or bytes are counted up and down by deltas, and one verb counts wrongly",
@@ -340,7 +330,7 @@ async def limits(case: Case) -> None:
     await run_machine(case, FileMachine, runs=60, steps=20, limits=ModelLimits(5, 5, 9))
 
 
-@check(
+@by_chance(
     "machine.value_limits",
     "7.4.2", "7.4.6", "7.4.8", since="1.1",
     likely="keys are counted up and down by deltas, and one verb, or a time to live, counts wrongly",

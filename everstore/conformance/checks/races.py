@@ -106,12 +106,11 @@ async def race(case: Case, act: Act) -> None:
     declared = [name for name in capabilities.__struct_fields__ if getattr(capabilities, name)]
     other = await case.open() if capabilities.shared else case.store
     [name] = (name for name, each in ACTS.items() if each is act)
-    with case.trace.paused():
-        for beside, others in _BESIDE.items():
-            if others[0].role != act.role:
-                continue
-            possible = await orders(act, others, declared)
-            for turns in _turns(act, others):
-                scene, theirs = Scene(case.store, case.new_id()), case.random.choice((case.store, other))
-                got = await at_once(scene, theirs, act, others, turns)
-                require_an_order((name, beside), possible, got)
+    for beside, others in _BESIDE.items():
+        if others[0].role != act.role:
+            continue
+        possible = await orders(act, others, declared)
+        for turns in _turns(act, others):
+            scene, theirs = Scene(case.store, case.new_id()), case.random.choice((case.store, other))
+            got = await at_once(scene, theirs, act, others, turns, case.trace.paused)
+            require_an_order((name, beside), possible, got)

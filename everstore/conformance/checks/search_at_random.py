@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.case import Mismatch
 from everstore.conformance.model.plain import lines_of, matching_lines, path_selector
 from everstore.conformance.registry import check
-from everstore.conformance.trace import shown
 from everstore.models import GrepMatch
 from everstore.search import Query, Text
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import random
 
     from everstore.conformance.case import Case
+    from everstore.session import BoundFiles
 
 _TREES = 4
 _FILES = 14
@@ -50,6 +51,11 @@ _SELECTING = (
     "?", "{a,src}/**", "*.{py,md}", "/workspace/src/**", "./src/a/*", "%", "_", "a_b", "[a]", "\u00e9", ".*",
     "**/.*", "src/**/c/*", "/", "", "[!a]*", "a b", "x y",
 )  # fmt: skip
+
+_PLAIN: dict[str, Any] = {
+    "limit": None, "before": 0, "after": 0, "path_pattern": None, "ignore_case": False, "regex": False,
+}  # fmt: skip
+"""The options of a search, and what they are where nobody asks for anything."""
 
 
 def _text(chance: random.Random) -> str:
@@ -108,35 +114,67 @@ async def _by_engine(
     return await Query(pattern, selecting, **options).run(Text(path, texts[path]) for path in sorted(texts))
 
 
+async def _mismatch(
+    files: BoundFiles, texts: dict[str, str], pattern: str, options: dict[str, Any]
+) -> Mismatch | None:
+    """What is wrong with the answer to a search, if anything is."""
+    rest = dict(options)
+    selecting = rest.pop("path_pattern")
+    found = await files.grep_files(pattern, selecting, **rest)
+    for expected in (
+        await _by_engine(texts, pattern, selecting, rest),
+        _by_model(texts, pattern, selecting, rest),
+    ):
+        if found != expected:
+            pairs = zip_longest(found, expected)
+            one, other = next((one, other) for one, other in pairs if one != other)
+            text = texts[min(each.path for each in (one, other) if each)]
+            told = {name: each for name, each in options.items() if each != _PLAIN[name]}
+            about = f"grep_files({pattern!r}, {told}) where the file it differs in first holds {text!r}"
+            return Mismatch.of(expected, found, about)
+    return None
+
+
+async def _simplest(
+    files: BoundFiles, texts: dict[str, str], pattern: str, options: dict[str, Any]
+) -> Mismatch:
+    """The failure of a search without the options that it fails without as well."""
+    simplest = await _mismatch(files, texts, pattern, options)
+    for name, plain in _PLAIN.items():
+        simpler = await _mismatch(files, texts, pattern, options | {name: plain})
+        if simpler is not None:
+            options, simplest = options | {name: plain}, simpler
+    assert simplest is not None, "a search that was answered wrongly is answered rightly when it is repeated"
+    simplest.field = next((name for name, plain in _PLAIN.items() if options[name] != plain), "lines")
+    simplest.__dict__["verb"] = "grep_files"
+    return simplest
+
+
 @check(
     "search.at_random",
     "5.1.1", "5.1.2", "5.1.4", "5.1.6", "5.2.1", "5.2.2", "5.3.2", "5.3.3", "5.3.4", "5.4.1",
     likely="a storage's own search, or its filter before the search, means something else than the engine",
     since="1.1",
+    tags=("chance",),
 )  # fmt: skip
 async def search_at_random(case: Case) -> None:
     """Whatever is searched, wherever and with whatever options, is found as by the engine and the model."""
     chance = case.random
     for _ in range(_TREES):
-        session = case.session()
+        files = case.session().files
         texts = _tree(chance)
         with case.trace.paused():
             for path, text in texts.items():
-                await session.files.write_file(path, text)
-            await session.files.write_file("/bytes.bin", "YWFi", "base64")
+                await files.write_file(path, text)
+            await files.write_file("/bytes.bin", "YWFi", "base64")
         for _ in range(_SEARCHES):
             pattern, selecting, options = _search(chance)
-            found = await session.files.grep_files(pattern, selecting, **options)
-            told = f"grep_files({pattern!r}, {selecting!r}, {options}) on {texts!r}"
-            for expected in (
-                await _by_engine(texts, pattern, selecting, options),
-                _by_model(texts, pattern, selecting, options),
-            ):
-                if found != expected:
-                    raise Mismatch(f"{shown(expected)} of {told}", shown(found))
+            options["path_pattern"] = selecting
+            if await _mismatch(files, texts, pattern, options) is not None:
+                raise await _simplest(files, texts, pattern, options)
         globs = [each for each in _SELECTING if each]
         for pattern in chance.sample(globs, 8):
             if "*" in pattern:
-                listed = [info.path for info in await session.files.glob_files(pattern)]
+                listed = [info.path for info in await files.glob_files(pattern)]
                 selects = path_selector(pattern)
                 assert listed == sorted(path for path in [*texts, "/bytes.bin"] if selects(path)), pattern
