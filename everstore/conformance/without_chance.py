@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.acts import Act
 from everstore.conformance.registry import Check, all_checks
-from everstore.interfaces import SessionFileSystem, SessionStorageStore, SessionStore
+from everstore.interfaces import DurableStorageStore, SessionFileSystem, SessionStore
+from everstore.middleware.base import verbs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,9 @@ CHANCE = "chance"
 """The tag of checks that draw what they do."""
 
 _VERBS = frozenset(
-    name for interface in (SessionFileSystem, SessionStorageStore, SessionStore) for name in vars(interface)
+    verb.name
+    for interface in (SessionFileSystem, DurableStorageStore, SessionStore)
+    for verb in verbs_of(interface, "", "")
 )
 _SENTENCES = {
     "revision": ("4.1.1", "4.1.2", "4.1.3", "4.5.12", "3.2.4"),

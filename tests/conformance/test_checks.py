@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from everstore import Capabilities, SessionFileSystem, SessionStorageStore, SessionStore
+from everstore import Capabilities, DurableStorageStore, SessionFileSystem, SessionStore
 from everstore.conformance import CONTRACT_VERSION, LEVELS, all_checks, check, checks, table
 from everstore.conformance.acts import ACTS, NO_ACTS
 from everstore.conformance.registry import PRODUCTS, TABLES
@@ -43,7 +43,7 @@ def test_every_check_names_sentences_of_the_contract(generate_page):
 def test_every_verb_has_an_act_or_a_reason_why_not():
     verbs = {
         verb.name
-        for interface in (SessionFileSystem, SessionStorageStore, SessionStore)
+        for interface in (SessionFileSystem, DurableStorageStore, SessionStore)
         for verb in verbs_of(interface, "", "")
     }
     acts = {act.verb for act in ACTS.values()}
