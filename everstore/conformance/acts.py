@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from everstore.session import BoundFiles, BoundStorage
     from everstore.store import Store
 
-__all__ = ["ACTS", "CHANGING", "LOOKING", "NO_ACTS", "Act", "Scene", "asked_of"]
+__all__ = ["ACTS", "CHANGING", "LOOKING", "NO_ACTS", "RECORD_NS", "Act", "Scene", "asked_of"]
 
 LARGE = "x" * 50_000
 """A content that takes a storage more than one page."""
 
 SEEDED = InitialFile("kept/seed", "fixed", is_readonly=True)
-_RECORD_NS = 1_700_000_000_000_000_000
+RECORD_NS = 1_700_000_000_000_000_000
 
 
 class Scene:
@@ -77,7 +77,7 @@ class Scene:
 
     async def fill_record(self) -> None:
         """Add the session's record."""
-        await self.store.sessions.add_session(Session(self.id, "a title", _RECORD_NS))
+        await self.store.sessions.add_session(Session(self.id, "a title", RECORD_NS))
 
 
 class Act(msgspec.Struct, frozen=True):
@@ -190,7 +190,7 @@ ACTS: dict[str, Act] = {
         "list_sessions", lambda at: at.store.sessions.list_sessions(limit=1), changes=False
     ),
     "add_record": _records(
-        "add_session", lambda at: at.store.sessions.add_session(Session(at.id, "another", _RECORD_NS))
+        "add_session", lambda at: at.store.sessions.add_session(Session(at.id, "another", RECORD_NS))
     ),
     "retitle": _records(
         "update_session_title", lambda at: at.store.sessions.update_session_title(at.id, "renamed")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from everstore.conformance.acts import Act
 
-__all__ = ["Outcome", "at_once", "filled", "left", "left_by", "orders", "require_an_order"]
+__all__ = ["Outcome", "at_once", "filled", "left", "left_by", "on_model", "orders", "require_an_order"]
 
 Outcome = tuple[object, ...]
 """What each call answered, and what is there in the end, with every id and revision told apart only."""
@@ -160,8 +160,7 @@ async def orders(one: Act, others: Sequence[Act], declared: Collection[str]) -> 
 
 
 async def _played(acts: Sequence[Act], refused: Sequence[bool], place: int) -> Outcome:
-    scene = Scene(_as_store(Model()), any_id())
-    await filled(scene, acts[0].role)
+    scene = await on_model(acts[0].role)
     answers: dict[int, object] = {}
     for number in (*range(1, place + 1), 0, *range(place + 1, len(acts))):
         unsupported = UnsupportedError("not declared")
@@ -169,10 +168,16 @@ async def _played(acts: Sequence[Act], refused: Sequence[bool], place: int) -> O
     return await _outcome(scene, acts, [answers[number] for number in range(len(acts))])
 
 
-async def left_by(role: str, acts: Sequence[Act] = ()) -> list[object]:
-    """What the model leaves after these acts of a role."""
+async def on_model(role: str) -> Scene:
+    """A session of a new model, filled with what the acts of a role are about."""
     scene = Scene(_as_store(Model()), any_id())
     await filled(scene, role)
+    return scene
+
+
+async def left_by(role: str, acts: Sequence[Act] = ()) -> list[object]:
+    """What the model leaves after these acts of a role."""
+    scene = await on_model(role)
     for act in acts:
         await _call(scene, act)
     return await left(scene, role)

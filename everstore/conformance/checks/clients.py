@@ -1,88 +1,107 @@
-"""Two clients of one storage, where the backend says that it can be shared."""
+"""Two clients of one storage, or two processes, where the backend says that it can be shared."""
 
 from __future__ import annotations
 
 import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from everstore.conformance.case import gather, refused
-from everstore.conformance.registry import check, table
+from everstore.conformance.acts import ACTS, LOOKING, Act, Scene, asked_of
+from everstore.conformance.case import Mismatch, gather, refused
+from everstore.conformance.children import Job, Nursery
+from everstore.conformance.looks import looked, looks_at
+from everstore.conformance.orders import filled
+from everstore.conformance.registry import check, product
 from everstore.errors import RevisionConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from everstore.conformance.case import Case
-    from everstore.session import BoundSession
+    from everstore.store import Store
 
-    Change = Callable[[BoundSession], Awaitable[Any]]
+    Looks = dict[str, list[list[str]]]
+    Seen = dict[str, str]
 
 shared = partial(check, level="standard", tags=("concurrency",), needs=("shared",))
-shared_table = partial(table, level="standard", tags=("concurrency",), needs=("shared",))
 
 
-async def _prepare(one: BoundSession) -> None:
-    await one.files.write_file("a", "one\n")
-    await one.files.write_file("d/b", "two")
-    await one.storage.set_value("k", "1")
-    await one.storage.set_secret("s", "old")
+@product(
+    "concurrency.clients.sees.{role}",
+    "3.10.1",
+    "7.5.1",
+    level="standard",
+    tags=("concurrency",),
+    needs=("shared",),
+    empty=dict.fromkeys(LOOKING, "it is what looks, before and after each of the others"),
+    likely="a look is answered from what an earlier one left in the client, or in its process",
+)
+async def sees(case: Case, acts: dict[str, Act]) -> None:
+    """What another client or process has done is seen at once, whatever had been looked at before: {role}."""
+    stores = [case.store, await case.open()]
+    asked = asked_of(case.capabilities, acts)
+    scenes = {name: [Scene(case.store, case.new_id()) for _ in stores] for name in asked}
+    looks = {name: await looks_at(act) for name, act in asked.items()}
+    role = next(iter(asked.values())).role
+
+    async def look() -> list[Seen]:
+        """What each of our clients sees of the session that another client changes, and of a process's."""
+        return [await _seen_of_all(store, scenes, looks) for store in stores]
+
+    with case.trace.paused():
+        await asyncio.gather(*(filled(scene, role) for both in scenes.values() for scene in both))
+        async with Nursery(case.subject) as nursery:
+            before = await look()
+            for name, (ours, _) in scenes.items():
+                await asked[name].call(_through(stores[1], ours))
+            places = {name: [_told(scene) for scene in both] for name, both in scenes.items()}
+            await nursery.start(Job(f"{__name__}:act_and_look", {"places": places, "looks": looks}))
+            [wanted] = [told async for told in nursery.told()]
+        after = await look()
+    for seen in after:
+        _require_same(wanted, seen)
+    assert all(seen != wanted for seen in before), "nothing was changed"
 
 
-async def _seen(one: BoundSession) -> dict[str, object]:
-    """What every kind of look shows, without the times."""
-    read = await one.files.read_file("a")
+def _through(store: Store, scene: Scene) -> Scene:
+    """The same session, through another client."""
+    other = Scene(store, scene.id)
+    other.revision, other.key_revision = scene.revision, scene.key_revision
+    return other
+
+
+def _told(scene: Scene) -> list[str]:
+    """A session, as a process is told of it."""
+    return [str(scene.id), scene.revision, scene.key_revision]
+
+
+async def act_and_look(
+    store: Store, tell: Callable[[Seen], object], places: dict[str, list[list[str]]], looks: Looks
+) -> None:
+    """Act in the second session of each act, and tell what both look like, as the job of a process."""
+    scenes: dict[str, list[Scene]] = {}
+    for name, both in places.items():
+        scenes[name] = [Scene(store, UUID(session_id)) for session_id, _, _ in both]
+        _, theirs = scenes[name]
+        _, theirs.revision, theirs.key_revision = both[1]
+        await ACTS[name].call(theirs)
+    tell(await _seen_of_all(store, scenes, looks))
+
+
+async def _seen_of_all(store: Store, scenes: dict[str, list[Scene]], looks: Looks) -> Seen:
     return {
-        "read": read and read.content,
-        "list": [info.path for info in await one.files.list_directory()],
-        "grep": [match.path for match in await one.files.grep_files("")],
-        "glob": [info.path for info in await one.files.glob_files("**")],
-        "value": await one.storage.get_value("k"),
-        "keys": [info.key for info in await one.storage.list_keys()],
-        "secret": await one.storage.get_secret("s"),
-        "secrets": [info.name for info in await one.storage.list_secrets()],
+        f"{whose} {name}: {look}": shown
+        for name, both in scenes.items()
+        for whose, scene in zip(("a client's", "a process's"), both, strict=True)
+        for look, shown in (await looked(_through(store, scene), looks[name])).items()
     }
 
 
-@shared_table(
-    "concurrency.clients.sees.{row}",
-    "3.10.1",
-    "7.5.1",
-    rows={
-        "write": (lambda one: one.files.write_file("a", "changed"),),
-        "create": (lambda one: one.files.write_file("new/f", "x"),),
-        "edit": (lambda one: one.files.edit_file("a", "one", "three"),),
-        "delete": (lambda one: one.files.delete_file("d", recursive=True),),
-        "move": (lambda one: one.files.move_file("a", "d/a"),),
-        "set_value": (lambda one: one.storage.set_value("k", "2"),),
-        "increment": (lambda one: one.storage.increment_value("k"),),
-        "delete_value": (lambda one: one.storage.delete_value("k"),),
-        "set_secret": (lambda one: one.storage.set_secret("s", "new"),),
-        "delete_secret": (lambda one: one.storage.delete_secret("s"),),
-    },
-    likely="a client answers from a cache",
-)
-async def sees(case: Case, change: Change) -> None:
-    """What one client has done the other one sees at once, whatever it had read before: {row}."""
-    first, second = case.store.session(case.id), (await case.open()).session(case.id)
-    await _prepare(first)
-    before = await _seen(second)
-    await change(first)
-    after = await _seen(second)
-    assert after == await _seen(first)
-    assert after != before
-
-
-@shared("concurrency.clients.records", "1.4.2", "3.10.1", likely="records are cached")
-async def records(case: Case) -> None:
-    """Records, titles and deletes of one client are seen by the other."""
-    second = await case.open()
-    created = await case.store.create_session("one", session_id=case.id)
-    assert await second.sessions.get_session(case.id) == created
-    renamed = await second.sessions.update_session_title(case.id, "two")
-    assert await case.store.sessions.get_session(case.id) == renamed
-    assert await case.store.delete_session(case.id) is True
-    assert await second.sessions.get_session(case.id) is None
+def _require_same(wanted: Seen, seen: Seen) -> None:
+    for look, shown in wanted.items():
+        if seen[look] != shown:
+            raise Mismatch(f"after {look} to show {shown}", seen[look])
 
 
 @shared("concurrency.clients.counter", "4.6.3", likely="a counter is kept in the client")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from everstore.conformance.mutants.broken import Broken, mutant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from everstore.middleware.base import Call
 
@@ -27,24 +27,39 @@ _CHANGES = (
 )
 
 
-def _keeps(broken: Broken, look: str, role: str, clearing: Iterable[str]) -> None:
-    """Answer a look from what it showed before, until one of these verbs is called in the session."""
-    kept: dict[Any, dict[Any, Any]] = {}
+def _keeps(
+    broken: Broken,
+    look: str,
+    role: str,
+    clearing: Iterable[str],
+    *,
+    kept: dict[Any, dict[Any, Any]] | None = None,
+    keeps: Callable[[Any], bool] = lambda _: True,
+) -> None:
+    """Answer a look from what it showed before, until one of these verbs is called in the session.
+
+    ``kept`` may outlive the store, and only what ``keeps`` agrees to is kept.
+    """
+    kept = {} if kept is None else kept
 
     def remembers(call: Call) -> Call:
         async def remembered(session_id: Any, *args: Any, **kwargs: Any) -> Any:
             shown = kept.setdefault(session_id, {})
             key = (args, *sorted(kwargs.items()))
-            if key not in shown:
-                shown[key] = await call(session_id, *args, **kwargs)
-            return list(shown[key]) if isinstance(shown[key], list) else shown[key]
+            if key in shown:
+                return list(shown[key]) if isinstance(shown[key], list) else shown[key]
+            answer = await call(session_id, *args, **kwargs)
+            if keeps(answer):
+                shown[key] = answer
+            return answer
 
         return remembered
 
     def clears(call: Call) -> Call:
-        async def cleared(session_id: Any, *args: Any, **kwargs: Any) -> Any:
+        async def cleared(first: Any, *args: Any, **kwargs: Any) -> Any:
+            session_id = getattr(first, "id", first)  # a record has one
             kept.pop(session_id, None)
-            answer = await call(session_id, *args, **kwargs)
+            answer = await call(first, *args, **kwargs)
             kept.pop(session_id, None)
             return answer
 
@@ -111,3 +126,41 @@ def gets_kept_values(broken: Broken) -> None:
     """A value that was read is kept until it is set or deleted, also when it is over."""
     changes = ["set_value", "increment_value", "delete_value", "purge_session"]
     _keeps(broken, "get_value", "storage", changes)
+
+
+# -- where another client, or another process, makes the change ----------------------------------------------
+
+_MISSING: dict[Any, dict[Any, Any]] = {}
+_SECRETS: dict[Any, dict[Any, Any]] = {}
+
+
+@mutant("concurrency.clients.sees.file_system", durable=True)
+def keeps_listings_in_the_client(broken: Broken) -> None:
+    """What is in a directory is kept until this client changes files of the session."""
+    _keeps(broken, "list_directory", "file_system", _CHANGES)
+
+
+@mutant("concurrency.clients.sees.file_system", durable=True)
+def keeps_what_is_missing_in_the_process(broken: Broken) -> None:
+    """That nothing is at a path is kept until this process changes files of the session."""
+    _keeps(broken, "stat_file", "file_system", _CHANGES, kept=_MISSING, keeps=lambda found: found is None)
+
+
+@mutant("concurrency.clients.sees.storage", durable=True)
+def keeps_secrets_in_the_process(broken: Broken) -> None:
+    """An opened secret is kept until this process sets or deletes one of the session."""
+    changes = ("set_secret", "delete_secret", "purge_session")
+    _keeps(broken, "get_secret", "storage", changes, kept=_SECRETS)
+
+
+@mutant("concurrency.clients.sees.storage", durable=True)
+def keeps_keys_in_the_client(broken: Broken) -> None:
+    """The keys of a session are kept until this client changes a value of it."""
+    _keeps(broken, "list_keys", "storage", ("set_value", "increment_value", "delete_value", "purge_session"))
+
+
+@mutant("concurrency.clients.sees.sessions", durable=True)
+def keeps_records_in_the_client(broken: Broken) -> None:
+    """A record is kept until this client changes it."""
+    changes = ("add_session", "update_session_title", "delete_session")
+    _keeps(broken, "get_session", "sessions", changes)
