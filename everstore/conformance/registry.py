@@ -174,8 +174,7 @@ def product(
             by_row = _by_role(asked)
         cells: dict[str, str] = {}
         for row, (names, argument) in by_row.items():
-            act = TABLES[kind].get(row)
-            needs = act.needs if isinstance(act, Act) else ()
+            needs = getattr(TABLES[kind].get(row), "needs", ())
             words = dict.fromkeys(("act", "way", "role"), row.replace("_", " "))
             one = Check(
                 id=check_id.format(act=row, way=row, role=row),

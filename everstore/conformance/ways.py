@@ -45,10 +45,14 @@ Bring = Callable[[Scene, Sample], Awaitable[Any]]
 
 
 class Way(msgspec.Struct, frozen=True):
-    """One way in, of a kind; ``bring`` answers with what must be there then."""
+    """One way in, of a kind; ``bring`` answers with what must be there then.
+
+    ``needs`` are capabilities without which the call is refused.
+    """
 
     kind: str
     bring: Bring
+    needs: tuple[str, ...] = ()
 
     def refuses(self, sample: Sample) -> str | None:
         """Why a sample cannot come this way; ``None`` when it can."""
@@ -411,8 +415,10 @@ WAYS: dict[str, Way] = {
     "set_onto": Way("value", _set("set_value", onto=True)),
     "set_if_absent": Way("value", _set("set_value", if_absent=True)),
     "set_if_revision": Way("value", _set_if_revision),
+    "set_for_a_while": Way("value", _set("set_value", onto=True, ttl=3600), needs=("time_to_live",)),
     "set_secret": Way("secret", _set("set_secret")),
     "set_secret_onto": Way("secret", _set("set_secret", onto=True)),
+    "set_secret_for_a_while": Way("secret", _set("set_secret", ttl=3600), needs=("time_to_live",)),
     "title": Way("title", _add_record),
     "title_onto": Way("title", _replace_record),
     "retitle": Way("title", _retitle),

@@ -5,17 +5,21 @@ Each check is one way with every sample that can come that way; a sample that fa
 
 from __future__ import annotations
 
+import unicodedata
+from functools import partial
 from typing import TYPE_CHECKING
 
 from everstore.conformance.acts import Scene
 from everstore.conformance.case import Mismatch
-from everstore.conformance.registry import product
+from everstore.conformance.registry import product, table
 from everstore.conformance.ways import WAYS, Sample, Way
+from everstore.errors import EditError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from everstore.conformance.case import Case
+    from everstore.session import BoundFiles
 
 _KI = 1 << 10
 _EDGES = (4 * _KI, 8 * _KI, 32 * _KI, 64 * _KI)
@@ -106,8 +110,10 @@ _SIZED = {
     for more in (-1, 0, 1)
 }
 _MIB = {
-    "a mebibyte and one": Sample("x" * (1 << 20) + "y", at=(1 << 20) - 1),
-    "more than a mebibyte of two bytes each": Sample("\u00e9" * (_KI * _KI // 2) + "x"),
+    "a mebibyte less one": Sample("x" * (_KI * _KI - 2) + "y"),
+    "a mebibyte": Sample("x" * (_KI * _KI - 2) + "\r\n"),
+    "CR LF across a mebibyte": Sample("x" * (_KI * _KI - 1) + "\r\n", at=_KI * _KI),
+    "two bytes across a mebibyte": Sample("x" + "\u00e9" * (_KI * _KI // 2)),
 }
 
 _LIKELY = "what comes this way is decoded, normalised, stripped or cut, though the plain write is not"
@@ -153,3 +159,65 @@ async def kept(case: Case, way: Way) -> None:
 async def edges(case: Case, way: Way) -> None:
     """What has the size of a buffer, or a character across its edge, is kept: {way}."""
     await _require(case, way, _CROSSING | _SIZED | _MIB)
+
+
+_LOOSELY: tuple[Callable[[str], str], ...] = (
+    lambda text: text.removeprefix("\ufeff"),
+    lambda text: text.replace("\r\n", "\n"),
+    lambda text: text + "\n",
+    str.strip,
+    str.casefold,
+    partial(unicodedata.normalize, "NFC"),
+    partial(unicodedata.normalize, "NFKD"),
+    lambda text: text.partition("\0")[0],
+    lambda text: text.encode("ascii", "replace").decode(),
+    lambda text: text[:-1],
+)
+"""What a comparison must not do to either side."""
+
+
+def _alike() -> Iterator[tuple[str, str, str]]:
+    """Two texts that are not the same, and what they are, each pair in both orders."""
+    for name, sample in SAMPLES.items():
+        text = sample.data
+        if isinstance(text, str):
+            for other in {change(text) for change in _LOOSELY} - {text}:
+                yield name, text, other
+                yield name, other, text
+    for edge in (255, *_EDGES, _KI * _KI):
+        yield f"the last of {edge} and one", "x" * edge + "1", "x" * edge + "2"
+
+
+async def _matches(files: BoundFiles, given: str) -> bool:
+    return await files.write_file_if_content_matches("f", given, "text", "new", "text") is not None
+
+
+async def _edits(files: BoundFiles, given: str) -> bool:
+    try:
+        await files.edit_file("f", given, "new")
+    except EditError:
+        return False
+    return True
+
+
+@table(
+    "content.alike.{row}",
+    "4.3.2",
+    "4.4.2",
+    "4.4.4",
+    rows={"match": (_matches, str.__eq__), "edit": (_edits, str.__contains__)},
+    likely="contents are compared loosely: decoded, normalised, stripped, or by their beginnings",
+    since="1.1",
+)
+async def alike(
+    case: Case, call: Callable[[BoundFiles, str], Awaitable[bool]], holds: Callable[[str, str], bool]
+) -> None:
+    """A text that is almost the one there is another, and nothing is written: {row}."""
+    last = None
+    for name, there, given in _alike():
+        if not given or holds(there, given):
+            continue
+        if there != last:
+            last, kept = there, await case.files.write_file("f", there)
+        if await call(case.files, given) or await case.files.read_file("f") != kept:
+            raise Mismatch.of(there, given, f"{name}, a write only for")

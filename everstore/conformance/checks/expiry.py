@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.case import refused
@@ -64,25 +63,6 @@ async def expired(case: Case, call: Callable[[BoundStorage], Awaitable[object]],
 
 
 @check(
-    "values.expired.created_again",
-    "6.5.1",
-    "6.1.6",
-    likely="an expired record is updated in place",
-    needs=_NEEDS,
-)
-async def created_again(case: Case) -> None:
-    """A key that is set after its time is a new one."""
-    await case.storage.set_value("k", "x", ttl=_SHORT)
-    first = await case.storage.stat_value("k")
-    await asyncio.sleep(3 * _SHORT)
-    await case.storage.set_value("k", "y")
-    second = await case.storage.stat_value("k")
-    assert first is None or (second is not None and second.created_at > first.created_at)
-    assert second is not None
-    assert second.expires_at is None
-
-
-@check(
     "values.expired.revision",
     "6.5.1",
     "4.6.1",
@@ -112,62 +92,6 @@ async def session_of_expired(case: Case) -> None:
     assert await case.store.storage.purge_session(session.id) is False
 
 
-@check("values.expiry.stays_until_then", "6.5.4", likely="ttl is taken in another unit", needs=_NEEDS)
-async def stays_until_then(case: Case) -> None:
-    """Within its time to live a value or secret is there, and says when it goes."""
-    before = time.time()
-    await case.storage.set_value("k", "x", ttl=3600)
-    await case.storage.set_secret("s", "y", ttl=0.5 * 86_400)
-    assert (await case.storage.get_value("k"), await case.storage.get_secret("s")) == ("x", "y")
-    [key], [secret] = await case.storage.list_keys(), await case.storage.list_secrets()
-    assert key.expires_at is not None
-    assert secret.expires_at is not None
-    assert abs(key.expires_at.timestamp() - before - 3600) < 600
-    assert abs(secret.expires_at.timestamp() - before - 43_200) < 600
-
-
-@check(
-    "values.expiry.fraction",
-    "6.5.4",
-    likely="times to live, or the moments they end at, are kept in whole seconds",
-    needs=_NEEDS,
-)
-async def fraction(case: Case) -> None:
-    """Fractions of a second count in a time to live, of a value and of a secret."""
-    for tenths in range(10):  # whatever part of a second it is now, for one of them rounding is far off
-        await case.storage.set_value("k", "x", ttl=3600 + tenths / 10)
-        await case.storage.set_secret("s", "x", ttl=3600 + tenths / 10)
-        [key], [secret] = await case.storage.list_keys(), await case.storage.list_secrets()
-        for info in (key, secret):
-            assert info.expires_at is not None
-            lasts = (info.expires_at - info.updated_at).total_seconds()
-            assert abs(lasts - 3600 - tenths / 10) < 0.4  # whatever the clock: both times are of the same one
-
-
-@check(
-    "values.expiry.with_condition",
-    "4.6.1",
-    "6.5.4",
-    likely="a conditional write is another statement, which forgets the time to live",
-    needs=_NEEDS,
-)
-async def with_condition(case: Case) -> None:
-    """A time to live holds for what is set under a condition too, as a lock that lets go by itself is."""
-    await case.storage.set_value("k", "x", ttl=3600, if_absent=True)
-    created = await case.storage.stat_value("k")
-    assert created is not None
-    assert created.expires_at is not None
-    await case.storage.set_value("k", "y", ttl=7200, if_revision=created.revision)
-    extended = await case.storage.stat_value("k")
-    assert extended is not None
-    assert extended.expires_at is not None
-    assert extended.expires_at > created.expires_at
-    await case.storage.set_value("k", "z", if_revision=extended.revision)
-    cleared = await case.storage.stat_value("k")
-    assert cleared is not None
-    assert cleared.expires_at is None
-
-
 @check("values.expiry.cleared", "6.5.2", likely="an update keeps the old time to live", needs=_NEEDS)
 async def cleared(case: Case) -> None:
     """Setting again without a time to live clears it."""
@@ -179,18 +103,6 @@ async def cleared(case: Case) -> None:
     assert (await case.storage.get_value("k"), await case.storage.get_secret("s")) == ("y", "y")
     [key], [secret] = await case.storage.list_keys(), await case.storage.list_secrets()
     assert (key.expires_at, secret.expires_at) == (None, None)
-
-
-@check("values.expiry.kept_by_increment", "6.5.3", likely="an increment is a set", needs=_NEEDS)
-async def kept_by_increment(case: Case) -> None:
-    """An increment keeps the time to live."""
-    await case.storage.set_value("k", "1", ttl=3600)
-    before = await case.storage.stat_value("k")
-    await case.storage.increment_value("k")
-    after = await case.storage.stat_value("k")
-    assert before is not None
-    assert after is not None
-    assert after.expires_at == before.expires_at
 
 
 @table(

@@ -78,22 +78,41 @@ async def transfer_many(case: Case, transfer: Callable[[BoundFiles, str, str], A
     assert last.content == f"text {_NAMES[-1]}"
 
 
-@check("secrets.list.all_of_many", "6.2.2", likely="a listing answers with one page of the storage's")
-async def list_many_secrets(case: Case) -> None:
-    """list_secrets of 1,100 secrets has them all."""
-    await _each(lambda name: case.storage.set_secret(name, ""))
-    assert [info.name for info in await case.storage.list_secrets()] == _NAMES
+_KINDS: dict[str, tuple[Callable[[BoundSession, str], Awaitable[Any]], Any]] = {
+    "tree": (
+        lambda one, name: one.files.write_file(f"d/{name}", ""),
+        lambda one: one.files.list_directory("d"),
+    ),
+    "values": (lambda one, name: one.storage.set_value(name, ""), lambda one: one.storage.list_keys()),
+    "secrets": (lambda one, name: one.storage.set_secret(name, ""), lambda one: one.storage.list_secrets()),
+}
+
+
+@table(
+    "{row}.list.all_of_many",
+    "3.6.1",
+    "3.6.2",
+    "6.1.3",
+    "6.2.2",
+    rows=_KINDS,
+    likely="a listing answers with one page of the storage's, or sorts each page by itself",
+)
+async def list_many(
+    case: Case,
+    put: Callable[[BoundSession, str], Awaitable[Any]],
+    look: Callable[[BoundSession], Awaitable[list[Any]]],
+) -> None:
+    """A listing of 1,100, written in any order, has them all, sorted: {row}."""
+    one = case.store.session(case.id)
+    await _each(lambda name: put(one, name))
+    assert [getattr(info, "key", None) or info.name for info in await look(one)] == _NAMES
 
 
 @table(
     "sessions.delete.all_of_many.{row}",
     "1.5.1",
     "1.5.3",
-    rows={
-        "files": (lambda one, name: one.files.write_file(f"d/{name}", ""),),
-        "values": (lambda one, name: one.storage.set_value(name, ""),),
-        "secrets": (lambda one, name: one.storage.set_secret(name, ""),),
-    },
+    rows={"files" if kind == "tree" else kind: (put,) for kind, (put, _) in _KINDS.items()},
     likely="a batch of the storage's is deleted, and the rest is there when the session is used again",
 )
 async def delete_session_of_many(case: Case, put: Callable[[BoundSession, str], Awaitable[Any]]) -> None:

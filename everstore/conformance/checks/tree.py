@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.case import refused
@@ -237,15 +236,6 @@ async def list_sorted(case: Case) -> None:
     for name in names:
         await case.files.write_file(f"d/{name}", "x")
     assert [info.name for info in await case.files.list_directory("d")] == sorted(names)
-
-
-@check("tree.list.all_of_many", "3.6.1", likely="a listing answers with one page of the storage's")
-async def list_many(case: Case) -> None:
-    """A listing of 1,100 children has them all."""
-    names = [f"f{number:04}" for number in range(1100)]
-    for start in range(0, len(names), 100):
-        await asyncio.gather(*(case.files.write_file(f"d/{name}", "") for name in names[start : start + 100]))
-    assert [info.name for info in await case.files.list_directory("d")] == names
 
 
 @table(

@@ -90,6 +90,17 @@ def lists_one_page_of_secrets(broken: Broken) -> None:
         return (await broken.storage.list_secrets(session_id))[:_PAGE]
 
 
+@mutant("values.list.all_of_many")
+def sorts_each_page_of_keys(broken: Broken) -> None:
+    """list_keys takes 256 keys at a time as they were made, and sorts each page by itself."""
+
+    @broken.verb
+    async def list_keys(session_id: Any) -> Any:
+        made = sorted(await broken.storage.list_keys(session_id), key=lambda info: info.version)
+        pages = (made[at : at + 256] for at in range(0, len(made), 256))
+        return [info for page in pages for info in sorted(page, key=lambda info: info.key)]
+
+
 @mutant("sessions.delete.all_of_many.files")
 def purges_one_page_of_files(broken: Broken) -> None:
     """Purging deletes one batch of files."""

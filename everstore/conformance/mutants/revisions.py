@@ -67,23 +67,6 @@ def creates_whatever_the_revision(broken: Broken) -> None:
             return await broken.files.write_file(session_id, path, content, encoding)
 
 
-@mutant("revisions.content_matches.differs.other_case")
-def matches_content_without_case(broken: Broken) -> None:
-    """write_file_if_content_matches compares without regard to case and blanks."""
-
-    @broken.verb
-    async def write_file_if_content_matches(
-        session_id: Any, path: str, expected: str, expected_encoding: Any, content: str, encoding: Any
-    ) -> Any:
-        found = await broken.files.read_file(session_id, path)
-        text = found.content if found is not None and found.encoding == expected_encoding == "text" else None
-        if text and text.strip().casefold() == expected.strip().casefold():
-            expected = text
-        return await broken.files.write_file_if_content_matches(
-            session_id, path, expected, expected_encoding, content, encoding
-        )
-
-
 def _with_versions(broken: Broken, version: Any) -> None:
     def changed(record: Any) -> Any:
         return replace(record, version=version(record)) if hasattr(record, "version") else record
@@ -139,20 +122,3 @@ def counts_in_the_session(broken: Broken) -> None:
     """Every read gives a file another revision."""
     ticks = iter(range(1, 1 << 62))
     _with_versions(broken, lambda record: record.version + next(ticks))
-
-
-@mutant("revisions.content_matches.differs.other_line_end")
-def matches_any_line_end(broken: Broken) -> None:
-    """write_file_if_content_matches takes LF for CR LF."""
-
-    @broken.verb
-    async def write_file_if_content_matches(
-        session_id: Any, path: str, expected: str, expected_encoding: Any, content: str, encoding: Any
-    ) -> Any:
-        found = await broken.files.read_file(session_id, path)
-        text = found.content if found is not None and found.encoding == expected_encoding == "text" else None
-        if text and text.replace("\r\n", "\n") == expected.replace("\r\n", "\n"):
-            expected = text
-        return await broken.files.write_file_if_content_matches(
-            session_id, path, expected, expected_encoding, content, encoding
-        )

@@ -146,7 +146,7 @@ def counts_values_of_a_session(broken: Broken) -> None:
     broken.around(wrap, ["storage"], ["purge_session"])
 
 
-@mutant("values.expiry.fraction")
+@mutant("values.lives.set_value")
 def expires_in_whole_seconds(broken: Broken) -> None:
     """A time to live is cut to whole seconds."""
 
@@ -156,7 +156,7 @@ def expires_in_whole_seconds(broken: Broken) -> None:
         await broken.storage.set_value(session_id, key, value, ttl=whole, **options)
 
 
-@mutant("values.expiry.fraction")
+@mutant("values.lives.set_secret")
 def expires_secrets_in_whole_seconds(broken: Broken) -> None:
     """The time to live of a secret is cut to whole seconds."""
 
@@ -203,7 +203,7 @@ def takes_revisions_of_the_dead(broken: Broken) -> None:
         dying[session_id, key] = info.revision if ttl and info else ""
 
 
-@mutant("values.expiry.with_condition")
+@mutant("values.lives.set_if_absent")
 def locks_for_ever(broken: Broken) -> None:
     """A value that is set only if absent has no time to live."""
 
@@ -213,7 +213,7 @@ def locks_for_ever(broken: Broken) -> None:
         await broken.storage.set_value(session_id, key, value, ttl=given, **options)
 
 
-@mutant("values.expiry.with_condition")
+@mutant("values.lives.set_if_revision")
 def never_extends(broken: Broken) -> None:
     """A value that is set under a revision has no time to live."""
 

@@ -6,9 +6,11 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from everstore.conformance.mutants.broken import Broken, mutant
 from everstore.errors import EverstoreError, InvalidKeyError, QuotaExceededError
-from everstore.models import new_session_id
+from everstore.models import KeyInfo, new_session_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -192,6 +194,29 @@ def writes_counters_as_values(broken: Broken) -> None:
         return total
 
 
+@mutant("values.increment.down_by_more_than_53_bits")
+def adds_floats(broken: Broken) -> None:
+    """What is added goes through a number of JSON's."""
+
+    @broken.verb
+    async def increment_value(session_id: Any, key: str, amount: int = 1) -> int:
+        is_large = isinstance(amount, int) and 1 << 53 < abs(amount) < 1 << 63
+        return await broken.storage.increment_value(
+            session_id, key, int(float(amount)) if is_large else amount
+        )
+
+
+@mutant("values.increment.nothing_by_nothing")
+def counts_nothing_without_keeping_it(broken: Broken) -> None:
+    """An absent counter to which nothing is added is 0, and still absent."""
+
+    @broken.verb
+    async def increment_value(session_id: Any, key: str, amount: int = 1) -> int:
+        if amount == 0 and await broken.storage.get_value(session_id, key) is None:
+            return 0
+        return await broken.storage.increment_value(session_id, key, amount)
+
+
 @mutant("values.increment_refused.word")
 def counts_from_zero(broken: Broken) -> None:
     """A value that is no integer counts as 0."""
@@ -283,7 +308,7 @@ def keeps_the_time_to_live(broken: Broken) -> None:
         await broken.storage.set_value(session_id, key, value, ttl=kept, **options)
 
 
-@mutant("values.expiry.kept_by_increment")
+@mutant("values.lives.set_value")
 def clears_by_increment(broken: Broken) -> None:
     """An increment clears the time to live."""
 
@@ -373,3 +398,63 @@ def counts_what_is_replaced(broken: Broken) -> None:
             await broken.storage.set_value(session_id, key[:-1] + "~", value)
             await broken.storage.delete_value(session_id, key[:-1] + "~")
         return await broken.storage.set_value(session_id, key, value, **options)
+
+
+def _lasting(broken: Broken, verb: str, change: Callable[[float], float | None]) -> None:
+    """What is set with a time to live has another one."""
+
+    def wrap(call: Call) -> Call:
+        async def setting(*args: Any, ttl: Any = None, **options: Any) -> Any:
+            is_one = isinstance(ttl, (int, float)) and not isinstance(ttl, bool) and ttl > 0
+            return await call(*args, ttl=change(ttl) if is_one else ttl, **options)
+
+        return setting
+
+    broken.around(wrap, names=(verb,))
+
+
+@mutant("values.lives.set_secret")
+def keeps_secrets_a_month(broken: Broken) -> None:
+    """More than 30 days are taken for a time since 1970, as memcached does: over at once."""
+    _lasting(broken, "set_secret", lambda ttl: ttl if ttl <= 30 * 86_400 else 1e-9)
+
+
+@mutant("values.lives.set_value")
+def keeps_ends_in_32_bits(broken: Broken) -> None:
+    """A time to live is kept in milliseconds, in 32 bits."""
+    _lasting(broken, "set_value", lambda ttl: (int(ttl * 1000) & 0xFFFF_FFFF) / 1000 or 0.001)
+
+
+@mutant("values.lives.set_if_absent")
+def forgets_brief_ends(broken: Broken) -> None:
+    """Less than a millisecond is no time to live."""
+    _lasting(broken, "set_value", lambda ttl: ttl if ttl >= 0.001 else None)
+
+
+@mutant("values.lives.set_value")
+def counts_on_what_is_over(broken: Broken) -> None:
+    """A counter that is over counts from 0, and keeps its time of creation."""
+    seen: dict[Any, KeyInfo] = {}
+
+    @broken.verb
+    async def increment_value(session_id: Any, key: str, amount: int = 1) -> int:
+        was = await broken.storage.stat_value(session_id, key)
+        if was is not None:
+            seen[session_id, key] = was
+        return await broken.storage.increment_value(session_id, key, amount)
+
+    @broken.verb
+    async def list_keys(session_id: Any) -> Any:
+        return [
+            _aged(info, seen.get((session_id, info.key)))
+            for info in await broken.storage.list_keys(session_id)
+        ]
+
+    @broken.verb
+    async def stat_value(session_id: Any, key: str) -> Any:
+        info = await broken.storage.stat_value(session_id, key)
+        return info and _aged(info, seen.get((session_id, key)))
+
+
+def _aged(info: KeyInfo, was: KeyInfo | None) -> KeyInfo:
+    return replace(info, created_ns=was.created_ns) if was is not None and was.expires_ns else info

@@ -322,3 +322,76 @@ def names_secrets_in_nfkc(broken: Broken) -> None:
 def counts_under_stripped_keys(broken: Broken) -> None:
     """A counter's key is stripped."""
     _in(broken, "increment_value", 1, str.strip)
+
+
+def _matching(broken: Broken, loosely: Callable[[str], Any]) -> None:
+    """write_file_if_content_matches compares what this makes of both texts."""
+
+    @broken.verb
+    async def write_file_if_content_matches(
+        session_id: Any, path: str, expected: str, expected_encoding: Any, content: str, encoding: Any
+    ) -> Any:
+        found = await broken.files.read_file(session_id, path)
+        text = found.content if found is not None and found.encoding == expected_encoding == "text" else None
+        if text and loosely(text) == loosely(expected):
+            expected = text
+        return await broken.files.write_file_if_content_matches(
+            session_id, path, expected, expected_encoding, content, encoding
+        )
+
+
+@mutant("content.alike.match")
+def matches_content_without_case(broken: Broken) -> None:
+    """write_file_if_content_matches compares without regard to case and blanks."""
+    _matching(broken, lambda text: text.strip().casefold())
+
+
+@mutant("content.alike.match")
+def matches_any_line_end(broken: Broken) -> None:
+    """write_file_if_content_matches takes LF for CR LF."""
+    _matching(broken, _lf)
+
+
+@mutant("content.alike.match")
+def matches_by_64_ki(broken: Broken) -> None:
+    """write_file_if_content_matches compares the first 64 Ki and the length."""
+    _matching(broken, lambda text: (text[: 1 << 16], len(text)))
+
+
+@mutant("content.alike.edit")
+def edits_without_bom(broken: Broken) -> None:
+    """An edit finds its text without the byte order mark that it begins with."""
+    _in(broken, "edit_file", 2, _no_bom)
+
+
+@mutant("content.edges.copy")
+def copies_a_mebibyte_at_a_time(broken: Broken) -> None:
+    """A copy decodes each mebibyte by itself, and drops what lies across."""
+    _after(broken, "copy_file", lambda text: text.encode()[: 1 << 20].decode(errors="ignore") + _rest(text))
+
+
+def _rest(text: str) -> str:
+    return text.encode()[1 << 20 :].decode(errors="ignore")
+
+
+@mutant("content.kept.set_for_a_while")
+def keeps_brief_values_to_their_nul(broken: Broken) -> None:
+    """What has a time to live is kept as a C string."""
+    _kept_briefly(broken, "set_value", lambda text: text.partition("\0")[0])
+
+
+@mutant("content.kept.set_secret_for_a_while")
+def strips_brief_secrets(broken: Broken) -> None:
+    """A secret with a time to live is stripped, as a token from a form."""
+    _kept_briefly(broken, "set_secret", str.strip)
+
+
+def _kept_briefly(broken: Broken, verb: str, change: Callable[[str], str]) -> None:
+    def wrap(call: Any) -> Any:
+        async def setting(session_id: Any, name: Any, value: Any, *, ttl: Any = None, **options: Any) -> Any:
+            brief = ttl is not None and isinstance(value, str)
+            return await call(session_id, name, change(value) if brief else value, ttl=ttl, **options)
+
+        return setting
+
+    broken.around(wrap, names=(verb,))

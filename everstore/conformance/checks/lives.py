@@ -1,0 +1,150 @@
+"""Every life of a value or secret: what was there before, how it is set, for how long, and what follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from everstore.clock import turned
+from everstore.conformance.case import Mismatch
+from everstore.conformance.registry import table
+from everstore.models import KeyInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection
+
+    from everstore.conformance.case import Case
+    from everstore.session import BoundStorage
+
+    Put = Callable[..., Awaitable[Any]]
+
+_DAY = 86_400
+_YEAR = 365 * _DAY
+# Seconds. All quarters of one; what milliseconds in 31 or 32 bits do not hold, nor a month at most.
+_LASTING = (1e-5, 3600.25, 3600.5, 3600.75, 7200, 25 * _DAY, 31 * _DAY, 51 * _DAY, 99 * _YEAR)
+_LONGER = 100 * _YEAR
+_MARGIN = 30  # seconds, for a slow machine
+_LONG_AGO = 100
+
+
+async def _set_if_revision(storage: BoundStorage, text: str, **options: Any) -> None:
+    stat = await storage.stat_value("k")
+    await storage.set_value("k", text, if_revision=stat.revision if stat else "0", **options)
+
+
+async def _nothing(_: BoundStorage, __: Put) -> None:
+    pass
+
+
+async def _deleted(storage: BoundStorage, put: Put) -> None:
+    await put(storage, "0", ttl=_LONGER)
+    await storage.delete_value("k")
+    await storage.delete_secret("k")
+
+
+async def _over(storage: BoundStorage, put: Put) -> None:
+    with turned(-_LONG_AGO):
+        await put(storage, "0", ttl=1)
+
+
+_BEFORE: dict[str, Callable[[BoundStorage, Put], Awaitable[Any]]] = {
+    "nothing": _nothing,
+    "a deleted one": _deleted,
+    "one that is over": _over,
+    "one without an end": lambda storage, put: put(storage, "0"),
+    "one with a later end": lambda storage, put: put(storage, "0", ttl=_LONGER),
+    "one with an end just ahead": lambda storage, put: put(storage, "0", ttl=_MARGIN),
+}
+_GONE = ("nothing", "a deleted one", "one that is over")
+_THERE = tuple(before for before in _BEFORE if before not in _GONE)
+
+
+def _set_value(storage: BoundStorage, text: str, **options: Any) -> Awaitable[Any]:
+    return storage.set_value("k", text, **options)
+
+
+def _set_if_absent(storage: BoundStorage, text: str, **options: Any) -> Awaitable[Any]:
+    return storage.set_value("k", text, if_absent=True, **options)
+
+
+def _set_secret(storage: BoundStorage, text: str, **options: Any) -> Awaitable[Any]:
+    return storage.set_secret("k", text, **options)
+
+
+def _increment(storage: BoundStorage, text: str) -> Awaitable[Any]:
+    return storage.increment_value("k", int(text))
+
+
+async def _look(storage: BoundStorage) -> tuple[str | None, Any]:
+    """The text of what is called ``k``, a value or a secret, and what is listed of it; looked at often."""
+    text, infos = None, None
+    for _ in range(3):
+        value, stat = await storage.get_value("k"), await storage.stat_value("k")
+        secret = await storage.get_secret("k")
+        keys, secrets = await storage.list_keys(), await storage.list_secrets()
+        assert keys == ([] if stat is None else [stat])
+        if infos not in {None, (*keys, *secrets)}:
+            raise Mismatch.of(infos, (*keys, *secrets), "looked at again")
+        text, infos = value or secret, (*keys, *secrets)
+    return text, infos[0] if infos else None
+
+
+def _quarters(nanoseconds: int) -> float:
+    """Seconds, to a quarter of one."""
+    return round(nanoseconds / 250_000_000) / 4
+
+
+def _require(what: str, expected: object, got: object) -> None:
+    if got != expected:
+        raise Mismatch.of(expected, got, what)
+
+
+@table(
+    "values.lives.{row}",
+    "3.2.8", "6.1.6", "6.5.1", "6.5.2", "6.5.3", "6.5.4", "6.5.5",
+    rows={
+        "set_value": (_set_value, _set_value, _BEFORE, _increment),
+        "set_if_absent": (_set_value, _set_if_absent, _GONE, _set_if_absent),
+        "set_if_revision": (_set_value, _set_if_revision, _THERE, _set_value),
+        "set_secret": (_set_secret, _set_secret, _BEFORE, _set_secret),
+    },
+    likely="an end, or a time of creation, outlives what it was of, has too few bits, or moves with a look",
+    needs=("time_to_live",),
+    since="1.1",
+)  # fmt: skip
+async def lives(case: Case, first: Put, put: Put, befores: Collection[str], again: Put) -> None:
+    """Whatever was there before, and however long it lives, it begins and ends when it must: {row}."""
+    for before in befores:
+        for ttl in _LASTING:
+            storage = case.session().storage
+            await _BEFORE[before](storage, first)
+            _, was = await _look(storage)
+            await put(storage, "1", ttl=ttl)
+            what = f"set for {ttl} s after {before}"
+            if ttl > _MARGIN:
+                await _live(storage, ttl, was, what)
+            with turned(ttl + _MARGIN):
+                _require(f"{what}, past its end", (None, None), await _look(storage))
+                await again(storage, "2")
+                text, new = await _look(storage)
+            _require(f"{what}, and again past its end", "2", text)
+            _require(f"{what}, and again, age", 0, _quarters(new.updated_ns - new.created_ns))
+            _require(f"{what}, and again without, expires_at", None, new.expires_at)
+
+
+async def _live(storage: BoundStorage, ttl: float, was: Any, what: str) -> None:
+    """It lives to its end, which neither a look nor an increment puts off."""
+    text, info = await _look(storage)
+    _require(what, "1", text)
+    lasts = (info.expires_ns or 0) - info.updated_ns
+    _require(f"{what}, seconds", ttl, _quarters(lasts))
+    _require(f"{what}, created_ns", (was or info).created_ns, info.created_ns)
+    with turned(ttl / 2):
+        _require(f"{what}, half its time ago", (text, info), await _look(storage))
+        if isinstance(info, KeyInfo):
+            await storage.increment_value("k", 0)
+            _, counted = await _look(storage)
+            _require(f"{what}, counted, expires_ns", info.expires_ns, counted.expires_ns)
+            _require(f"{what}, counted, created_ns", info.created_ns, counted.created_ns)
+            info = counted
+    with turned(ttl - _MARGIN):
+        _require(f"{what}, shortly before its end", (text, info), await _look(storage))
