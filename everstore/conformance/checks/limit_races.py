@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import msgspec
 
 from everstore.conformance.case import Mismatch, gather, refused
 from everstore.conformance.checks.limits import base64_of
-from everstore.conformance.children import Job, Nursery
-from everstore.conformance.registry import check, table
-from everstore.conformance.subject import Subject
+from everstore.conformance.registry import table
 from everstore.errors import QuotaExceededError
 from everstore.models import InitialFile
 from everstore.session import BoundSession
@@ -27,9 +23,8 @@ if TYPE_CHECKING:
 
     Tell = Callable[[dict[str, str]], object]
 
-_CALLS = 9
+CALLS = 9
 _FIT = 4
-_HALVES = (0, 1)
 _TEN = "x" * 10
 
 Grow = Callable[[BoundSession, int], Awaitable[Any]]
@@ -48,7 +43,7 @@ class Way(msgspec.Struct, frozen=True):
 
 
 async def _each(call: Grow, one: BoundSession) -> None:
-    for number in range(_CALLS):
+    for number in range(CALLS):
         await call(one, number)
 
 
@@ -66,7 +61,7 @@ async def _values(one: BoundSession) -> None:
 
 
 async def _text(one: BoundSession) -> None:
-    await one.files.write_file("a", "".join(f"{number};" for number in range(_CALLS)))
+    await one.files.write_file("a", "".join(f"{number};" for number in range(CALLS)))
 
 
 WAYS: dict[str, Way] = {
@@ -142,11 +137,7 @@ WAYS: dict[str, Way] = {
 """Every verb that makes something grow, by limit."""
 
 
-_IN_PROCESSES = ("entries.write", "bytes.append", "file.append", "keys.secret", "value_bytes.increment")
-"""One way for each limit."""
-
-
-async def _used(one: BoundSession) -> dict[str, int]:
+async def used(one: BoundSession) -> dict[str, int]:
     """What the limits count, by looking."""
     files: list[int] = []
     entries, directories = 0, ["/"]
@@ -165,14 +156,15 @@ async def _used(one: BoundSession) -> dict[str, int]:
     }
 
 
-def _require_what_fits(way: Way, answers: Sequence[str]) -> None:
+def require_what_fits(way: Way, answers: Sequence[str]) -> None:
     """``Mismatch`` unless as many calls were made as fit, and the others refused for the limit."""
-    wanted = {"made": _FIT, QuotaExceededError.__name__: _CALLS - _FIT}
+    wanted = {"made": _FIT, QuotaExceededError.__name__: CALLS - _FIT}
     if Counter(answers) != wanted:
         raise Mismatch(f"of calls that grow {way.limit} {wanted}", repr(dict(Counter(answers))))
 
 
-def _told(answer: object) -> str:
+def told_of(answer: object) -> str:
+    """The name of the error that a call ended with, or ``made``."""
     return type(answer).__name__ if isinstance(answer, BaseException) else "made"
 
 
@@ -185,12 +177,12 @@ async def _opened(case: Case, settings: dict[str, Any]) -> Store:
     return case.store
 
 
-async def _room(case: Case, way: Way) -> tuple[int, dict[str, Any]]:
+async def room_for(case: Case, way: Way) -> tuple[int, dict[str, Any]]:
     """What looking finds used before, and settings under which as many calls fit as shall."""
     one = case.store.session(case.new_id())
     if way.prepare is not None:
         await way.prepare(one)
-    before = (await _used(one))[way.limit]
+    before = (await used(one))[way.limit]
     more = way.more
     if more == 0:
         narrow = (await _opened(case, {f"limits__{way.limit}": 1})).session(case.new_id())
@@ -211,58 +203,15 @@ async def _room(case: Case, way: Way) -> tuple[int, dict[str, Any]]:
 )  # fmt: skip
 async def races(case: Case, way: Way) -> None:
     """Of nine calls at once, by two clients where there may be two, exactly what fits is made: {row}."""
-    before, room = await _room(case, way)
+    before, room = await room_for(case, way)
     stores = [await _opened(case, room) for _ in range(1 + case.capabilities.shared)]
     session_id = case.new_id()
     clients = [store.session(session_id) for store in stores]
     if way.prepare is not None:
         await way.prepare(clients[0])
     for client in clients:
-        await _used(client)  # what a client keeps of this must not count
-    answers = await gather(*(way.grow(clients[n % len(clients)], n) for n in range(_CALLS)))
-    _require_what_fits(way, [_told(answer) for answer in answers])
-    after = (await _used(clients[0]))[way.limit]
+        await used(client)  # what a client keeps of this must not count
+    answers = await gather(*(way.grow(clients[n % len(clients)], n) for n in range(CALLS)))
+    require_what_fits(way, [told_of(answer) for answer in answers])
+    after = (await used(clients[0]))[way.limit]
     assert after == before + _FIT * way.more
-
-
-@check(
-    "limits.races_of_processes",
-    "7.4.3",
-    level="standard",
-    since="1.1",
-    tags=("concurrency",),
-    needs=("shared",),
-    likely="what a session uses is counted once, and kept in the process",
-)
-async def races_of_processes(case: Case) -> None:
-    """Of calls that two processes make at once, exactly those that fit are made, whatever grows."""
-    jobs: list[dict[str, Any]] = []
-    for name in _IN_PROCESSES:
-        _, room = await _room(case, WAYS[name])
-        session_id, meeting = case.new_id(), case.new_id()
-        if prepare := WAYS[name].prepare:
-            await prepare(case.store.session(session_id))
-        subject = Subject({**case.subject.settings, **room}, case.subject.opener)
-        jobs.append({"subject": subject.to_json(), "way": name, "ids": [str(session_id), str(meeting)]})
-    answers: dict[str, list[str]] = {name: [] for name in _IN_PROCESSES}
-    async with Nursery(case.subject) as nursery:
-        await nursery.start(*(Job(f"{__name__}:grow_all", {"jobs": jobs, "half": half}) for half in _HALVES))
-        async for told in nursery.told():
-            answers[told["way"]].append(told["answer"])
-    for name in _IN_PROCESSES:
-        _require_what_fits(WAYS[name], answers[name])
-
-
-async def grow_all(_: Store, tell: Tell, jobs: list[dict[str, Any]], half: int) -> None:
-    """Make half of the calls of each way once both halves have looked, as the job of a process."""
-    for job in jobs:
-        async with Subject.from_json(job["subject"]).open() as store:
-            one, meeting = (store.session(UUID(each)) for each in job["ids"])
-            await _used(one)
-            there = await meeting.storage.increment_value("n")
-            while there < len(_HALVES):
-                await asyncio.sleep(0.001)
-                there = int(await meeting.storage.get_value("n") or 0)
-            for number in range(half, _CALLS, len(_HALVES)):
-                [answer] = await gather(WAYS[job["way"]].grow(one, number))
-                tell({"way": job["way"], "answer": _told(answer)})

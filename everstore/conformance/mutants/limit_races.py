@@ -118,3 +118,31 @@ def counts_once_in_a_process(broken: Broken) -> None:
         if session_id not in counts:
             counts[session_id] = len(await broken.entries(session_id))
         return await broken.files.list_directory(session_id, path)
+
+
+@mutant("limits.freed_by_a_process", durable=True)
+def remembers_what_is_full(broken: Broken) -> None:
+    """That a session is full is remembered until this process takes something out of it."""
+    full: dict[Any, QuotaExceededError] = {}
+
+    def refuses(call: Call) -> Call:
+        async def refused(session_id: Any, *args: Any, **options: Any) -> Any:
+            if session_id in full:
+                raise full[session_id]
+            try:
+                return await call(session_id, *args, **options)
+            except QuotaExceededError as error:
+                full[session_id] = error
+                raise
+
+        return refused
+
+    def makes_room(call: Call) -> Call:
+        async def freed(session_id: Any, *args: Any, **options: Any) -> Any:
+            full.pop(session_id, None)
+            return await call(session_id, *args, **options)
+
+        return freed
+
+    broken.around(refuses, names=["append_file", "increment_value"])
+    broken.around(makes_room, names=["delete_file", "delete_value", "delete_secret", "purge_session"])
