@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from everstore.clock import turned
-from everstore.conformance.case import Mismatch
+from everstore.conformance.case import Mismatch, refused
 from everstore.conformance.registry import table
+from everstore.errors import RevisionConflictError
 from everstore.models import KeyInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection, Sequence
 
     from everstore.conformance.case import Case
     from everstore.session import BoundStorage
@@ -74,10 +75,10 @@ def _increment(storage: BoundStorage, text: str) -> Awaitable[Any]:
     return storage.increment_value("k", int(text))
 
 
-async def _look(storage: BoundStorage) -> tuple[str | None, Any]:
-    """The text of what is called ``k``, a value or a secret, and what is listed of it; looked at often."""
+async def _look(clients: Sequence[BoundStorage]) -> tuple[str | None, Any]:
+    """The text of what is called ``k``, a value or a secret, and what is listed of it, to each client twice."""
     text, infos = None, None
-    for _ in range(3):
+    for storage in (*clients, *clients):
         value, stat = await storage.get_value("k"), await storage.stat_value("k")
         secret = await storage.get_secret("k")
         keys, secrets = await storage.list_keys(), await storage.list_secrets()
@@ -113,38 +114,56 @@ def _require(what: str, expected: object, got: object) -> None:
 )  # fmt: skip
 async def lives(case: Case, first: Put, put: Put, befores: Collection[str], again: Put) -> None:
     """Whatever was there before, and however long it lives, it begins and ends when it must: {row}."""
+    stores = [case.store, await case.open()] if case.capabilities.shared else [case.store]
     for before in befores:
-        for ttl in _LASTING:
-            storage = case.session().storage
+        for ttl in (None, *_LASTING):
+            session = case.new_id()
+            clients = [store.session(session).storage for store in stores]
+            storage = clients[0]
             await _BEFORE[before](storage, first)
-            _, was = await _look(storage)
+            _, was = await _look(clients)
             await put(storage, "1", ttl=ttl)
             what = f"set for {ttl} s after {before}"
+            if ttl is None:
+                await _stay(clients, f"set for good after {before}")
+                continue
             if ttl > _MARGIN:
-                await _live(storage, ttl, was, what)
+                await _live(clients, ttl, was, what)
             with turned(ttl + _MARGIN):
-                _require(f"{what}, past its end", (None, None), await _look(storage))
+                _require(f"{what}, past its end", (None, None), await _look(clients))
                 await again(storage, "2")
-                text, new = await _look(storage)
+                text, new = await _look(clients)
             _require(f"{what}, and again past its end", "2", text)
             _require(f"{what}, and again, age", 0, _quarters(new.updated_ns - new.created_ns))
             _require(f"{what}, and again without, expires_at", None, new.expires_at)
 
 
-async def _live(storage: BoundStorage, ttl: float, was: Any, what: str) -> None:
-    """It lives to its end, which neither a look nor an increment puts off."""
-    text, info = await _look(storage)
+async def _stay(clients: Sequence[BoundStorage], what: str) -> None:
+    """It has no end, and is there after that of whatever was there before."""
+    text, info = await _look(clients)
+    _require(what, "1", text)
+    _require(f"{what}, expires_at", None, info.expires_at)
+    with turned(_LONGER + _MARGIN):
+        _require(f"{what}, a century ago", (text, info), await _look(clients))
+
+
+async def _live(clients: Sequence[BoundStorage], ttl: float, was: Any, what: str) -> None:
+    """It lives to its end, which neither a look nor an increment nor a refused set puts off."""
+    storage = clients[0]
+    text, info = await _look(clients)
     _require(what, "1", text)
     lasts = (info.expires_ns or 0) - info.updated_ns
     _require(f"{what}, seconds", ttl, _quarters(lasts))
     _require(f"{what}, created_ns", (was or info).created_ns, info.created_ns)
     with turned(ttl / 2):
-        _require(f"{what}, half its time ago", (text, info), await _look(storage))
+        _require(f"{what}, half its time ago", (text, info), await _look(clients))
         if isinstance(info, KeyInfo):
+            with refused(RevisionConflictError):
+                await storage.set_value("k", "3", ttl=1, if_absent=True)
             await storage.increment_value("k", 0)
-            _, counted = await _look(storage)
+            _, counted = await _look(clients)
             _require(f"{what}, counted, expires_ns", info.expires_ns, counted.expires_ns)
             _require(f"{what}, counted, created_ns", info.created_ns, counted.created_ns)
             info = counted
     with turned(ttl - _MARGIN):
-        _require(f"{what}, shortly before its end", (text, info), await _look(storage))
+        _require(f"{what}, shortly before its end", (text, info), await _look(clients))

@@ -159,7 +159,7 @@ async def scan(case: Case) -> None:
 )
 async def swap(case: Case) -> None:
     """swap_secret replaces only what is expected, and keeps revision, times and time to live."""
-    ttl = 3600 if case.capabilities.time_to_live else None
+    ttl = 31 * 86_400 if case.capabilities.time_to_live else None
     await case.storage.set_secret("s", "x", ttl=ttl)
     sealed = (await _stored(case))["s"].ciphertext
     [before] = await case.storage.list_secrets()

@@ -296,7 +296,7 @@ def sweeps_later(broken: Broken) -> None:
         await broken.storage.set_value(session_id, key, value, ttl=longer, **options)
 
 
-@mutant("values.expiry.cleared")
+@mutant("values.lives.set_value")
 def keeps_the_time_to_live(broken: Broken) -> None:
     """Setting again keeps the old time to live."""
     times: dict[Any, Any] = {}
