@@ -76,7 +76,7 @@ def _increment(storage: BoundStorage, text: str) -> Awaitable[Any]:
 
 
 async def _look(clients: Sequence[BoundStorage]) -> tuple[str | None, Any]:
-    """The text of what is called ``k``, a value or a secret, and what is listed of it, to each client twice."""
+    """The text of what is called ``k``, a value or a secret, and what each client sees listed, twice."""
     text, infos = None, None
     for storage in (*clients, *clients):
         value, stat = await storage.get_value("k"), await storage.stat_value("k")
