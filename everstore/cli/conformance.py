@@ -38,6 +38,14 @@ def conformance(
     timeout: Annotated[
         float, typer.Option(min=1, help="Seconds for one check; what takes longer hangs, and is ended.")
     ] = 120,
+    large: Annotated[
+        bool,
+        typer.Option("--large", help="Run the checks of the tag large, too: 12,000 files, 64 MiB; minutes."),
+    ] = False,
+    full: Annotated[
+        str | None,
+        typer.Option(metavar="JSON", help="Settings of a small storage to fill; {directory} is a new one."),
+    ] = None,
     list_only: Annotated[bool, typer.Option("--list", help="List the checks and run none.")] = False,
 ) -> int:
     """Run the conformance suite on an installed backend, as the configuration in force describes it.
@@ -61,8 +69,10 @@ def conformance(
         return 0
     if name is None:
         raise typer.BadParameter("which backend? 'everstore backends' lists them", param_hint="NAME")
+    small = proving.settings_of(full)
+    proving.require_asked(checks, large=large, full=small)
     proving.require_writable(json_file, markdown, badge)
-    report = proving.prove(name, checks, level, seed, timeout, stop_at_failure=stop)
+    report = proving.prove(name, checks, level, seed, timeout, stop_at_failure=stop, large=large, full=small)
     proving.save(report, json_file, markdown, badge)
     proving.tell(report)
     status = 0 if report.is_reached else 1

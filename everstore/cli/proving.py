@@ -13,6 +13,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -32,8 +33,8 @@ from everstore.conformance import (
 )
 from everstore.conformance.leftovers import journal, remove
 from everstore.conformance.patience import Hang, bounded, is_stuck
-from everstore.conformance.registry import LEVELS, levels_up_to
-from everstore.conformance.runner import declared
+from everstore.conformance.registry import LEVELS, ON_REQUEST, levels_up_to
+from everstore.conformance.runner import offered
 from everstore.errors import BackendError, InvalidPatternError, SettingsError
 from everstore.plugins import ROLES, Plugins
 
@@ -43,7 +44,16 @@ if TYPE_CHECKING:
     from everstore.conformance import Check, Level, Result
     from everstore.conformance.report import CheckReport
 
-__all__ = ["chosen", "print_checks", "prove", "require_writable", "save", "tell"]
+__all__ = [
+    "chosen",
+    "print_checks",
+    "prove",
+    "require_asked",
+    "require_writable",
+    "save",
+    "settings_of",
+    "tell",
+]
 
 _STAND_IN = "memory"
 _FINE = {"passed", "not applicable"}
@@ -88,17 +98,43 @@ def print_checks(checks: Sequence[Check]) -> None:
     print_table(("level", "id", "proves", "promise"), rows)
 
 
+def settings_of(text: str | None) -> dict[str, Any]:
+    """The settings of the storage to fill, a JSON object; ``SettingsError`` when it is none."""
+    try:
+        return msgspec.json.decode(text or "{}", type=dict[str, Any])
+    except msgspec.DecodeError:
+        example = """--full '{"acme_path": "{directory}/small", "acme_max_bytes": 1000000}'"""
+        raise SettingsError(f"--full takes settings as a JSON object: {example}") from None
+
+
+def require_asked(checks: Sequence[Check], *, large: bool, full: Mapping[str, Any]) -> None:
+    """``SettingsError`` when none of the checks can run without an option that was not given."""
+    given = {name for name, is_given in (("large", large), ("full", bool(full))) if is_given}
+    missing = [ON_REQUEST.keys() & set(check.needs) - given for check in checks]
+    if all(missing):
+        hints = "; ".join(ON_REQUEST[name] for name in sorted(set.union(*missing)))
+        raise SettingsError(f"these checks run on request only: {hints}")
+
+
 def prove(
-    name: str, checks: Sequence[Check], level: Level, seed: int, seconds: float, *, stop_at_failure: bool
+    name: str,
+    checks: Sequence[Check],
+    level: Level,
+    seed: int,
+    seconds: float,
+    *,
+    stop_at_failure: bool,
+    large: bool,
+    full: Mapping[str, Any],
 ) -> Report:
     """Run the checks on the backend of this name, as the environment configures it."""
     _bound_memory()
     checks = _soonest_first(checks)
-    subject = _subject(name)
+    subject = msgspec.structs.replace(_subject(name), full=dict(full))
     storage = f"{name} {_place(name, subject.settings)}"
     try:
         with bounded(seconds, lambda: None):
-            capabilities = declared(subject)
+            given = offered(subject, large=large)
             asyncio.run(_remove_leftovers(subject, storage))
     except Hang:
         message = f"backend {name!r} was not opened and closed again within {seconds:g} seconds"
@@ -108,7 +144,7 @@ def prove(
             subject,
             checks,
             seed=seed,
-            capabilities=capabilities,
+            capabilities=given,
             seconds=seconds,
             stop_at_failure=stop_at_failure,
             progress=told,
@@ -124,7 +160,7 @@ def prove(
         results,
         asked=level,
         seed=seed,
-        capabilities=capabilities,
+        capabilities=given - ON_REQUEST.keys(),
         plugins=plugins,
     )
 

@@ -15,6 +15,7 @@ from everstore.conformance.ways import WAYS
 
 __all__ = [
     "LEVELS",
+    "ON_REQUEST",
     "PRODUCTS",
     "TABLES",
     "Check",
@@ -29,12 +30,18 @@ __all__ = [
 ]
 
 Level = Literal["core", "standard", "durable"]
-Tag = Literal["chance", "concurrency", "durability", "hostile"]
+Tag = Literal["chance", "concurrency", "durability", "hostile", "large"]
 CheckFunction = Callable[..., Awaitable[None]]
 F = TypeVar("F", bound=CheckFunction)
 
 LEVELS: tuple[Level, ...] = ("core", "standard", "durable")
 """From the least to the most; each includes those before it."""
+
+ON_REQUEST = {
+    "large": "--large adds them; they take minutes",
+    "full": "--full hands over the settings of a small storage to fill",
+}
+"""What a check may need besides capabilities: what only who runs the suite can give it, and how."""
 
 _REGISTRY: dict[str, Check] = {}
 
@@ -61,8 +68,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
     ``sentences`` are those of the contract it proves, ``likely`` is the mistake that most often makes
     it fail, ``since`` the version of the contract that brought it. It runs where all capabilities in
-    ``needs`` are declared and none in ``unless`` is. ``arguments`` follow the case when the function is
-    called.
+    ``needs`` are declared, or asked for (``ON_REQUEST``), and none in ``unless`` is. ``arguments`` follow
+    the case when the function is called.
     """
 
     id: str
@@ -82,10 +89,10 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
         """The first word of the id."""
         return self.id.partition(".")[0]
 
-    def applies_to(self, declared: Collection[str]) -> bool:
-        """Whether it runs on a backend that declares these capabilities."""
-        return all(name in declared for name in self.needs) and not any(
-            name in declared for name in self.unless
+    def applies_to(self, offered: Collection[str]) -> bool:
+        """Whether it runs where these capabilities are declared, or these of ``ON_REQUEST`` asked for."""
+        return all(name in offered for name in self.needs) and not any(
+            name in offered for name in self.unless
         )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["CheckReport", "Report", "badge_of", "markdown_of", "replay_of", "report_of"]
 
 _MOST_ALIKE = 60
+_OPTIONS = {"large": "--large", "full": "--full SETTINGS"}  # of ON_REQUEST; settings may hold passwords
 
 CONTRACT_VERSION = "1.1"
 """The version of ``docs/contract.md`` that the checks prove."""
@@ -102,7 +103,7 @@ def report_of(
     level = level_of(results, all_checks()) if complete else None
     outcomes: dict[str, Outcome] = {result.check: result.outcome for result in results}
     alike = _alike(checks, results)
-    replays = {check.id: replay_of(subject.name, check.id, seed) for check in checks}
+    replays = {check.id: replay_of(subject.name, check, seed) for check in checks}
     counts: dict[str, int] = {}
     for result in results:
         counts[result.outcome] = counts.get(result.outcome, 0) + 1
@@ -174,9 +175,10 @@ def _without_chance(check: Check, failure: Failure, outcomes: Mapping[str, Outco
     return tuple(f"{each} ({outcomes.get(each, 'not in this run')})" for each in found)
 
 
-def replay_of(backend: str, check_id: str, seed: int) -> str:
+def replay_of(backend: str, check: Check, seed: int) -> str:
     """The command that runs one check again."""
-    return f"everstore conformance {shlex.quote(backend)} --seed {seed} -k {check_id}"
+    asked = "".join(f" {option}" for name, option in _OPTIONS.items() if name in check.needs)
+    return f"everstore conformance {shlex.quote(backend)} --seed {seed} -k {check.id}{asked}"
 
 
 def _missing(

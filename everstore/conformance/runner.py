@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from everstore.conformance.subject import Subject
 
-__all__ = ["Failure", "Outcome", "Result", "declared", "execute", "least", "level_of", "run"]
+__all__ = ["Failure", "Outcome", "Result", "declared", "execute", "least", "level_of", "offered", "run"]
 
 Outcome = Literal["passed", "failed", "known failure", "unexpected pass", "not applicable"]
 
@@ -69,6 +69,12 @@ def declared(subject: Subject) -> frozenset[str]:
             return frozenset.intersection(*sets)
 
     return asyncio.run(look())
+
+
+def offered(subject: Subject, *, large: bool = False) -> frozenset[str]:
+    """What checks may need: capabilities that are declared, and what was asked for of ``ON_REQUEST``."""
+    asked = {"large": large, "full": bool(subject.full)}
+    return declared(subject) | {name for name, is_asked in asked.items() if is_asked}
 
 
 def execute(subject: Subject, check: Check, seed: int, seconds: float = SECONDS) -> Case:
@@ -156,15 +162,16 @@ def run(
 ) -> list[Result]:
     """Run the checks, one after the other; a result for each, in order.
 
-    Those that do not apply to what the backend declares are not run and say so. A known failure
+    Those that do not apply to ``capabilities``, all that is ``offered`` unless told otherwise, are not run
+    and say so. A known failure
     that passes is an ``unexpected pass``, which is a failure of the run. A check has ``seconds`` until it
     counts as hanging; ``stop_at_failure`` makes the first one that fails the last one.
     """
     known = known_failures or {}
-    offered = declared(subject) if capabilities is None else capabilities
+    given = offered(subject) if capabilities is None else capabilities
     results = []
     for check in checks:
-        result = _one(subject, check, seed, offered, known.get(check.id), seconds)
+        result = _one(subject, check, seed, given, known.get(check.id), seconds)
         progress(check, result)
         results.append(result)
         if stop_at_failure and result.outcome in {"failed", "unexpected pass"}:
@@ -173,9 +180,9 @@ def run(
 
 
 def _one(
-    subject: Subject, check: Check, seed: int, offered: frozenset[str], reason: str | None, patience: float
+    subject: Subject, check: Check, seed: int, given: frozenset[str], reason: str | None, patience: float
 ) -> Result:
-    if not check.applies_to(offered):
+    if not check.applies_to(given):
         return Result(check.id, "not applicable", 0.0)
     started = time.perf_counter()
     failure = None

@@ -41,13 +41,15 @@ class Subject(msgspec.Struct, frozen=True):
     them. Two stores opened from one subject see the same storage, if the backend has anything that
     outlives a store. Files and directories that hold the storage are looked through for secrets: those
     that the settings name, ``own_files``, which nothing else writes to, and ``files``, which a server
-    shares among several storages.
+    shares among several storages. ``full`` are settings that open a small storage of the same kind, to be
+    filled until it refuses; ``{directory}`` in them is a new directory.
     """
 
     settings: dict[str, Any]
     opener: str = "everstore:open_store"
     files: tuple[str, ...] = ()
     own_files: tuple[str, ...] = ()
+    full: dict[str, Any] = {}
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "settings", _completed(self.settings))
@@ -82,6 +84,15 @@ class Subject(msgspec.Struct, frozen=True):
         """Those that nothing but this storage is in: ``own_files``, and what the settings name."""
         named = [*(value for value in self.settings.values() if isinstance(value, str)), *self.own_files]
         return [path for path in map(Path, named) if _exists(path)]
+
+    @contextmanager
+    def small(self) -> Iterator[dict[str, Any]]:
+        """The settings of the storage to fill, in a new directory for as long as the block lasts."""
+        with tempfile.TemporaryDirectory() as directory:
+            yield {
+                name: value.replace("{directory}", directory) if isinstance(value, str) else value
+                for name, value in self.full.items()
+            }
 
     @contextmanager
     def copied(self) -> Iterator[dict[str, str]]:

@@ -11,7 +11,8 @@ import pytest
 from everstore.conformance.explain import explain
 from everstore.conformance.patience import SECONDS
 from everstore.conformance.registry import Check, Level, all_checks, levels_up_to
-from everstore.conformance.runner import declared, execute, least
+from everstore.conformance.report import replay_of
+from everstore.conformance.runner import execute, least, offered
 from everstore.conformance.without_chance import CHANCE, without_chance
 
 if TYPE_CHECKING:
@@ -29,13 +30,14 @@ def pytest_suite(
     seed: int = 0,
     known_failures: Mapping[str, str] | None = None,
     timeout: float = SECONDS,
+    large: bool = False,
 ) -> type:
     """A test class that holds the whole suite up to ``level``; give it a name that starts with ``Test``.
 
     ``subject`` makes the storage under test in the directory it is given, a new one for each check.
     ``known_failures`` maps check ids to reasons: such a check must fail, and its level is then not
     reached. ``level=None`` runs everything that applies and claims no level. A check that takes more than
-    ``timeout`` seconds hangs, and fails with the calls that wait.
+    ``timeout`` seconds hangs, and fails with the calls that wait. ``large`` adds the checks of that tag.
     """
     known = dict(known_failures or {})
     wanted = [check for check in all_checks() if level is None or check.level in levels_up_to(level)]
@@ -49,7 +51,7 @@ def pytest_suite(
         def pytest_generate_tests(self, metafunc: Any) -> None:
             """One test for each check that applies to what the backend declares."""
             if "check" in metafunc.fixturenames:
-                applying = _applying(wanted, _declared(subject))
+                applying = _applying(wanted, _offered(subject, large=large))
                 metafunc.parametrize("check", applying, ids=[check.id for check in applying])
 
         def test_check(self, check: Check, tmp_path: Path) -> None:
@@ -72,7 +74,7 @@ def pytest_suite(
             if level is None:
                 return
             assert not known, f"level {level!r} is not reached with known failures; level=None claims none"
-            applying = _applying(wanted, _declared(subject))
+            applying = _applying(wanted, _offered(subject, large=large))
             for each in levels_up_to(level):
                 count = sum(check.level == each for check in applying)
                 assert count >= least(each), (
@@ -82,13 +84,13 @@ def pytest_suite(
     return Conformance
 
 
-def _declared(subject: Callable[[Path], Subject]) -> frozenset[str]:
+def _offered(subject: Callable[[Path], Subject], *, large: bool) -> frozenset[str]:
     with tempfile.TemporaryDirectory() as directory:
-        return declared(subject(Path(directory)))
+        return offered(subject(Path(directory)), large=large)
 
 
-def _applying(checks: list[Check], offered: frozenset[str]) -> list[Check]:
-    return [check for check in checks if check.applies_to(offered)]
+def _applying(checks: list[Check], given: frozenset[str]) -> list[Check]:
+    return [check for check in checks if check.applies_to(given)]
 
 
 def _annotate(error: Exception, check: Check, backend: str, seed: int) -> None:
@@ -103,4 +105,4 @@ def _annotate(error: Exception, check: Check, backend: str, seed: int) -> None:
     if CHANCE in check.tags:
         near = without_chance(check, error.__dict__.get("verb"), getattr(error, "field", None))
         error.add_note(f"  found by chance; without chance it is asked by: {', '.join(near)}")
-    error.add_note(f"  replay: everstore conformance {backend} --seed {seed} -k {check.id}")
+    error.add_note(f"  replay: {replay_of(backend, check, seed)}")

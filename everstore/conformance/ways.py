@@ -21,7 +21,7 @@ from everstore.models import InitialFile, Session
 if TYPE_CHECKING:
     from everstore.models import Encoding
 
-__all__ = ["KINDS", "WAYS", "Sample", "Way"]
+__all__ = ["KINDS", "WAYS", "Sample", "Way", "encoded"]
 
 _MARK = "\x01@\x01"
 _PATH = "/d/f"
@@ -71,7 +71,8 @@ def _bytes(data: Any) -> bytes:
     return data.encode() if isinstance(data, str) else data
 
 
-def _content(data: Any, encoding: Encoding) -> str:
+def encoded(data: Any, encoding: Encoding) -> str:
+    """Text, or bytes, as the content of a file of this encoding."""
     return data if encoding == "text" else base64.b64encode(_bytes(data)).decode()
 
 
@@ -88,7 +89,7 @@ async def _look_at_file(scene: Scene, data: Any, encoding: Encoding) -> _Pair:
     listed = await scene.files.list_directory("d")
     size = len(_bytes(data))
     expected: dict[str, Any] = {
-        "read_file": (_content(data, encoding), encoding, size),
+        "read_file": (encoded(data, encoding), encoding, size),
         "stat_file": size,
         "list_directory": [(_PATH, size)],
     }
@@ -195,7 +196,7 @@ def _write(encoding: Encoding, *, onto: bool = False, if_absent: bool = False) -
     async def bring(scene: Scene, sample: Sample) -> Any:
         if onto:
             await scene.files.write_file(_PATH, "something else, which is longer than most")
-        await scene.files.write_file(_PATH, _content(sample.data, encoding), encoding, if_absent=if_absent)
+        await scene.files.write_file(_PATH, encoded(sample.data, encoding), encoding, if_absent=if_absent)
         return sample.data
 
     return bring
@@ -204,7 +205,7 @@ def _write(encoding: Encoding, *, onto: bool = False, if_absent: bool = False) -
 def _write_if_revision(encoding: Encoding) -> Bring:
     async def bring(scene: Scene, sample: Sample) -> Any:
         old = await scene.files.write_file(_PATH, "old")
-        content = _content(sample.data, encoding)
+        content = encoded(sample.data, encoding)
         await scene.files.write_file(_PATH, content, encoding, if_revision=old.revision)
         return sample.data
 
@@ -214,7 +215,7 @@ def _write_if_revision(encoding: Encoding) -> Bring:
 def _match(encoding: Encoding) -> Bring:
     async def bring(scene: Scene, sample: Sample) -> Any:
         await scene.files.write_file(_PATH, "old")
-        content = _content(sample.data, encoding)
+        content = encoded(sample.data, encoding)
         await scene.files.write_file_if_content_matches(_PATH, "old", "text", content, encoding)
         return sample.data
 
@@ -223,7 +224,7 @@ def _match(encoding: Encoding) -> Bring:
 
 def _match_expected(encoding: Encoding) -> Bring:
     async def bring(scene: Scene, sample: Sample) -> Any:
-        content, new = _content(sample.data, encoding), _content("matched", encoding)
+        content, new = encoded(sample.data, encoding), encoded("matched", encoding)
         await scene.files.write_file(_PATH, content, encoding)
         await scene.files.write_file_if_content_matches(_PATH, content, encoding, new, encoding)
         return "matched"
@@ -235,7 +236,7 @@ def _seed(encoding: Encoding, *, onto: bool = False) -> Bring:
     async def bring(scene: Scene, sample: Sample) -> Any:
         if onto:
             await scene.files.seed_initial_file(InitialFile(_PATH, "old", is_readonly=True))
-        content = _content(sample.data, encoding)
+        content = encoded(sample.data, encoding)
         await scene.files.seed_initial_file(InitialFile(_PATH, content, encoding, is_readonly=onto))
         return sample.data
 
@@ -244,7 +245,7 @@ def _seed(encoding: Encoding, *, onto: bool = False) -> Bring:
 
 def _append(encoding: Encoding) -> Bring:
     async def bring(scene: Scene, sample: Sample) -> Any:
-        await scene.files.append_file(_PATH, _content(sample.data, encoding), encoding)
+        await scene.files.append_file(_PATH, encoded(sample.data, encoding), encoding)
         return sample.data
 
     return bring
@@ -253,8 +254,8 @@ def _append(encoding: Encoding) -> Bring:
 def _append_rest(encoding: Encoding) -> Bring:
     async def bring(scene: Scene, sample: Sample) -> Any:
         data, cut = sample.data, sample.cut
-        await scene.files.write_file(_PATH, _content(data[:cut], encoding), encoding)
-        await scene.files.append_file(_PATH, _content(data[cut:], encoding), encoding)
+        await scene.files.write_file(_PATH, encoded(data[:cut], encoding), encoding)
+        await scene.files.append_file(_PATH, encoded(data[cut:], encoding), encoding)
         return data
 
     return bring
@@ -262,8 +263,8 @@ def _append_rest(encoding: Encoding) -> Bring:
 
 def _append_behind(encoding: Encoding) -> Bring:
     async def bring(scene: Scene, sample: Sample) -> Any:
-        await scene.files.write_file(_PATH, _content(sample.data, encoding), encoding)
-        await scene.files.append_file(_PATH, _content("\n!", encoding), encoding)
+        await scene.files.write_file(_PATH, encoded(sample.data, encoding), encoding)
+        await scene.files.append_file(_PATH, encoded("\n!", encoding), encoding)
         return _bytes(sample.data) + b"\n!" if encoding == "base64" else sample.data + "\n!"
 
     return bring
@@ -271,7 +272,7 @@ def _append_behind(encoding: Encoding) -> Bring:
 
 def _transfer(verb: str, encoding: Encoding, *, onto: bool = False, tree: bool = False) -> Bring:
     async def bring(scene: Scene, sample: Sample) -> Any:
-        content = _content(sample.data, encoding)
+        content = encoded(sample.data, encoding)
         await scene.files.write_file("from/f" if tree else "from", content, encoding)
         if onto:
             await scene.files.write_file(_PATH, "old")

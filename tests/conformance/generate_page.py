@@ -48,6 +48,17 @@ def subject(directory):
 TestConformance = pytest_suite(subject, level="standard")
 ```
 
+What takes minutes is asked for: `--large` (`pytest_suite(subject, large=True)`) adds the checks of the tag
+`large`, of 12,000 entries, 20,000 keys, 64 MiB of content and 13,000 looks of each kind; with `-k large`
+hardly anything else runs. What happens when a storage is full is asked of one that its author hands over,
+small enough to be filled many times, as settings beside the others: `--full JSON`, or
+`Subject(..., full={...})`. `{directory}` in them is a new directory, so that each check has a storage of
+its own:
+
+```console
+$ everstore conformance NAME --full '{"acme_path": "{directory}/small", "acme_max_bytes": 1000000}'
+```
+
 Every check has an id that is never given to another one, the sentences of the contract that it proves, and
 a level. A failure shows what was done, expected and got, the likely mistake, and the command that runs it
 again. There are no skips. `known_failures={id: reason}` is strict: a check in it that passes is a failure,

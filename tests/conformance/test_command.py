@@ -63,6 +63,19 @@ def test_a_selection_runs_and_reaches_no_level(everstore, in_empty_folder):
     assert ET.parse(in_empty_folder / "r.svg").getroot().get("aria-label") == "everstore conformance: none"
 
 
+def test_what_runs_on_request_runs_when_it_is_asked_for(everstore, in_empty_folder):
+    small = json.dumps({"limits__session_bytes": 300_000, "limits__session_value_bytes": 100_000})
+    arguments = ("-k", "large.directory or full.goes_on", "--json", "r.json", "--full", small)
+    everstore("memory", *arguments)
+    report = json.loads((in_empty_folder / "r.json").read_text())
+    assert report["counts"] == {"passed": 1, "not applicable": 1}
+    everstore("memory", "--large", *arguments)
+    report = json.loads((in_empty_folder / "r.json").read_text())
+    assert (report["counts"], report["capabilities"]) == ({"passed": 2}, ["time_to_live"])
+    [replay] = [check["replay"] for check in report["checks"] if check["family"] == "large"]
+    assert replay == "everstore conformance memory --seed 0 -k large.directory --large"
+
+
 def test_memory_reaches_core(everstore):
     status, out, _ = everstore("memory", "--level", "core")
     assert status == 0, out
@@ -132,6 +145,9 @@ def test_what_a_plugin_cannot_keep_is_kept_in_memory_meanwhile(everstore, in_emp
         (("memory", "--json", "missing/r.json"), "missing/r.json cannot be written"),
         (("memory", "--markdown", "."), ". cannot be written"),
         (("memory", "--badge", "r.json/r.svg"), "r.json/r.svg cannot be written"),
+        (("memory", "-k", "large.directory"), "these checks run on request only: --large adds them"),
+        (("memory", "-k", "full.goes_on"), "--full hands over the settings of a small storage to fill"),
+        (("memory", "--full", "small.db"), "--full takes settings as a JSON object"),
     ],
 )
 def test_wrong_use_is_told_in_one_line(everstore, arguments, said):

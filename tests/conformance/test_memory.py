@@ -6,7 +6,9 @@ from everstore.conformance import Subject, pytest_suite
 
 
 def subject(directory):
-    return Subject({"backend": "memory"})
+    most = {"bytes": 400_000, "value_bytes": 400_000}
+    full = {f"limits__session_{what}": size for what, size in most.items()}
+    return Subject({"backend": "memory"}, full=full)
 
 
 TestMemory = pytest_suite(subject, level="standard")

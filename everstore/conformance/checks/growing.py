@@ -11,6 +11,8 @@ from everstore.conformance.faults import Unreadable
 from everstore.conformance.registry import check, product
 from everstore.conformance.residue import left_behind
 
+__all__ = ["require_no_growth"]
+
 if TYPE_CHECKING:
     from everstore.conformance.case import Case
 
@@ -32,8 +34,11 @@ async def _round(act: Act, scene: Scene, failing: Scene) -> None:
     await gather(*calls)
 
 
-async def _require_no_growth(before: dict[str, list[str]]) -> None:
-    """What is left may need a moment to end, and a pool may have grown a little; a leak grew by far more."""
+async def require_no_growth(before: dict[str, list[str]]) -> None:
+    """``Mismatch`` where more is left than before.
+
+    What is left may need a moment to end, and a pool may have grown a little; a leak grew by far more.
+    """
     grown: dict[str, Any] = {}
     for seconds in _PAUSES:
         await asyncio.sleep(seconds)
@@ -66,7 +71,7 @@ async def nothing_grows(case: Case, act: Act) -> None:
         before = left_behind()
         for _ in range(_ROUNDS):
             await _round(act, scene, failing)
-    await _require_no_growth(before)
+    await require_no_growth(before)
     # Whatever can be used up without being seen, a reader's slot or a lease, is needed here.
     after = Scene(case.store, case.new_id())
     await after.fill()

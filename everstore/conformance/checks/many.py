@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.registry import check, table
 
+__all__ = ["each"]
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from everstore.conformance.case import Case
     from everstore.session import BoundFiles, BoundSession
@@ -20,13 +22,16 @@ _SHUFFLED = [_NAMES[number * 607 % _MANY] for number in range(_MANY)]  # nothing
 assert sorted(_SHUFFLED) == _NAMES
 
 
-async def _each(put: Callable[[str], Awaitable[Any]]) -> None:
-    for start in range(0, _MANY, _AT_ONCE):
-        await asyncio.gather(*map(put, _SHUFFLED[start : start + _AT_ONCE]))
+async def each(put: Callable[[str], Awaitable[Any]], names: Sequence[str] = _SHUFFLED) -> list[Any]:
+    """Call for every name, a hundred at a time; the answers in order."""
+    answers: list[Any] = []
+    for start in range(0, len(names), _AT_ONCE):
+        answers += await asyncio.gather(*map(put, names[start : start + _AT_ONCE]))
+    return answers
 
 
 async def _fill(one: BoundSession, directory: str = "d") -> None:
-    await _each(lambda name: one.files.write_file(f"{directory}/{name}", f"text {name}"))
+    await each(lambda name: one.files.write_file(f"{directory}/{name}", f"text {name}"))
 
 
 def _paths(directory: str) -> list[str]:
@@ -104,7 +109,7 @@ async def list_many(
 ) -> None:
     """A listing of 1,100, written in any order, has them all, sorted: {row}."""
     one = case.store.session(case.id)
-    await _each(lambda name: put(one, name))
+    await each(lambda name: put(one, name))
     assert [getattr(info, "key", None) or info.name for info in await look(one)] == _NAMES
 
 
@@ -118,7 +123,7 @@ async def list_many(
 async def delete_session_of_many(case: Case, put: Callable[[BoundSession, str], Awaitable[Any]]) -> None:
     """Deleting a session that has 1,100 of one kind leaves nothing: {row}."""
     one = case.store.session(case.id)
-    await _each(lambda name: put(one, name))
+    await each(lambda name: put(one, name))
     assert await case.store.delete_session(case.id) is True
     assert await case.snapshot() == {}
 

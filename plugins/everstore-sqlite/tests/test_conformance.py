@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 def subject(directory: Path) -> Subject:
     """A new database for every check."""
-    return Subject({"backend": "sqlite", "sqlite_path": str(directory / "everstore.db")})
+    small = {"sqlite_path": "{directory}/small.db", "sqlite_max_bytes": 1 << 20}
+    return Subject({"backend": "sqlite", "sqlite_path": str(directory / "everstore.db")}, full=small)
 
 
 TestConformance = pytest_suite(subject, level="durable")
