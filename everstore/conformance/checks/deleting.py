@@ -205,33 +205,6 @@ async def delete_beside_read_only(case: Case) -> None:
     assert await case.paths() == ["/dd/", "/dd/kept"]
 
 
-@table(
-    "tree.readonly.refuses.{row}",
-    "3.9.2",
-    rows={
-        "write": (lambda files: files.write_file("kept", "y"),),
-        "write_same": (lambda files: files.write_file("kept", "x"),),
-        "write_if_content_matches": (
-            lambda files: files.write_file_if_content_matches("kept", "x", "text", "y", "text"),
-        ),
-        "edit": (lambda files: files.edit_file("kept", "x", "y"),),
-        "append": (lambda files: files.append_file("kept", "y"),),
-        "append_nothing": (lambda files: files.append_file("kept", ""),),
-        "move": (lambda files: files.move_file("kept", "elsewhere"),),
-        "move_onto": (lambda files: files.move_file("other", "kept", overwrite=True),),
-        "copy_onto": (lambda files: files.copy_file("other", "kept", overwrite=True),),
-    },
-    likely="this verb does not look at is_readonly",
-)
-async def read_only_refuses(case: Case, action: Action) -> None:
-    """A read-only file is not changed by any verb but a seed: {row}."""
-    await case.files.seed_initial_file(InitialFile("kept", "x", is_readonly=True))
-    await case.files.write_file("other", "z")
-    async with case.untouched():
-        with refused(ReadOnlyFileError):
-            await action(case.files)
-
-
 @check("tree.readonly.moves_with_no_tree", "4.5.10", likely="a tree is moved with the read-only files in it")
 async def read_only_in_moved_tree(case: Case) -> None:
     """Moving a tree with a read-only file in it is refused, and nothing moves."""

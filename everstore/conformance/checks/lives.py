@@ -22,6 +22,7 @@ _DAY = 86_400
 _YEAR = 365 * _DAY
 # Seconds. All quarters of one; what milliseconds in 31 or 32 bits do not hold, nor a month at most.
 _LASTING = (1e-5, 3600.25, 3600.5, 3600.75, 7200, 25 * _DAY, 31 * _DAY, 51 * _DAY, 99 * _YEAR)
+_SOME = (1e-5, 3600.5, 31 * _DAY)  # where something was there before
 _LONGER = 100 * _YEAR
 _MARGIN = 30  # seconds, for a slow machine
 _LONG_AGO = 100
@@ -103,20 +104,20 @@ def _require(what: str, expected: object, got: object) -> None:
     "values.lives.{row}",
     "3.2.8", "6.1.6", "6.5.1", "6.5.2", "6.5.3", "6.5.4", "6.5.5",
     rows={
-        "set_value": (_set_value, _set_value, _BEFORE, _increment),
+        "set_value": (_set_value, _set_value, (*_BEFORE,), _increment),
         "set_if_absent": (_set_value, _set_if_absent, _GONE, _set_if_absent),
         "set_if_revision": (_set_value, _set_if_revision, _THERE, _set_value),
-        "set_secret": (_set_secret, _set_secret, _BEFORE, _set_secret),
+        "set_secret": (_set_secret, _set_secret, (*_BEFORE,), _set_secret),
     },
     likely="an end, or a time of creation, outlives what it was of, has too few bits, or moves with a look",
     needs=("time_to_live",),
     since="1.1",
 )  # fmt: skip
-async def lives(case: Case, first: Put, put: Put, befores: Collection[str], again: Put) -> None:
+async def lives(case: Case, first: Put, put: Put, befores: Sequence[str], again: Put) -> None:
     """Whatever was there before, and however long it lives, it begins and ends when it must: {row}."""
     stores = [case.store, await case.open()] if case.capabilities.shared else [case.store]
     for before in befores:
-        for ttl in (None, *_LASTING):
+        for ttl in (None, *(_LASTING if before == befores[0] else _SOME)):
             session = case.new_id()
             clients = [store.session(session).storage for store in stores]
             storage = clients[0]

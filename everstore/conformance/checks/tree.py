@@ -6,15 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.case import refused
 from everstore.conformance.registry import check, table
-from everstore.errors import (
-    EditError,
-    ParentNotDirectoryError,
-    PathExistsError,
-    PathIsDirectoryError,
-    PathNotFoundError,
-    ReadOnlyFileError,
-    RevisionConflictError,
-)
 from everstore.models import InitialFile
 
 if TYPE_CHECKING:
@@ -24,125 +15,6 @@ if TYPE_CHECKING:
     from everstore.session import BoundFiles
 
     Action = Callable[[BoundFiles], Awaitable[Any]]
-
-
-@table(
-    "tree.below_file.{row}",
-    "3.4.1",
-    "3.4.5",
-    rows={
-        "write": (lambda files: files.write_file("d/file/x", "y"),),
-        "write_deep": (lambda files: files.write_file("d/file/x/y/z", "y"),),
-        "write_if_absent": (lambda files: files.write_file("d/file/x", "y", if_absent=True),),
-        "create_directory": (lambda files: files.create_directory("d/file/x"),),
-        "create_directory_deep": (lambda files: files.create_directory("d/file/x/y"),),
-        "seed": (lambda files: files.seed_initial_file(InitialFile("d/file/x", "y")),),
-        "append": (lambda files: files.append_file("d/file/x", "y"),),
-        "edit": (lambda files: files.edit_file("d/file/x", "y", "z"),),
-        "copy": (lambda files: files.copy_file("other", "d/file/x"),),
-        "move": (lambda files: files.move_file("other", "d/file/x"),),
-        "copy_tree": (lambda files: files.copy_file("e", "d/file/x"),),
-        "move_tree": (lambda files: files.move_file("e", "d/file/x/y"),),
-    },
-    likely="only the path itself is looked up, not what it leads through",
-)
-async def below_file(case: Case, action: Action) -> None:
-    """Nothing can be put below a file: {row}."""
-    await case.files.write_file("d/file", "a file")
-    await case.files.write_file("other", "another")
-    await case.files.write_file("e/f", "in a tree")
-    async with case.untouched():
-        with refused(ParentNotDirectoryError):
-            await action(case.files)
-
-
-@table(
-    "tree.on_directory.{row}",
-    "3.4.2",
-    "7.4.2",
-    rows={
-        "write": (lambda files: files.write_file("d", "y"),),
-        "write_on_empty": (lambda files: files.write_file("empty", "y"),),
-        "write_on_root": (lambda files: files.write_file("/", "y"),),
-        "write_if_absent": (lambda files: files.write_file("d", "y", if_absent=True),),
-        "seed": (lambda files: files.seed_initial_file(InitialFile("d", "y")),),
-        "append": (lambda files: files.append_file("d", "y"),),
-        "edit": (lambda files: files.edit_file("d", "y", "z"),),
-        "copy_file": (lambda files: files.copy_file("other", "d", overwrite=True),),
-        "move_file": (lambda files: files.move_file("other", "empty", overwrite=True),),
-    },
-    likely="a directory is replaced by a file, which leaves its children without a parent",
-)
-async def on_directory(case: Case, action: Action) -> None:
-    """A directory is no file to write on: {row}."""
-    await case.files.write_file("d/file", "a file")
-    await case.files.write_file("other", "another")
-    await case.files.create_directory("empty")
-    async with case.untouched():
-        with refused(PathIsDirectoryError):
-            await action(case.files)
-
-
-@table(
-    "tree.refused_leaves_no_parents.{row}",
-    "3.4.5",
-    rows={
-        "conflict": (RevisionConflictError, lambda files: files.write_file("new/a", "y", if_revision="1")),
-        "edit_missing": (PathNotFoundError, lambda files: files.edit_file("new/a", "y", "z")),
-        "copy_missing": (PathNotFoundError, lambda files: files.copy_file("missing", "new/a")),
-        "move_missing": (PathNotFoundError, lambda files: files.move_file("missing", "new/a")),
-        "move_read_only": (ReadOnlyFileError, lambda files: files.move_file("kept", "new/a")),
-    },
-    likely="parents are created before the call can be refused",
-)
-async def no_parents_left(case: Case, error: type[Exception], action: Action) -> None:
-    """A refused call leaves no parents behind: {row}."""
-    await case.files.seed_initial_file(InitialFile("kept", "x", is_readonly=True))
-    with refused(error):
-        await action(case.files)
-    assert await case.paths() == ["/kept"]
-
-
-@table(
-    "tree.order_of_refusals.{row}",
-    "3.11.1",
-    rows={
-        "file_in_path_before_condition": (
-            ParentNotDirectoryError,
-            lambda files: files.write_file("kept/x", "y", if_revision="1"),
-        ),
-        "directory_before_condition": (
-            PathIsDirectoryError,
-            lambda files: files.write_file("d", "y", if_revision="1"),
-        ),
-        "read_only_before_condition": (
-            ReadOnlyFileError,
-            lambda files: files.write_file("kept", "y", if_revision="1"),
-        ),
-        "read_only_before_absent": (
-            ReadOnlyFileError,
-            lambda files: files.write_file("kept", "y", if_absent=True),
-        ),
-        "read_only_before_no_match": (
-            ReadOnlyFileError,
-            lambda files: files.edit_file("kept", "missing", "z"),
-        ),
-        "directory_before_no_match": (
-            PathIsDirectoryError,
-            lambda files: files.edit_file("d", "missing", "z"),
-        ),
-        "missing_before_no_match": (PathNotFoundError, lambda files: files.edit_file("none", "missing", "z")),
-        "no_match": (EditError, lambda files: files.edit_file("d/a", "missing", "z")),
-    },
-    likely="refusals are checked in another order, so callers are told another reason",
-)
-async def order_of_refusals(case: Case, error: type[Exception], action: Action) -> None:
-    """Where several refusals hold, the first of the order is told: {row}."""
-    await case.files.seed_initial_file(InitialFile("kept", "x", is_readonly=True))
-    await case.files.write_file("d/a", "x")
-    async with case.untouched():
-        with refused(error):
-            await action(case.files)
 
 
 @table(
@@ -163,15 +35,6 @@ async def python_errors(case: Case, error: type[Exception], action: Action) -> N
     await case.files.write_file("d/a", "x")
     with refused(error):
         await action(case.files)
-
-
-@check("tree.directory.on_file", "3.4.3", likely="the directory replaces the file, or stands beside it")
-async def directory_on_file(case: Case) -> None:
-    """Creating a directory on a file is PathExistsError, and the file stays."""
-    await case.files.write_file("d/a", "x")
-    async with case.untouched():
-        with refused(PathExistsError):
-            await case.files.create_directory("d/a")
 
 
 @check("tree.directory.create", "3.5.1", likely="only the last directory is entered")

@@ -153,7 +153,7 @@ def deletes_read_only(broken: Broken) -> None:
         return await broken.files.delete_file(session_id, path, recursive)
 
 
-@mutant("tree.readonly.refuses.append")
+@mutant("tree.refuses.append")
 def appends_to_read_only(broken: Broken) -> None:
     """append_file forgets to look whether a file is read-only."""
 
@@ -168,7 +168,7 @@ def appends_to_read_only(broken: Broken) -> None:
             return await broken.files.seed_initial_file(session_id, seed)
 
 
-@mutant("tree.readonly.refuses.write")
+@mutant("tree.refuses.write")
 def writes_read_only(broken: Broken) -> None:
     """write_file takes the flag off."""
 

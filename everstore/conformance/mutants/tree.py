@@ -17,7 +17,7 @@ from everstore.paths import parents_of
 __all__: list[str] = []
 
 
-@mutant("tree.below_file.write")
+@mutant("tree.refuses.write")
 def writes_below_files(broken: Broken) -> None:
     """A file in the way is replaced by a directory."""
 
@@ -35,7 +35,7 @@ def writes_below_files(broken: Broken) -> None:
             return await broken.files.write_file(session_id, path, content, encoding, **options)
 
 
-@mutant("tree.on_directory.write_on_empty")
+@mutant("tree.refuses.write")
 def writes_over_empty_directories(broken: Broken) -> None:
     """An empty directory is replaced by the file."""
 
@@ -51,7 +51,7 @@ def writes_over_empty_directories(broken: Broken) -> None:
             return await broken.files.write_file(session_id, path, content, encoding, **options)
 
 
-@mutant("tree.directory.on_file")
+@mutant("tree.refuses.directory")
 def creates_directories_over_files(broken: Broken) -> None:
     """create_directory answers with the file that is in the way."""
 
@@ -151,7 +151,7 @@ def has_no_root_at_first(broken: Broken) -> None:
         return await broken.files.stat_file(session_id, path)
 
 
-@mutant("tree.refused_leaves_no_parents.conflict")
+@mutant("tree.refuses.write_if_revision")
 def makes_parents_first(broken: Broken) -> None:
     """Parents are made in a step of their own, before anything is checked."""
 
