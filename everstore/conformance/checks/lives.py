@@ -11,7 +11,7 @@ from everstore.errors import RevisionConflictError
 from everstore.models import KeyInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from everstore.conformance.case import Case
     from everstore.session import BoundStorage
