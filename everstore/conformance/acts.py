@@ -34,10 +34,14 @@ RECORD_NS = 1_700_000_000_000_000_000
 class Scene:
     """A session to act in. ``fill`` puts one of everything into it."""
 
-    def __init__(self, store: Store, session_id: UUID) -> None:
-        """``store`` is open; the session may be empty, or one that nothing can be asked of."""
+    def __init__(self, store: Store, session_id: UUID, pad: str = "") -> None:
+        """``store`` is open; the session may be empty, or one that nothing can be asked of.
+
+        Contents and values of text end in ``pad``, for who wants large ones; it holds no line end.
+        """
         self.store = store
         self.id = session_id
+        self.pad = pad
         session = store.session(session_id)
         self.files: BoundFiles = session.files
         self.storage: BoundStorage = session.storage
@@ -45,6 +49,11 @@ class Scene:
         """The revision of the file ``a`` when it was filled."""
         self.key_revision = "0"
         """The revision of the value ``k``."""
+
+    @property
+    def text(self) -> str:
+        """The content of the file ``a``."""
+        return f"one\ntwo\n{self.pad}"
 
     async def fill(self, *, record: bool = True) -> None:
         """Put files, directories, values, a secret and a record into the session."""
@@ -55,9 +64,10 @@ class Scene:
     async def fill_files(self) -> None:
         """Put files and directories into the session."""
         await asyncio.gather(
-            self.files.write_file("a", "one\ntwo\n"),
+            self.files.write_file("a", self.text),
             self.files.write_file("bytes", "AP8=", "base64"),
-            *(self.files.write_file(f"d/{number}", f"{number}\n") for number in range(5)),
+            self.files.write_file("d/0", f"0\n{self.pad}"),
+            *(self.files.write_file(f"d/{number}", f"{number}\n") for number in range(1, 5)),
             self.files.write_file("d/sub/f", "x"),
             self.files.seed_initial_file(SEEDED),
             self.files.create_directory("empty"),
@@ -68,16 +78,16 @@ class Scene:
     async def fill_storage(self) -> None:
         """Put values and a secret into the session."""
         await asyncio.gather(
-            self.storage.set_value("k", "text"),
+            self.storage.set_value("k", f"text{self.pad}"),
             self.storage.set_value("n", "5"),
-            self.storage.set_secret("s", "old"),
+            self.storage.set_secret("s", f"old{self.pad}"),
         )
         key = await self.storage.stat_value("k")
         self.key_revision = key.revision if key else "0"
 
     async def fill_record(self) -> None:
         """Add the session's record."""
-        await self.store.sessions.add_session(Session(self.id, "a title", RECORD_NS))
+        await self.store.sessions.add_session(Session(self.id, f"a title{self.pad}", RECORD_NS))
 
 
 class Act(msgspec.Struct, frozen=True):
@@ -134,7 +144,7 @@ ACTS: dict[str, Act] = {
     "write_if_absent": _files("write_file", lambda at: at.files.write_file("new/f", "x", if_absent=True)),
     "match": _files(
         "write_file_if_content_matches",
-        lambda at: at.files.write_file_if_content_matches("a", "one\ntwo\n", "text", "three\n", "text"),
+        lambda at: at.files.write_file_if_content_matches("a", at.text, "text", f"three\n{at.pad}", "text"),
     ),
     "seed_new": _files(
         "seed_initial_file", lambda at: at.files.seed_initial_file(InitialFile("new/seed", "x"))
@@ -166,7 +176,7 @@ ACTS: dict[str, Act] = {
     "get_secret": _storage("get_secret", lambda at: at.storage.get_secret("s"), changes=False),
     "list_secrets": _storage("list_secrets", lambda at: at.storage.list_secrets(), changes=False),
     "set_new": _storage("set_value", lambda at: at.storage.set_value("new", LARGE)),
-    "set_onto": _storage("set_value", lambda at: at.storage.set_value("k", "other")),
+    "set_onto": _storage("set_value", lambda at: at.storage.set_value("k", f"other{at.pad}")),
     "set_for_a_while": _storage(
         "set_value", lambda at: at.storage.set_value("k", "brief", ttl=3600), needs=("time_to_live",)
     ),
@@ -178,7 +188,7 @@ ACTS: dict[str, Act] = {
     "increment_new": _storage("increment_value", lambda at: at.storage.increment_value("new")),
     "delete_value": _storage("delete_value", lambda at: at.storage.delete_value("k")),
     "set_secret_new": _storage("set_secret", lambda at: at.storage.set_secret("new", LARGE)),
-    "set_secret_onto": _storage("set_secret", lambda at: at.storage.set_secret("s", "new")),
+    "set_secret_onto": _storage("set_secret", lambda at: at.storage.set_secret("s", f"new{at.pad}")),
     "set_secret_for_a_while": _storage(
         "set_secret", lambda at: at.storage.set_secret("s", "brief", ttl=3600), needs=("time_to_live",)
     ),
@@ -190,10 +200,11 @@ ACTS: dict[str, Act] = {
         "list_sessions", lambda at: at.store.sessions.list_sessions(limit=1), changes=False
     ),
     "add_record": _records(
-        "add_session", lambda at: at.store.sessions.add_session(Session(at.id, "another", RECORD_NS))
+        "add_session",
+        lambda at: at.store.sessions.add_session(Session(at.id, f"another{at.pad}", RECORD_NS)),
     ),
     "retitle": _records(
-        "update_session_title", lambda at: at.store.sessions.update_session_title(at.id, "renamed")
+        "update_session_title", lambda at: at.store.sessions.update_session_title(at.id, f"renamed{at.pad}")
     ),
     "delete_record": _records("delete_session", lambda at: at.store.sessions.delete_session(at.id)),
 }

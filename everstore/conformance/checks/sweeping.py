@@ -1,25 +1,18 @@
-"""What removes what is over leaves alone what is not; and what is gone takes no room for good."""
+"""What removes what is over leaves alone what is not."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from everstore.conformance.case import Mismatch
 from everstore.conformance.registry import check
 from everstore.errors import RevisionConflictError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from everstore.conformance.case import Case
     from everstore.session import BoundStorage
 
 _BRIEF = 0.05  # seconds
-_LARGE = "x" * 100_000
-_TURNS = 16
-_SPARE = 4
-"""How many times as much as it holds a storage may take at its most."""
 
 
 async def _live_on(storage: BoundStorage) -> None:
@@ -92,52 +85,3 @@ async def sweep(case: Case) -> None:
     assert await _seen(case.storage) == expected
     values = {**live, "counted": "6", "gone": "live", "gone number": "live"}
     assert await _seen(other) == {"values": values, "secrets": {**live, "gone": "live"}}
-
-
-def _size(places: list[Path]) -> int:
-    files = {file for place in places for file in (place.rglob("*") if place.is_dir() else [place])}
-    # What a database keeps beside its file counts, too.
-    files |= {beside for place in places if place.is_file() for beside in place.parent.glob(f"{place.name}*")}
-    return sum(file.stat().st_blocks * 512 for file in files if file.is_file())
-
-
-@check(
-    "durability.space",
-    "7.4.10",
-    level="durable",
-    since="1.1",
-    tags=("durability",),
-    needs=("durable",),
-    likely="contents that nothing refers to any more are never removed, or their room is never used again",
-)
-async def space(case: Case) -> None:
-    """What is overwritten, deleted or purged leaves its room to what comes after, where files are its own."""
-    places = case.subject.own_places()  # a server's have a log and others' data in them
-
-    async def turn(number: int) -> None:
-        session = case.store.session(case.id)
-        for name in "abc":
-            await session.files.write_file(f"{name}", f"{number}{name}{_LARGE}")
-            await session.storage.set_value(name, f"{number}{_LARGE}")
-            await session.storage.set_secret(name, f"{number}{_LARGE}")
-        await session.files.copy_file("a", "copy", overwrite=True)
-        await session.files.move_file("b", "c", overwrite=True)
-        await session.files.append_file("c", _LARGE)
-        await session.files.delete_file("copy")
-        await session.storage.delete_value("a")
-        await session.storage.delete_secret("b")
-        if number % 3 == 2:
-            await case.store.file_system.purge_session(case.id)
-            await case.store.storage.purge_session(case.id)
-
-    held = 12 * len(_LARGE)
-    with case.trace.paused():
-        before = _size(places)
-        for number in range(_TURNS):
-            await turn(number)
-        await case.reopen()
-        grown = _size(places) - before
-    if grown > _SPARE * held:
-        raise Mismatch(
-            f"a storage of {held} bytes to have grown by {_SPARE} times as much at most", f"{grown}"
-        )

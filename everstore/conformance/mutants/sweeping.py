@@ -58,26 +58,46 @@ def sweeps_namesakes(broken: Broken) -> None:
     _sweeping(broken, "set_secret", "delete_value", by_name=True)
 
 
-def _hoarding(broken: Broken, name: str) -> None:
+def _hoarding(broken: Broken, name: str, *, only_with_ttl: bool = False) -> None:
     """Whatever this verb is given stays in the storage for good, where nobody finds it."""
 
     def wrap(call: Call) -> Call:
-        async def hoarded(session_id: Any, place: str, content: str, *args: Any, **options: Any) -> Any:
-            await broken.storage.set_value(new_session_id(), "contents", content)
-            return await call(session_id, place, content, *args, **options)
+        async def hoarded(session_id: Any, *args: Any, **options: Any) -> Any:
+            if "ttl" in options or not only_with_ttl:
+                content = str(args[1]) if args[1:] else "x" * 6000
+                await broken.storage.set_value(new_session_id(), "contents", content)
+            return await call(session_id, *args, **options)
 
         return hoarded
 
     broken.around(wrap, names=[name])
 
 
-@mutant("durability.space", durable=True)
+@mutant("durability.space.write_onto", durable=True)
 def keeps_every_content(broken: Broken) -> None:
     """The content of every file that was ever written stays."""
     _hoarding(broken, "write_file")
 
 
-@mutant("durability.space", durable=True)
-def keeps_every_value(broken: Broken) -> None:
-    """Every value that was ever set stays."""
-    _hoarding(broken, "set_value")
+@mutant("durability.space.set_secret_onto", durable=True)
+def keeps_every_secret(broken: Broken) -> None:
+    """Every secret that was ever set stays."""
+    _hoarding(broken, "set_secret")
+
+
+@mutant("durability.space.match", durable=True)
+def keeps_what_was_matched(broken: Broken) -> None:
+    """What a file was when it was replaced under a condition stays."""
+    _hoarding(broken, "write_file_if_content_matches")
+
+
+@mutant("durability.space_of.values_that_are_over", durable=True)
+def keeps_what_is_over(broken: Broken) -> None:
+    """What is past its time to live stays."""
+    _hoarding(broken, "set_value", only_with_ttl=True)
+
+
+@mutant("durability.space_of.sessions", durable=True)
+def keeps_deleted_sessions(broken: Broken) -> None:
+    """Something of every session stays when it is deleted."""
+    _hoarding(broken, "delete_session")

@@ -1,0 +1,142 @@
+"""What is gone takes no room for good."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+from everstore.clock import turned
+from everstore.conformance.acts import LOOKING, Act, Scene
+from everstore.conformance.case import Mismatch
+from everstore.conformance.orders import filled
+from everstore.conformance.registry import product, table
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from everstore.conformance.case import Case
+
+    Turn = Callable[[Case, int], Awaitable[Any]]
+
+_PAD_BYTES = {"file_system": 48_000, "storage": 48_000, "sessions": 6_000}
+_TURNS = 24
+_ATTEMPTS = 8
+"""A storage that tidies up now and then may grow until it does; one that never does grows on."""
+
+_HELD = 4
+"""So many contents, of those that a turn leaves behind one of, a storage may grow by in all its turns."""
+
+_FILES = 8
+_LIKELY = "what nothing refers to any more is never removed, or its room is never used again"
+
+
+def _size(places: list[Path]) -> tuple[int, int]:
+    """Bytes and files that the storage takes."""
+    files = {file for place in places for file in (place.rglob("*") if place.is_dir() else [place])}
+    # What a database keeps beside its file counts, too.
+    files |= {beside for place in places if place.is_file() for beside in place.parent.glob(f"{place.name}*")}
+    sizes = [file.stat().st_blocks * 512 for file in files if file.is_file()]
+    return sum(sizes), len(sizes)
+
+
+async def _require_no_growth(case: Case, turn: Turn, pad_bytes: int) -> None:
+    """``Mismatch`` when the storage, closed, has grown after every so many turns."""
+    places = case.subject.own_places()  # a server's have a log and others' data in them
+    sizes: list[tuple[int, int]] = []
+    numbers = itertools.count()
+
+    async def make_turns(count: int) -> tuple[int, int]:
+        for number in itertools.islice(numbers, count):
+            await turn(case, number)
+        await case.reopen()
+        sizes.append(_size(places))
+        return sizes[-1]
+
+    with case.trace.paused():
+        most, most_files = await make_turns(2)
+        for _ in range(_ATTEMPTS):
+            now, files = await make_turns(_TURNS)
+            if now <= most + _HELD * pad_bytes and files <= most_files + _FILES:
+                return
+            most, most_files = now, files
+    told = ", ".join(f"{size} bytes in {files} files" for size, files in sizes)
+    raise Mismatch(f"room for {pad_bytes} bytes to be used again in {_TURNS} turns", told)
+
+
+def _pad(case: Case, size: int) -> str:
+    """Text that no storage can make much smaller, without what acts look for."""
+    return case.random.randbytes(size // 2).hex()
+
+
+async def _clear(scene: Scene, role: str) -> None:
+    """Delete one by one what is there: a purge may take along what was left behind before."""
+    if role == "file_system":
+        for info in await scene.files.list_directory():
+            await scene.files.delete_file(info.path, recursive=True)
+    if role == "storage":
+        for key in await scene.storage.list_keys():
+            await scene.storage.delete_value(key.key)
+        for secret in await scene.storage.list_secrets():
+            await scene.storage.delete_secret(secret.name)
+    if role == "sessions":
+        await scene.store.sessions.delete_session(scene.id)
+
+
+@product(
+    "durability.space.{act}",
+    "7.4.10",
+    level="durable",
+    since="1.1",
+    tags=("durability",),
+    needs=("durable",),
+    empty=dict.fromkeys(LOOKING, "it changes nothing"),
+    likely=_LIKELY,
+)
+async def space(case: Case, act: Act) -> None:
+    """What it leaves behind, and what is deleted afterwards, leaves its room to what comes after: {act}."""
+    pad_bytes = _PAD_BYTES[act.role]
+
+    async def turn(case: Case, _: int) -> None:
+        scene = Scene(case.store, case.id, _pad(case, pad_bytes))
+        await filled(scene, act.role)
+        await act.call(scene)
+        await _clear(scene, act.role)
+
+    await _require_no_growth(case, turn, pad_bytes)
+
+
+async def _sessions(case: Case, number: int) -> None:
+    scene = Scene(case.store, case.new_id(), _pad(case, 6000) if number % 2 else "")
+    await scene.fill()
+    await case.store.delete_session(scene.id)
+
+
+def _ending(name: str) -> Turn:
+    """Sessions of which each holds something for a second only, and is never asked for it again."""
+
+    async def turn(case: Case, number: int) -> None:
+        session = case.session()
+        with turned(10 * number):
+            await getattr(session.storage, name)("k", _pad(case, _PAD_BYTES["storage"]), ttl=1)
+
+    return turn
+
+
+@table(
+    "durability.space_of.{row}",
+    "7.4.10",
+    rows={
+        "sessions": (_sessions, 6000),
+        "values_that_are_over": (_ending("set_value"), _PAD_BYTES["storage"]),
+        "secrets_that_are_over": (_ending("set_secret"), _PAD_BYTES["storage"]),
+    },
+    level="durable",
+    since="1.1",
+    tags=("durability",),
+    needs=("durable", "time_to_live"),
+    likely=_LIKELY,
+)
+async def space_of(case: Case, turn: Turn, pad_bytes: int) -> None:
+    """What is gone with all of its kind, or over, leaves its room to what comes after: {row}."""
+    await _require_no_growth(case, turn, pad_bytes)
