@@ -17,7 +17,7 @@ from everstore.conformance.trace import Trace
 from everstore.models import new_session_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
     from uuid import UUID
 
     from everstore.conformance.subject import Subject
@@ -26,9 +26,12 @@ if TYPE_CHECKING:
     from everstore.session import BoundFiles, BoundSession, BoundStorage
     from everstore.store import Store
 
-__all__ = ["Case", "Caught", "Mismatch", "carried_by", "gather", "logged", "refused", "snapshot"]
+__all__ = ["Case", "Caught", "Mismatch", "carried_by", "each", "gather", "logged", "refused", "snapshot"]
 
+S = TypeVar("S")
 T = TypeVar("T")
+
+_AT_ONCE = 100
 
 
 class Mismatch(AssertionError):  # noqa: N818 - an assertion, not an error of everstore's
@@ -113,6 +116,23 @@ async def gather(*calls: Awaitable[T]) -> list[T | BaseException]:
     return list(await asyncio.gather(*calls, return_exceptions=True))
 
 
+async def each(call: Callable[[S], Awaitable[T]], things: Sequence[S]) -> list[T]:
+    """Await the call for each thing, a hundred at a time; the answers in order, or the first error.
+
+    What does not depend on each other is done so: the suite waits for storages more than it works, and most
+    storages get many calls done in the time of one.
+    """
+    answers: list[T] = []
+    for start in range(0, len(things), _AT_ONCE):
+        some = things[start : start + _AT_ONCE]
+        for thing, answer in zip(some, await gather(*map(call, some)), strict=True):
+            if isinstance(answer, BaseException):
+                await call(thing)  # alone, so that the trace ends with what led to it
+                raise answer
+            answers.append(answer)
+    return answers
+
+
 async def snapshot(session: BoundSession) -> dict[str, object]:
     """Everything in a session, by place, with revisions and times."""
     seen: dict[str, object] = {}
@@ -163,8 +183,7 @@ class Case:
         """Remove whatever the check wrote, where it could still be there."""
         if self.capabilities.durable or self.capabilities.shared:
             async with self.subject.open() as store:
-                for session_id in self._ids:
-                    await store.delete_session(session_id)
+                await each(store.delete_session, self._ids)
 
     async def open(self, *provided: object, **settings: Any) -> Store:
         """A further client of the same storage, closed when the check ends; its calls are recorded."""

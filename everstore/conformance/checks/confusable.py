@@ -6,14 +6,16 @@ never; most backends that fold case, match patterns or strip spaces fail at the 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
+from uuid import UUID
 
+from everstore.conformance.case import each
 from everstore.conformance.registry import check
 from everstore.models import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from uuid import UUID
+    from collections.abc import Callable
 
     from everstore.conformance.case import Case
 
@@ -39,17 +41,16 @@ assert len(_ORDERED) == 72, "the pairs are counted in the documentation"
 _LIKELY = "names are folded, normalised, stripped, cut, split or matched as patterns, somewhere"
 
 
-def _places() -> Iterator[tuple[str, str, str]]:
-    """A directory for each ordered pair, and the two names in it."""
-    for number, (one, other) in enumerate(_ORDERED):
-        yield f"/{number}", f"/{number}/{one}", f"/{number}/{other}"
+_PLACES = [("/d", f"/d/{one}", f"/d/{other}") for one, other in _ORDERED]
+"""A directory, and two names in it, for each ordered pair: each is tried in a session of its own."""
 
 
 @check("confusable.files.write", "2.4.1", "2.4.2", "3.1.1", "3.2.1", "3.6.1", "4.2.2", likely=_LIKELY)
 async def files_written(case: Case) -> None:
     """Writing, editing or appending to a file neither makes nor changes one with a similar name."""
-    files = case.files
-    for directory, one, other in _places():
+
+    async def require(place: tuple[str, str, str]) -> None:
+        files, (directory, one, other) = case.session().files, place
         first = await files.write_file(one, "one")
         assert await files.read_file(other) is None
         assert await files.stat_file(other) is None
@@ -63,12 +64,15 @@ async def files_written(case: Case) -> None:
             (changed.info(), second.info()), key=lambda info: info.path
         )
 
+    await each(require, _PLACES)
+
 
 @check("confusable.files.delete", "2.4.1", "2.4.2", "3.8.2", "3.8.7", likely=_LIKELY)
 async def files_deleted(case: Case) -> None:
     """Deleting a file, also one that is not there, leaves one with a similar name alone."""
-    files = case.files
-    for directory, one, other in _places():
+
+    async def require(place: tuple[str, str, str]) -> None:
+        files, (directory, one, other) = case.session().files, place
         kept = await files.write_file(other, "other")
         absent = await files.delete_file(one, recursive=True)
         assert absent is False
@@ -79,17 +83,21 @@ async def files_deleted(case: Case) -> None:
         assert await files.read_file(one) is None
         assert await files.read_file(other) == kept
 
+    await each(require, _PLACES)
+
 
 @check("confusable.files.transfer", "2.4.1", "2.4.2", "4.5.3", "4.5.6", "4.5.7", likely=_LIKELY)
 async def files_transferred(case: Case) -> None:
     """Copying or moving a file to or from a name leaves one with a similar name alone."""
-    files = case.files
-    for directory, one, other in _places():
+
+    async def require(place: tuple[str, str, str]) -> None:
+        files, (directory, one, other) = case.session().files, place
         kept = await files.write_file(other, "other")
         moved = await files.write_file(f"{directory}/source", "one")
         await files.copy_file(f"{directory}/source", one)
         await files.move_file(f"{directory}/source", one, overwrite=True)
-        found = await case.read(one)
+        found = await files.read_file(one)
+        assert found is not None
         assert (found.content, found.id) == ("one", moved.id)
         assert await files.read_file(other) == kept
         # From one similar name to the other, and back.
@@ -99,12 +107,15 @@ async def files_transferred(case: Case) -> None:
         [left] = await files.list_directory(directory)
         assert (left.path, left.id) == (one, moved.id)
 
+    await each(require, _PLACES)
+
 
 @check("confusable.directories", "2.4.1", "2.4.2", "3.6.1", "3.8.7", "4.5.3", likely=_LIKELY)
 async def directories(case: Case) -> None:
     """Listing, moving or deleting a tree leaves one with a similar name alone."""
-    files = case.files
-    for directory, one, other in _places():
+
+    async def require(place: tuple[str, str, str]) -> None:
+        files, (directory, one, other) = case.session().files, place
         kept = await files.write_file(f"{other}/x/y", "other")
         assert await files.list_directory(one) == []
         taken = await files.write_file(f"{one}/x/y", "one")
@@ -118,32 +129,38 @@ async def directories(case: Case) -> None:
         assert await files.read_file(f"{other}/x/y") == kept
         assert [info.path for info in await files.list_directory(directory)] == [other]
 
+    await each(require, _PLACES)
+
 
 @check("confusable.values", "6.1.1", "6.1.2", "6.1.3", "6.1.7", "4.6.1", "4.6.2", likely=_LIKELY)
 async def values(case: Case) -> None:
     """Setting, incrementing or deleting a value leaves one with a similar key alone."""
-    for number, (one, other) in enumerate(_ORDERED):
-        storage = case.session().storage
+
+    async def require(pair: tuple[str, str]) -> None:
+        storage, (one, other) = case.session().storage, pair
         await storage.set_value(one, "1")
         first = await storage.stat_value(one)
         assert await storage.get_value(other) is None
         absent = await storage.delete_value(other)
         assert absent is False
-        total = await storage.increment_value(other, number)
-        assert total == number
+        total = await storage.increment_value(other, 72)
+        assert total == 72
         assert await storage.get_value(one) == "1"
         assert await storage.stat_value(one) == first
         assert [info.key for info in await storage.list_keys()] == sorted((one, other))
         await storage.delete_value(one)
-        assert await storage.get_value(other) == str(number)
+        assert await storage.get_value(other) == "72"
         assert [info.key for info in await storage.list_keys()] == [other]
+
+    await each(require, _ORDERED)
 
 
 @check("confusable.secrets", "6.2.1", "6.2.2", "6.2.3", "6.1.7", likely=_LIKELY)
 async def secrets(case: Case) -> None:
     """Setting or deleting a secret leaves one with a similar name alone, and every value."""
-    for one, other in _ORDERED:
-        storage = case.session().storage
+
+    async def require(pair: tuple[str, str]) -> None:
+        storage, (one, other) = case.session().storage, pair
         await storage.set_value(other, "a value")
         await storage.set_secret(one, "one")
         assert await storage.get_secret(other) is None
@@ -156,26 +173,22 @@ async def secrets(case: Case) -> None:
         assert [info.name for info in await storage.list_secrets()] == [other]
         assert await storage.get_value(other) == "a value"
 
+    await each(require, _ORDERED)
 
-def _similar_ids(case: Case) -> list[tuple[UUID, UUID]]:
-    """Pairs of ids that differ in one hexadecimal digit, each digit in its turn, in both orders."""
-    pairs = []
-    for digit in range(32):
-        one = case.new_id()
-        other = case.new_id(type(one)(int=one.int ^ 1 << 4 * digit))
-        pairs += [(one, other), (other, one)]
-    # ... and in all but their first or last half.
-    for mask in ((1 << 64) - 1, (1 << 64) - 1 << 64):
-        one = case.new_id()
-        other = case.new_id(type(one)(int=one.int ^ mask))
-        pairs += [(one, other), (other, one)]
-    # ... and in where the same digits stand.
-    one = case.new_id()
-    pairs += [
-        (one, case.new_id(type(one)(bytes_le=one.bytes))),
-        (one, case.new_id(type(one)(bytes=one.bytes[::-1]))),
-    ]
-    return pairs + [(other, one) for one, other in pairs[-2:]]
+
+def _flipped(one: UUID, bits: int) -> UUID:
+    return UUID(int=one.int ^ bits)
+
+
+_HALF = (1 << 64) - 1
+_SIMILAR: list[Callable[[UUID], UUID]] = [
+    *(partial(_flipped, bits=1 << 4 * digit) for digit in range(32)),
+    partial(_flipped, bits=_HALF),
+    partial(_flipped, bits=_HALF << 64),
+    lambda one: UUID(bytes_le=one.bytes),
+    lambda one: UUID(bytes=one.bytes[::-1]),
+]
+"""Ids that differ in one hexadecimal digit, in all but a half, and in where the same digits stand."""
 
 
 @check(
@@ -185,24 +198,34 @@ def _similar_ids(case: Case) -> list[tuple[UUID, UUID]]:
 )  # fmt: skip
 async def sessions(case: Case) -> None:
     """Whatever is done in a session, its deletion too, leaves one with a similar id alone."""
-    for one, other in _similar_ids(case):
-        taken, kept = case.store.session(one), case.store.session(other)
-        await kept.files.write_file("/d/a", "other")
-        await kept.storage.set_value("k", "other")
-        await kept.storage.set_secret("s", "other")
-        await case.store.sessions.add_session(Session(other, "other"))
-        before = await case.snapshot(other)
-        assert await case.snapshot(one) == {}
-        assert await case.store.sessions.get_session(one) is None
-        await taken.files.write_file("/d/a", "one")
-        await taken.storage.set_value("k", "one")
-        await taken.storage.set_secret("s", "one")
-        await case.store.sessions.add_session(Session(one, "one"))
-        assert await case.snapshot(other) == before
-        assert await taken.storage.get_secret("s") == "one"
-        await case.store.delete_session(one)
-        assert await case.snapshot(other) == before
-        record = await case.store.sessions.get_session(other)
-        assert record is not None
-        assert record.title == "other"
-        await case.store.delete_session(other)
+
+    async def require(similar: Callable[[UUID], UUID]) -> None:
+        one = case.new_id()
+        other = case.new_id(similar(one))
+        await _require_apart(case, one, other)
+        await _require_apart(case, other, one)
+
+    await each(require, _SIMILAR)
+
+
+async def _require_apart(case: Case, one: UUID, other: UUID) -> None:
+    taken, kept = case.store.session(one), case.store.session(other)
+    await kept.files.write_file("/d/a", "other")
+    await kept.storage.set_value("k", "other")
+    await kept.storage.set_secret("s", "other")
+    await case.store.sessions.add_session(Session(other, "other"))
+    before = await case.snapshot(other)
+    assert await case.snapshot(one) == {}
+    assert await case.store.sessions.get_session(one) is None
+    await taken.files.write_file("/d/a", "one")
+    await taken.storage.set_value("k", "one")
+    await taken.storage.set_secret("s", "one")
+    await case.store.sessions.add_session(Session(one, "one"))
+    assert await case.snapshot(other) == before
+    assert await taken.storage.get_secret("s") == "one"
+    await case.store.delete_session(one)
+    assert await case.snapshot(other) == before
+    record = await case.store.sessions.get_session(other)
+    assert record is not None
+    assert record.title == "other"
+    await case.store.delete_session(other)

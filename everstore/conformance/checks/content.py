@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from everstore.conformance.acts import Scene
-from everstore.conformance.case import Mismatch
+from everstore.conformance.case import Mismatch, each
 from everstore.conformance.registry import product, table
 from everstore.conformance.ways import WAYS, Sample, Way
 from everstore.errors import EditError
@@ -124,13 +124,17 @@ async def _require(case: Case, way: Way, samples: Mapping[str, Sample]) -> None:
     room = case.capabilities.max_file_bytes
     if way.kind in {"value", "secret"}:
         room = case.store.storage.capabilities.max_value_bytes
-    for name, sample in samples.items():
+
+    async def require(name: str) -> None:
+        sample = samples[name]
         # Some ways put more than the sample there: an edit has it twice.
         if way.refuses(sample) or (room is not None and len(sample.data) * 8 + 64 > room):
-            continue
+            return
         scene = Scene(case.store, case.new_id())
         for where, (expected, got) in (await way.differences(scene, sample)).items():
             raise Mismatch.of(expected, got, f"{name}, by {where}")
+
+    await each(require, list(samples))
 
 
 @product(

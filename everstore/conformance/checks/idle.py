@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from everstore.conformance.acts import ACTS, SEEDED, Act, Scene
-from everstore.conformance.case import Mismatch
+from everstore.conformance.acts import ACTS, SEEDED, Act, Scene, asked_of
+from everstore.conformance.case import Mismatch, each
 from everstore.conformance.registry import product
 from everstore.models import InitialFile
 
@@ -205,7 +205,7 @@ def _reason(name: str) -> str:
 
 
 @product(
-    "revisions.idle.{act}",
+    "revisions.idle.{role}",
     "3.2.3",
     "3.2.4",
     "3.2.6",
@@ -214,28 +214,32 @@ def _reason(name: str) -> str:
     "4.5.12",
     "6.1.6",
     likely="what changes nothing is not written, or the revision wraps, comes back, or stays with this verb",
-    rows={name: (*one, _MOST if name in _OFTEN else _TIMES) for name, one in _IDLE.items()},
     empty={name: _reason(name) for name in ACTS if name not in _IDLE},
     since="1.1",
 )
-async def idle(case: Case, one: tuple[Any, Any, int]) -> None:
-    """Many calls that leave the content as it is: each moves revision and updated_at: {act}."""
-    call, look, times = one
-    scene = Scene(case.store, case.id)
-    await scene.fill()
-    await scene.files.write_file("b", _FILE)
-    kept, revision, updated = await look(scene)
-    seen = {revision}
-    for turn in range(1, times + 1):
-        await call(scene)
-        now, revision, moved = await look(scene)
-        assert now == kept, f"after {turn} calls"
-        if revision in seen:
-            raise Mismatch(f"another revision after {turn} calls", f"{revision} again", field="revision")
-        seen.add(revision)
-        if updated is not None and moved <= updated:
-            raise Mismatch(f"updated_at after {updated}, after {turn} calls", f"{moved}", field="updated_at")
-        updated = moved
+async def idle(case: Case, acts: dict[str, Act]) -> None:
+    """Many calls that leave the content as it is: each moves revision and updated_at: {role}."""
+
+    async def repeat(name: str) -> None:
+        call, look = _IDLE[name]
+        scene = Scene(case.store, case.new_id())
+        await scene.fill()
+        await scene.files.write_file("b", _FILE)
+        kept, revision, updated = await look(scene)
+        seen = {revision}
+        for turn in range(1, 1 + (_MOST if name in _OFTEN else _TIMES)):
+            await call(scene)
+            now, revision, moved = await look(scene)
+            about = f"after {turn} calls of {name}"
+            assert now == kept, about
+            if revision in seen:
+                raise Mismatch(f"another revision {about}", f"{revision} again", field="revision")
+            seen.add(revision)
+            if updated is not None and moved <= updated:
+                raise Mismatch(f"updated_at after {updated}, {about}", f"{moved}", field="updated_at")
+            updated = moved
+
+    await each(repeat, list(asked_of(case.capabilities, acts)))
 
 
 async def _all_marks(case: Case, scene: Scene) -> dict[str, Any]:
@@ -275,10 +279,9 @@ def _purges(act: Act, place: str) -> bool:
 )
 async def still(case: Case, acts: dict[str, Act]) -> None:
     """A call moves times and revision of nothing but what it changes, and looking of nothing: {role}."""
-    for name, act in acts.items():
-        if act.needs and not all(getattr(case.store.storage.capabilities, need) for need in act.needs):
-            continue
-        scene = Scene(case.store, case.new_id())
+
+    async def require(name: str) -> None:
+        act, scene = acts[name], Scene(case.store, case.new_id())
         await scene.fill()
         await scene.files.write_file("d/beside", "x")
         await scene.storage.set_value("beside", "x")
@@ -291,3 +294,5 @@ async def still(case: Case, acts: dict[str, Act]) -> None:
             before = {place: mark for place, mark in before.items() if not place.startswith(moved_trees)}
         for place in _moved(act, before, after):
             raise Mismatch.of(before.get(place), after.get(place), f"{place} untouched by {name}")
+
+    await each(require, list(asked_of(case.capabilities, acts)))

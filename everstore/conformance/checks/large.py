@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.acts import LOOKING, Scene
-from everstore.conformance.case import gather, refused
+from everstore.conformance.case import each, gather, refused
 from everstore.conformance.checks.growing import require_no_growth
-from everstore.conformance.checks.many import each
 from everstore.conformance.registry import check, product, table
 from everstore.conformance.residue import left_behind
 from everstore.conformance.ways import encoded

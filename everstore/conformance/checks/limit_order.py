@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.case import refused
@@ -144,12 +145,14 @@ _FILLED = {"session_bytes": 40, "session_entries": 6, "session_keys": 1, "sessio
 async def order(case: Case, limit: str, outcome: Any, call: Callable[[BoundSession], Awaitable[Any]]) -> None:
     """A limit is the last reason to refuse for, and a comparing write finds nothing first: {row}."""
     session = await limited(case, **{limit: _FILLED.get(limit, 15)})
-    await session.files.write_file("d/f", "small")
-    await session.files.write_file("small", "small")
-    await session.files.write_file("large", "x" * 15)
-    await session.files.write_file("bytes", base64_of(5), "base64")
-    await session.files.seed_initial_file(InitialFile("kept", "small", is_readonly=True))
-    await session.storage.set_value("k", "small")
+    await asyncio.gather(
+        session.files.write_file("d/f", "small"),
+        session.files.write_file("small", "small"),
+        session.files.write_file("large", "x" * 15),
+        session.files.write_file("bytes", base64_of(5), "base64"),
+        session.files.seed_initial_file(InitialFile("kept", "small", is_readonly=True)),
+        session.storage.set_value("k", "small"),
+    )
     async with case.untouched():
         if outcome is None:
             assert await call(session) is None

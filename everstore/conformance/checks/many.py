@@ -2,56 +2,58 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
+from everstore.conformance.case import each
 from everstore.conformance.registry import check, table
 
-__all__ = ["each"]
-
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
     from everstore.conformance.case import Case
     from everstore.session import BoundFiles, BoundSession
 
-_MANY = 1100  # a page is mostly of 1,000
+_MANY = 1010  # a page is mostly of 1,000
 _NAMES = [f"{number:04}" for number in range(_MANY)]
-_AT_ONCE = 100
 _SHUFFLED = [_NAMES[number * 607 % _MANY] for number in range(_MANY)]  # nothing is written in order
 assert sorted(_SHUFFLED) == _NAMES
 
-
-async def each(put: Callable[[str], Awaitable[Any]], names: Sequence[str] = _SHUFFLED) -> list[Any]:
-    """Call for every name, a hundred at a time; the answers in order."""
-    answers: list[Any] = []
-    for start in range(0, len(names), _AT_ONCE):
-        answers += await asyncio.gather(*map(put, names[start : start + _AT_ONCE]))
-    return answers
+_SIDE = 32
+_INSIDE = [f"{number:02}" for number in range(_SIDE)]
+assert _SIDE * _SIDE > 1000
 
 
-async def _fill(one: BoundSession, directory: str = "d") -> None:
-    await each(lambda name: one.files.write_file(f"{directory}/{name}", f"text {name}"))
+async def _grow(files: BoundFiles, directory: str = "d") -> None:
+    """Make a tree of more files than a page in few calls: 32 of them, and 31 copies of their directory."""
+    await each(lambda name: files.write_file(f"{directory}/00/{name}", f"text {name}"), _INSIDE[::-1])
+    await each(lambda name: files.copy_file(f"{directory}/00", f"{directory}/{name}"), _INSIDE[:0:-1])
 
 
 def _paths(directory: str) -> list[str]:
-    return [f"/{directory}/{name}" for name in _NAMES]
+    return [f"/{directory}/{outer}/{inner}" for outer in _INSIDE for inner in _INSIDE]
+
+
+async def _found(files: BoundFiles, directory: str) -> list[str]:
+    """Every file of a tree that the listings of its directories lead to."""
+    outer = await files.list_directory(directory)
+    inner = await each(files.list_directory, [info.path for info in outer])
+    return [info.path for infos in inner for info in infos]
 
 
 @check("search.all_of_many", "5.1.1", "5.5.1", likely="a search looks at, or answers with, one page")
 async def search_many(case: Case) -> None:
-    """A grep and a glob that select 1,100 files answer with them all."""
-    await _fill(case.store.session(case.id))
-    assert [info.path for info in await case.files.glob_files("/d/*")] == _paths("d")
+    """A grep and a glob that select 1,024 files answer with them all."""
+    await _grow(case.files)
+    assert [info.path for info in await case.files.glob_files("/d/**")] == _paths("d")
     found = [(match.path, match.line) for match in await case.files.grep_files("text")]
-    assert found == [(f"/d/{name}", f"text {name}") for name in _NAMES]
+    assert found == [(path, f"text {path[-2:]}") for path in _paths("d")]
 
 
 @check("tree.delete.all_of_many", "3.8.7", likely="a batch of the storage's is deleted, and the rest stays")
 async def delete_many(case: Case) -> None:
-    """A recursive delete takes 1,100 files, and a file beside them stays."""
+    """A recursive delete takes 1,024 files, and a file beside them stays."""
     await case.files.write_file("kept", "x")
-    await _fill(case.store.session(case.id), "d/sub")
+    await _grow(case.files)
     assert await case.files.delete_file("d", recursive=True) is True
     assert await case.paths() == ["/kept"]
     assert [info.path for info in await case.files.glob_files("**")] == ["/kept"]
@@ -74,13 +76,13 @@ async def _move(files: BoundFiles, source: str, destination: str) -> list[str]:
     likely="a batch of the storage's is taken along, and the rest is left or lost",
 )
 async def transfer_many(case: Case, transfer: Callable[[BoundFiles, str, str], Awaitable[list[str]]]) -> None:
-    """A tree of 1,100 files arrives whole: {row}."""
-    await _fill(case.store.session(case.id))
+    """A tree of 1,024 files arrives whole: {row}."""
+    await _grow(case.files)
     left = await transfer(case.files, "d", "e")
-    assert [info.path for info in await case.files.list_directory("e")] == _paths("e")
-    assert [info.path for info in await case.files.list_directory("d")] == left
+    assert await _found(case.files, "e") == _paths("e")
+    assert await _found(case.files, "d") == left
     last = await case.read(_paths("e")[-1])
-    assert last.content == f"text {_NAMES[-1]}"
+    assert last.content == f"text {_INSIDE[-1]}"
 
 
 _KINDS: dict[str, tuple[Callable[[BoundSession, str], Awaitable[Any]], Any]] = {
@@ -94,36 +96,25 @@ _KINDS: dict[str, tuple[Callable[[BoundSession, str], Awaitable[Any]], Any]] = {
 
 
 @table(
-    "{row}.list.all_of_many",
+    "{row}.all_of_many",
+    "1.5.1",
+    "1.5.3",
     "3.6.1",
     "3.6.2",
     "6.1.3",
     "6.2.2",
     rows=_KINDS,
-    likely="a listing answers with one page of the storage's, or sorts each page by itself",
+    likely="one page of the storage's is listed, sorted by itself, or deleted with its session",
 )
 async def list_many(
     case: Case,
     put: Callable[[BoundSession, str], Awaitable[Any]],
     look: Callable[[BoundSession], Awaitable[list[Any]]],
 ) -> None:
-    """A listing of 1,100, written in any order, has them all, sorted: {row}."""
+    """A listing of 1,010, written in any order, has them all, sorted, and no session leaves any: {row}."""
     one = case.store.session(case.id)
-    await each(lambda name: put(one, name))
+    await each(lambda name: put(one, name), _SHUFFLED)
     assert [getattr(info, "key", None) or info.name for info in await look(one)] == _NAMES
-
-
-@table(
-    "sessions.delete.all_of_many.{row}",
-    "1.5.1",
-    "1.5.3",
-    rows={"files" if kind == "tree" else kind: (put,) for kind, (put, _) in _KINDS.items()},
-    likely="a batch of the storage's is deleted, and the rest is there when the session is used again",
-)
-async def delete_session_of_many(case: Case, put: Callable[[BoundSession, str], Awaitable[Any]]) -> None:
-    """Deleting a session that has 1,100 of one kind leaves nothing: {row}."""
-    one = case.store.session(case.id)
-    await each(lambda name: put(one, name))
     assert await case.store.delete_session(case.id) is True
     assert await case.snapshot() == {}
 

@@ -175,7 +175,7 @@ async def same_time(case: Case) -> None:
     "sessions.list.pages_of_{row}",
     "1.4.6",
     "1.4.8",
-    rows={"1": (1,), "2": (2,), "3": (3,), "12": (12,), "13": (13,), "1100": (1100,)},
+    rows={"1": (1,), "2": (2,), "3": (3,), "12": (12,), "13": (13,), "1010": (1010,)},
     likely="a page starts one too early or too late",
 )
 async def pages(case: Case, size: int) -> None:

@@ -29,25 +29,25 @@ def _skips_when_same(broken: Broken, verb: str, at: int) -> None:
     broken.around(wrap, names=(verb,))
 
 
-@mutant("revisions.idle.seed_onto")
+@mutant("revisions.idle.file_system")
 def skips_idle_seeds(broken: Broken) -> None:
     """A seed of what is there is not made."""
     _skips_when_same(broken, "seed_initial_file", 0)
 
 
-@mutant("revisions.idle.write_onto")
+@mutant("revisions.idle.file_system")
 def skips_idle_writes(broken: Broken) -> None:
     """A write of what is there is not made."""
     _skips_when_same(broken, "write_file", 1)
 
 
-@mutant("revisions.idle.match")
+@mutant("revisions.idle.file_system")
 def skips_idle_matches(broken: Broken) -> None:
     """What matches and stays the same is not written."""
     _skips_when_same(broken, "write_file_if_content_matches", 3)
 
 
-@mutant("revisions.idle.edit_all")
+@mutant("revisions.idle.file_system")
 def skips_idle_edits(broken: Broken) -> None:
     """An edit of every match to the same text is not made."""
 
@@ -58,7 +58,7 @@ def skips_idle_edits(broken: Broken) -> None:
         return await broken.files.edit_file(session_id, path, old, new, replace_all=replace_all)
 
 
-@mutant("revisions.idle.append_bytes")
+@mutant("revisions.idle.file_system")
 def skips_empty_appends(broken: Broken) -> None:
     """No bytes are appended by doing nothing."""
 
@@ -70,7 +70,7 @@ def skips_empty_appends(broken: Broken) -> None:
         return await broken.files.append_file(session_id, path, content, encoding)
 
 
-@mutant("revisions.idle.copy_onto")
+@mutant("revisions.idle.file_system")
 def skips_idle_copies(broken: Broken) -> None:
     """A copy onto its like is not made."""
 
@@ -83,7 +83,7 @@ def skips_idle_copies(broken: Broken) -> None:
         return await broken.files.copy_file(session_id, source, destination, overwrite=overwrite)
 
 
-@mutant("revisions.idle.set_for_a_while")
+@mutant("revisions.idle.storage")
 def skips_idle_sets(broken: Broken) -> None:
     """Setting the value that is there for a while moves its end, and nothing else."""
     last: dict[Any, Any] = {}
@@ -98,7 +98,7 @@ def skips_idle_sets(broken: Broken) -> None:
     broken.around(wrap, names=("stat_value",))
 
 
-@mutant("revisions.idle.increment")
+@mutant("revisions.idle.storage")
 def skips_counting_by_nothing(broken: Broken) -> None:
     """An increment by 0 only looks."""
 
@@ -110,7 +110,7 @@ def skips_counting_by_nothing(broken: Broken) -> None:
         return await broken.storage.increment_value(session_id, key, amount)
 
 
-@mutant("revisions.idle.set_secret_onto")
+@mutant("revisions.idle.storage")
 def skips_idle_secrets(broken: Broken) -> None:
     """Setting the secret that is there does nothing."""
 
@@ -123,7 +123,7 @@ def skips_idle_secrets(broken: Broken) -> None:
         return await broken.storage.set_secret(session_id, name, value, **options)
 
 
-@mutant("revisions.idle.retitle")
+@mutant("revisions.idle.sessions")
 def skips_idle_titles(broken: Broken) -> None:
     """The title that a record has already is not set."""
 
@@ -135,7 +135,7 @@ def skips_idle_titles(broken: Broken) -> None:
         return await broken.sessions.update_session_title(session_id, title)
 
 
-@mutant("revisions.idle.append")
+@mutant("revisions.idle.file_system")
 def counts_revisions_in_a_byte(broken: Broken) -> None:
     """A file's revision is its count of changes, kept in a byte."""
     counts: dict[Any, dict[int, int]] = {}

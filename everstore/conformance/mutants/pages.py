@@ -81,7 +81,7 @@ def moves_one_page(broken: Broken) -> None:
     broken.around(lambda call: _takes_one_page_along(call, broken), ["file_system"], ["move_file"])
 
 
-@mutant("secrets.list.all_of_many")
+@mutant("secrets.all_of_many")
 def lists_one_page_of_secrets(broken: Broken) -> None:
     """A listing of secrets ends after a thousand."""
 
@@ -90,7 +90,7 @@ def lists_one_page_of_secrets(broken: Broken) -> None:
         return (await broken.storage.list_secrets(session_id))[:_PAGE]
 
 
-@mutant("values.list.all_of_many")
+@mutant("values.all_of_many")
 def sorts_each_page_of_keys(broken: Broken) -> None:
     """list_keys takes 256 keys at a time as they were made, and sorts each page by itself."""
 
@@ -101,7 +101,7 @@ def sorts_each_page_of_keys(broken: Broken) -> None:
         return [info for page in pages for info in sorted(page, key=lambda info: info.key)]
 
 
-@mutant("sessions.delete.all_of_many.files")
+@mutant("tree.all_of_many")
 def purges_one_page_of_files(broken: Broken) -> None:
     """Purging deletes one batch of files."""
 
@@ -121,7 +121,7 @@ def purges_one_page_of_files(broken: Broken) -> None:
     broken.around(wrap, ["file_system"], ["purge_session"])
 
 
-@mutant("sessions.delete.all_of_many.values")
+@mutant("values.all_of_many")
 def purges_one_page_of_values(broken: Broken) -> None:
     """Purging deletes one batch of values."""
 
@@ -138,7 +138,7 @@ def purges_one_page_of_values(broken: Broken) -> None:
     broken.around(wrap, ["storage"], ["purge_session"])
 
 
-@mutant("sessions.delete.all_of_many.secrets")
+@mutant("secrets.all_of_many")
 def purges_one_page_of_secrets(broken: Broken) -> None:
     """Purging deletes one batch of secrets."""
 

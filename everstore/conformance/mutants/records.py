@@ -122,7 +122,7 @@ def begins_with_the_last(broken: Broken) -> None:
         return await broken.sessions.list_sessions(limit=limit, after=after)
 
 
-@mutant("sessions.list.pages_of_1100")
+@mutant("sessions.list.pages_of_1010")
 def caps_pages(broken: Broken) -> None:
     """A page has a hundred records at most, whatever was asked for."""
 

@@ -108,7 +108,7 @@ def lists_by_locale(broken: Broken) -> None:
         )
 
 
-@mutant("tree.list.all_of_many")
+@mutant("tree.all_of_many")
 def lists_one_page(broken: Broken) -> None:
     """A listing ends after a thousand entries, as one page of an object store does."""
 

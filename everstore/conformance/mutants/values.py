@@ -122,7 +122,7 @@ def lists_keys_by_locale(broken: Broken) -> None:
         return sorted(await broken.storage.list_keys(session_id), key=lambda info: info.key.casefold())
 
 
-@mutant("values.list.all_of_many")
+@mutant("values.all_of_many")
 def lists_one_page_of_keys(broken: Broken) -> None:
     """A listing of keys ends after a thousand."""
 
