@@ -1,9 +1,9 @@
 """How long a call keeps the event loop's own thread: computing, or waiting for something.
 
-A tick on the loop notes what the thread did since the last one. What other processes and threads cost it does
-not count, as far as it can be told: a busy machine is not taken for a busy loop. The thread's processor time
-is its own. What it waits for a processor is taken off, where the system tells it; for the interpreter's lock
-it waits a few milliseconds, so only far longer waits count. And what holds the loop does so each time.
+A tick on the loop notes what the thread did since the last one. What other processes cost it does not count,
+as far as it can be told, so that a busy machine is not taken for a busy loop: the thread's processor time is
+its own, and what it waits for a processor is taken off, where the system tells that, and so is what another
+thread waits for one, which may have the interpreter's lock. And what holds the loop does so each time.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from everstore.conformance.case import Mismatch
@@ -27,7 +28,7 @@ __all__ = ["Turns", "require_short_turns"]
 T = TypeVar("T")
 
 _COMPUTING = 0.05  # seconds at a time (§7.6.3)
-_WAITING = 0.15
+_WAITING = 0.1
 _TICK = 0.001
 _TRIES = 3
 _FRAMES = 3
@@ -46,12 +47,13 @@ class Turns:
         self.longest = 0.0
         self._thread = threading.get_ident()
         self._began = 0.0
+        self._queued_before = 0.0
         self._seen = ""
         self._over = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="conformance-turns", daemon=True)
 
     async def __aenter__(self) -> Self:
-        self._queue = _Queue()
+        self._queue, self._queued_before = _Queue(), _queued_by_all()
         self._began = time.perf_counter()
         self._watcher.start()
         self._ticking = asyncio.create_task(self._tick())
@@ -73,6 +75,8 @@ class Turns:
             await asyncio.sleep(_TICK)
             computing = time.thread_time() - computed
             waiting = time.perf_counter() - self._began - _TICK - computing - (self._queue.waited() - queued)
+            if waiting > _WAITING:
+                waiting -= _queued_by_all() - self._queued_before
             self._note(computing, waiting)
 
     def _note(self, computing: float, waiting: float) -> None:
@@ -86,7 +90,9 @@ class Turns:
     def _watch(self) -> None:
         """See where the thread is in a turn that is about to be too long."""
         while not self._over.wait(_COMPUTING / 4):
-            if not self._seen and time.perf_counter() - self._began > _COMPUTING / 2:
+            if time.perf_counter() - self._began < _COMPUTING / 2:
+                self._queued_before = _queued_by_all()
+            elif not self._seen:
                 self._seen = _in_words(sys._current_frames().get(self._thread))  # noqa: SLF001 - no other way
 
 
@@ -101,11 +107,25 @@ class _Queue:
     def waited(self) -> float:
         if self._file is None:
             return 0.0
-        return int(os.pread(self._file, 100, 0).split()[1]) / 1e9
+        return _queued(os.pread(self._file, 100, 0))
 
     def close(self) -> None:
         if self._file is not None:
             os.close(self._file)
+
+
+def _queued(schedstat: bytes) -> float:
+    """Seconds, of what Linux tells of a thread: nanoseconds that it ran, and that it waited to run."""
+    return int(schedstat.split()[1]) / 1e9
+
+
+def _queued_by_all() -> float:
+    """How long all threads of this process were ready to run, and waited for a processor."""
+    total = 0.0
+    for file in Path("/proc/self/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            total += _queued(file.read_bytes())
+    return total
 
 
 def _in_words(frame: FrameType | None) -> str:
