@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ACTS", "CHANGING", "LOOKING", "NO_ACTS", "RECORD_NS", "Act", "Scene", "asked_of"]
 
-LARGE = "x" * 50_000
+LARGE = "\u00e9" * 25_000
 """A content that takes a storage more than one page."""
 
 SEEDED = InitialFile("kept/seed", "fixed", is_readonly=True)

@@ -96,38 +96,6 @@ async def _fill(session: BoundSession, count: int) -> None:
         await session.files.write_file(f"d/{number}", "x")
 
 
-@table(
-    "limits.session_entries.{row}",
-    "7.4.1",
-    "7.4.2",
-    "7.4.5",
-    since="1.1",
-    rows={
-        "write": (lambda one, _: one.files.write_file("new/f", "x"),),
-        "write_if_absent": (lambda one, _: one.files.write_file("new/f", "x", if_absent=True),),
-        "seed": (lambda one, _: one.files.seed_initial_file(InitialFile("new/f", "x")),),
-        "append": (lambda one, _: one.files.append_file("new/f", "x"),),
-        "copy": (lambda one, _: one.files.copy_file("d/0", "new/f"),),
-        "copy_tree": (lambda one, _: one.files.copy_file("two", "new"),),
-        "create_directory": (lambda one, _: one.files.create_directory("new/d"),),
-        "move_below_new": (lambda one, _: one.files.move_file("d/0", "new/d/f"),),
-    },
-    likely="this verb counts no directories, not those above its path, or counts too late",
-)
-async def session_entries(case: Case, add: Put) -> None:
-    """As many files and directories as the limit fit into a session, and not one more: {row}."""
-    session = await limited(case, session_entries=8)
-    await session.files.create_directory("two/d")
-    await _fill(session, 3)  # d, and three in it
-    await add(session, 2)
-    await session.files.delete_file("new", recursive=True)
-    await _fill(session, 4)
-    async with case.untouched():
-        with refused(QuotaExceededError) as caught:
-            await add(session, 2)
-    assert (caught.error.limit, caught.error.allowed, caught.error.wanted) == ("session_entries", 8, 9)
-
-
 @check(
     "limits.session_entries.what_counts",
     "7.4.5",
@@ -190,37 +158,6 @@ async def copied_tree_counts(case: Case) -> None:
     await session.files.delete_file("d/0")
     await session.files.copy_file("d", "e")
     assert len(await session.files.glob_files("**")) == 4
-
-
-@table(
-    "limits.session_bytes.{row}",
-    "7.4.1",
-    "7.4.2",
-    rows={
-        "new_file": (lambda one, more: one.files.write_file("new/f", "x" * more),),
-        "overwrite": (lambda one, more: one.files.write_file("d/0", "x" * (1 + more)),),
-        "append": (lambda one, more: one.files.append_file("d/0", "x" * more),),
-        "edit": (lambda one, more: one.files.edit_file("d/0", "x", "x" * (1 + more)),),
-        "base64": (lambda one, more: one.files.write_file("new/f", base64_of(more), "base64"),),
-        "copy": (lambda one, more: one.files.copy_file(f"sized/{more}", "new/f"),),
-    },
-    likely="the session's bytes are counted without what is replaced, or without this verb",
-)
-async def session_bytes(case: Case, add: Put) -> None:
-    """All files of a session have together at most as many bytes as the limit: {row}."""
-    session = await limited(case, session_bytes=60)
-    await session.files.write_file("sized/20", "y" * 20)
-    await session.files.write_file("sized/19", "y" * 19)
-    await session.files.write_file("d/0", "x")
-    for more in (20, 19):
-        await add(session, more)
-        await session.files.delete_file("new", recursive=True)
-        await session.files.write_file("d/0", "x")
-    await session.files.write_file("sized/19", "y" * 20)
-    async with case.untouched():
-        with refused(QuotaExceededError) as caught:
-            await add(session, 20)
-    assert (caught.error.limit, caught.error.allowed) == ("session_bytes", 60)
 
 
 @check("limits.session_bytes.freed", "7.4.1", likely="what was deleted, shortened or moved still counts")

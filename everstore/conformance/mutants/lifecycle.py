@@ -113,7 +113,7 @@ def shows_content_in_errors(broken: Broken) -> None:
     broken.around(wrap)
 
 
-@mutant("limits.session_entries.write", without=("limits",))
+@mutant("limits.exact.write_new", without=("limits",))
 def knows_no_limits(broken: Broken) -> None:
     """The limits of the settings never reach the backend."""
     del broken

@@ -97,6 +97,50 @@ def counts_past_the_limit(broken: Broken) -> None:
     _counting(broken, "session_keys", _keys(broken), _one, "increment_value")
 
 
+@mutant("limits.exact.move_onto", without=("limits__session_bytes",))
+def counts_what_is_moved_as_more(broken: Broken) -> None:
+    """What is moved onto a file is counted as if it came to what there is."""
+    allowed = broken.lost.get("limits__session_bytes")
+
+    @broken.verb
+    async def move_file(session_id: Any, source: str, destination: str, **options: Any) -> Any:
+        found = await broken.files.stat_file(session_id, source)
+        if allowed is not None and found is not None:
+            wanted = await _bytes(broken)(session_id) + found.size_bytes
+            if wanted > allowed:
+                raise QuotaExceededError("too much", limit="session_bytes", allowed=allowed, wanted=wanted)
+        return await broken.files.move_file(session_id, source, destination, **options)
+
+
+@mutant("limits.exact.copy_tree", without=("limits__session_entries",))
+def copies_directories_for_nothing(broken: Broken) -> None:
+    """Of a tree that is copied only the files are counted."""
+    allowed = broken.lost.get("limits__session_entries")
+
+    @broken.verb
+    async def copy_file(session_id: Any, source: str, destination: str, **options: Any) -> Any:
+        if allowed is not None:
+            files = await broken.files.glob_files(session_id, f"{source}/**")
+            wanted = await _entries(broken)(session_id) + len(files)
+            if wanted > allowed:
+                raise QuotaExceededError("too many", limit="session_entries", allowed=allowed, wanted=wanted)
+        return await broken.files.copy_file(session_id, source, destination, **options)
+
+
+@mutant("limits.exact.set_new", without=("limits__session_value_bytes",))
+def counts_characters_of_values(broken: Broken) -> None:
+    """What values have together is counted in characters."""
+
+    async def characters(session_id: Any) -> int:
+        infos = await broken.storage.list_keys(session_id)
+        values = [await broken.storage.get_value(session_id, info.key) or "" for info in infos]
+        return sum(len(info.key) + len(value) for info, value in zip(infos, values, strict=True))
+
+    _counting(
+        broken, "session_value_bytes", characters, lambda key, value: len(key) + len(value), "set_value"
+    )
+
+
 @mutant("limits.races_of_processes", durable=True, without=("limits__session_entries",))
 def counts_once_in_a_process(broken: Broken) -> None:
     """How many entries a session has is counted once, and then kept up to date by what the process does."""

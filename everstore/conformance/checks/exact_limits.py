@@ -1,0 +1,83 @@
+"""Every act at every limit: what it leaves may be exactly as much as is allowed, and not one more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from everstore.conformance.acts import CHANGING, Act, Scene
+from everstore.conformance.case import Mismatch, refused, snapshot
+from everstore.conformance.registry import product
+from everstore.errors import QuotaExceededError
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from everstore.conformance.case import Case
+    from everstore.store import Store
+
+
+async def _used(store: Store, session_id: UUID) -> dict[str, int]:
+    """What each limit counts, of the session; secrets as they are given, not as they are stored."""
+    seen: dict[str, Any] = await snapshot(store.session(session_id))
+    sizes = [info.size_bytes for place, (info, _) in seen.items() if place.startswith("file ")]
+    texts = [(place.partition(" ")[2], text) for place, (_, text) in seen.items() if isinstance(text, str)]
+    return {
+        "file_bytes": max(sizes, default=0),
+        "session_entries": len(sizes),
+        "session_bytes": sum(sizes),
+        "session_keys": len(texts),
+        "session_value_bytes": sum(len(key.encode()) + len(text.encode()) for key, text in texts),
+    }
+
+
+@product(
+    "limits.exact.{act}",
+    "7.4.1",
+    "7.4.2",
+    "7.4.5",
+    "7.4.6",
+    "7.4.7",
+    "7.4.9",
+    likely="this verb does not count, counts characters, or what is replaced, or what it leaves as it was",
+    rows={name: act for name, act in CHANGING.items() if act.role != "sessions"},
+    empty={name: "a record is not counted" for name, act in CHANGING.items() if act.role == "sessions"},
+    since="1.1",
+)
+async def exact(case: Case, act: Act) -> None:
+    """With what there is then as the limits it is done, with one less of what grows it is refused: {act}."""
+    scene = Scene(case.store, case.new_id())
+    await scene.fill(record=False)
+    before = await _used(case.store, scene.id)
+    await act.call(scene)
+    after = await _used(case.store, scene.id)
+    most = {limit: max(before[limit], after[limit], 1) for limit in before}
+    if case.store.storage.capabilities.durable:  # ciphertexts are longer than what they are of
+        del most["session_value_bytes"]
+    try:
+        await _filled(case, act, most)
+    except QuotaExceededError as error:
+        raise Mismatch("what is as much as is allowed to be done", str(error)) from error
+    for limit in most:
+        if after[limit] > before[limit]:
+            with refused(QuotaExceededError) as caught:
+                await _filled(case, act, {limit: after[limit] - 1})
+            told = (caught.error.limit, caught.error.allowed, caught.error.wanted)
+            if told != (limit, after[limit] - 1, after[limit]):
+                raise Mismatch.of((limit, after[limit] - 1, after[limit]), told)
+
+
+async def _filled(case: Case, act: Act, limits: dict[str, int]) -> None:
+    """Act in a session that was filled under limits; a refusal must change nothing there."""
+    store = await case.open(**{f"limits__{name}": value for name, value in limits.items()})
+    scene = Scene(store, case.new_id())
+    await scene.fill(record=False)
+    was = await snapshot(store.session(scene.id))
+    try:
+        await act.call(scene)
+    except QuotaExceededError:
+        now = await snapshot(store.session(scene.id))
+        if now != was:
+            raise Mismatch.of(was, now, "refused, and nothing changed") from None
+        raise
+    finally:
+        await store.close()
