@@ -12,6 +12,7 @@ from everstore.models import Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from uuid import UUID
 
     from everstore.conformance.case import Case
 
@@ -152,6 +153,40 @@ async def newest_first(case: Case) -> None:
     mine = {one.id for one in records}
     listed = [one for one in await case.store.sessions.list_sessions(limit=100) if one.id in mine]
     assert [one.id for one in listed] == [records[at].id for at in (3, 1, 4, 0, 2)]
+
+
+@check(
+    "sessions.list.replaced",
+    "1.4.1",
+    "1.4.5",
+    "1.4.6",
+    likely="a record's place in the list, or the next page's, is that of what it was before",
+    since="1.1",
+)
+async def replaced(case: Case) -> None:
+    """A record that is replaced by one of another time, renamed and deleted is listed once, where it is."""
+    old, replaced, young = (_record(case, age) for age in (3000, 2000, 0))
+    for one in (old, replaced, young):
+        await case.store.sessions.add_session(one)
+
+    async def listed(after: Session | None = None) -> list[UUID]:
+        page = await case.store.sessions.list_sessions(limit=100, after=after)
+        return [one.id for one in page if one.id in {old.id, replaced.id, young.id}]
+
+    for created_ns, where in (
+        (old.created_ns - 500, 2),
+        (young.created_ns + 500, 0),
+        (replaced.created_ns, 1),
+    ):
+        await case.store.sessions.add_session(Session(id=replaced.id, created_ns=created_ns))
+        await case.store.sessions.update_session_title(replaced.id, "renamed")
+        expected = [young.id, old.id]
+        expected.insert(where, replaced.id)
+        assert await listed() == expected
+        # The record that the page before ended with is the place to go on from, whatever became of it.
+        assert await listed(replaced) == ([old.id, replaced.id] if where == 2 else [old.id])
+        await case.store.sessions.delete_session(replaced.id)
+        assert await listed() == [young.id, old.id]
 
 
 @check(

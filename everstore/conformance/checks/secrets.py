@@ -73,6 +73,13 @@ async def namespaces(case: Case) -> None:
     assert await case.storage.get_secret("k") is None
     await case.storage.set_secret("k", "secret")
     await case.storage.set_secret("only", "secret")
+    await case.storage.set_value("own", "value")
+    assert (await case.storage.delete_value("only"), await case.storage.delete_secret("own")) == (
+        False,
+        False,
+    )
+    assert (await case.storage.get_value("own"), await case.storage.get_secret("only")) == ("value", "secret")
+    await case.storage.delete_value("own")
     assert (await case.storage.get_value("k"), await case.storage.get_value("only")) == ("value", None)
     assert [info.key for info in await case.storage.list_keys()] == ["k"]
     assert await case.storage.delete_value("k") is True

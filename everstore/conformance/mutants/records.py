@@ -138,3 +138,13 @@ def cuts_titles(broken: Broken) -> None:
     @broken.verb
     async def update_session_title(session_id: Any, title: str) -> Any:
         return await broken.sessions.update_session_title(session_id, title and title[:255])
+
+
+@mutant("sessions.list.replaced")
+def goes_on_from_where_it_is_now(broken: Broken) -> None:
+    """The record that a page ended with is looked up again, and has another time by then."""
+
+    @broken.verb
+    async def list_sessions(*, limit: int = 100, after: Any = None) -> Any:
+        found = await broken.sessions.get_session(after.id) if isinstance(after, Session) else None
+        return await broken.sessions.list_sessions(limit=limit, after=found or after)

@@ -254,3 +254,15 @@ def cuts_names_of_secrets(broken: Broken) -> None:
         return named
 
     broken.around(wrap, ["storage"], ["set_secret", "get_secret", "delete_secret"])
+
+
+@mutant("secrets.namespaces")
+def deletes_a_namesake(broken: Broken) -> None:
+    """Where there is no secret of the name, the value of that name is deleted."""
+
+    @broken.verb
+    async def delete_secret(session_id: Any, name: str) -> bool:
+        was_there = await broken.storage.delete_secret(session_id, name)
+        if not was_there:
+            await broken.storage.delete_value(session_id, name)
+        return was_there
