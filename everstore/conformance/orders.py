@@ -26,7 +26,17 @@ if TYPE_CHECKING:
 
     from everstore.conformance.acts import Act
 
-__all__ = ["Outcome", "at_once", "filled", "left", "left_by", "on_model", "orders", "require_an_order"]
+__all__ = [
+    "Outcome",
+    "apart_at_once",
+    "at_once",
+    "filled",
+    "left",
+    "left_by",
+    "on_model",
+    "orders",
+    "require_an_order",
+]
 
 Outcome = tuple[object, ...]
 """What each call answered, and what is there in the end, with every id and revision told apart only."""
@@ -194,13 +204,38 @@ async def at_once(
     turns: tuple[int, int],
     aside: Callable[[], AbstractContextManager[None]],
 ) -> Outcome:
-    """What a store leaves when ``one`` is called while another client calls the ``others``.
+    """What a store leaves when ``one`` is called while another client calls the ``others``, of its role.
 
     ``turns`` are how often the loop goes round before the one, and before the others, begin. What is
     called ``aside`` is no part of it.
     """
     with aside():
         await filled(scene, one.role)
+    [mine], answers = await _together(scene, other, [[one], others], turns)
+    with aside():
+        return await _outcome(scene, (one, *others), [mine, *answers])
+
+
+async def apart_at_once(
+    scene: Scene,
+    other: Store,
+    acts: Sequence[Act],
+    turns: tuple[int, int],
+    aside: Callable[[], AbstractContextManager[None]],
+) -> list[Outcome]:
+    """The same of two acts of different roles: what each of them leaves."""
+    with aside():
+        for act in acts:
+            await filled(scene, act.role)
+    answers = await _together(scene, other, [[act] for act in acts], turns)
+    with aside():
+        return [await _outcome(scene, [act], answer) for act, answer in zip(acts, answers, strict=True)]
+
+
+async def _together(
+    scene: Scene, other: Store, acts: Sequence[Sequence[Act]], turns: tuple[int, int]
+) -> list[list[object]]:
+    """The answers of two clients, each of which calls its acts one after the other."""
     theirs = Scene(other, scene.id)
     theirs.revision, theirs.key_revision = scene.revision, scene.key_revision
 
@@ -209,9 +244,7 @@ async def at_once(
             await asyncio.sleep(0)
         return [await _call(at, act) for act in acts]
 
-    mine, answers = await asyncio.gather(call(scene, [one], turns[0]), call(theirs, others, turns[1]))
-    with aside():
-        return await _outcome(scene, (one, *others), [*mine, *answers])
+    return await asyncio.gather(*map(call, (scene, theirs), acts, turns))
 
 
 def require_an_order(names: Sequence[str], possible: Sequence[Outcome], got: Outcome) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from everstore.conformance.acts import ACTS, CHANGING, Act, Scene
-from everstore.conformance.orders import at_once, orders, require_an_order
+from everstore.conformance.acts import ACTS, CHANGING, LOOKING, Act, Scene
+from everstore.conformance.orders import apart_at_once, at_once, orders, require_an_order
 from everstore.conformance.registry import product
 from everstore.models import InitialFile
 
@@ -114,3 +114,38 @@ async def race(case: Case, act: Act) -> None:
             scene, theirs = Scene(case.store, case.new_id()), case.random.choice((case.store, other))
             got = await at_once(scene, theirs, act, others, turns, case.trace.paused)
             require_an_order((name, beside), possible, got)
+
+
+_APART = 2
+"""Of the verbs of each other kind, so many are called beside each; all of them are called beside several."""
+
+
+@product(
+    "races.apart.{act}",
+    "3.10.1",
+    likely="files, values and records have a lock each, and what is written holds all of a session",
+    level="standard",
+    since="1.1",
+    tags=("concurrency",),
+    empty=dict.fromkeys(
+        LOOKING, "it changes nothing, and what it shows is changed by verbs of its kind only"
+    ),
+)
+async def race_apart(case: Case, act: Act) -> None:
+    """Beside verbs of another kind in the same session, neither undoes the other: {act}."""
+    capabilities = case.capabilities
+    declared = [name for name in capabilities.__struct_fields__ if getattr(capabilities, name)]
+    clients = [case.store, await case.open() if capabilities.shared else case.store]
+    [name] = (name for name, each in ACTS.items() if each is act)
+    kinds: dict[str, list[str]] = {}
+    for each, other in CHANGING.items():
+        kinds.setdefault(other.role, []).append(each)
+    del kinds[act.role]
+    for beside in (each for kind in kinds.values() for each in case.random.sample(kind, _APART)):
+        acts = (act, CHANGING[beside])
+        alone = [await orders(each, (), declared) for each in acts]
+        for turns in ((0, 0), (0, 1), (1, 0)):
+            scene, theirs = Scene(case.store, case.new_id()), case.random.choice(clients)
+            got = await apart_at_once(scene, theirs, acts, turns, case.trace.paused)
+            for each, possible, outcome in zip((name, beside), alone, got, strict=True):
+                require_an_order((each, f"another kind's, of {name} and {beside}"), possible, outcome)
