@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from typing import TYPE_CHECKING, Any
 
 from everstore.clock import turned
 from everstore.conformance.acts import LOOKING, Act, Scene
-from everstore.conformance.case import Mismatch
+from everstore.conformance.case import Mismatch, gather
 from everstore.conformance.orders import filled
 from everstore.conformance.registry import product, table
+from everstore.errors import EverstoreError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -140,3 +142,48 @@ def _ending(name: str) -> Turn:
 async def space_of(case: Case, turn: Turn, pad_bytes: int) -> None:
     """What is gone with all of its kind, or over, leaves its room to what comes after: {row}."""
     await _require_no_growth(case, turn, pad_bytes)
+
+
+async def _cancelled(case: Case, number: int) -> None:
+    content = _pad(case, _PAD_BYTES["storage"])
+    calls = (
+        case.files.write_file("a", content),
+        case.files.append_file("b", content),
+        case.storage.set_value("k", content),
+        case.storage.set_secret("s", content),
+    )
+    tasks = [asyncio.ensure_future(call) for call in calls]
+    for _ in range(number % 6):
+        await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    await gather(*tasks)
+    await case.files.delete_file("b")
+
+
+async def _refused(case: Case, number: int) -> None:
+    content = _pad(case, _PAD_BYTES["storage"])
+    files, storage = case.files, case.storage
+    await gather(files.write_file("a", "x"), storage.set_value("k", "x"))
+    refused = await gather(
+        files.write_file("a", content, if_absent=True),
+        files.write_file(f"a/{number}", content),
+        files.append_file("a", content, "base64"),
+        storage.set_value("k", content, if_revision="0"),
+    )
+    assert all(isinstance(one, EverstoreError) for one in refused)
+
+
+@table(
+    "durability.space_after.{row}",
+    "7.4.10",
+    rows={"cancelled": (_cancelled,), "refused": (_refused,)},
+    level="durable",
+    since="1.1",
+    tags=("durability",),
+    needs=("durable",),
+    likely="what a call had begun to write stays when it ends early",
+)
+async def space_after(case: Case, turn: Turn) -> None:
+    """What a call had begun to write before it ended leaves its room to what comes after: {row}."""
+    await _require_no_growth(case, turn, _PAD_BYTES["storage"])

@@ -242,6 +242,12 @@ def _keeps_descriptors(broken: Broken, *verbs: str) -> None:
     broken.close = close
 
 
+@mutant("lifecycle.many_looks")
+def keeps_descriptors_of_looks(broken: Broken) -> None:
+    """Every hundredth secret that is asked for leaves a descriptor open."""
+    _keeps_descriptors(broken, "get_secret")
+
+
 @mutant("large.calls.retitle")
 def keeps_descriptors_of_records(broken: Broken) -> None:
     """Every hundredth change of a title leaves a descriptor open."""

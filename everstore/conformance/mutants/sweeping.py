@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.mutants.broken import Broken, mutant
+from everstore.errors import EverstoreError
 from everstore.models import new_session_id
 
 if TYPE_CHECKING:
@@ -101,3 +103,31 @@ def keeps_what_is_over(broken: Broken) -> None:
 def keeps_deleted_sessions(broken: Broken) -> None:
     """Something of every session stays when it is deleted."""
     _hoarding(broken, "delete_session")
+
+
+def _keeping(broken: Broken, ends: type[BaseException]) -> None:
+    """The content of a write is stored beside its place first, and stays when the call ends so."""
+
+    def wrap(call: Call) -> Call:
+        async def written(session_id: Any, path: str, content: str, *args: Any, **options: Any) -> Any:
+            try:
+                return await call(session_id, path, content, *args, **options)
+            except ends:
+                await broken.storage.set_value(new_session_id(), "contents", content)
+                raise
+
+        return written
+
+    broken.around(wrap, names=["write_file", "append_file"])
+
+
+@mutant("durability.space_after.cancelled", durable=True)
+def keeps_what_was_cancelled(broken: Broken) -> None:
+    """The content of a write that is cancelled stays beside its place."""
+    _keeping(broken, asyncio.CancelledError)
+
+
+@mutant("durability.space_after.refused", durable=True)
+def keeps_what_was_refused(broken: Broken) -> None:
+    """The content of a write that is refused stays beside its place."""
+    _keeping(broken, EverstoreError)
