@@ -6,9 +6,8 @@ import asyncio
 import os
 import re
 import signal
-import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +31,7 @@ from everstore.conformance import (
     selected,
 )
 from everstore.conformance.leftovers import journal, remove
-from everstore.conformance.patience import Hang, bounded, is_stuck
+from everstore.conformance.patience import Hang, bounded
 from everstore.conformance.registry import LEVELS, ON_REQUEST, levels_up_to
 from everstore.conformance.runner import offered
 from everstore.errors import BackendError, InvalidPatternError, SettingsError
@@ -249,15 +248,6 @@ def _bound_memory() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (half if hard < 0 else min(half, hard), hard))
     except (ImportError, OSError, ValueError):  # a system without such a limit
         return
-
-
-def leave_if_stuck(status: int) -> None:
-    """End the process at once where the interpreter would wait for a thread that hangs."""
-    if is_stuck():
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError):  # of a full device
-                stream.flush()
-        os._exit(status)
 
 
 @contextmanager

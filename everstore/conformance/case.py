@@ -172,7 +172,8 @@ class Case:
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         try:
             async with asyncio.timeout(self._patience):
-                await self._stack.aclose()
+                with self.trace.waiting("close"):
+                    await self._stack.aclose()
                 await self._remove()
         except Exception:
             # What the check found out matters more than what follows from it.
@@ -187,9 +188,9 @@ class Case:
 
     async def open(self, *provided: object, **settings: Any) -> Store:
         """A further client of the same storage, closed when the check ends; its calls are recorded."""
-        return self.trace.around(
-            await self._stack.enter_async_context(self.subject.open(*provided, **settings))
-        )
+        with self.trace.waiting("open_store"):
+            store = await self._stack.enter_async_context(self.subject.open(*provided, **settings))
+        return self.trace.around(store)
 
     async def reopen(self) -> None:
         """Close ``store`` and open the storage again in its place."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["SECONDS", "Hang", "bounded", "is_stuck"]
+__all__ = ["SECONDS", "Hang", "bounded", "is_stuck", "leave_if_stuck"]
 
 SECONDS = 120.0
 """For one check, unless its author says otherwise: what takes longer hangs."""
@@ -53,3 +55,12 @@ def is_stuck() -> bool:
         for thread in threading.enumerate()
         if thread is not threading.main_thread()
     )
+
+
+def leave_if_stuck(status: int) -> None:
+    """End the process at once where the interpreter would wait for a thread that hangs."""
+    if is_stuck():
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):  # of a full device
+                stream.flush()
+        os._exit(status)

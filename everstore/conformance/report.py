@@ -171,7 +171,8 @@ def _check_report(
 def _without_chance(check: Check, failure: Failure, outcomes: Mapping[str, Outcome]) -> tuple[str, ...]:
     if CHANCE not in check.tags:
         return ()
-    found = without_chance(check, failure.verb, failure.field)
+    failed = [each for each, outcome in outcomes.items() if outcome == "failed"]
+    found = without_chance(check, failure.verb, failure.field, failed)
     return tuple(f"{each} ({outcomes.get(each, 'not in this run')})" for each in found)
 
 

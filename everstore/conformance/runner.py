@@ -26,6 +26,9 @@ Outcome = Literal["passed", "failed", "known failure", "unexpected pass", "not a
 
 _GRACE = 2.0  # seconds for what ends by itself once it is cancelled
 _MOMENT = 0.05
+_LIKELY_OF_A_HANG = (
+    "a call waits for what is never given back or done: a lock, a connection, a task, a thread"
+)
 _SHOWN = 6  # calls shown of a failure
 
 
@@ -124,7 +127,8 @@ class _Attempt:
         """What the check ends with: an assertion, where the contract promises something else."""
         raised = error
         if error is None or (isinstance(error, TimeoutError) and self._waiting is not None):
-            raised = Mismatch("an end", self._told()).with_traceback(error.__traceback__ if error else None)
+            hang = Mismatch("an end", self._told(), likely=_LIKELY_OF_A_HANG)
+            raised = hang.with_traceback(error.__traceback__ if error else None)
         elif isinstance(error, EverstoreError):
             # A refusal where the contract promises an answer is what the check is there to tell.
             refusal = Mismatch("an answer", f"{type(error).__name__}: {error}")

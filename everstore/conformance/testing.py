@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from everstore.conformance.explain import explain
-from everstore.conformance.patience import SECONDS
+from everstore.conformance.patience import SECONDS, is_stuck, leave_if_stuck
 from everstore.conformance.registry import Check, Level, all_checks, levels_up_to
 from everstore.conformance.report import replay_of
 from everstore.conformance.runner import execute, least, offered
@@ -54,13 +54,14 @@ def pytest_suite(
                 applying = _applying(wanted, _offered(subject, large=large))
                 metafunc.parametrize("check", applying, ids=[check.id for check in applying])
 
-        def test_check(self, check: Check, tmp_path: Path) -> None:
+        def test_check(self, check: Check, tmp_path: Path, pytestconfig: pytest.Config) -> None:
             """The check passes; a known failure fails."""
             __tracebackhide__ = True
             under_test = subject(tmp_path)
             try:
                 execute(under_test, check, seed, timeout)
             except Exception as error:
+                _wait_for_no_thread(pytestconfig)
                 if check.id in known:
                     pytest.xfail(known[check.id])
                 _annotate(error, check, under_test.name, seed)
@@ -82,6 +83,12 @@ def pytest_suite(
                 )
 
     return Conformance
+
+
+def _wait_for_no_thread(config: pytest.Config) -> None:
+    """Where a thread hangs, end the process once pytest has told all: it would wait for the thread."""
+    if is_stuck():
+        config.add_cleanup(lambda: leave_if_stuck(pytest.ExitCode.TESTS_FAILED))
 
 
 def _offered(subject: Callable[[Path], Subject], *, large: bool) -> frozenset[str]:

@@ -50,6 +50,16 @@ class Trace:
         """The calls that wait for an answer, each in one line, the longest waiting first."""
         return tuple(_call_in_words(*call) for call in list(self._pending.values())[:_KEPT])
 
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """What is no verb is among the pending calls as long as the block lasts: opening, closing."""
+        number = next(self._numbers)
+        self._pending[number] = (what, (), {})
+        try:
+            yield
+        finally:
+            del self._pending[number]
+
     def tell(self, lines: list[str]) -> None:
         """Show these lines in place of the calls, of which a check may make thousands that say nothing."""
         self._told = lines

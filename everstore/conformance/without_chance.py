@@ -17,7 +17,7 @@ from everstore.interfaces import DurableStorageStore, SessionFileSystem, Session
 from everstore.middleware.base import verbs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 __all__ = ["CHANCE", "without_chance"]
 
@@ -47,11 +47,13 @@ _SENTENCES = {
 _MOST = 5
 
 
-def without_chance(found: Check, verb: str | None, field: str | None) -> tuple[str, ...]:
+def without_chance(
+    found: Check, verb: str | None, field: str | None, failed: Collection[str] = ()
+) -> tuple[str, ...]:
     """Ids of the checks nearest to what a random check has found, those that ask little else first.
 
     They call ``verb``, and are about the ``field`` that was wrong, or about what ``found`` is about; of those
-    that differ in their row only, one is named.
+    that differ in their row only, one is named. Those that ``failed``, by id, come first.
     """
     about = set(_SENTENCES.get(field or "", found.sentences))
     near = [
@@ -62,9 +64,9 @@ def without_chance(found: Check, verb: str | None, field: str | None) -> tuple[s
         and (verb is None or verb in _called(check.id))
     ]
 
-    def distance(check: Check) -> tuple[bool, int, int]:
+    def distance(check: Check) -> tuple[bool, bool, int, int]:
         is_other = ("concurrency" in check.tags) != ("concurrency" in found.tags)
-        return is_other, len(_called(check.id)), len(set(check.sentences) - about)
+        return check.id not in failed, is_other, len(_called(check.id)), len(set(check.sentences) - about)
 
     near.sort(key=distance)
     by_function = {check.function: check.id for check in reversed(near)}

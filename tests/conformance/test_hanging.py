@@ -40,8 +40,14 @@ class Storage(InMemorySessionStorageStore):
         {close}
 
 
+opened = 0
+
+
 @hookimpl
-def everstore_storage_store():
+async def everstore_storage_store():
+    global opened
+    opened += 1
+    {opens}
     return Storage()
 """
 
@@ -50,12 +56,14 @@ def everstore_storage_store():
 def prove(in_empty_folder):
     """Run one check on a backend that does this in set_value, and that when it is closed."""
 
-    def run(*arguments, call="pass", close="pass"):
-        (in_empty_folder / "hanging.py").write_text(PLUGIN.format(call=call, close=close))
+    def run(*arguments, call="pass", close="pass", opens="pass", only_written=False):
+        (in_empty_folder / "hanging.py").write_text(PLUGIN.format(call=call, close=close, opens=opens))
         info = in_empty_folder / "hanging-1.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hanging\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text("[everstore]\nhanging = hanging\n")
+        if only_written:
+            return None
         done = subprocess.run(
             [Path(sys.executable).with_name("everstore"), "conformance", "hanging", *arguments],
             capture_output=True, text=True, check=False, cwd=in_empty_folder, timeout=120,
@@ -79,6 +87,35 @@ def test_closing_that_hangs_is_ended(prove, hang):
     status, told = prove("--timeout", "2", "-k", "values.delete", close=hang)
     assert status == 4
     assert "backend 'hanging' was not opened and closed again within 2 seconds" in told
+
+
+LATER = "await asyncio.sleep(99 if opened > 2 else 0)"
+
+
+@pytest.mark.parametrize(("where", "named"), [("opens", "open_store()"), ("close", "close()")])
+def test_what_hangs_while_a_check_opens_or_closes_is_named(prove, where, named):
+    status, told = prove("--timeout", "1", "-x", "-k", "values.delete", **{where: LATER})
+    assert status == 1
+    assert f"none within 1 seconds; these calls wait: {named}" in told
+    assert "likely    a call waits for what is never given back or done" in told
+
+
+def test_pytest_does_not_wait_for_a_thread_that_hangs(prove, in_empty_folder):
+    prove("-k", "values.delete", call=HANGS["a thread of its own"], only_written=True)
+    (in_empty_folder / "test_hanging.py").write_text(
+        "from everstore.conformance import Subject, pytest_suite\n"
+        "def subject(directory):\n"
+        "    return Subject({'backend': 'memory', 'storage': 'hanging'})\n"
+        "TestConformance = pytest_suite(subject, timeout=1)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-k", "values.delete", "test_hanging.py"],
+        capture_output=True, text=True, check=False, cwd=in_empty_folder, timeout=60,
+        env={**os.environ, "PYTHONPATH": str(in_empty_folder)},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "these calls wait: set_value(" in done.stdout
+    assert "1 failed" in done.stdout
 
 
 def test_the_first_failure_can_be_the_last(prove):

@@ -13,7 +13,7 @@ from everstore.conformance.without_chance import CHANCE, without_chance
     [
         ("machine.files", "append_file", "revision", "revisions.idle.append"),
         ("machine.files", "copy_file", "id", "transfers.copy.own_id"),
-        ("machine.values", "increment_value", "expires_at", "values.lives.set_value"),
+        ("machine.values", "set_secret", "expires_at", "values."),
         ("machine.records", "update_session_title", "updated_at", "sessions.record.title"),
         ("search.at_random", "grep_files", "ignore_case", "search.ignore_case."),
         ("histories.tasks.value", "increment_value", None, "concurrency.counter"),

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 __all__ = ["alike"]
 
-_VARYING = re.compile(r"'[^']*'|\b[0-9a-f]{8,}\b|\d+")
+_VARYING = re.compile(r"'[^']*'|\b[0-9a-f]{8,}\b|\d{5,}")  # names, ids, revisions and times, but no counts
 _PATIENCE = 2.0  # seconds that a mutant may take: one that hangs fails otherwise than one that answers
 _SLOW = {"chance", "hostile"}  # tags of checks that try much
 
 
 def alike(check: Check, failure: Failure) -> list[Mutant]:
-    """The mutants that die at this check with the same words, but for numbers and names.
+    """The mutants that die at this check with the same words, but for names and marks.
 
     They are run for it, on the memory backend, so those are left out that need another one, or much time.
     """
