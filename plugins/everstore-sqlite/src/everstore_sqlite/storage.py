@@ -281,11 +281,13 @@ def _require_room(
     """Refuse a value of so many bytes that would bring the session over a limit."""
     now = now_ns()
     old = connection.execute(space.size, (session_id.bytes, key, now)).fetchone()
+    more = len(key.encode()) + size - (old[0] if old else 0)
+    if old is not None and (more <= 0 or limits.session_value_bytes is None):
+        return  # nothing grows that has a limit, so nothing is counted: that takes as long as there are keys
     counts = [
         connection.execute(each.held, (session_id.bytes, now)).fetchone() for each in (_VALUES, _SECRETS)
     ]
     keys, held = map(sum, zip(*counts, strict=True))
-    more = len(key.encode()) + size - (old[0] if old else 0)
     limits.require(key, session_keys=(keys, int(old is None)), session_value_bytes=(int(held), more))
 
 
