@@ -47,14 +47,16 @@ def sums_up_while_it_copies(broken: Broken) -> None:
 
 
 @mutant("contexts.turns.file_system")
-def compares_byte_by_byte(broken: Broken) -> None:
-    """An append looks for the end of a line in the whole content, a character at a time."""
+def measures_by_the_character(broken: Broken) -> None:
+    """An append measures the content before it and after it, a character at a time."""
 
     @broken.verb
     async def append_file(session_id: Any, path: str, content: str, encoding: Any = "text") -> Any:
-        file = await broken.files.append_file(session_id, path, content, encoding)
-        sum(character == "\n" for character in file.content or "")
-        return file
+        before = await broken.files.read_file(session_id, path)
+        after = await broken.files.append_file(session_id, path, content, encoding)
+        for file in (before, after):
+            sum(len(character.encode()) for character in (file and file.content) or "")
+        return after
 
 
 @mutant("contexts.turns.storage")
