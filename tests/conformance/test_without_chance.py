@@ -11,7 +11,7 @@ from everstore.conformance.without_chance import CHANCE, without_chance
 @pytest.mark.parametrize(
     ("found", "verb", "field", "near"),
     [
-        ("machine.files", "append_file", "revision", "revisions.idle.append"),
+        ("machine.files", "append_file", "revision", "revisions.idle.file_system"),
         ("machine.files", "copy_file", "id", "transfers.copy.own_id"),
         ("machine.values", "set_secret", "expires_at", "values."),
         ("machine.records", "update_session_title", "updated_at", "sessions.record.title"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from typing import TYPE_CHECKING
 
@@ -127,21 +126,6 @@ async def edit_refused_content(case: Case) -> None:
             await case.files.edit_file("a", "\udc80", "one")
 
 
-@check(
-    "edits.is_a_write", "3.2.3", "3.2.4", "4.1.1", likely="an edit deletes and creates, or keeps the revision"
-)
-async def edit_is_a_write(case: Case) -> None:
-    """An edit keeps id and created_at, moves updated_at and the revision, also when it changes nothing."""
-    before = await case.files.write_file("a", "one")
-    for old, new, size in (("one", "zwölf", 6), ("zwölf", "zwölf", 6)):
-        await asyncio.sleep(0.005)
-        after = await case.files.edit_file("a", old, new)
-        assert (after.id, after.created_at, after.size_bytes) == (before.id, before.created_at, size)
-        assert after.revision != before.revision
-        assert after.updated_at > before.updated_at
-        before = after
-
-
 @check("edits.large_file", "4.4.4", likely="only a first part of the file is searched or kept")
 async def edit_large_file(case: Case) -> None:
     """An edit far into a large file changes that place and nothing else."""
@@ -205,21 +189,6 @@ async def append_creates(case: Case) -> None:
     data = await case.files.append_file("d/b", "YWJj", "base64")
     assert (text.content, text.encoding, data.content, data.encoding) == ("one", "text", "YWJj", "base64")
     assert await case.paths() == ["/d/", "/d/a", "/d/b"]
-
-
-@check(
-    "edits.append.is_a_write", "3.2.3", "3.2.4", likely="an append keeps the revision, or makes a new file"
-)
-async def append_is_a_write(case: Case) -> None:
-    """An append keeps id and created_at, moves updated_at and the revision, also when it adds nothing."""
-    before = await case.files.write_file("a", "one")
-    for more in ("two", ""):
-        await asyncio.sleep(0.005)
-        after = await case.files.append_file("a", more)
-        assert (after.id, after.created_at) == (before.id, before.created_at)
-        assert after.revision != before.revision
-        assert after.updated_at > before.updated_at
-        before = after
 
 
 @check("edits.append.other_encoding", "4.5.2", likely="the encoding of the file, or of the call, is ignored")

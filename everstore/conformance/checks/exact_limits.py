@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from everstore.conformance.acts import CHANGING, Act, Scene
+from everstore.conformance.acts import CHANGING, LOOKING, Act, Scene
 from everstore.conformance.case import Mismatch, refused, snapshot
 from everstore.conformance.registry import product
 from everstore.errors import QuotaExceededError
@@ -39,8 +39,10 @@ async def _used(store: Store, session_id: UUID) -> dict[str, int]:
     "7.4.7",
     "7.4.9",
     likely="this verb does not count, counts characters, or what is replaced, or what it leaves as it was",
-    rows={name: act for name, act in CHANGING.items() if act.role != "sessions"},
-    empty={name: "a record is not counted" for name, act in CHANGING.items() if act.role == "sessions"},
+    empty={
+        **dict.fromkeys(LOOKING, "it only looks"),
+        **{name: "a record is not counted" for name, act in CHANGING.items() if act.role == "sessions"},
+    },
     since="1.1",
 )
 async def exact(case: Case, act: Act) -> None:

@@ -318,20 +318,3 @@ async def increment_refused(case: Case, value: str, amount: int) -> None:
     async with case.untouched():
         with refused(InvalidContentError):
             await case.storage.increment_value("k", amount)
-
-
-@check("values.increment.is_a_write", "6.1.6", "4.1.1", likely="an increment bypasses the record")
-async def increment_is_a_write(case: Case) -> None:
-    """An increment keeps created_at and moves updated_at and the revision, also when it adds nothing."""
-    await case.storage.set_value("k", "1")
-    before = await _info(case, "k")
-    for amount in (0, 1):
-        await asyncio.sleep(0.005)
-        await case.storage.increment_value("k", amount)
-        after = await _info(case, "k")
-        assert after.created_at == before.created_at
-        assert after.updated_at > before.updated_at
-        assert after.revision != before.revision
-        before, outdated = after, before
-    with refused(RevisionConflictError):
-        await case.storage.set_value("k", "x", if_revision=outdated.revision)

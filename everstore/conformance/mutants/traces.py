@@ -50,13 +50,13 @@ def _leaves_updated_at(broken: Broken, verb: str) -> None:
     broken.around(writes, ["file_system"], [verb])
 
 
-@mutant("edits.is_a_write")
+@mutant("revisions.idle.file_system")
 def edits_at_no_time(broken: Broken) -> None:
     """An edit leaves updated_at alone."""
     _leaves_updated_at(broken, "edit_file")
 
 
-@mutant("edits.append.is_a_write")
+@mutant("revisions.idle.file_system")
 def appends_at_no_time(broken: Broken) -> None:
     """An append leaves updated_at alone."""
     _leaves_updated_at(broken, "append_file")
@@ -74,7 +74,7 @@ def replaces_at_no_time(broken: Broken) -> None:
     _leaves_updated_at(broken, "write_file_if_content_matches")
 
 
-@mutant("edits.is_a_write")
+@mutant("revisions.idle.file_system")
 def saves_idle_edits(broken: Broken) -> None:
     """An edit that changes nothing is not written, so the revision stays."""
 
@@ -91,7 +91,7 @@ def saves_idle_edits(broken: Broken) -> None:
         return await broken.files.edit_file(session_id, path, old, new, replace_all=replace_all)
 
 
-@mutant("values.increment.is_a_write")
+@mutant("revisions.idle.storage")
 def saves_idle_increments(broken: Broken) -> None:
     """Adding nothing to a counter is a read, so the revision stays."""
 
@@ -103,7 +103,7 @@ def saves_idle_increments(broken: Broken) -> None:
         return await broken.storage.increment_value(session_id, key, amount)
 
 
-@mutant("values.increment.is_a_write")
+@mutant("revisions.idle.storage")
 def counts_at_no_time(broken: Broken) -> None:
     """An increment leaves updated_at alone."""
     before: dict[Any, int] = {}
