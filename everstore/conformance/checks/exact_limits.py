@@ -43,6 +43,7 @@ async def _used(store: Store, session_id: UUID) -> dict[str, int]:
         **dict.fromkeys(LOOKING, "it only looks"),
         **{name: "a record is not counted" for name, act in CHANGING.items() if act.role == "sessions"},
     },
+    level="standard",
     since="1.1",
 )
 async def exact(case: Case, act: Act) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.case import Mismatch
 from everstore.conformance.model.plain import lines_of
-from everstore.conformance.registry import check, table
+from everstore.conformance.registry import table
 from everstore.models import InitialFile
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _ENDS = (255, 256, 767, 1024, 4096)  # bytes that a column, a file's name, an index or a path may have
 _LEVELS = 45
 _PAGE = 1 << 12
-_LOOK_ALIKES = (("a_", "ab"), ("a%", "axx"), ("%", "q"), ("_", "q"), ("[ab]", "a"), ("*", "q"), ("?", "q"))
 
 
 def _path(size: int, last: str) -> str:
@@ -82,36 +81,6 @@ async def keys_at_the_end(case: Case, size: int) -> None:
     assert [info.name for info in await storage.list_secrets()] == [one, other]
     assert (await storage.delete_value(one), await storage.delete_secret(one)) == (True, True)
     assert (await storage.get_value(other), await storage.get_secret(other)) == ("7", "other")
-
-
-@check(
-    "confusable.trees",
-    "2.3.4",
-    "2.4.1",
-    "3.8.5",
-    "3.8.6",
-    "4.5.3",
-    "4.5.10",
-    likely="what lies in a tree is found by LIKE or by a glob, where a neighbour's name matches, too",
-    since="1.1",
-)
-async def look_alike_trees(case: Case) -> None:
-    """Whether a tree is empty, holds read-only files, and what goes with it, depends on no look-alike."""
-    for one, other in _LOOK_ALIKES:
-        session = case.session()
-        files = session.files
-        await files.seed_initial_file(InitialFile(f"{other}/x/kept", "other", is_readonly=True))
-        await files.create_directory(f"{one}")
-        assert await files.delete_file(one) is True, f"{one!r} is empty beside {other!r}"
-        await files.write_file(f"{one}/x/f", "one")
-        assert await files.delete_file(one) is False, f"{one!r} is not empty"
-        await files.copy_file(one, "copied")
-        assert [info.path for info in await files.glob_files("/copied/**")] == ["/copied/x/f"], one
-        await files.move_file(one, "moved")
-        assert [info.path for info in await files.glob_files("/moved/**")] == ["/moved/x/f"], one
-        await files.move_file("moved", one)
-        assert await files.delete_file(one, recursive=True) is True, f"{other!r} is read-only, not {one!r}"
-        assert [info.path for info in await files.glob_files("**/kept")] == [f"/{other}/x/kept"], one
 
 
 @table(

@@ -151,6 +151,8 @@ async def glob_below(case: Case) -> None:
         f"src/{deep}/x.py",
         "src/a/b/x.py",
         "src/x.py",
+        "src/!/x.py",
+        "src/\U0010ffff/x.py",
         "src-old/x.py",
         "src.py",
         "src0/x.py",
@@ -160,7 +162,11 @@ async def glob_below(case: Case) -> None:
     for path in paths:
         await case.files.write_file(path, "text")
     for pattern, expected in (
-        ("src/**", ["src/a/b/x.py", f"src/{deep}/x.py", "src/x.py"]),
+        (
+            "src/**",
+            ["src/!/x.py", "src/a/b/x.py", f"src/{deep}/x.py", "src/x.py", "src/\U0010ffff/x.py"],
+        ),
+        ("src/\U0010ffff/*", ["src/\U0010ffff/x.py"]),
         ("src/*", ["src/x.py"]),
         (f"src/{deep}/*.py", [f"src/{deep}/x.py"]),
         ("src/x.py", ["src/x.py"]),

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from everstore.conformance.mutants.broken import Broken, mutant
+from everstore.errors import InvalidPathError, RevisionConflictError
 
 __all__: list[str] = []
 
@@ -59,7 +60,7 @@ async def _alike(broken: Broken, session_id: Any, path: str, *, by: str) -> list
     return [info.path for info in globbed if fnmatchcase(info.path, f"{translated}/*")]
 
 
-@mutant("confusable.trees")
+@mutant("confusable.twins.delete")
 def looks_for_children_by_like(broken: Broken) -> None:
     """Whether a directory is empty is asked with LIKE."""
 
@@ -72,7 +73,7 @@ def looks_for_children_by_like(broken: Broken) -> None:
         return await broken.files.delete_file(session_id, path, recursive)
 
 
-@mutant("confusable.trees")
+@mutant("confusable.twins.copy")
 def copies_by_glob(broken: Broken) -> None:
     """What is in a tree that is copied is found by a glob."""
 
@@ -85,6 +86,33 @@ def copies_by_glob(broken: Broken) -> None:
                 if not path.startswith((f"{source}/", f"{answer.path}/")):
                     await broken.files.write_file(session_id, f"{answer.path}/{below}", "x")
         return answer
+
+
+@mutant("confusable.twins.copy_far")
+def measures_by_like(broken: Broken) -> None:
+    """The longest path below what is copied is looked for with LIKE."""
+
+    @broken.verb
+    async def copy_file(session_id: Any, source: str, destination: str, **options: Any) -> Any:
+        found = await broken.files.stat_file(session_id, source)
+        for path in await _alike(broken, session_id, source, by="like") if found is not None else ():
+            below = "/".join(path.split("/")[source.count("/") + 1 :])
+            if len(f"{destination}/{below}".encode()) > 4096:
+                raise InvalidPathError.at(destination, "too long below")
+        return await broken.files.copy_file(session_id, source, destination, **options)
+
+
+@mutant("confusable.twins.set_if_absent")
+def looks_for_keys_without_case(broken: Broken) -> None:
+    """Whether a key is absent is asked without regard to case."""
+
+    @broken.verb
+    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> Any:
+        if options.get("if_absent"):
+            for info in await broken.storage.list_keys(session_id):
+                if info.key.casefold() == key.casefold():
+                    raise RevisionConflictError.found(key, None, info.revision)
+        return await broken.storage.set_value(session_id, key, value, **options)
 
 
 def _bounded(broken: Broken, verb: str) -> None:

@@ -253,3 +253,14 @@ def globs_by_prefix(broken: Broken) -> None:
         head, slash, tail = pattern.rpartition("/**")
         wider = f"{head}*/**" if slash and not tail and "*" not in head else pattern
         return await broken.files.glob_files(session_id, wider)
+
+
+@mutant("search.glob_below")
+def looks_down_to_z(broken: Broken) -> None:
+    """What is below a directory is looked for from its first letter to z."""
+
+    @broken.verb
+    async def glob_files(session_id: Any, pattern: str) -> Any:
+        found = await broken.files.glob_files(session_id, pattern)
+        top = f"/{pattern.lstrip('/')}".partition("*")[0].rpartition("/")[0]
+        return [info for info in found if not top or info.path < f"{top}/zzzz"]
