@@ -167,8 +167,13 @@ def _product(kind: str) -> list[str]:
                 reasons.append(reason)
             cells.append("x" if reason is None else f"({reasons.index(reason) + 1})")
         lines.append(f"| {row} | {' | '.join(cells)} |")
-    notes = [f"({number}) {reason}" for number, reason in enumerate(reasons, 1)]
-    return [*lines, "", "; ".join(notes) + "."]
+    return [
+        *lines,
+        "",
+        "Where a cell is empty:",
+        "",
+        *(f"{at}. {reason}" for at, reason in enumerate(reasons, 1)),
+    ]
 
 
 def _table(checks: list[Check]) -> list[str]:
