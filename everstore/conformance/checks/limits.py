@@ -91,6 +91,32 @@ async def file_bytes(case: Case, put: Put) -> None:
     assert kept is None or kept.size_bytes < 100
 
 
+@check(
+    "limits.file_bytes.lowered",
+    "7.4.1",
+    "7.4.2",
+    likely="a copy is made of what is there, whose size nobody looks at",
+    needs=("durable",),
+    since="1.1",
+)
+async def lowered(case: Case) -> None:
+    """What is larger than a lowered limit is not copied; it is read, moved, shortened and deleted."""
+    for path in ("b", "d/a"):
+        await case.files.write_file(path, "x" * 101)
+    files = (await limited(case, file_bytes=100)).files
+    await files.write_file("small", "x")
+    async with case.untouched():
+        for source, destination in (("b", "new"), ("b", "small"), ("d", "new/d")):
+            with refused(QuotaExceededError) as caught:
+                await files.copy_file(source, destination, overwrite=destination == "small")
+            assert (caught.error.limit, caught.error.wanted) == ("file_bytes", 101)
+    await files.move_file("d", "new/d")
+    await files.move_file("b", "small", overwrite=True)
+    assert (await case.read("new/d/a")).size_bytes == (await case.read("small")).size_bytes == 101
+    await files.edit_file("small", "x" * 101, "short")
+    assert await files.delete_file("new", recursive=True) is True
+
+
 async def _fill(session: BoundSession, count: int) -> None:
     for number in range(count):
         await session.files.write_file(f"d/{number}", "x")

@@ -212,6 +212,25 @@ async def secret_bytes(case: Case) -> None:
 
 
 @check(
+    "limits.session_value_bytes.alike",
+    "6.1.7",
+    "7.4.7",
+    likely="what is replaced is looked for by a pattern, or without case",
+    since="1.1",
+)
+async def alike(case: Case) -> None:
+    """Beside a key that looks like it a new one counts whole."""
+    session = await limited(case, session_value_bytes=100)
+    for one, other in (("a_", "ab"), ("a%", "ab"), ("a*", "ab"), ("A", "a"), ("e\u0301", "\u00e9")):
+        await session.storage.set_value(other, "x" * 80)
+        async with case.untouched():
+            with refused(QuotaExceededError):
+                await session.storage.set_value(one, "x" * 50)
+        await session.storage.set_value(one, "x")
+        await case.store.storage.purge_session(case.id)
+
+
+@check(
     "limits.session_values.expired",
     "7.4.8",
     since="1.1",

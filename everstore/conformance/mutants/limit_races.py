@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.mutants.broken import Broken, mutant
@@ -139,6 +140,40 @@ def counts_characters_of_values(broken: Broken) -> None:
     _counting(
         broken, "session_value_bytes", characters, lambda key, value: len(key) + len(value), "set_value"
     )
+
+
+@mutant("limits.session_value_bytes.alike", without=("limits__session_value_bytes",))
+def replaces_what_looks_alike(broken: Broken) -> None:
+    """The value that another one takes the place of is looked for without case, and with wildcards."""
+    allowed = broken.lost.get("limits__session_value_bytes")
+
+    @broken.verb
+    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> Any:
+        sizes = {
+            info.key: len(info.key) + len(await broken.storage.get_value(session_id, info.key) or "")
+            for info in await broken.storage.list_keys(session_id)
+        }
+        pattern = key.lower().replace("_", "?").replace("%", "*")
+        replaced = max((size for each, size in sizes.items() if fnmatch(each.lower(), pattern)), default=0)
+        wanted = sum(sizes.values()) - replaced + len(key) + len(value)
+        if allowed is not None and wanted > allowed:
+            raise QuotaExceededError("too much", limit="session_value_bytes", allowed=allowed, wanted=wanted)
+        return await broken.storage.set_value(session_id, key, value, **options)
+
+
+@mutant("limits.file_bytes.lowered", durable=True, without=("limits__file_bytes",))
+def copies_whatever_there_is(broken: Broken) -> None:
+    """A limit of a file's size is held against what is written, and not against what is copied."""
+    allowed = broken.lost.get("limits__file_bytes")
+
+    @broken.verb
+    async def write_file(
+        session_id: Any, path: str, content: str, encoding: Any = "text", **options: Any
+    ) -> Any:
+        size = content_size(content, encoding)
+        if allowed is not None and size > allowed:
+            raise QuotaExceededError("too much", limit="file_bytes", allowed=allowed, wanted=size)
+        return await broken.files.write_file(session_id, path, content, encoding, **options)
 
 
 @mutant("limits.races_of_processes", durable=True, without=("limits__session_entries",))
