@@ -10,8 +10,8 @@ from everstore.conformance.runner import execute
 CHECKS = {check.id: check for check in all_checks() if "large" in check.needs}
 
 
-@pytest.mark.parametrize("backend", ["memory", "sqlite"])
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
 @pytest.mark.parametrize("name", CHECKS)
-def test_much(backend, name, tmp_path):
-    settings = {"sqlite_path": str(tmp_path / "everstore.db")} if backend == "sqlite" else {}
-    execute(Subject({"backend": backend, **settings}), CHECKS[name], seed=0)
+def test_much(kind, name, tmp_path):
+    settings = {"sqlite_path": str(tmp_path / "everstore.db")} if kind == "sqlite" else {}
+    execute(Subject({"backend": kind, **settings}), CHECKS[name], seed=0)

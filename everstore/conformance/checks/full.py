@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from everstore.conformance.acts import ACTS, LARGE, Act, Scene
+from everstore.conformance.acts import ACTS, Act, Scene
 from everstore.conformance.case import Case, Mismatch, gather, snapshot
 from everstore.conformance.registry import check, product
 from everstore.errors import BackendUnavailableError, EverstoreError, QuotaExceededError
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _REFUSED = (QuotaExceededError, BackendUnavailableError)
 _LARGEST = 1 << 18
 _GAP = 20_000
+_MUCH = "x" * 50_000
 _MOST = 1 << 30
 """What no storage that is handed over to be filled has."""
 _REMOVING = ("delete_file", "delete_value", "delete_secret", "delete_session", "purge_session")
@@ -37,31 +38,31 @@ _FULL: Facts = {"level": "standard", "since": "1.1", "needs": ("full",)}
 def _grown() -> dict[str, Act]:
     """Every act; what grows does so by more than the slack of a page."""
     deep = "/".join("d" * 200 for _ in range(19))
-    base64 = LARGE + "xxxx"  # in whole groups
+    base64 = _MUCH + "xxxx"  # in whole groups
     calls: dict[str, Callable[[Scene], Awaitable[Any]]] = {
         "write_bytes": lambda at: at.files.write_file("a", base64, "base64"),
-        "write_if_revision": lambda at: at.files.write_file("a", LARGE, if_revision=at.revision),
-        "write_if_absent": lambda at: at.files.write_file("new/f", LARGE, if_absent=True),
-        "match": lambda at: at.files.write_file_if_content_matches("a", "one\ntwo\n", "text", LARGE, "text"),
-        "seed_new": lambda at: at.files.seed_initial_file(InitialFile("new/seed", LARGE)),
-        "edit": lambda at: at.files.edit_file("a", "two", LARGE),
-        "edit_all": lambda at: at.files.edit_file("a", "o", LARGE, replace_all=True),
-        "append": lambda at: at.files.append_file("a", LARGE),
+        "write_if_revision": lambda at: at.files.write_file("a", _MUCH, if_revision=at.revision),
+        "write_if_absent": lambda at: at.files.write_file("new/f", _MUCH, if_absent=True),
+        "match": lambda at: at.files.write_file_if_content_matches("a", "one\ntwo\n", "text", _MUCH, "text"),
+        "seed_new": lambda at: at.files.seed_initial_file(InitialFile("new/seed", _MUCH)),
+        "edit": lambda at: at.files.edit_file("a", "two", _MUCH),
+        "edit_all": lambda at: at.files.edit_file("a", "o", _MUCH, replace_all=True),
+        "append": lambda at: at.files.append_file("a", _MUCH),
         "append_bytes": lambda at: at.files.append_file("bytes", base64, "base64"),
-        "append_new": lambda at: at.files.append_file("new/log", LARGE),
+        "append_new": lambda at: at.files.append_file("new/log", _MUCH),
         "directory": lambda at: at.files.create_directory(deep),
         "copy": lambda at: at.files.copy_file("d/sub/0", "new/copy"),
         "copy_onto": lambda at: at.files.copy_file("d/sub/0", "a", overwrite=True),
         "move": lambda at: at.files.move_file("a", f"{deep}/f"),
         "move_tree": lambda at: at.files.move_file("d", f"{deep}/d"),
-        "set_onto": lambda at: at.storage.set_value("k", LARGE),
-        "set_for_a_while": lambda at: at.storage.set_value("k", LARGE, ttl=3600),
-        "set_if_revision": lambda at: at.storage.set_value("k", LARGE, if_revision=at.key_revision),
-        "set_if_absent": lambda at: at.storage.set_value("new", LARGE, if_absent=True),
-        "set_secret_onto": lambda at: at.storage.set_secret("s", LARGE),
-        "set_secret_for_a_while": lambda at: at.storage.set_secret("s", LARGE, ttl=3600),
-        "add_record": lambda at: at.store.sessions.add_session(Session(at.id, LARGE, 0)),
-        "retitle": lambda at: at.store.sessions.update_session_title(at.id, LARGE),
+        "set_onto": lambda at: at.storage.set_value("k", _MUCH),
+        "set_for_a_while": lambda at: at.storage.set_value("k", _MUCH, ttl=3600),
+        "set_if_revision": lambda at: at.storage.set_value("k", _MUCH, if_revision=at.key_revision),
+        "set_if_absent": lambda at: at.storage.set_value("new", _MUCH, if_absent=True),
+        "set_secret_onto": lambda at: at.storage.set_secret("s", _MUCH),
+        "set_secret_for_a_while": lambda at: at.storage.set_secret("s", _MUCH, ttl=3600),
+        "add_record": lambda at: at.store.sessions.add_session(Session(at.id, _MUCH, 0)),
+        "retitle": lambda at: at.store.sessions.update_session_title(at.id, _MUCH),
     }
     return ACTS | {name: msgspec.structs.replace(ACTS[name], call=call) for name, call in calls.items()}
 
@@ -117,20 +118,20 @@ async def _set(scene: Scene) -> None:
     """One of everything, and a tree that takes room to copy."""
     await scene.fill()
     for number in range(3):
-        await scene.files.write_file(f"d/sub/{number}", LARGE)
+        await scene.files.write_file(f"d/sub/{number}", _MUCH)
 
 
 @asynccontextmanager
 async def _small(case: Case) -> AsyncIterator[_Small]:
     """The storage that was handed over, with a session set; nothing of it stays."""
     with case.subject.small() as settings:
-        small = _Small(case, settings, Scene(await case.open(**settings), case.id))
+        small = _Small(case, settings, Scene(await case.open(**settings), case.new_id()))
         await _set(small.scene)
         try:
             yield small
         finally:
             with suppress(*_REFUSED):  # a full disk may have no room to delete
-                await small.scene.store.delete_session(case.id)
+                await small.scene.store.delete_session(small.scene.id)
             await small.scene.store.close()
 
 
