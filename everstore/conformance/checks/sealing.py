@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
+from everstore.clock import turned
 from everstore.conformance.case import carried_by, refused
 from everstore.conformance.registry import check
 from everstore.conformance.storage_scan import traces_of
@@ -217,14 +217,16 @@ async def swap_plain(case: Case) -> None:
 )
 async def expired(case: Case) -> None:
     """Past its time to live a secret is in no scan, and no swap finds it."""
-    swap = case.store.rotation.swap_secret
-    await case.storage.set_secret("kept", "x")
-    kept = (await _stored(case))["kept"].ciphertext
-    await case.storage.set_secret("gone", "x", ttl=3600)
-    sealed = (await _stored(case))["gone"].ciphertext
-    await case.storage.set_secret("gone", "x", ttl=0.02)
-    await asyncio.sleep(0.06)
-    assert list(await _stored(case)) == ["kept"]
-    for expected in (sealed, kept):
-        assert await swap(case.id, "gone", expected, kept) is False
-    assert await case.storage.get_secret("gone") is None
+    rotation = case.store.rotation
+    for name in ("a", "b", "kept", "z"):
+        await case.storage.set_secret(name, "x", ttl=None if name == "kept" else 3600)
+    sealed = {name: each.ciphertext for name, each in (await _stored(case)).items()}
+    with turned(3601):
+        assert list(await _stored(case)) == ["kept"]
+        page = await rotation.scan_secrets(after=(case.id, "a"), limit=1)
+        assert [(each.session_id, each.name) for each in page] == [(case.id, "kept")]
+        page = await rotation.scan_secrets(after=(case.id, "kept"), limit=1)
+        assert case.id not in {each.session_id for each in page}
+        for name in ("a", "b", "z"):
+            assert await rotation.swap_secret(case.id, name, sealed[name], sealed["kept"]) is False
+            assert await case.storage.get_secret(name) is None

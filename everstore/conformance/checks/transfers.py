@@ -218,6 +218,9 @@ async def transfer_too_long(case: Case, transfer: Transfer, content: str | None)
             await transfer(case.files, "d", _TOO_LONG)
     await transfer(case.files, "d", _FITS)
     assert (await case.read(_FITS + _LONG)).content == content
+    async with case.untouched():  # a byte more, and no more than that
+        with refused(InvalidPathError):
+            await transfer(case.files, _FITS, _TOO_LONG)
     await case.files.move_file(_FITS, "e")
     assert (await case.read("e" + _LONG)).content == content
 

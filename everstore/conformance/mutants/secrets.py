@@ -242,6 +242,23 @@ def scans_what_is_over(broken: Broken) -> None:
         return [found[place] for place in sorted(found) if after is None or place > after][:limit]
 
 
+@mutant("secrets.at_rest.expired", durable=True)
+def swaps_what_is_over(broken: Broken) -> None:
+    """swap_secret compares the ciphertext alone, and says that it replaced one that is over."""
+    seen: dict[Any, str] = {}
+
+    @broken.verb
+    async def scan_secrets(*, after: Any = None, limit: int = 100) -> Any:
+        page = await broken.sound.rotation.scan_secrets(after=after, limit=limit)
+        seen.update({(each.session_id, each.name): each.ciphertext for each in page})
+        return page
+
+    @broken.verb
+    async def swap_secret(session_id: Any, name: str, expected: str, replacement: str) -> bool:
+        swapped = await broken.sound.rotation.swap_secret(session_id, name, expected, replacement)
+        return swapped or seen.get((session_id, name)) == expected
+
+
 @mutant("values.keys.longest")
 def cuts_names_of_secrets(broken: Broken) -> None:
     """The name of a secret is cut to the 255 characters of its column."""

@@ -83,6 +83,19 @@ def measures_moved_files_only(broken: Broken) -> None:
     _otherwise(broken, "move_file", _one_by_one(broken, "move_file", forgiven=(InvalidPathError,)))
 
 
+@mutant("transfers.too_long.move")
+def measures_what_grows_by_two(broken: Broken) -> None:
+    """What grows by a byte is not measured, and beyond the end of a column it is cut away."""
+
+    async def otherwise(session_id: Any, source: str, destination: str, **_: Any) -> Any:
+        if len(normalize_path(destination).encode()) - len(normalize_path(source).encode()) != 1:
+            raise InvalidPathError("too long", path=destination)
+        await broken.files.delete_file(session_id, source, recursive=True)
+        return await broken.files.create_directory(session_id, destination)
+
+    _otherwise(broken, "move_file", otherwise)
+
+
 def _measures_first(broken: Broken, verb: str) -> None:
     sound = getattr(broken.files, verb)
 
