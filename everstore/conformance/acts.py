@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from everstore.interfaces import SecretRotation
 from everstore.models import InitialFile, Session
 
 if TYPE_CHECKING:
@@ -49,6 +50,14 @@ class Scene:
         """The revision of the file ``a`` when it was filled."""
         self.key_revision = "0"
         """The revision of the value ``k``."""
+        self.sealed = f"es1.none.{'A' * 54}.{'A' * 38}"
+        """What the secret ``s`` was kept as, where it is encrypted."""
+
+    def through(self, store: Store) -> Scene:
+        """The same session, filled as it is, in another store."""
+        other = Scene(store, self.id, self.pad)
+        other.revision, other.key_revision, other.sealed = self.revision, self.key_revision, self.sealed
+        return other
 
     @property
     def text(self) -> str:
@@ -84,6 +93,9 @@ class Scene:
         )
         key = await self.storage.stat_value("k")
         self.key_revision = key.revision if key else "0"
+        if isinstance(self.store.storage, SecretRotation):
+            [stored] = await self.store.rotation.scan_secrets(after=(self.id, "r"), limit=1)
+            self.sealed = stored.ciphertext
 
     async def fill_record(self) -> None:
         """Add the session's record."""
@@ -120,6 +132,12 @@ def _storage(
 
 def _records(verb: str, call: Callable[[Scene], Awaitable[Any]], *, changes: bool = True) -> Act:
     return Act("sessions", verb, call, changes)
+
+
+async def _seal_anew(at: Scene) -> None:
+    """Replace a ciphertext by itself, as long as it is there: nobody sees anything change."""
+    if isinstance(at.store.storage, SecretRotation):
+        await at.store.rotation.swap_secret(at.id, "s", at.sealed, at.sealed)
 
 
 ACTS: dict[str, Act] = {
@@ -194,6 +212,7 @@ ACTS: dict[str, Act] = {
     ),
     "delete_secret": _storage("delete_secret", lambda at: at.storage.delete_secret("s")),
     "purge_storage": _storage("purge_session", lambda at: at.store.storage.purge_session(at.id)),
+    "swap": _storage("swap_secret", _seal_anew, changes=False, needs=("durable",)),
     # -- records
     "get_record": _records("get_session", lambda at: at.store.sessions.get_session(at.id), changes=False),
     "list_records": _records(
@@ -214,7 +233,6 @@ CHANGING = {name: act for name, act in ACTS.items() if act.changes}
 LOOKING = {name: act for name, act in ACTS.items() if not act.changes}
 
 NO_ACTS = {
-    "scan_secrets": "for the rotation of keys, and only of durable backends: the family secrets asks it",
-    "swap_secret": "for the rotation of keys, and only of durable backends: the family secrets asks it",
+    "scan_secrets": "it is how `swap` finds what to replace",
 }
 """Verbs without an act, and why."""

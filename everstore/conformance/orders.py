@@ -236,8 +236,7 @@ async def _together(
     scene: Scene, other: Store, acts: Sequence[Sequence[Act]], turns: tuple[int, int]
 ) -> list[list[object]]:
     """The answers of two clients, each of which calls its acts one after the other."""
-    theirs = Scene(other, scene.id)
-    theirs.revision, theirs.key_revision = scene.revision, scene.key_revision
+    theirs = scene.through(other)
 
     async def call(at: Scene, acts: Sequence[Act], turns: int) -> list[object]:
         for _ in range(turns):

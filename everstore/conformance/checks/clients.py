@@ -54,7 +54,7 @@ async def sees(case: Case, acts: dict[str, Act]) -> None:
         async with Nursery(case.subject) as nursery:
             before = await look()
             for name, (ours, _) in scenes.items():
-                await asked[name].call(_through(stores[1], ours))
+                await asked[name].call(ours.through(stores[1]))
             places = {name: [_told(scene) for scene in both] for name, both in scenes.items()}
             await nursery.start(Job(f"{__name__}:act_and_look", {"places": places, "looks": looks}))
             [wanted] = [told async for told in nursery.told()]
@@ -62,13 +62,6 @@ async def sees(case: Case, acts: dict[str, Act]) -> None:
     for seen in after:
         _require_same(wanted, seen)
     assert all(seen != wanted for seen in before), "nothing was changed"
-
-
-def _through(store: Store, scene: Scene) -> Scene:
-    """The same session, through another client."""
-    other = Scene(store, scene.id)
-    other.revision, other.key_revision = scene.revision, scene.key_revision
-    return other
 
 
 def _told(scene: Scene) -> list[str]:
@@ -94,7 +87,7 @@ async def _seen_of_all(store: Store, scenes: dict[str, list[Scene]], looks: Look
         f"{whose} {name}: {look}": shown
         for name, both in scenes.items()
         for whose, scene in zip(("a client's", "a process's"), both, strict=True)
-        for look, shown in (await looked(_through(store, scene), looks[name])).items()
+        for look, shown in (await looked(scene.through(store), looks[name])).items()
     }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from everstore.conformance.acts import Act, Scene
+from everstore.conformance.acts import Act, Scene, asked_of
 from everstore.conformance.case import gather
 from everstore.conformance.registry import check, product
 from everstore.errors import StoreContextError
@@ -56,7 +56,7 @@ async def forked(case: Case, acts: dict[str, Act]) -> None:
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        os.write(writing, _ended(scene, acts).encode())
+        os.write(writing, _ended(scene, asked_of(case.capabilities, acts)).encode())
         os._exit(0)
     os.close(writing)
     told = await asyncio.to_thread(os.read, reading, 10_000)

@@ -104,14 +104,7 @@ class _Small(msgspec.Struct):
         """Close the storage and open it again, where it outlives a store."""
         if self.scene.store.file_system.capabilities.durable:
             await self.scene.store.close()
-            self.scene = _moved(self.scene, await self.case.open(**self.settings))
-
-
-def _moved(scene: Scene, store: Any) -> Scene:
-    """The same session in another store."""
-    moved = Scene(store, scene.id)
-    moved.revision, moved.key_revision = scene.revision, scene.key_revision
-    return moved
+            self.scene = self.scene.through(await self.case.open(**self.settings))
 
 
 async def _set(scene: Scene) -> None:

@@ -79,6 +79,12 @@ def keeps_locks_of_looks(broken: Broken) -> None:
     _keep_locks(broken, "list_keys", "list_directory", "get_value", "stat_file")
 
 
+@mutant("lifecycle.cancelled.swap", durable=True)
+def keeps_locks_of_swaps(broken: Broken) -> None:
+    """A swap of a secret that is cancelled keeps its lock."""
+    _keep_locks(broken, "swap_secret")
+
+
 @mutant("lifecycle.cancelled.delete_secret")
 def keeps_locks_of_secrets(broken: Broken) -> None:
     """What changes a secret keeps its lock when it is cancelled."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -131,6 +132,15 @@ def takes_tampered_for_absent(broken: Broken) -> None:
             raise
 
 
+async def _swap_anyway(broken: Broken, session_id: Any, name: str, replacement: str) -> bool:
+    """Replace a secret, whatever it is."""
+    page = await broken.sound.rotation.scan_secrets(after=(session_id, name[:-1] or "\x01"), limit=1000)
+    found = [each for each in page if (each.session_id, each.name) == (session_id, name)]
+    return bool(found) and await broken.sound.rotation.swap_secret(
+        session_id, name, found[0].ciphertext, replacement
+    )
+
+
 @mutant("secrets.at_rest.swap", durable=True)
 def swaps_whatever_is_there(broken: Broken) -> None:
     """swap_secret does not look at what it replaces."""
@@ -138,11 +148,19 @@ def swaps_whatever_is_there(broken: Broken) -> None:
     @broken.verb
     async def swap_secret(session_id: Any, name: str, expected: str, replacement: str) -> bool:
         del expected
-        page = await broken.sound.rotation.scan_secrets(limit=1000)
-        found = [each for each in page if (each.session_id, each.name) == (session_id, name)]
-        return bool(found) and await broken.sound.rotation.swap_secret(
-            session_id, name, found[0].ciphertext, replacement
-        )
+        return await _swap_anyway(broken, session_id, name, replacement)
+
+
+@mutant("races.swap", durable=True)
+def swaps_what_came_meanwhile(broken: Broken) -> None:
+    """swap_secret looks whether the secret is the expected one, and replaces whatever is there then."""
+
+    @broken.verb
+    async def swap_secret(session_id: Any, name: str, expected: str, replacement: str) -> bool:
+        if not await broken.sound.rotation.swap_secret(session_id, name, expected, expected):
+            return False
+        await asyncio.sleep(0)
+        return await _swap_anyway(broken, session_id, name, replacement)
 
 
 @mutant("secrets.at_rest.swap", durable=True)
