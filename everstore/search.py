@@ -164,7 +164,7 @@ class Query:
         self.selects = compile_path_pattern(path_pattern)
         self.literal = None if regex or ignore_case else pattern
         self._before, self._after = before, after
-        self._limit = limit
+        self.limit = limit
         self._line: Any = None
         self._stretch: Any = None
         if self.literal is None:
@@ -190,7 +190,7 @@ class Query:
     @property
     def is_full(self) -> bool:
         """Whether the limit is reached."""
-        return self._limit is not None and len(self.matches) >= self._limit
+        return self.limit is not None and len(self.matches) >= self.limit
 
     async def run(self, files: Iterable[SessionFile | Text], *, in_thread: bool = False) -> list[GrepMatch]:
         """Search the files without holding the event loop; the matches, those of one file together.

@@ -26,17 +26,19 @@ from everstore.content import append_content, content_size, text_size
 from everstore.errors import (
     InvalidContentError,
     InvalidPathError,
+    ParentNotDirectoryError,
     PathIsDirectoryError,
     ReadOnlyFileError,
 )
 from everstore.guards.room import Room, require_revision
 from everstore.interfaces import SessionFileSystem
 from everstore.models import InitialFile
-from everstore.paths import normalize_path
+from everstore.paths import normalize_path, parents_of
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Sequence
 
+    from everstore.changes import FileMutation
     from everstore.models import (
         Encoding,
         FileInfo,
@@ -61,6 +63,11 @@ class FileSystemGuard(SessionFileSystem):
         self._next = backend
         most = None if limits is None else limits.file_bytes
         self._room = Room("file", most, backend.capabilities.max_file_bytes)
+
+    @override
+    async def apply(self, session_id: UUID, changes: Sequence[FileMutation[T]]) -> list[T]:
+        """No verb: what comes here from the verbs of the same object is checked already."""
+        return await self._next.apply(session_id, changes)
 
     # What is too large is refused in any case. But a limit is the last reason to refuse for (§3.11.1), so
     # the earlier ones are looked for, in calls that would otherwise fail at once. No other call pays for it.
@@ -97,7 +104,10 @@ class FileSystemGuard(SessionFileSystem):
         self, session_id: UUID, path: str, found: SessionFile | FileStat | None, *, is_seed: bool = False
     ) -> None:
         if found is None:
-            await self._refuse_below_file(session_id, path)
+            for parent in parents_of(path):
+                above = await self._next.stat_file(session_id, parent)
+                if above is not None and not above.is_directory:
+                    raise ParentNotDirectoryError.through(path, parent)
         elif found.is_directory:
             raise PathIsDirectoryError.at(path)
         elif found.is_readonly and not is_seed:

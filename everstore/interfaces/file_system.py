@@ -4,31 +4,27 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from everstore.content import append_content, replace_text, require_text
-from everstore.errors import (
-    BackendUnavailableError,
-    ParentNotDirectoryError,
-    PathIsDirectoryError,
-    PathNotFoundError,
-    ReadOnlyFileError,
-    RevisionConflictError,
-)
+from everstore.changes import Append, CompareAndWrite, Copy, Delete, Edit, MakeDirectory, Move, Seed, Write
+from everstore.content import require_text
+from everstore.errors import BackendUnavailableError
 from everstore.interfaces.capabilities import Capabilities
-from everstore.paths import parents_of
 from everstore.search import Query, compile_glob, lines_of, selected
 from everstore.turns import sorted_in_turns
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from uuid import UUID
 
+    from everstore.changes import FileMutation
     from everstore.context import PluginContext
     from everstore.globs import Selection
     from everstore.models import Encoding, FileInfo, FileLines, FileStat, GrepMatch, InitialFile, SessionFile
 
 __all__ = ["SessionFileSystem", "SessionFileSystemFactory"]
+
+Answer = TypeVar("Answer")
 
 _MOST_LOOKS = 100  # at files that change meanwhile
 
@@ -50,11 +46,24 @@ class SessionFileSystem(ABC):
     change, whatever the clock does; a ``revision`` never repeats for its path, in a restored backup
     neither.
 
-    Implementers: the abstract verbs are enough. The defaults of the others are correct on any
-    backend, but read before they write; override one where your storage does it in one step.
+    Implementers: four abstract methods are enough. ``everstore.rules`` makes ``apply`` of what a storage
+    can do. The defaults of the other verbs are correct on any backend, but look before they answer; override
+    one where your storage does it in one step.
     """
 
     capabilities: Capabilities = Capabilities()
+
+    # -- what a backend has -------------------------------------------------------------------------
+
+    @abstractmethod
+    async def apply(self, session_id: UUID, changes: Sequence[FileMutation[Answer]]) -> list[Answer]:
+        """Make changes (``everstore.changes``), one or several; what the verb of each answers, in order.
+
+        All or nothing, and one step to whoever looks; each sees those before it. What refuses one of them is
+        raised, and says as ``error.index`` which it was, from 0, where there are several.
+
+        For the verbs here and for other backends' code: an open store is changed by its verbs.
+        """
 
     @abstractmethod
     async def read_file(self, session_id: UUID, path: str) -> SessionFile | None:
@@ -64,6 +73,31 @@ class SessionFileSystem(ABC):
         """
 
     @abstractmethod
+    async def list_directory(self, session_id: UUID, path: str = "/") -> list[FileInfo]:
+        """The direct children, sorted by path by code point; ``[]`` for a missing path and for a file."""
+
+    @abstractmethod
+    async def purge_session(self, session_id: UUID) -> bool:
+        """Remove every file of the session, read-only ones too; whether there was anything."""
+
+    async def search(self, session_id: UUID, query: Query) -> list[GrepMatch]:
+        """What a query finds in the files of one moment, as ``grep_files`` answers it."""
+
+        async def look(infos: list[FileInfo]) -> None:
+            query.clear()
+            for info in infos:
+                found = await self.read_file(session_id, info.path)
+                if found is not None and await query.add(found):
+                    break
+
+        await self._settled(session_id, query.selects, look)
+        return query.matches
+
+    async def close(self) -> None:
+        """Release what this object holds. Called once, when the store closes."""
+
+    # -- verbs that change --------------------------------------------------------------------------
+
     async def write_file(
         self,
         session_id: UUID,
@@ -80,63 +114,8 @@ class SessionFileSystem(ABC):
         ``if_revision`` the current revision must be that one, with ``if_absent`` nothing may be
         there: otherwise ``RevisionConflictError``. The check and the write are one atomic step.
         """
-
-    @abstractmethod
-    async def create_directory(self, session_id: UUID, path: str) -> FileInfo:
-        """Create a directory and its missing parents; one that exists is returned as it is.
-
-        ``PathExistsError`` where a file is.
-        """
-
-    @abstractmethod
-    async def list_directory(self, session_id: UUID, path: str = "/") -> list[FileInfo]:
-        """The direct children, sorted by path by code point; ``[]`` for a missing path and for a file."""
-
-    @abstractmethod
-    async def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
-        """Remove a file or a directory; ``True`` only when something was removed.
-
-        ``False``, and nothing touched: missing; read-only; the root; a non-empty directory without
-        ``recursive``; a recursive delete that would take a read-only file along.
-        """
-
-    @abstractmethod
-    async def seed_initial_file(self, session_id: UUID, file: InitialFile) -> SessionFile:
-        """Put a file in place for trusted host code, over any file, read-only or not."""
-
-    @abstractmethod
-    async def copy_file(
-        self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
-    ) -> FileInfo:
-        """Copy a file or a whole tree; returns what is now at ``destination``.
-
-        Missing parents are created. The copies have their own ``id`` and times, and are not
-        read-only. ``overwrite`` lets a file replace a file; a directory is never replaced or
-        merged (``PathIsDirectoryError`` for a file onto it, ``PathExistsError`` for a tree onto
-        anything). ``PathNotFoundError`` when the source is missing. ``InvalidPathError``, and nothing
-        is copied, when the path of anything below it would have more than 4096 bytes in UTF-8.
-
-        Implementers: ``everstore.paths.require_room`` knows whether a path becomes too long.
-        """
-
-    @abstractmethod
-    async def move_file(
-        self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
-    ) -> FileInfo:
-        """Move a file or a whole tree; returns what is now at ``destination``.
-
-        As ``copy_file``, but what is moved keeps ``id`` and ``created_at`` (its revision moves),
-        and a read-only file in the source is ``ReadOnlyFileError``, whatever its path would become.
-        """
-
-    @abstractmethod
-    async def purge_session(self, session_id: UUID) -> bool:
-        """Remove every file of the session, read-only ones too; whether there was anything."""
-
-    async def stat_file(self, session_id: UUID, path: str) -> FileStat | None:
-        """What is at the path, without its content; ``None`` when missing. The root always exists."""
-        found = await self.read_file(session_id, path)
-        return None if found is None else found.stat()
+        [answer] = await self.apply(session_id, (Write(path, content, encoding, if_revision, if_absent),))
+        return answer
 
     async def write_file_if_content_matches(
         self,
@@ -151,21 +130,14 @@ class SessionFileSystem(ABC):
 
         ``None``, and nothing written, when it is missing, a directory or different.
         """
-        while True:
-            found = await self.read_file(session_id, path)
-            if found is None or (found.content, found.encoding) != (expected_content, expected_encoding):
-                return None
-            if found.is_readonly:
-                raise ReadOnlyFileError.at(path)
-            try:
-                return await self.write_file(session_id, path, content, encoding, if_revision=found.revision)
-            except (
-                ParentNotDirectoryError,
-                PathIsDirectoryError,
-                ReadOnlyFileError,
-                RevisionConflictError,
-            ):
-                continue  # it changed meanwhile, perhaps to what is expected
+        change = CompareAndWrite(path, expected_content, expected_encoding, content, encoding)
+        [answer] = await self.apply(session_id, (change,))
+        return answer
+
+    async def seed_initial_file(self, session_id: UUID, file: InitialFile) -> SessionFile:
+        """Put a file in place for trusted host code, over any file, read-only or not."""
+        [answer] = await self.apply(session_id, (Seed(file),))
+        return answer
 
     async def edit_file(
         self, session_id: UUID, path: str, old: str, new: str, *, replace_all: bool = False
@@ -173,16 +145,10 @@ class SessionFileSystem(ABC):
         """Replace ``old``, which must be there exactly once unless ``replace_all``; atomic.
 
         ``EditError`` when ``old`` is missing or ambiguous, ``PathNotFoundError`` when the file is,
-        ``InvalidContentError`` when it is not text. Parallel edits of different parts all survive:
-        one that lost a race is made again on what the other left.
+        ``InvalidContentError`` when it is not text. Parallel edits of different parts all survive.
         """
-        while True:
-            found = await self._editable(session_id, path)
-            edited = replace_text(path, require_text(found), old, new, replace_all=replace_all)
-            try:
-                return await self.write_file(session_id, path, edited, if_revision=found.revision)
-            except RevisionConflictError:
-                continue
+        [answer] = await self.apply(session_id, (Edit(path, old, new, replace_all),))
+        return answer
 
     async def append_file(
         self, session_id: UUID, path: str, content: str, encoding: Encoding = "text"
@@ -191,15 +157,57 @@ class SessionFileSystem(ABC):
 
         ``InvalidContentError`` when the file has another encoding.
         """
-        while True:
-            found = await self.read_file(session_id, path)
-            try:
-                if found is None:
-                    return await self.write_file(session_id, path, content, encoding, if_absent=True)
-                joined = append_content(found, content, encoding)
-                return await self.write_file(session_id, path, joined, encoding, if_revision=found.revision)
-            except RevisionConflictError:
-                continue
+        [answer] = await self.apply(session_id, (Append(path, content, encoding),))
+        return answer
+
+    async def create_directory(self, session_id: UUID, path: str) -> FileInfo:
+        """Create a directory and its missing parents; one that exists is returned as it is.
+
+        ``PathExistsError`` where a file is.
+        """
+        [answer] = await self.apply(session_id, (MakeDirectory(path),))
+        return answer
+
+    async def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
+        """Remove a file or a directory; ``True`` only when something was removed.
+
+        ``False``, and nothing touched: missing; read-only; the root; a non-empty directory without
+        ``recursive``; a recursive delete that would take a read-only file along.
+        """
+        [answer] = await self.apply(session_id, (Delete(path, recursive),))
+        return answer
+
+    async def copy_file(
+        self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
+    ) -> FileInfo:
+        """Copy a file or a whole tree; returns what is now at ``destination``.
+
+        Missing parents are created. The copies have their own ``id`` and times, and are not
+        read-only. ``overwrite`` lets a file replace a file; a directory is never replaced or
+        merged (``PathIsDirectoryError`` for a file onto it, ``PathExistsError`` for a tree onto
+        anything). ``PathNotFoundError`` when the source is missing. ``InvalidPathError``, and nothing
+        is copied, when the path of anything below it would have more than 4096 bytes in UTF-8.
+        """
+        [answer] = await self.apply(session_id, (Copy(source, destination, overwrite),))
+        return answer
+
+    async def move_file(
+        self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
+    ) -> FileInfo:
+        """Move a file or a whole tree; returns what is now at ``destination``.
+
+        As ``copy_file``, but what is moved keeps ``id`` and ``created_at`` (its revision moves),
+        and a read-only file in the source is ``ReadOnlyFileError``, whatever its path would become.
+        """
+        [answer] = await self.apply(session_id, (Move(source, destination, overwrite),))
+        return answer
+
+    # -- verbs that look ----------------------------------------------------------------------------
+
+    async def stat_file(self, session_id: UUID, path: str) -> FileStat | None:
+        """What is at the path, without its content; ``None`` when missing. The root always exists."""
+        found = await self.read_file(session_id, path)
+        return None if found is None else found.stat()
 
     async def read_lines(
         self, session_id: UUID, path: str, start: int = 1, limit: int | None = None
@@ -241,16 +249,7 @@ class SessionFileSystem(ABC):
             after=after,
             limit=limit,
         )
-
-        async def search(infos: list[FileInfo]) -> None:
-            query.clear()
-            for info in infos:
-                found = await self.read_file(session_id, info.path)
-                if found is not None and await query.add(found):
-                    break
-
-        await self._settled(session_id, query.selects, search)
-        return query.matches
+        return await self.search(session_id, query)
 
     async def glob_files(self, session_id: UUID, pattern: str) -> list[FileInfo]:
         """The files (no directories) whose path the glob selects, sorted by path.
@@ -261,9 +260,6 @@ class SessionFileSystem(ABC):
         for what is too large.
         """
         return await self._settled(session_id, compile_glob(pattern))
-
-    async def close(self) -> None:
-        """Release what this object holds. Called once, when the store closes."""
 
     async def _settled(
         self,
@@ -302,25 +298,6 @@ class SessionFileSystem(ABC):
             directories += [info.path for info in infos if info.is_directory]
             found += await selected(selection, [info for info in infos if not info.is_directory])
         return await sorted_in_turns(found, attrgetter("path"))
-
-    async def _editable(self, session_id: UUID, path: str) -> SessionFile:
-        found = await self.read_file(session_id, path)
-        if found is None:
-            await self._refuse_below_file(session_id, path)
-            raise PathNotFoundError.at(path)
-        if found.content is None:
-            raise PathIsDirectoryError.at(path)
-        if found.is_readonly:
-            raise ReadOnlyFileError.at(path)
-        return found
-
-    async def _refuse_below_file(self, session_id: UUID, path: str) -> None:
-        for parent in parents_of(path):
-            found = await self.stat_file(session_id, parent)
-            if found is None:
-                break
-            if not found.is_directory:
-                raise ParentNotDirectoryError.through(path, parent)
 
 
 class SessionFileSystemFactory(ABC):

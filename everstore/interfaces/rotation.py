@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from everstore.changes import SwapSecret
+from everstore.compat import override
 from everstore.interfaces.storage_store import SessionStorageStore
 
 if TYPE_CHECKING:
@@ -45,6 +47,11 @@ class SecretRotation(Protocol):
 
 class DurableStorageStore(SessionStorageStore, SecretRotation):
     """Values and secrets that outlive the process: what a durable backend implements."""
+
+    @override
+    async def swap_secret(self, session_id: UUID, name: str, expected: str, replacement: str) -> bool:
+        [swapped] = await self.apply(session_id, (SwapSecret(name, expected, replacement),))
+        return swapped
 
 
 def storage_interface(storage: SessionStorageStore) -> type[SessionStorageStore]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from everstore.changes import DeleteSecret, DeleteValue, Increment, SetSecret, SetValue
 from everstore.interfaces.capabilities import Capabilities
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
+    from everstore.changes import ValueMutation
     from everstore.models import KeyInfo, SecretInfo
 
 __all__ = ["SessionStorageStore"]
+
+Answer = TypeVar("Answer")
 
 
 class SessionStorageStore(ABC):
@@ -27,13 +32,49 @@ class SessionStorageStore(ABC):
     What grows a session (``set_value``, ``increment_value``, ``set_secret``) may be refused by a limit
     (``QuotaExceededError``), as the last reason of all: ``context.limits.require`` knows.
 
-    Implementers: all verbs but ``stat_value`` are abstract; a durable backend implements
-    ``DurableStorageStore``, which adds what changing keys takes.
+    Implementers: six abstract methods are enough, and ``everstore.rules`` makes ``apply`` of what a storage
+    can do. A durable backend implements ``DurableStorageStore``, which adds what changing keys takes.
     """
 
     capabilities: Capabilities = Capabilities()
 
+    # -- what a backend has -------------------------------------------------------------------------
+
     @abstractmethod
+    async def apply(self, session_id: UUID, changes: Sequence[ValueMutation[Answer]]) -> list[Answer]:
+        """Make changes (``everstore.changes``), one or several; what the verb of each answers, in order.
+
+        All or nothing, and one step to whoever looks; each sees those before it. What refuses one of them is
+        raised, and says as ``error.index`` which it was, from 0, where there are several.
+
+        For the verbs here and for other backends' code: an open store is changed by its verbs.
+        """
+
+    @abstractmethod
+    async def get_value(self, session_id: UUID, key: str) -> str | None:
+        """The value; ``None`` when absent (the empty value is not)."""
+
+    @abstractmethod
+    async def list_keys(self, session_id: UUID) -> list[KeyInfo]:
+        """Every key with its times and revision, sorted by key by code point."""
+
+    @abstractmethod
+    async def get_secret(self, session_id: UUID, name: str) -> str | None:
+        """The secret; ``None`` when absent."""
+
+    @abstractmethod
+    async def list_secrets(self, session_id: UUID) -> list[SecretInfo]:
+        """Names and times, never values, sorted by name by code point."""
+
+    @abstractmethod
+    async def purge_session(self, session_id: UUID) -> bool:
+        """Remove every value and secret of the session; whether there was anything."""
+
+    async def close(self) -> None:
+        """Release what this object holds. Called once, when the store closes."""
+
+    # -- verbs over these ---------------------------------------------------------------------------
+
     async def set_value(
         self,
         session_id: UUID,
@@ -49,20 +90,13 @@ class SessionStorageStore(ABC):
         With ``if_revision`` the current revision must be that one, with ``if_absent`` nothing may
         be there: otherwise ``RevisionConflictError``, and nothing is written.
         """
+        await self.apply(session_id, (SetValue(key, value, ttl, if_revision, if_absent),))
 
-    @abstractmethod
-    async def get_value(self, session_id: UUID, key: str) -> str | None:
-        """The value; ``None`` when absent (the empty value is not)."""
-
-    @abstractmethod
     async def delete_value(self, session_id: UUID, key: str) -> bool:
         """Remove a value; whether there was one."""
+        [answer] = await self.apply(session_id, (DeleteValue(key),))
+        return answer
 
-    @abstractmethod
-    async def list_keys(self, session_id: UUID) -> list[KeyInfo]:
-        """Every key with its times and revision, sorted by key by code point."""
-
-    @abstractmethod
     async def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> int:
         """Add to an integer kept as decimal text, and return the sum; absent counts as 0.
 
@@ -70,26 +104,17 @@ class SessionStorageStore(ABC):
         value stays, when it is no integer or the sum leaves 64 bits. The digits, 20 bytes at most with
         their sign, are not held against any limit of a value's size.
         """
+        [answer] = await self.apply(session_id, (Increment(key, amount),))
+        return answer
 
-    @abstractmethod
     async def set_secret(self, session_id: UUID, name: str, value: str, *, ttl: float | None = None) -> None:
         """Set a secret; ``created_at`` survives an update."""
+        await self.apply(session_id, (SetSecret(name, value, ttl),))
 
-    @abstractmethod
-    async def get_secret(self, session_id: UUID, name: str) -> str | None:
-        """The secret; ``None`` when absent."""
-
-    @abstractmethod
     async def delete_secret(self, session_id: UUID, name: str) -> bool:
         """Remove a secret; whether there was one."""
-
-    @abstractmethod
-    async def list_secrets(self, session_id: UUID) -> list[SecretInfo]:
-        """Names and times, never values, sorted by name by code point."""
-
-    @abstractmethod
-    async def purge_session(self, session_id: UUID) -> bool:
-        """Remove every value and secret of the session; whether there was anything."""
+        [answer] = await self.apply(session_id, (DeleteSecret(name),))
+        return answer
 
     async def stat_value(self, session_id: UUID, key: str) -> KeyInfo | None:
         """A key's times and revision; ``None`` when absent.
@@ -98,6 +123,3 @@ class SessionStorageStore(ABC):
         ``get_value``, then ``set_value(..., if_revision=)``.
         """
         return next((info for info in await self.list_keys(session_id) if info.key == key), None)
-
-    async def close(self) -> None:
-        """Release what this object holds. Called once, when the store closes."""

@@ -9,14 +9,14 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from everstore.errors import PluginError
+from everstore.errors import PluginError, UnsupportedError
 
 __all__ = ["Call", "Middleware", "Verb", "assemble", "verbs_of", "wrap_all"]
 
 Call = Callable[..., Coroutine[Any, Any, Any]]
 """A verb as it is called: ``await call(session_id, ...)`` with the interface's own arguments."""
 
-_NO_VERBS = {"close"}
+_NO_VERBS = {"apply", "close", "search"}
 
 
 class Verb(msgspec.Struct, frozen=True):
@@ -81,10 +81,15 @@ def wrap_all(verb: Verb, call: Call, layers: Iterable[Middleware]) -> Call:
     return call
 
 
+async def _refused(*_: object) -> None:
+    raise UnsupportedError("apply and search are a backend's; an open store has the verbs over them")
+
+
 def assemble(interface: type[T], backend: object, calls: Mapping[str, Call]) -> T:
     """An object of the interface whose verbs are these calls."""
     members: dict[str, object] = {name: staticmethod(call) for name, call in calls.items()}
     members["capabilities"] = getattr(backend, "capabilities", None)
+    members["apply"] = members["search"] = _refused
     members["__doc__"] = interface.__doc__
     members["__slots__"] = ()
     return cast("T", type(interface.__name__, (interface,), members)())

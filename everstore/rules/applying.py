@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from msgspec.structs import astuple
+
 from everstore import changes
 from everstore.errors import EverstoreError
 from everstore.rules import files, transfers, values
@@ -20,7 +22,7 @@ __all__ = ["answered_together", "apply_to_space", "apply_to_tree"]
 Answer = TypeVar("Answer")
 C = TypeVar("C")
 
-_OF_FILES: dict[type, Callable[[Any, Any], Any]] = {
+_OF_FILES: dict[type, Callable[..., Any]] = {
     changes.Write: files.write,
     changes.Seed: files.seed,
     changes.CompareAndWrite: files.compare_and_write,
@@ -32,35 +34,35 @@ _OF_FILES: dict[type, Callable[[Any, Any], Any]] = {
     changes.Move: transfers.move,
 }
 
-_OF_VALUES: dict[type, Callable[[Any, Any], Any]] = {
+_OF_VALUES: dict[type, Callable[..., Any]] = {
     changes.SetValue: values.set_value,
-    changes.DeleteValue: values.delete_value,
+    changes.DeleteValue: values.delete,
     changes.Increment: values.increment,
-    changes.SetSecret: values.set_secret,
-    changes.DeleteSecret: values.delete_secret,
+    changes.SetSecret: values.set_value,
+    changes.DeleteSecret: values.delete,
     changes.SwapSecret: values.swap_secret,
 }
 
 
 def apply_to_tree(tree: Tree[E], change: FileMutation[Answer]) -> Answer:
     """Make a change, and say what its verb answers; an error of ``everstore.errors`` when it is refused."""
-    answer: Answer = _OF_FILES[type(change)](tree, change)
+    answer: Answer = _OF_FILES[type(change)](tree, *astuple(change))
     return answer
 
 
 def apply_to_space(space: Space[S], change: ValueMutation[Answer]) -> Answer:
     """Make a change of values, or of secrets: ``change.space`` says in which space it belongs."""
-    answer: Answer = _OF_VALUES[type(change)](space, change)
+    answer: Answer = _OF_VALUES[type(change)](space, *astuple(change))
     return answer
 
 
-def answered_together(apply: Callable[[C], Any], several: Sequence[C]) -> list[Any]:
+def answered_together(apply: Callable[[C], Answer], several: Sequence[C]) -> list[Answer]:
     """What ``apply`` answers to each of several changes, in their order.
 
     The error of one of several says which it was, from 0, as ``error.index``; then the changes before it
     are to be undone.
     """
-    answers: list[Any] = []
+    answers: list[Answer] = []
     for index, change in enumerate(several):
         try:
             answers.append(apply(change))

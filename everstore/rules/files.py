@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from everstore.clock import now_ns
 from everstore.content import append_content, replace_text, require_text, stored_size
 from everstore.errors import (
+    EverstoreError,
     ParentNotDirectoryError,
     PathExistsError,
     PathIsDirectoryError,
@@ -16,13 +17,11 @@ from everstore.errors import (
 )
 from everstore.models import FileInfo, SessionFile, root_of
 from everstore.paths import parent_of
-from everstore.rules.tree import later_than
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from everstore.changes import Append, CompareAndWrite, Delete, Edit, MakeDirectory, Seed, Write
-    from everstore.models import Encoding
+    from everstore.models import Encoding, InitialFile
     from everstore.rules.tree import E, Tree
 
 __all__ = [
@@ -40,33 +39,50 @@ __all__ = [
 ]
 
 
-def write(tree: Tree[E], change: Write) -> SessionFile:
+def write(
+    tree: Tree[E],
+    path: str,
+    content: str,
+    encoding: Encoding = "text",
+    if_revision: str | None = None,
+    if_absent: bool = False,  # noqa: FBT001, FBT002 - as in all rules, the fields of the change
+) -> SessionFile:
     """``write_file``."""
-    path = change.path
     old = tree.get_to_replace(path)
-    missing = _require_writable(tree, path, old)
-    if change.if_absent or change.if_revision is not None:
+    missing: Sequence[str] = ()
+    if old is None:
+        missing = missing_above(tree, path)
+    elif old.is_directory or old.is_readonly:
+        raise _not_writable(path, old)
+    if if_absent or if_revision is not None:
         current = None if old is None else old.revision
-        if current != change.if_revision:
-            raise RevisionConflictError.found(path, change.if_revision, current)
-    return _store(tree, path, old, missing, change.content, change.encoding)
+        if current != if_revision:
+            raise RevisionConflictError.found(path, if_revision, current)
+    return _store(tree, path, old, missing, content, encoding)
 
 
-def compare_and_write(tree: Tree[E], change: CompareAndWrite) -> SessionFile | None:
+def compare_and_write(
+    tree: Tree[E],
+    path: str,
+    expected_content: str,
+    expected_encoding: Encoding,
+    content: str,
+    encoding: Encoding,
+) -> SessionFile | None:
     """``write_file_if_content_matches``."""
-    old = tree.get(change.path)
+    old = tree.get(path)
     if old is None or old.is_directory:
         return None
     found = tree.read(old)
-    if (found.content, found.encoding) != (change.expected_content, change.expected_encoding):
+    if (found.content, found.encoding) != (expected_content, expected_encoding):
         return None
-    _require_writable(tree, change.path, old)
-    return _store(tree, change.path, old, (), change.content, change.encoding)
+    if old.is_readonly:
+        raise ReadOnlyFileError.at(path)
+    return _store(tree, path, old, (), content, encoding)
 
 
-def seed(tree: Tree[E], change: Seed) -> SessionFile:
+def seed(tree: Tree[E], file: InitialFile) -> SessionFile:
     """``seed_initial_file``."""
-    file = change.file
     old = tree.get_to_replace(file.path)
     missing: Sequence[str] = ()
     if old is None:
@@ -76,31 +92,33 @@ def seed(tree: Tree[E], change: Seed) -> SessionFile:
     return _store(tree, file.path, old, missing, file.content, file.encoding, is_readonly=file.is_readonly)
 
 
-def edit(tree: Tree[E], change: Edit) -> SessionFile:
+def edit(tree: Tree[E], path: str, old: str, new: str, replace_all: bool = False) -> SessionFile:  # noqa: FBT001, FBT002
     """``edit_file``."""
-    path = change.path
-    old = tree.get(path)
-    _require_writable(tree, path, old)
-    if old is None:
+    found = tree.get(path)
+    if found is None:
+        missing_above(tree, path)
         raise PathNotFoundError.at(path)
-    text = require_text(tree.read(old))
-    edited = replace_text(path, text, change.old, change.new, replace_all=change.replace_all)
-    return _store(tree, path, old, (), edited, "text")
+    if found.is_directory or found.is_readonly:
+        raise _not_writable(path, found)
+    edited = replace_text(path, require_text(tree.read(found)), old, new, replace_all=replace_all)
+    return _store(tree, path, found, (), edited, "text")
 
 
-def append(tree: Tree[E], change: Append) -> SessionFile:
+def append(tree: Tree[E], path: str, content: str, encoding: Encoding = "text") -> SessionFile:
     """``append_file``."""
-    path, content = change.path, change.content
     old = tree.get(path)
-    missing = _require_writable(tree, path, old)
-    if old is not None:
-        content = append_content(tree.read(old), content, change.encoding)
-    return _store(tree, path, old, missing, content, change.encoding)
+    missing: Sequence[str] = ()
+    if old is None:
+        missing = missing_above(tree, path)
+    elif old.is_directory or old.is_readonly:
+        raise _not_writable(path, old)
+    else:
+        content = append_content(tree.read(old), content, encoding)
+    return _store(tree, path, old, missing, content, encoding)
 
 
-def make_directory(tree: Tree[E], change: MakeDirectory) -> FileInfo:
+def make_directory(tree: Tree[E], path: str) -> FileInfo:
     """``create_directory``."""
-    path = change.path
     if path == "/":
         return root_of(tree.session_id).info()
     found = tree.get(path)
@@ -114,16 +132,15 @@ def make_directory(tree: Tree[E], change: MakeDirectory) -> FileInfo:
     return info_of(found)
 
 
-def delete(tree: Tree[E], change: Delete) -> bool:
+def delete(tree: Tree[E], path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002
     """``delete_file``."""
-    path = change.path
     found = None if path == "/" else tree.get_to_replace(path)
     if found is None or found.is_readonly:
         return False
     if found.is_directory:
-        if tree.readonly_below(path) is not None if change.recursive else tree.has_below(path):
+        if tree.readonly_below(path) is not None if recursive else tree.has_below(path):
             return False
-        if change.recursive:
+        if recursive:
             tree.remove_below(path)
     tree.remove(found)
     return True
@@ -178,15 +195,9 @@ def require_room(tree: Tree[E], path: str, more: int, more_bytes: int, file_byte
         )
 
 
-def _require_writable(tree: Tree[E], path: str, old: E | None) -> Sequence[str]:
-    """Refuse to write in place of ``old``; the directories that are missing above the path."""
-    if old is None:
-        return missing_above(tree, path)
-    if old.is_directory:
-        raise PathIsDirectoryError.at(path)
-    if old.is_readonly:
-        raise ReadOnlyFileError.at(path)
-    return ()
+def _not_writable(path: str, old: SessionFile | FileInfo) -> EverstoreError:
+    """The refusal to write in place of a directory, or of a read-only file."""
+    return PathIsDirectoryError.at(path) if old.is_directory else ReadOnlyFileError.at(path)
 
 
 def _store(
@@ -200,7 +211,8 @@ def _store(
     is_readonly: bool = False,
 ) -> SessionFile:
     """Put a file in place of ``old``, and below what is ``missing``, unless it is over a limit."""
-    size = stored_size(content, encoding)
+    ascii_text = encoding == "text" and content.isascii()
+    size = len(content) if ascii_text else stored_size(content, encoding)  # nearly always without a call
     if tree.limits is not None:
         more = 0 if old is not None else 1 + len(missing)
         require_room(tree, path, more, size - (old.size_bytes if old is not None else 0), size)
@@ -211,7 +223,10 @@ def _store(
         created_ns = updated_ns = now_ns()
         serial = tree.new_serial(version)
     else:
-        created_ns, updated_ns, serial = old.created_ns, later_than(old.updated_ns), old.serial
+        created_ns, serial = old.created_ns, old.serial
+        updated_ns, least = now_ns(), old.updated_ns + 1000
+        if updated_ns < least:  # noqa: PLR1730 - as later_than, without a call
+            updated_ns = least
     file = SessionFile(
         version, created_ns, updated_ns, tree.session_id, path, serial, size, is_readonly, content, encoding
     )

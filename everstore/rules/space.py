@@ -31,18 +31,27 @@ class Space(ABC, Generic[S]):
     """One session's values, or its secrets, within one transaction of a storage.
 
     ``S`` is what the storage tells of a key without more ado: its ``Stamps``, or a subclass that has its
-    text, too. ``now`` is the time of the change, in nanoseconds: what is past its time then is not there.
+    text, too. What is past its time is told like anything else; the rules know that it counts as absent.
     Damaged data is ``DataDamagedError`` from whichever method meets it.
 
     As with a ``Tree``, nothing is changed before it is known that the change is not refused.
     """
 
+    __slots__ = ()
+
     limits: Limits | None
     """``None`` where values have no limit: ``context.limits.of_values``."""
 
     @abstractmethod
-    def get(self, key: str, now: int) -> S | None:
-        """What is under a key; ``None`` when nothing is."""
+    def get(self, key: str, /) -> S | None:
+        """What is kept under a key; ``None`` when nothing is."""
+
+    def get_to_replace(self, key: str, /) -> S | None:
+        """As ``get``, of what is about to be replaced, whatever it is.
+
+        A storage that tells damage from absence finds nothing in a damaged entry here (§7.2.5).
+        """
+        return self.get(key)
 
     @abstractmethod
     def text(self, key: str, found: S) -> str:
@@ -56,7 +65,7 @@ class Space(ABC, Generic[S]):
     def usage(self, now: int) -> tuple[int, int]:
         """How many values and secrets the session has, both together, and their bytes with their keys.
 
-        Asked for under a limit; what is past its time does not count.
+        Asked for under a limit. What is past its time at ``now``, in nanoseconds, does not count.
         """
 
     @abstractmethod
@@ -64,19 +73,14 @@ class Space(ABC, Generic[S]):
         """A number from 1 to 2**63 - 1 that no place ever had or will have as its version (§4.1)."""
 
     @abstractmethod
-    def put(self, key: str, text: str, stamps: Stamps, now: int) -> None:
-        """Put a text under a key, in place of what is there.
+    def put(
+        self, key: str, text: str, version: int, created_ns: int, updated_ns: int, expires_ns: int | None
+    ) -> None:
+        """Put a text and its stamps under a key, in place of what is there.
 
         A good place to let go of some that are past their time, of whatever session (§7.4.10).
         """
 
     @abstractmethod
-    def remove(self, key: str, now: int) -> bool:
-        """Remove what is under a key, past its time or not; whether there was anything that is not."""
-
-    def get_to_replace(self, key: str, now: int) -> S | None:
-        """As ``get``, of what is about to be replaced, whatever it is.
-
-        A storage that tells damage from absence finds nothing in a damaged entry here (§7.2.5).
-        """
-        return self.get(key, now)
+    def remove(self, key: str) -> None:
+        """Remove what is under a key, where there is anything."""

@@ -14,17 +14,15 @@ from everstore.rules.files import info_of, make_directories, missing_above, requ
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from everstore.changes import Copy, Move
     from everstore.models import FileInfo
     from everstore.rules.tree import E, Tree
 
 __all__ = ["copy", "move"]
 
 
-def copy(tree: Tree[E], change: Copy) -> FileInfo:
+def copy(tree: Tree[E], source: str, destination: str, overwrite: bool = False) -> FileInfo:  # noqa: FBT001, FBT002 - the fields of the change
     """``copy_file``."""
-    source, destination = change.source, change.destination
-    entry, target, missing = _ends(tree, change, is_move=False)
+    entry, target, missing = _ends(tree, source, destination, overwrite=overwrite, is_move=False)
     taken = [entry, *tree.below(source)] if entry.is_directory else [entry]
     if tree.limits is not None:
         sizes = [each.size_bytes for each in taken]
@@ -32,31 +30,30 @@ def copy(tree: Tree[E], change: Copy) -> FileInfo:
         more_bytes = sum(sizes) - (target.size_bytes if target is not None else 0)
         require_room(tree, destination, more, more_bytes, max(sizes))
     make_directories(tree, missing)
-    copies = [_put_copy(tree, each, destination + each.path[len(source) :], target) for each in taken]
+    copies: list[E] = []
+    for each in taken:
+        now, version = now_ns(), tree.next_version()
+        copied = replace(
+            each, version=version, created_ns=now, updated_ns=now, serial=tree.new_serial(version),
+            path=destination + each.path[len(source) :], is_readonly=False,
+        )  # fmt: skip
+        tree.put_copy(copied, each, target)
+        copies.append(copied)
     return info_of(copies[0])
 
 
-def _put_copy(tree: Tree[E], entry: E, path: str, target: E | None) -> E:
-    now, version = now_ns(), tree.next_version()
-    copy = replace(
-        entry, version=version, created_ns=now, updated_ns=now, path=path, serial=tree.new_serial(version),
-        is_readonly=False,
-    )  # fmt: skip
-    tree.put_copy(copy, entry, target)
-    return copy
-
-
-def move(tree: Tree[E], change: Move) -> FileInfo:
+def move(tree: Tree[E], source: str, destination: str, overwrite: bool = False) -> FileInfo:  # noqa: FBT001, FBT002
     """``move_file``."""
-    entry, target, missing = _ends(tree, change, is_move=True)
-    require_room(tree, change.destination, len(missing), 0)
+    entry, target, missing = _ends(tree, source, destination, overwrite=overwrite, is_move=True)
+    require_room(tree, destination, len(missing), 0)
     make_directories(tree, missing)
-    return info_of(tree.move(entry, change.destination, target))
+    return info_of(tree.move(entry, destination, target))
 
 
-def _ends(tree: Tree[E], change: Copy | Move, *, is_move: bool) -> tuple[E, E | None, Sequence[str]]:
+def _ends(
+    tree: Tree[E], source: str, destination: str, *, overwrite: bool, is_move: bool
+) -> tuple[E, E | None, Sequence[str]]:
     """What is at both ends, and what is missing above the destination, unless it is refused."""
-    source, destination = change.source, change.destination
     entry = tree.get(source)
     if entry is None:
         raise PathNotFoundError.at(source)
@@ -72,7 +69,7 @@ def _ends(tree: Tree[E], change: Copy | Move, *, is_move: bool) -> tuple[E, E | 
         if stuck is not None:
             raise ReadOnlyFileError.at(stuck)
     if target is not None:
-        replaces = change.overwrite and not is_tree
+        replaces = overwrite and not is_tree
         if target.is_readonly and replaces:
             raise ReadOnlyFileError.at(destination)
         if not replaces:

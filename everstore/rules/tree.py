@@ -39,6 +39,8 @@ class Tree(ABC, Generic[E]):
     copied, a full disk) is undone by whoever began the transaction, and so is a list of changes.
     """
 
+    __slots__ = ()
+
     session_id: UUID
     limits: Limits | None
     """``None`` where files have no limit: ``context.limits.of_files``."""
@@ -46,7 +48,7 @@ class Tree(ABC, Generic[E]):
     # -- looking ------------------------------------------------------------------------------------
 
     @abstractmethod
-    def get(self, path: str) -> E | None:
+    def get(self, path: str, /) -> E | None:
         """The entry at a path; ``None`` when nothing is there."""
 
     @abstractmethod
@@ -61,14 +63,14 @@ class Tree(ABC, Generic[E]):
     def usage(self) -> tuple[int, int]:
         """How many files and directories there are, and the bytes of all files; asked for under a limit."""
 
-    def get_to_replace(self, path: str) -> E | None:
+    def get_to_replace(self, path: str, /) -> E | None:
         """As ``get``, of what is about to be replaced or deleted.
 
         A storage that tells damage from absence mends a damaged entry here, so that it can be (§7.2.5).
         """
         return self.get(path)
 
-    def has_directory(self, path: str) -> bool:
+    def has_directory(self, path: str, /) -> bool:
         """Whether a directory is there."""
         found = self.get(path)
         return found is not None and found.is_directory

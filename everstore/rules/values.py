@@ -7,82 +7,83 @@ from typing import TYPE_CHECKING
 from everstore.clock import now_ns
 from everstore.content import add_to_counter, stored_size
 from everstore.errors import RevisionConflictError
-from everstore.rules.space import Stamps
 
 if TYPE_CHECKING:
-    from everstore.changes import DeleteSecret, DeleteValue, Increment, SetSecret, SetValue, SwapSecret
     from everstore.rules.space import S, Space
+    from everstore.settings import Limits
 
-__all__ = ["delete_secret", "delete_value", "increment", "set_secret", "set_value", "swap_secret"]
+__all__ = ["delete", "increment", "set_value", "swap_secret"]
 
 _LATEST_NS = (1 << 63) - 1  # what 64 bits hold: a time to live of centuries ends here
 
 
-def set_value(space: Space[S], change: SetValue) -> None:
-    """``set_value``."""
+def set_value(
+    space: Space[S],
+    key: str,
+    value: str,
+    ttl: float | None = None,
+    if_revision: str | None = None,
+    if_absent: bool = False,  # noqa: FBT001, FBT002 - as in all rules, the fields of the change
+) -> None:
+    """``set_value``, and ``set_secret``."""
     now = now_ns()
-    if change.if_absent or change.if_revision is not None:
-        old = space.get(change.key, now)
+    if if_absent or if_revision is not None:
+        old = _alive(space, key, now)
         current = None if old is None else format(old.version, "x")
-        if current != change.if_revision:
-            raise RevisionConflictError.found(change.key, change.if_revision, current)
+        if current != if_revision:
+            raise RevisionConflictError.found(key, if_revision, current)
     else:
-        old = space.get_to_replace(change.key, now)
-    _put(space, change.key, change.value, old, now, _expiry(now, change.ttl))
+        old = space.get_to_replace(key)
+        if old is not None and old.expires_ns is not None and old.expires_ns <= now:
+            old = None
+    _put(space, key, value, old, now, None if ttl is None else min(now + int(ttl * 1e9), _LATEST_NS))
 
 
-def increment(space: Space[S], change: Increment) -> int:
+def increment(space: Space[S], key: str, amount: int = 1) -> int:
     """``increment_value``."""
     now = now_ns()
-    old = space.get(change.key, now)
-    total = add_to_counter(None if old is None else space.text(change.key, old), change.amount)
-    _put(space, change.key, str(total), old, now, None if old is None else old.expires_ns)
+    old = _alive(space, key, now)
+    total = add_to_counter(None if old is None else space.text(key, old), amount)
+    _put(space, key, str(total), old, now, None if old is None else old.expires_ns)
     return total
 
 
-def delete_value(space: Space[S], change: DeleteValue) -> bool:
-    """``delete_value``."""
-    return space.remove(change.key, now_ns())
+def delete(space: Space[S], key: str) -> bool:
+    """``delete_value``, and ``delete_secret``."""
+    is_there = _alive(space, key, now_ns()) is not None
+    space.remove(key)
+    return is_there
 
 
-def set_secret(space: Space[S], change: SetSecret) -> None:
-    """``set_secret``."""
-    now = now_ns()
-    old = space.get_to_replace(change.name, now)
-    _put(space, change.name, change.value, old, now, _expiry(now, change.ttl))
-
-
-def swap_secret(space: Space[S], change: SwapSecret) -> bool:
+def swap_secret(space: Space[S], name: str, expected: str, replacement: str) -> bool:
     """``swap_secret``."""
-    now = now_ns()
-    old = space.get(change.name, now)
-    if old is None or space.text(change.name, old) != change.expected:
+    old = _alive(space, name, now_ns())
+    if old is None or space.text(name, old) != expected:
         return False
-    kept = Stamps(old.version, old.created_ns, old.updated_ns, old.expires_ns)
-    space.put(change.name, change.replacement, kept, now)
+    space.put(name, replacement, old.version, old.created_ns, old.updated_ns, old.expires_ns)
     return True
 
 
-def delete_secret(space: Space[S], change: DeleteSecret) -> bool:
-    """``delete_secret``."""
-    return space.remove(change.name, now_ns())
-
-
-def _expiry(now: int, ttl: float | None) -> int | None:
-    return None if ttl is None else min(now + int(ttl * 1e9), _LATEST_NS)
+def _alive(space: Space[S], key: str, now: int) -> S | None:
+    found = space.get(key)
+    return None if found is None or (found.expires_ns is not None and found.expires_ns <= now) else found
 
 
 def _put(space: Space[S], key: str, text: str, old: S | None, now: int, expires_ns: int | None) -> None:
     """Put a text in place of ``old``, unless it is over a limit."""
-    limits = space.limits
-    if limits is not None:
-        keys, size = space.usage(now)
-        more = stored_size(text, "text")
-        more += stored_size(key, "text") if old is None else -space.size(key, old)
-        limits.require(key, session_keys=(keys, int(old is None)), session_value_bytes=(size, more))
-    created_ns = updated_ns = now
-    if old is not None:
-        created_ns = old.created_ns
-        if now < old.updated_ns + 1000:
-            updated_ns = old.updated_ns + 1000
-    space.put(key, text, Stamps(space.next_version(), created_ns, updated_ns, expires_ns), now)
+    if space.limits is not None:
+        _require_room(space, space.limits, key, text, old, now)
+    if old is None:
+        space.put(key, text, space.next_version(), now, now, expires_ns)
+        return
+    created_ns, least = old.created_ns, old.updated_ns + 1000
+    if now < least:  # noqa: PLR1730 - the clock stands still or went back (§3.2.6)
+        now = least
+    space.put(key, text, space.next_version(), created_ns, now, expires_ns)
+
+
+def _require_room(space: Space[S], limits: Limits, key: str, text: str, old: S | None, now: int) -> None:
+    keys, size = space.usage(now)
+    more = stored_size(text, "text")
+    more += stored_size(key, "text") if old is None else -space.size(key, old)
+    limits.require(key, session_keys=(keys, int(old is None)), session_value_bytes=(size, more))

@@ -1,33 +1,36 @@
-"""Namespaces of text by text, and when their entries are over."""
+"""Values and secrets in memory, session by session, and when they are over."""
+
+# To pyright no attribute that is called takes a method's place; mypy checks these signatures.
+# pyright: reportIncompatibleMethodOverride=false
 
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+import sys
+from copy import copy
+from typing import TYPE_CHECKING
 
 from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.content import stored_size
+from everstore.rules import Space, Stamps
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
-__all__ = ["Deadlines", "Entry", "Space", "size_of"]
+    from everstore.settings import Limits
+
+__all__ = ["Deadlines", "Entry", "MemorySpace", "Namespace"]
 
 _SWEPT_AT_ONCE = 32  # each write brings one deadline at most, so it is never the sweeps that fall behind
 _STALE = 64  # deadlines that may be out of date besides as many as are not
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False):
-    """A text with its version and times. Past ``expires_ns`` it counts as absent."""
+class Entry(Stamps, frozen=True, gc=False):
+    """A text with its stamps."""
 
     text: str
-    version: int
-    created_ns: int
-    updated_ns: int
-    expires_ns: int | None
 
     @override
     def __repr__(self) -> str:  # a secret's text shows nowhere
@@ -50,14 +53,9 @@ class Deadlines:
     def __init__(self) -> None:
         """None yet."""
         self.heap: list[tuple[int, int, str, int]] = []
-        """Time, session, key and number of the space. Always the same list, for spaces to look at."""
-        self._spaces: list[Space] = []
+        """Time, session, key and number of the namespace. Always the same list, for spaces to look at."""
+        self.namespaces: list[Namespace] = []
         self._current = 0
-
-    def join(self, space: Space) -> int:
-        """Keep the deadlines of this space, too; its number."""
-        self._spaces.append(space)
-        return len(self._spaces) - 1
 
     def change(self, before: int | None, after: int | None, number: int, key: str, space: int) -> None:
         """An entry, which was over at ``before``, now is at ``after``; ``None`` is never."""
@@ -72,7 +70,7 @@ class Deadlines:
         """So many deadlines are out of date, their entries being gone."""
         self._current -= count
         if len(self.heap) > 2 * self._current + _STALE:
-            self.heap[:] = {deadline for deadline in self.heap if self._entries(*deadline)}
+            self.heap[:] = {deadline for deadline in self.heap if self._space(*deadline)}
             heapq.heapify(self.heap)
 
     def sweep(self, most: int = _SWEPT_AT_ONCE) -> None:
@@ -82,119 +80,179 @@ class Deadlines:
             if not self.heap or self.heap[0][0] > now:
                 break
             expires_ns, number, key, space = heapq.heappop(self.heap)
-            entries = self._entries(expires_ns, number, key, space)
-            if entries:
+            found = self._space(expires_ns, number, key, space)
+            if found is not None:
                 self._current -= 1
-                del entries[key]
-                if not entries:
-                    del self._spaces[space].sessions[number]
+                found.drop(key)
+                if not found.entries:
+                    del self.namespaces[space].sessions[number]
 
-    def _entries(self, expires_ns: int, number: int, key: str, space: int) -> dict[str, Entry] | None:
-        """The entries of the session, if this deadline is not out of date."""
-        entries = self._spaces[space].sessions.get(number)
-        entry = None if entries is None else entries.get(key)
-        return entries if entry is not None and entry.expires_ns == expires_ns else None
+    def _space(self, expires_ns: int, number: int, key: str, space: int) -> MemorySpace | None:
+        """The space of the session, if this deadline is not out of date."""
+        found = self.namespaces[space].sessions.get(number)
+        entry = None if found is None else found.entries.get(key)
+        return found if entry is not None and entry.expires_ns == expires_ns else None
 
 
-class _Counted(dict[str, Entry]):
-    """A session's entries by key, and the bytes that they have with their keys; kept under a limit."""
+class MemorySpace(Space[Entry]):
+    """One session's values, or its secrets. The user holds the lock, but to look at one entry.
 
-    __slots__ = ("size",)
+    ``changing`` is set while a list of changes is under way, of which none may be seen before the others.
+    """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.size = 0
+    __slots__ = (
+        "_deadlines",
+        "_heap",
+        "_namespace",
+        "_number",
+        "changing",
+        "entries",
+        "get",
+        "get_to_replace",
+        "held",
+        "limits",
+        "next_version",
+        "undo",
+    )
+    # The dictionary's own methods: what is asked at every call costs a tenth of a call.
+    get: Callable[[str], Entry | None]
+    get_to_replace: Callable[[str], Entry | None]
+    next_version: Callable[[], int]
+
+    def __init__(self, number: int, namespace: Namespace) -> None:
+        """Empty; ``number`` is the session's."""
+        self._number = number
+        self._namespace = namespace
+        self._deadlines = namespace.deadlines
+        self._heap = namespace.deadlines.heap
+        self.next_version = namespace.version
+        self.limits = namespace.limits
+        self.changing = False
+        self.entries: dict[str, Entry] = {}
+        self.get = self.get_to_replace = self.entries.get
+        self.held = 0
+        """The bytes that all entries and their keys have; kept under a limit."""
+        self.undo: list[tuple[str, Entry | None]] | None = None
+        """Of a list of changes: what was under each key before."""
+
+    def begin(self) -> None:
+        """A list of changes begins: until it is settled, all of it can be rolled back."""
+        self.changing, self.undo = True, []
 
     @override
-    def __setitem__(self, key: str, entry: Entry) -> None:
-        self.size += size_of(key, entry.text) - self._size_at(key)
-        super().__setitem__(key, entry)
+    def text(self, key: str, found: Entry) -> str:
+        del key
+        return found.text
 
     @override
-    def __delitem__(self, key: str) -> None:
-        self.size -= self._size_at(key)
-        super().__delitem__(key)
+    def usage(self, now: int) -> tuple[int, int]:
+        del now  # it is what the sweep lets go of
+        self._deadlines.sweep(sys.maxsize)
+        spaces = [
+            namespace.sessions[self._number]
+            for namespace in self._deadlines.namespaces
+            if self._number in namespace.sessions
+        ]
+        return sum(len(space.entries) for space in spaces), sum(space.held for space in spaces)
 
     @override
-    def pop(self, key: str, default: Any = None) -> Any:
-        self.size -= self._size_at(key)
-        return super().pop(key, default)
-
-    def _size_at(self, key: str) -> int:
-        entry = self.get(key)
-        return 0 if entry is None else size_of(key, entry.text)
-
-
-def size_of(key: str, text: str) -> int:
-    """The bytes that an entry and its key have, in UTF-8."""
-    return stored_size(key, "text") + stored_size(text, "text")
-
-
-class Space:
-    """One namespace of all sessions: key to entry, session by session. Its user holds the lock."""
-
-    def __init__(self, deadlines: Deadlines, *, is_counted: bool = False) -> None:
-        """Empty; ``deadlines`` may be those of other spaces, too."""
-        self.sessions: dict[int, dict[str, Entry]] = {}
-        self._entries = _Counted if is_counted else dict[str, Entry]
-        self._deadlines = deadlines
-        self._heap = deadlines.heap
-        self._number = deadlines.join(self)
-
-    def get(self, session_id: UUID, key: str) -> Entry | None:
-        """The entry, unless it is over; needs no lock."""
-        entries = self.sessions.get(session_id.int)
-        entry = None if entries is None else entries.get(key)
-        if entry is None or (entry.expires_ns is not None and entry.is_over):
-            return None
-        return entry
-
     def put(
-        self, session_id: UUID, key: str, text: str, version: int, now: int, expires_ns: int | None = None
+        self, key: str, text: str, version: int, created_ns: int, updated_ns: int, expires_ns: int | None
     ) -> None:
-        """Put a text in place; the time of creation of one that is there survives."""
-        number = session_id.int
-        entries = self.sessions.get(number)
-        if entries is None:
-            entries = self.sessions[number] = self._entries()
-        old = entries.get(key)
-        before = None if old is None else old.expires_ns
-        created_ns = updated_ns = now
-        if old is not None and (before is None or before > now):
-            created_ns = old.created_ns
-            if now < old.updated_ns + 1000:  # the clock stands still or went back
-                updated_ns = old.updated_ns + 1000
-        entries[key] = Entry(text, version, created_ns, updated_ns, expires_ns)
-        if before != expires_ns:
-            self._deadlines.change(before, expires_ns, number, key, self._number)
-        if self._heap and self._heap[0][0] <= now:
+        entry = Entry(version, created_ns, updated_ns, expires_ns, text)
+        if self.limits is None and self.undo is None:
+            old = self.entries.get(key)
+            before = None if old is None else old.expires_ns
+            self.entries[key] = entry
+            if before is not expires_ns:
+                self._deadlines.change(before, expires_ns, self._number, key, self._namespace.place)
+        else:
+            self._set(key, entry)
+        heap = self._heap
+        if heap and heap[0][0] <= now_ns():
             self._deadlines.sweep()
 
-    def held(self, session_id: UUID) -> tuple[int, int]:
-        """How many entries a session has, and the bytes that they have, if they are counted.
+    @override
+    def remove(self, key: str) -> None:
+        self._set(key, None)
 
-        Those past their time count until they are swept away.
-        """
-        entries = self.sessions.get(session_id.int)
-        return (len(entries), entries.size) if isinstance(entries, _Counted) else (0, 0)
+    def _set(self, key: str, entry: Entry | None) -> None:
+        """Put an entry under a key, or nothing."""
+        old = self.entries.get(key)
+        if self.undo is not None:
+            self.undo.append((key, old))
+        before = None if old is None else old.expires_ns
+        after = None
+        if entry is not None:
+            self.entries[key] = entry
+            after = entry.expires_ns
+            if self.limits is not None:
+                self.held += _size_of(key, entry) - (_size_of(key, old) if old is not None else 0)
+        elif old is not None:
+            self.drop(key)
+        if before != after:
+            self._deadlines.change(before, after, self._number, key, self._namespace.place)
 
-    def remove(self, session_id: UUID, key: str) -> bool:
-        """Take an entry out; whether there was one that is not over."""
-        entries = self.sessions.get(session_id.int)
-        entry = entries.pop(key, None) if entries else None
-        if entry is None:
-            return False
-        if entry.expires_ns is not None:
-            self._deadlines.drop(1)
-        return not entry.is_over
+    def drop(self, key: str) -> None:
+        """Let go of an entry whose deadline is seen to."""
+        old = self.entries.pop(key)
+        if self.limits is not None:
+            self.held -= _size_of(key, old)
+
+    def items(self) -> list[tuple[str, Entry]]:
+        """Every key with its entry that is not over, sorted by key."""
+        return [(key, entry) for key, entry in sorted(self.entries.items()) if not entry.is_over]
+
+    def roll_back(self) -> None:
+        """Bring back what was there when ``undo`` was begun."""
+        undo, self.undo = self.undo or [], None
+        for key, entry in reversed(undo):
+            self._set(key, entry)
+
+    def settled(self) -> MemorySpace:
+        """The same after a list of changes; this object stays marked, for whoever looked through it."""
+        space = copy(self)
+        space.changing, space.undo = False, None
+        return space
+
+
+class Namespace:
+    """The values, or the secrets, of all sessions. The user holds the lock, but to look at one entry."""
+
+    def __init__(self, deadlines: Deadlines, version: Callable[[], int], limits: Limits | None) -> None:
+        """Empty; ``deadlines`` are those of other namespaces, too."""
+        self.sessions: dict[int, MemorySpace] = {}
+        self.deadlines = deadlines
+        self.version = version
+        self.limits = limits
+        self.place = len(deadlines.namespaces)
+        deadlines.namespaces.append(self)
+
+    def space(self, session_id: UUID) -> MemorySpace:
+        """The session's space, which is to be kept when something is in it."""
+        return self.sessions.get(session_id.int) or MemorySpace(session_id.int, self)
+
+    def keep(self, session_id: UUID, space: MemorySpace) -> None:
+        """Keep a space in which something is."""
+        if space.entries:
+            self.sessions[session_id.int] = space
+        else:
+            self.sessions.pop(session_id.int, None)
 
     def items(self, session_id: UUID) -> list[tuple[str, Entry]]:
         """Every key with its entry that is not over, sorted by key."""
-        entries = self.sessions.get(session_id.int, {})
-        return [(key, entry) for key, entry in sorted(entries.items()) if not entry.is_over]
+        space = self.sessions.get(session_id.int)
+        return [] if space is None else space.items()
 
     def purge(self, session_id: UUID) -> bool:
         """Take out all of a session; whether there was anything that is not over."""
-        entries = self.sessions.pop(session_id.int, {})
-        self._deadlines.drop(sum(entry.expires_ns is not None for entry in entries.values()))
-        return not all(entry.is_over for entry in entries.values())
+        space = self.sessions.pop(session_id.int, None)
+        if space is None:
+            return False
+        self.deadlines.drop(sum(entry.expires_ns is not None for entry in space.entries.values()))
+        return not all(entry.is_over for entry in space.entries.values())
+
+
+def _size_of(key: str, entry: Entry) -> int:
+    """The bytes that an entry and its key have, in UTF-8."""
+    return stored_size(key, "text") + stored_size(entry.text, "text")

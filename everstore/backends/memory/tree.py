@@ -1,0 +1,196 @@
+"""One session's files in memory: one flat index of paths, and the names in each directory."""
+
+# To pyright no attribute that is called takes a method's place; mypy checks these signatures.
+# pyright: reportIncompatibleMethodOverride=false
+
+from __future__ import annotations
+
+from copy import copy
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from everstore.compat import override
+from everstore.models import SessionFile, root_of
+from everstore.rules import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from everstore.models import FileInfo
+    from everstore.settings import Limits
+
+__all__ = ["MemoryTree"]
+
+
+class MemoryTree(Tree[SessionFile]):
+    """``nodes`` has every path, ``children`` every directory's paths.
+
+    Beside its path a directory keeps each child's line of a listing, once there was one, until the
+    child changes: a listing makes only the lines that are not there yet.
+
+    Whoever changes it holds the store's lock. Whoever reads one entry of ``nodes`` needs it only
+    while ``changing`` is set: a change of several entries is under way, of which no one may be
+    seen before the others. (No entry is ever gone between its old and its new state.)
+    """
+
+    __slots__ = (
+        "changing",
+        "children",
+        "get",
+        "get_to_replace",
+        "has_directory",
+        "limits",
+        "listed",
+        "next_version",
+        "nodes",
+        "readonly",
+        "session_id",
+        "size",
+        "undo",
+    )
+    # The dictionaries' own methods: what is asked at every call costs a third of a call.
+    get: Callable[[str], SessionFile | None]
+    get_to_replace: Callable[[str], SessionFile | None]
+    has_directory: Callable[[str], bool]
+    next_version: Callable[[], int]
+
+    def __init__(self, session_id: UUID, version: Callable[[], int], limits: Limits | None) -> None:
+        """An empty one; versions come from ``version``."""
+        self.session_id = session_id
+        self.limits = limits
+        self.next_version = version
+        self.changing = False
+        self.nodes: dict[str, SessionFile] = {"/": root_of(session_id)}
+        self.children: dict[str, dict[str, FileInfo | None]] = {"/": {}}
+        self.get = self.get_to_replace = self.nodes.get
+        self.has_directory = self.children.__contains__
+        self.listed = False
+        self.size = 0
+        self.readonly = 0
+        self.undo: list[SessionFile | str] | None = None
+        """Of a list of changes: the entries that were there before, and the paths where none was."""
+
+    @override
+    def read(self, entry: SessionFile) -> SessionFile:
+        return entry
+
+    @override
+    def below(self, path: str) -> list[SessionFile]:
+        return [*map(self.nodes.__getitem__, self._paths_below(path))]
+
+    def _paths_below(self, path: str) -> list[str]:
+        found: list[str] = []
+        directories = [path]
+        for directory in directories:
+            found += self.children[directory]
+            directories += filter(self.children.__contains__, self.children[directory])
+        return found
+
+    @override
+    def has_below(self, path: str) -> bool:
+        return bool(self.children[path])
+
+    @override
+    def readonly_below(self, path: str) -> str | None:
+        return super().readonly_below(path) if self.readonly else None
+
+    @override
+    def usage(self) -> tuple[int, int]:
+        return len(self.nodes) - 1, self.size  # the root counts for nothing
+
+    @override
+    def new_serial(self, version: int) -> int:
+        return (
+            version  # two integers for all four of a new file: 32 bytes each would be a tenth of a small one
+        )
+
+    @override
+    def put(self, file: SessionFile, old: SessionFile | None) -> None:
+        path = file.path
+        if self.undo is not None:
+            self.undo.append(old or path)
+        if old is None:
+            self.children[path.rpartition("/")[0] or "/"][path] = None
+            self.size += file.size_bytes
+            self.readonly += file.is_readonly
+            if file.content is None:
+                self.changing = True  # it is never the only one that a change is about
+                self.children[path] = {}
+        else:
+            self.size += file.size_bytes - old.size_bytes
+            if file.is_readonly is not old.is_readonly:
+                self.readonly += file.is_readonly - old.is_readonly
+            if self.listed:
+                self.children[path.rpartition("/")[0] or "/"][path] = None
+        self.nodes[path] = file
+
+    @override
+    def put_copy(self, copy: SessionFile, source: SessionFile, old: SessionFile | None) -> None:
+        del source  # whose content it has already
+        self.put(copy, old)
+
+    @override
+    def remove(self, entry: SessionFile) -> None:
+        path = entry.path
+        del self.children[path.rpartition("/")[0] or "/"][path]
+        self._take([path])
+
+    @override
+    def remove_below(self, path: str) -> None:
+        self._take(self._paths_below(path))
+        self.children[path].clear()
+
+    @override
+    def move(self, entry: SessionFile, destination: str, old: SessionFile | None) -> SessionFile:
+        path = entry.path
+        taken = [path] if entry.content is not None else [path, *self._paths_below(path)]
+        moved = [self.moved_to(self.nodes[each], destination + each[len(path) :]) for each in taken]
+        del self.children[path.rpartition("/")[0] or "/"][path]
+        self._take(taken)
+        for file in moved:
+            self.put(file, old)
+        return moved[0]
+
+    def _take(self, paths: list[str]) -> None:
+        """Take out what no directory lists any more, each directory before what is in it."""
+        self.changing = True
+        for path in filter(self.children.__contains__, paths):
+            del self.children[path]
+        # One file at a time is what deleting a tree costs: the loops are left to C.
+        taken = [*map(self.nodes.pop, paths)]
+        self.size -= sum(map(attrgetter("size_bytes"), taken))
+        if self.readonly:
+            self.readonly -= sum(map(attrgetter("is_readonly"), taken))
+        if self.undo is not None:
+            self.undo += reversed(taken)
+
+    def roll_back(self) -> None:
+        """Bring back what was there when ``undo`` was begun."""
+        undo, self.undo = self.undo or [], None
+        for was in reversed(undo):
+            if isinstance(was, str):
+                self.remove(self.nodes[was])
+            else:
+                self.put(was, self.nodes.get(was.path))
+
+    def settled(self) -> MemoryTree:
+        """The same tree after a list of changes. This object stays marked as changing.
+
+        Entries may have been gone for a moment in the midst of the list: whoever looked through this object
+        sees the mark, however late, and looks again.
+        """
+        tree = copy(self)
+        tree.changing = False
+        tree.undo = None
+        return tree
+
+    def listing(self, path: str) -> list[FileInfo]:
+        """What is in a directory, sorted by path; ``[]`` when it is none."""
+        siblings = self.children.get(path, {})
+        self.listed = True
+        return [siblings[child] or self._line(siblings, child) for child in sorted(siblings)]
+
+    def _line(self, siblings: dict[str, FileInfo | None], path: str) -> FileInfo:
+        line = siblings[path] = self.nodes[path].info()
+        return line
