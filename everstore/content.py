@@ -20,12 +20,14 @@ __all__ = [
     "content_size",
     "is_envelope",
     "key_id_of",
+    "no_counter",
     "no_single_match",
     "no_text",
     "other_encoding",
     "replace_text",
     "require_text",
     "stored_size",
+    "sum_too_large",
     "text_size",
     "utf8_size",
 ]
@@ -179,13 +181,21 @@ def add_to_counter(text: str | None, amount: int) -> int:
     ``InvalidContentError`` when the text is no integer, or the sum does not fit into 64 bits.
     """
     if text is not None and not _COUNTER.fullmatch(text):
-        raise InvalidContentError(
-            "the value is not an integer in decimal digits, so it cannot be incremented"
-        )
+        raise no_counter()
     total = (int(text) if text is not None else 0) + amount
     if not -_COUNTER_LIMIT <= total < _COUNTER_LIMIT:
-        raise InvalidContentError("the sum would not fit into 64 bits; the value stays as it was")
+        raise sum_too_large()
     return total
+
+
+def no_counter() -> InvalidContentError:
+    """The refusal to add to what is no integer."""
+    return InvalidContentError("the value is not an integer in decimal digits, so it cannot be incremented")
+
+
+def sum_too_large() -> InvalidContentError:
+    """The refusal of a sum that leaves 64 bits."""
+    return InvalidContentError("the sum would not fit into 64 bits; the value stays as it was")
 
 
 def key_id_of(ciphertext: str) -> str | None:

@@ -37,9 +37,12 @@ attributes. No error carries file content, a value or a secret (contract §7.2).
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self, cast
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, cast
 
 from everstore.compat import override
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 __all__ = [
     "BackendError",
@@ -230,6 +233,12 @@ class SessionNotFoundError(EverstoreError, LookupError):
     """The session has no record (only verbs that change a record raise this)."""
 
     code = "session_not_found"
+    session_id: UUID
+
+    @classmethod
+    def of(cls, session_id: UUID) -> Self:
+        """The refusal to change the record of a session that has none."""
+        return cls(f"session {session_id} has no record", session_id=session_id)
 
 
 class QuotaExceededError(EverstoreError):

@@ -11,7 +11,7 @@ from everstore import BoundSession, InitialFile, SessionFileSystem, SessionStora
 from everstore.session import BoundFiles, BoundStorage
 
 # For those who look after the store, not for those who work in a session.
-KEEPERS = {"close", "purge_session"}
+KEEPERS = {"apply", "close", "purge_session", "search"}
 
 
 def verbs_of(kind: type) -> dict[str, inspect.Signature]:

@@ -186,7 +186,8 @@ def require_room(tree: Tree[E], path: str, more: int, more_bytes: int, file_byte
     """Refuse what is over a limit: so many entries and bytes more, and a file of so many bytes."""
     limits = tree.limits
     if limits is not None:
-        entries, size = tree.usage() if limits.bounds_files else (0, 0)
+        grows = more > 0 or more_bytes > 0
+        entries, size = tree.usage() if grows and limits.bounds_files else (0, 0)
         limits.require(
             path,
             file_bytes=(0, file_bytes),

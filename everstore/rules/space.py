@@ -82,5 +82,5 @@ class Space(ABC, Generic[S]):
         """
 
     @abstractmethod
-    def remove(self, key: str) -> None:
-        """Remove what is under a key, where there is anything."""
+    def remove(self, key: str, now: int) -> bool:
+        """Remove what is under a key, damaged or not; whether anything was that is not past its time."""

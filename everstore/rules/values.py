@@ -50,9 +50,7 @@ def increment(space: Space[S], key: str, amount: int = 1) -> int:
 
 def delete(space: Space[S], key: str) -> bool:
     """``delete_value``, and ``delete_secret``."""
-    is_there = _alive(space, key, now_ns()) is not None
-    space.remove(key)
-    return is_there
+    return space.remove(key, now_ns())
 
 
 def swap_secret(space: Space[S], name: str, expected: str, replacement: str) -> bool:
@@ -83,7 +81,9 @@ def _put(space: Space[S], key: str, text: str, old: S | None, now: int, expires_
 
 
 def _require_room(space: Space[S], limits: Limits, key: str, text: str, old: S | None, now: int) -> None:
-    keys, size = space.usage(now)
     more = stored_size(text, "text")
     more += stored_size(key, "text") if old is None else -space.size(key, old)
+    if old is not None and (more <= 0 or limits.session_value_bytes is None):
+        return  # nothing grows that has a limit, so nothing is counted: that takes as long as there are keys
+    keys, size = space.usage(now)
     limits.require(key, session_keys=(keys, int(old is None)), session_value_bytes=(size, more))

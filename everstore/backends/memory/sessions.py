@@ -48,7 +48,7 @@ class MemorySessions(SessionStore):
         with self._lock:
             record = self._records.get(session_id.int)
             if record is None:
-                raise SessionNotFoundError(f"session {session_id} has no record", session_id=session_id)
+                raise SessionNotFoundError.of(session_id)
             record = self._records[session_id.int] = record.retitled(title, now_ns())
             return record
 

@@ -173,8 +173,10 @@ class MemorySpace(Space[Entry]):
             self._deadlines.sweep()
 
     @override
-    def remove(self, key: str) -> None:
+    def remove(self, key: str, now: int) -> bool:
+        old = self.entries.get(key)
         self._set(key, None)
+        return old is not None and (old.expires_ns is None or old.expires_ns > now)
 
     def _set(self, key: str, entry: Entry | None) -> None:
         """Put an entry under a key, or nothing."""

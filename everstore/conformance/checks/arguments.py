@@ -15,6 +15,7 @@ from everstore.conformance.registry import check, table
 from everstore.conformance.showing import shown
 from everstore.errors import InvalidArgumentError
 from everstore.interfaces import SecretRotation, SessionFileSystem, SessionStorageStore, SessionStore
+from everstore.middleware.base import verbs_of
 from everstore.models import InitialFile, Session, new_session_id
 
 if TYPE_CHECKING:
@@ -136,10 +137,9 @@ def _verbs(*roles: str) -> dict[str, tuple[str, str]]:
     found = {}
     for role in roles:
         interface = _ROLES[role]
-        for verb, member in vars(interface).items():
-            # Removing a session takes an id only, which every other verb takes too.
-            if inspect.iscoroutinefunction(member) and not verb.startswith(("_", "close", "purge")):
-                found[f"{role}_{verb}"] = (role, verb)
+        for verb in verbs_of(interface, role, ""):
+            if verb.name != "purge_session":  # it takes an id only, which every other verb takes too
+                found[f"{role}_{verb.name}"] = (role, verb.name)
     return found
 
 

@@ -41,6 +41,10 @@ class Database:
         """The first row that a statement answers with; ``None`` when there is none. Never sent twice."""
         return self._call("fetchrow", statement, args, changes=True)
 
+    def change_all(self, statement: str, *args: object) -> Awaitable[list[Any]]:
+        """All rows that a statement answers with. Never sent twice."""
+        return self._call("fetch", statement, args, changes=True)
+
     def row(self, statement: str, *args: object) -> Awaitable[Any]:
         """As ``change``, of a statement that only reads: sent again when a connection proves dead."""
         return self._call("fetchrow", statement, args, changes=False)

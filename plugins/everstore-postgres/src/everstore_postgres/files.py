@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.compat import override
-from everstore.content import content_bytes
-from everstore.errors import PathExistsError
 from everstore.interfaces import Capabilities, SessionFileSystem, SessionFileSystemFactory
-from everstore.models import FileInfo, FileStat, SessionFile, root_of
-from everstore.paths import parent_of, require_room
-from everstore.search import Query
+from everstore.models import FileStat, SessionFile, root_of
+from everstore.paths import parent_of
+from everstore.rules import answered_together
+from everstore_postgres.changing import Order, answer_to, order_of
 from everstore_postgres.damage import ENCODINGS, content_at
-from everstore_postgres.outcomes import refusal, version_of
+from everstore_postgres.outcomes import DIRECTORY
 from everstore_postgres.places import depth_of, place_of, span_of
 from everstore_postgres.purging import Purge, Rows
 from everstore_postgres.search import Searcher, infos
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
+    from everstore.changes import FileMutation
     from everstore.context import PluginContext
-    from everstore.models import Encoding, GrepMatch, InitialFile
+    from everstore.models import FileInfo, GrepMatch
+    from everstore.search import Query
     from everstore.settings import Limits
     from everstore_postgres.database import Database
 
 __all__ = ["PostgresFileSystem", "PostgresFileSystemFactory"]
 
-_DIRECTORY = b"d"
-_TEXT_WITH_NUL = b"z"
+T = TypeVar("T")
+
 _STAMPS = "version, created_ns, updated_ns, serial, size, is_readonly, kind"
 _AT = "session_id = $1 AND depth = $2 AND place = $3"
 _ROWS = Rows(
@@ -43,12 +45,6 @@ _ROWS = Rows(
     lock="SELECT pg_advisory_xact_lock(uuid_hash_extended($1, 1))",
     last="DELETE FROM {schema}.usage WHERE session_id = $1",
 )
-
-
-def _kind(content: str, encoding: Encoding) -> bytes:
-    if encoding == "base64":
-        return b"b"
-    return _TEXT_WITH_NUL if "\0" in content else b"t"
 
 
 class PostgresFileSystem(SessionFileSystem):
@@ -74,8 +70,15 @@ class PostgresFileSystem(SessionFileSystem):
             "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
         )
         self._create = sql("SELECT * FROM {schema}.create_directory($1, $2, $3, $4, $5, $6)")
-        self._delete = sql("SELECT {schema}.delete_file($1, $2, $3, $4, $5)")
+        self._delete = sql(
+            "SELECT CASE WHEN {schema}.delete_file($1, $2, $3, $4, $5)"
+            " THEN 'done' ELSE 'nothing' END AS outcome"
+        )
         self._transfer = sql("SELECT * FROM {schema}.transfer($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
+        self._apply = sql(
+            "SELECT * FROM {schema}.apply_changes("
+            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+        )
         self._purge = Purge(database, _ROWS)
 
     @override
@@ -86,7 +89,7 @@ class PostgresFileSystem(SessionFileSystem):
         if row is None:
             return None
         version, created_ns, updated_ns, serial, size, is_readonly, kind, data = row
-        if kind == _DIRECTORY:
+        if kind == DIRECTORY:
             return SessionFile(
                 version, created_ns, updated_ns, session_id, path, serial, size, is_readonly, content=None
             )
@@ -106,116 +109,63 @@ class PostgresFileSystem(SessionFileSystem):
             return None
         version, created_ns, updated_ns, serial, size, is_readonly, kind = row
         return FileStat(
-            version, created_ns, updated_ns, session_id, path, serial, size, is_readonly, kind == _DIRECTORY
+            version, created_ns, updated_ns, session_id, path, serial, size, is_readonly, kind == DIRECTORY
         )
 
     @override
-    async def write_file(
-        self,
-        session_id: UUID,
-        path: str,
-        content: str,
-        encoding: Encoding = "text",
-        *,
-        if_revision: str | None = None,
-        if_absent: bool = False,
-    ) -> SessionFile:
-        condition = 0 if if_absent else version_of(if_revision)
-        row = await self._put_file("write", session_id, path, content, encoding, condition=condition)
-        if row["outcome"] != "done":
-            raise refusal(row, path, self._limits, if_revision)
-        return _stored(row, session_id, path, content, encoding)
-
-    @override
-    async def write_file_if_content_matches(
-        self,
-        session_id: UUID,
-        path: str,
-        expected_content: str,
-        expected_encoding: Encoding,
-        content: str,
-        encoding: Encoding,
-    ) -> SessionFile | None:
-        expected = content_bytes(expected_content, expected_encoding)
-        other = _kind(expected_content, expected_encoding), expected
-        row = await self._put_file("swap", session_id, path, content, encoding, other=other)
-        if row["outcome"] == "different":
-            return None
-        if row["outcome"] != "done":
-            raise refusal(row, path, self._limits)
-        return _stored(row, session_id, path, content, encoding)
-
-    @override
-    async def seed_initial_file(self, session_id: UUID, file: InitialFile) -> SessionFile:
-        row = await self._put_file(
-            "seed", session_id, file.path, file.content, file.encoding, option=file.is_readonly
+    async def apply(self, session_id: UUID, changes: Sequence[FileMutation[T]]) -> list[T]:
+        orders = [order_of(change) for change in changes]
+        rows = (
+            [await self._one(session_id, orders[0])]
+            if len(orders) == 1
+            else await self._all(session_id, orders)
         )
-        if row["outcome"] != "done":
-            raise refusal(row, file.path, self._limits)
-        return _stored(row, session_id, file.path, file.content, file.encoding, is_readonly=file.is_readonly)
+        if rows and rows[-1]["outcome"] == "damaged" and orders[len(rows) - 1].destination:
+            await self.read_file(session_id, rows[-1]["fact"])  # tells what is wrong, unless it was mended
+            return await self.apply(session_id, changes)
+        return answered_together(
+            lambda answered: answer_to(*answered, session_id, self._limits),
+            [*zip(changes, rows, strict=False)],
+        )
 
-    @override
-    async def edit_file(
-        self, session_id: UUID, path: str, old: str, new: str, *, replace_all: bool = False
-    ) -> SessionFile:
-        if "\0" not in old and "\0" not in new:
-            row = await self._put_file(
-                "edit", session_id, path, old, "text", option=replace_all, other=(b"t", new.encode())
-            )
-            if row["outcome"] == "done":
-                return _stored(
-                    row, session_id, path, content_at(path, row["size"], row["content"], "text"), "text"
-                )
-            if row["outcome"] != "NUL":
-                raise refusal(row, path, self._limits)
-        # No function of the server replaces a part of a text that holds a NUL.
-        return await super().edit_file(session_id, path, old, new, replace_all=replace_all)
-
-    @override
-    async def append_file(
-        self, session_id: UUID, path: str, content: str, encoding: Encoding = "text"
-    ) -> SessionFile:
-        row = await self._put_file("append", session_id, path, content, encoding)
-        if row["outcome"] != "done":
-            raise refusal(row, path, self._limits, appended=encoding)
-        whole = content_at(path, row["size"], row["content"], encoding)
-        return _stored(row, session_id, path, whole, encoding)
-
-    async def _put_file(
-        self,
-        verb: str,
-        session_id: UUID,
-        path: str,
-        content: str,
-        encoding: Encoding,
-        *,
-        condition: int | None = None,
-        option: bool = False,
-        other: tuple[bytes | None, bytes | None] = (None, None),
-    ) -> Any:
+    async def _one(self, session_id: UUID, order: Order) -> Any:
+        """The row that the function of one change answers with."""
         limits = self._limits
-        return await self._database.change(
-            self._put, verb, session_id, path, depth_of(path), place_of(path), place_of(parent_of(path)),
-            _kind(content, encoding),
-            content_bytes(content, encoding), condition, option, *other,
-            limits.file_bytes, limits.session_entries, limits.session_bytes,
-        )  # fmt: skip
+        match order:
+            case Order("nothing"):
+                return {"outcome": "nothing"}
+            case Order("delete", path):
+                return await self._database.change(
+                    self._delete, session_id, path, depth_of(path), place_of(path), order.option
+                )
+            case Order("directory", path):
+                return await self._database.change(
+                    self._create, session_id, path, depth_of(path), place_of(path),
+                    limits.session_entries, limits.session_bytes,
+                )  # fmt: skip
+            case Order(verb, path, destination=str(destination)):
+                return await self._database.change(
+                    self._transfer, session_id, path, depth_of(path), destination, depth_of(destination),
+                    order.option, verb == "move", limits.file_bytes, limits.session_entries,
+                    limits.session_bytes,
+                )  # fmt: skip
+            case Order(verb, path):
+                return await self._database.change(
+                    self._put, verb, session_id, path, depth_of(path), place_of(path),
+                    place_of(parent_of(path)), *order[2:8],
+                    limits.file_bytes, limits.session_entries, limits.session_bytes,
+                )  # fmt: skip
 
-    @override
-    async def create_directory(self, session_id: UUID, path: str) -> FileInfo:
-        if path == "/":
-            return root_of(session_id).info()
-        row = await self._database.change(
-            self._create, session_id, path, depth_of(path), place_of(path),
-            self._limits.session_entries, self._limits.session_bytes,
-        )  # fmt: skip
-        if row["outcome"] == "exists":
-            raise PathExistsError.at(path)
-        if row["outcome"] != "done":
-            raise refusal(row, path, self._limits)
-        return FileInfo(
-            row["version"], row["created_ns"], row["updated_ns"], session_id, path, row["serial"], 0,
-            is_readonly=False, is_directory=True,
+    async def _all(self, session_id: UUID, orders: list[Order]) -> list[Any]:
+        """The rows of several changes, up to one that is refused; then nothing was written."""
+        if not orders:
+            return []
+        verbs, paths, *columns, destinations = map(list, zip(*orders, strict=True))
+        return await self._database.change_all(
+            self._apply, session_id, verbs, paths, [depth_of(path) for path in paths],
+            [place_of(path) for path in paths], [place_of(parent_of(path)) for path in paths], *columns,
+            destinations, [depth_of(path or "/") for path in destinations],
+            self._limits.file_bytes, self._limits.session_entries, self._limits.session_bytes,
         )  # fmt: skip
 
     @override
@@ -225,69 +175,8 @@ class PostgresFileSystem(SessionFileSystem):
         return await infos(session_id, rows)
 
     @override
-    async def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
-        if path == "/":
-            return False
-        row = await self._database.change(
-            self._delete, session_id, path, depth_of(path), place_of(path), recursive
-        )
-        return bool(row[0])
-
-    @override
-    async def copy_file(
-        self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
-    ) -> FileInfo:
-        return await self._moved(session_id, source, destination, overwrite=overwrite, is_move=False)
-
-    @override
-    async def move_file(
-        self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
-    ) -> FileInfo:
-        return await self._moved(session_id, source, destination, overwrite=overwrite, is_move=True)
-
-    async def _moved(
-        self, session_id: UUID, source: str, destination: str, *, overwrite: bool, is_move: bool
-    ) -> FileInfo:
-        limits = self._limits
-        row = await self._database.change(
-            self._transfer, session_id, source, depth_of(source), destination, depth_of(destination),
-            overwrite, is_move, limits.file_bytes, limits.session_entries, limits.session_bytes,
-        )  # fmt: skip
-        if row["outcome"] == "too long":
-            require_room(source, destination, [row["fact"]])
-        if row["outcome"] == "damaged":
-            await self.read_file(session_id, row["fact"])  # tells what is wrong, unless it was mended
-            return await self._moved(session_id, source, destination, overwrite=overwrite, is_move=is_move)
-        if row["outcome"] != "done":
-            raise refusal(row, source if row["outcome"] == "missing" else destination, self._limits)
-        return FileInfo(
-            row["version"], row["created_ns"], row["updated_ns"], session_id, destination, row["serial"],
-            row["size"], is_readonly=False, is_directory=row["kind"] == _DIRECTORY,
-        )  # fmt: skip
-
-    @override
-    async def grep_files(
-        self,
-        session_id: UUID,
-        pattern: str,
-        path_pattern: str | None = None,
-        *,
-        regex: bool = False,
-        ignore_case: bool = False,
-        before: int = 0,
-        after: int = 0,
-        limit: int | None = None,
-    ) -> list[GrepMatch]:
-        query = Query(
-            pattern,
-            path_pattern,
-            regex=regex,
-            ignore_case=ignore_case,
-            before=before,
-            after=after,
-            limit=limit,
-        )
-        return await self._searcher.grep(session_id, query, in_order=limit is not None)
+    async def search(self, session_id: UUID, query: Query) -> list[GrepMatch]:
+        return await self._searcher.grep(session_id, query, in_order=query.limit is not None)
 
     @override
     async def glob_files(self, session_id: UUID, pattern: str) -> list[FileInfo]:
@@ -296,16 +185,6 @@ class PostgresFileSystem(SessionFileSystem):
     @override
     async def purge_session(self, session_id: UUID) -> bool:
         return await self._purge(session_id)
-
-
-def _stored(
-    row: Any, session_id: UUID, path: str, content: str, encoding: Encoding, *, is_readonly: bool = False
-) -> SessionFile:
-    """The file that a call has just put in place."""
-    return SessionFile(
-        row["version"], row["created_ns"], row["updated_ns"], session_id, path, row["serial"], row["size"],
-        is_readonly, content, encoding,
-    )  # fmt: skip
 
 
 class PostgresFileSystemFactory(SessionFileSystemFactory):

@@ -12,10 +12,16 @@ if TYPE_CHECKING:
 
 __all__ = ["LATEST", "at_opening", "migrate"]
 
-_STEPS = (("tables.sql", "places.sql"), ("counting_entries.sql",))
-"""The scripts that make version 1, those that make version 2 of it, and so on. Never edited once released."""
+_STEPS: tuple[tuple[str, ...], ...] = (("tables.sql", "places.sql"), ("counting_entries.sql",), ())
+"""The scripts that make version 1, those that make version 2 of it, and so on. Never edited once released.
 
-_FUNCTIONS = ("functions.sql", "trees.sql", "writing.sql", "transfers.sql", "entries.sql")
+Version 3 is one of functions only.
+"""
+
+_FUNCTIONS = (
+    *("functions.sql", "trees.sql", "writing.sql", "transfers.sql", "changing.sql"),
+    *("entries.sql", "changing_entries.sql"),
+)
 """The scripts that make the functions of the latest version, whatever functions there were."""
 
 LATEST = len(_STEPS)

@@ -20,7 +20,10 @@ from everstore_postgres.damage import ENCODINGS, damage_of_content
 if TYPE_CHECKING:
     from everstore.settings import Limits
 
-__all__ = ["refusal", "version_of"]
+__all__ = ["DIRECTORY", "refusal", "version_of"]
+
+DIRECTORY = b"d"
+"""The kind of a directory."""
 
 NEVER = -1  # a version that nothing has
 

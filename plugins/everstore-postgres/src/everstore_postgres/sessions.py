@@ -57,7 +57,7 @@ class PostgresSessionStore(SessionStore):
     async def update_session_title(self, session_id: UUID, title: str) -> Session:
         row = await self._database.change(self._retitle, session_id, title)
         if row is None:
-            raise SessionNotFoundError(f"session {session_id} has no record", session_id=session_id)
+            raise SessionNotFoundError.of(session_id)
         return _session(row)
 
     @override

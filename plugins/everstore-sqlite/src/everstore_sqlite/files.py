@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore import Capabilities, SessionFileSystem
 from everstore.compat import override
-from everstore.search import Query, compile_glob
+from everstore.rules import answered_together, apply_to_tree
+from everstore.search import compile_glob
 from everstore_sqlite import rows, search
-from everstore_sqlite.tree import Tree
+from everstore_sqlite.tree import SqliteTree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Sequence
     from uuid import UUID
 
-    from everstore import FileInfo, FileStat, GrepMatch, InitialFile, SessionFile
-    from everstore.models import Encoding
+    from everstore import FileInfo, FileStat, GrepMatch, SessionFile
+    from everstore.changes import FileMutation
+    from everstore.search import Query
     from everstore.settings import Limits
     from everstore_sqlite.database import Database
     from everstore_sqlite.writer import Transaction
@@ -36,13 +38,11 @@ class SqliteFileSystem(SessionFileSystem):
     def __init__(self, database: Database, limits: Limits) -> None:
         """A view on ``database``, which somebody else closes."""
         self._database = database
-        self._limits = limits
+        self._limits = limits.of_files
 
-    def _change(
-        self, session_id: UUID, verb: Callable[..., T], *arguments: Any, **options: Any
-    ) -> Coroutine[Any, Any, T]:
-        """What a verb of ``Tree`` answers, once it is committed."""
-        return self._database.write(_in_tree, verb, session_id, self._limits, arguments, options)
+    @override
+    async def apply(self, session_id: UUID, changes: Sequence[FileMutation[T]]) -> list[T]:
+        return await self._database.write(_apply, session_id, self._limits, changes)
 
     @override
     async def read_file(self, session_id: UUID, path: str) -> SessionFile | None:
@@ -53,99 +53,15 @@ class SqliteFileSystem(SessionFileSystem):
         return await self._database.look(rows.stat_file, session_id, path)
 
     @override
-    async def write_file(
-        self,
-        session_id: UUID,
-        path: str,
-        content: str,
-        encoding: Encoding = "text",
-        *,
-        if_revision: str | None = None,
-        if_absent: bool = False,
-    ) -> SessionFile:
-        return await self._change(
-            session_id, Tree.write, path, content, encoding, if_revision=if_revision, if_absent=if_absent
-        )
-
-    @override
-    async def write_file_if_content_matches(
-        self,
-        session_id: UUID,
-        path: str,
-        expected_content: str,
-        expected_encoding: Encoding,
-        content: str,
-        encoding: Encoding,
-    ) -> SessionFile | None:
-        expected = (expected_content, expected_encoding)
-        return await self._change(session_id, Tree.write_if_matches, path, expected, content, encoding)
-
-    @override
-    async def seed_initial_file(self, session_id: UUID, file: InitialFile) -> SessionFile:
-        return await self._change(session_id, Tree.seed, file)
-
-    @override
-    async def edit_file(
-        self, session_id: UUID, path: str, old: str, new: str, *, replace_all: bool = False
-    ) -> SessionFile:
-        return await self._change(session_id, Tree.edit, path, old, new, replace_all=replace_all)
-
-    @override
-    async def append_file(
-        self, session_id: UUID, path: str, content: str, encoding: Encoding = "text"
-    ) -> SessionFile:
-        return await self._change(session_id, Tree.append, path, content, encoding)
-
-    @override
-    async def create_directory(self, session_id: UUID, path: str) -> FileInfo:
-        return await self._change(session_id, Tree.create_directory, path)
-
-    @override
     async def list_directory(self, session_id: UUID, path: str = "/") -> list[FileInfo]:
         return await self._database.read(rows.list_directory, session_id, path)
 
     @override
-    async def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the interface's
-        return await self._change(session_id, Tree.delete, path, recursive=recursive)
-
-    @override
-    async def copy_file(
-        self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
-    ) -> FileInfo:
-        return await self._change(session_id, Tree.copy, source, destination, overwrite=overwrite)
-
-    @override
-    async def move_file(
-        self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
-    ) -> FileInfo:
-        return await self._change(session_id, Tree.move, source, destination, overwrite=overwrite)
-
-    @override
     async def purge_session(self, session_id: UUID) -> bool:
-        return await self._change(session_id, Tree.purge)
+        return await self._database.write(_purge, session_id)
 
     @override
-    async def grep_files(
-        self,
-        session_id: UUID,
-        pattern: str,
-        path_pattern: str | None = None,
-        *,
-        regex: bool = False,
-        ignore_case: bool = False,
-        before: int = 0,
-        after: int = 0,
-        limit: int | None = None,
-    ) -> list[GrepMatch]:
-        query = Query(
-            pattern,
-            path_pattern,
-            regex=regex,
-            ignore_case=ignore_case,
-            before=before,
-            after=after,
-            limit=limit,
-        )
+    async def search(self, session_id: UUID, query: Query) -> list[GrepMatch]:
         grep = partial(search.grep, indexed=self._database.has_index)
         return await self._search(grep, session_id, query)
 
@@ -161,12 +77,11 @@ class SqliteFileSystem(SessionFileSystem):
             unwanted.set()  # a search that nobody waits for any more stops
 
 
-def _in_tree(
-    transaction: Transaction,
-    verb: Callable[..., T],
-    session_id: UUID,
-    limits: Limits,
-    arguments: tuple[object, ...],
-    options: dict[str, object],
-) -> T:
-    return verb(Tree(transaction, session_id, limits), *arguments, **options)
+def _apply(
+    transaction: Transaction, session_id: UUID, limits: Limits | None, changes: Sequence[FileMutation[T]]
+) -> list[T]:
+    return answered_together(partial(apply_to_tree, SqliteTree(transaction, session_id, limits)), changes)
+
+
+def _purge(transaction: Transaction, session_id: UUID) -> bool:
+    return SqliteTree(transaction, session_id, None).purge()

@@ -93,7 +93,7 @@ def _look(connection: sqlite3.Connection, most: int, session_id: UUID) -> Sessio
 def _retitle(transaction: Transaction, session_id: UUID, title: str) -> Session:
     record = _get(transaction.connection, session_id)
     if record is None:
-        raise SessionNotFoundError(f"session {session_id} has no record", session_id=session_id)
+        raise SessionNotFoundError.of(session_id)
     record = record.retitled(title, now_ns())
     _put(transaction, record)
     return record

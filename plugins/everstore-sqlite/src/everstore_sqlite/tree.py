@@ -1,25 +1,16 @@
-"""Changing a session's tree, within a transaction of the writer's."""
+"""A session's files as the rules see them, within a transaction of the writer's."""
 
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from everstore.clock import now_ns
-from everstore.content import append_content, content_bytes, replace_text, require_text
-from everstore.errors import (
-    DataDamagedError,
-    ParentNotDirectoryError,
-    PathExistsError,
-    PathIsDirectoryError,
-    PathNotFoundError,
-    ReadOnlyFileError,
-    RevisionConflictError,
-)
-from everstore.models import FileInfo, SessionFile, root_of
-from everstore.paths import parent_of, parents_of, require_room
+from everstore.compat import override
+from everstore.content import content_bytes
+from everstore.errors import DataDamagedError
+from everstore.models import FileInfo, SessionFile
+from everstore.rules import Tree
 from everstore_sqlite.failures import code_of
 from everstore_sqlite.rows import (
     BELOW,
@@ -37,11 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from uuid import UUID
 
-    from everstore.models import Encoding, InitialFile
     from everstore.settings import Limits
     from everstore_sqlite.writer import Transaction
 
-__all__ = ["Tree"]
+__all__ = ["SqliteTree"]
 
 _GET = f"SELECT {ENTRY} FROM entries WHERE {KEY}"  # noqa: S608 - all SQL here is made of constants
 # For where a text that is no UTF-8 is in the way.
@@ -64,13 +54,13 @@ _MOVE_BELOW = f"""
     WHERE {BELOW}
 """  # noqa: S608
 _SUM_BELOW = f"""
-    SELECT count(*), count(*) - sum(is_directory), sum(size), sum(is_readonly) FROM entries WHERE {BELOW}
+    SELECT count(*), count(*) - sum(is_directory), sum(size), min(iif(is_readonly, parent || name, NULL))
+    FROM entries WHERE {BELOW}
 """  # noqa: S608
 _DELETE_BELOW = f"DELETE FROM entries WHERE {BELOW}"  # noqa: S608
 _DELETE_CONTENTS_BELOW = f"""
     DELETE FROM contents WHERE serial IN (SELECT serial FROM entries WHERE {BELOW} AND NOT is_directory)
 """  # noqa: S608
-_READONLY_BELOW = f"SELECT min(parent || name) FROM entries WHERE {BELOW} AND is_readonly"  # noqa: S608
 _LONGEST_BELOW = f"""
     SELECT parent || name FROM entries WHERE {BELOW}
     ORDER BY length(CAST(parent AS BLOB)) + length(CAST(name AS BLOB)) DESC LIMIT 1
@@ -81,352 +71,226 @@ _DELETE = f"DELETE FROM entries WHERE {KEY}"  # noqa: S608
 _SUBTREE = f"SELECT parent, name, {ENTRY} FROM entries WHERE {BELOW} ORDER BY parent, name"  # noqa: S608
 
 
-class _Entry(msgspec.Struct, frozen=True, gc=False):
-    """A row of ``entries`` without its place: the columns of ``ENTRY``."""
+class SqliteTree(Tree[FileInfo]):
+    """One session's tree within one transaction; made for one call."""
 
-    version: int
-    created: int
-    updated: int
-    serial: int
-    size: int
-    is_readonly: int
-    is_directory: int
-
-
-class Tree:
-    """One session's tree within one transaction."""
-
-    def __init__(self, transaction: Transaction, session_id: UUID, limits: Limits) -> None:
-        """Made for one call."""
+    def __init__(self, transaction: Transaction, session_id: UUID, limits: Limits | None) -> None:
+        """``limits`` are those of files, if there are any."""
+        self.session_id = session_id
+        self.limits = limits
         self._transaction = transaction
         self._execute = transaction.execute
-        self._id = session_id
         self._key = session_id.bytes
-        self._limits = limits
-        self._is_limited = limits.bounds_files or limits.file_bytes is not None
         self._directories = transaction.directories
-        self._missing: list[str] = []  # above the path to be made, nearest the root last
-
-    # -- the verbs ---------------------------------------------------------------------------------
-
-    def write(
-        self,
-        path: str,
-        content: str,
-        encoding: Encoding,
-        *,
-        if_revision: str | None = None,
-        if_absent: bool = False,
-    ) -> SessionFile:
-        """``write_file``."""
-        old = self._writable(path, heal=True)
-        if if_absent or if_revision is not None:
-            current = None if old is None else format(old.version, "x")
-            if current != if_revision:
-                raise RevisionConflictError.found(path, if_revision, current)
-        return self._store(path, old, content, encoding)
-
-    def write_if_matches(
-        self, path: str, expected: tuple[str, Encoding], content: str, encoding: Encoding
-    ) -> SessionFile | None:
-        """``write_file_if_content_matches``."""
-        old = self._get(path)
-        if old is None or old.is_directory or self._content(path, old) != expected:
-            return None
-        return self._store(path, self._writable(path), content, encoding)
-
-    def seed(self, file: InitialFile) -> SessionFile:
-        """``seed_initial_file``."""
-        old = self._get(file.path, heal=True)
-        if old is None:
-            self._require_parents(file.path)
-        elif old.is_directory:
-            raise PathIsDirectoryError.at(file.path)
-        return self._store(file.path, old, file.content, file.encoding, is_readonly=file.is_readonly)
-
-    def edit(self, path: str, old: str, new: str, *, replace_all: bool) -> SessionFile:
-        """``edit_file``."""
-        entry = self._writable(path)
-        if entry is None:
-            raise PathNotFoundError.at(path)
-        text = require_text(self._file(path, entry))
-        return self._store(path, entry, replace_text(path, text, old, new, replace_all=replace_all), "text")
-
-    def append(self, path: str, content: str, encoding: Encoding) -> SessionFile:
-        """``append_file``."""
-        old = self._writable(path)
-        if old is not None:
-            content = append_content(self._file(path, old), content, encoding)
-        return self._store(path, old, content, encoding)
-
-    def create_directory(self, path: str) -> FileInfo:
-        """``create_directory``."""
-        if path == "/":
-            return root_of(self._id).info()
-        entry = self._get(path)
-        if entry is None:
-            self._require_parents(path)
-            if self._is_limited:
-                self._require_room(path, 1 + len(self._missing), 0)
-            self._make_parents()
-            entry = self._make_directory(path)
-        if not entry.is_directory:
-            raise PathExistsError.at(path)
-        return self._info(path, entry)
-
-    def delete(self, path: str, *, recursive: bool) -> bool:
-        """``delete_file``."""
-        entry = None if path == "/" else self._get(path, heal=True)
-        if entry is None or entry.is_readonly:
-            return False
-        if entry.is_directory and not self._empty(path, recursive=recursive):
-            return False
-        self._remove(path, entry)
-        return True
-
-    def copy(self, source: str, destination: str, *, overwrite: bool) -> FileInfo:
-        """``copy_file``."""
-        entry, target = self._ends(source, destination, overwrite=overwrite, move=False)
-        members = self._members(source, entry)
-        sizes = [member.size for _, member in members if not member.is_directory]
-        if self._is_limited:
-            more = 0 if target else len(members) + len(self._missing)
-            more_bytes = sum(sizes) - (target.size if target else 0)
-            self._require_room(destination, more, more_bytes, max(sizes, default=0))
-        if target is not None:
-            self._remove(destination, target)
-        self._make_parents()
-        copies = [self._copied(path, destination + path[len(source) :], member) for path, member in members]
-        self._count(files=len(sizes), size=sum(sizes), directories=len(members) - len(sizes))
-        return self._info(destination, copies[0])
-
-    def move(self, source: str, destination: str, *, overwrite: bool) -> FileInfo:
-        """``move_file``."""
-        entry, target = self._ends(source, destination, overwrite=overwrite, move=True)
-        if self._is_limited:
-            self._require_room(destination, len(self._missing), 0)
-        if target is not None:
-            self._remove(destination, target)
-        self._make_parents()
-        moved = msgspec.structs.replace(
-            entry, version=self._transaction.version(), updated=_after(entry.updated), is_readonly=0
-        )
-        self._directories.clear()
-        place = split(destination)
-        self._change(source, _MOVE, *place, moved.version, moved.updated, self._key, *split(source))
-        if entry.is_directory:
-            cut = (destination, len(source) + 1)
-            self._execute(_MOVE_BELOW, (*cut, moved.version, moved.updated, *below(self._id, source)))
-        return self._info(destination, moved)
-
-    def purge(self) -> bool:
-        """``purge_session``."""
-        self._directories.clear()
-        serials = self._transaction.usages.remove(self._key)
-        self._execute("DELETE FROM contents WHERE serial >= ? AND serial < ?", (serials.start, serials.stop))
-        return self._execute("DELETE FROM entries WHERE session = ?", (self._key,)).rowcount > 0
+        self._sums: tuple[str, tuple[int, int, int, str | None]] | None = None
 
     # -- looking ------------------------------------------------------------------------------------
 
-    def _get(self, path: str, *, heal: bool = False) -> _Entry | None:
+    @override
+    def get(self, path: str, /) -> FileInfo | None:
+        row = self._execute(_GET, (self._key, *split(path))).fetchone()
+        if row is None:
+            return None
+        require_entry(path, row)
+        return self._entry(path, *row)
+
+    @override
+    def get_to_replace(self, path: str, /) -> FileInfo | None:
         try:
             row = self._execute(_GET, (self._key, *split(path))).fetchone()
         except sqlite3.OperationalError as error:
-            if not heal or code_of(error):
+            if code_of(error):
                 raise
             row = self._execute(_GET_NUMBERS, (self._key, *split(path))).fetchone()
         if row is None:
             return None
-        if heal and not is_sound(*row):
-            return self._healed(path, _Entry(*row))
-        require_entry(path, row)
-        return _Entry(*row)
+        return self._entry(path, *(row if is_sound(*row) else self._healed(path, row)))
 
-    def _healed(self, path: str, damaged: _Entry) -> _Entry:
-        """An entry for a damaged one that is about to be replaced or deleted; what is sound is kept."""
-        now = now_ns()
-        entry = _Entry(self._transaction.version(), now, now, self._count(serials=1), 0, 0, 0)
-        if self._execute(_ANY_BELOW, below(self._id, path)).fetchone():
-            entry = msgspec.structs.replace(entry, is_directory=1)
-        for field in _Entry.__struct_fields__:
-            kept = msgspec.structs.replace(entry, **{field: getattr(damaged, field)})
-            entry = kept if is_sound(*msgspec.structs.astuple(kept)) else entry
-        self._change(path, _HEAL, *msgspec.structs.astuple(entry), self._key, *split(path))
-        self._transaction.usages.recount(self._key)
-        return entry
-
-    def _content(self, path: str, entry: _Entry) -> tuple[str, Encoding]:
-        row = self._execute(_CONTENT, (entry.serial,)).fetchone() or (None, None)
-        return content_at(path, entry.size, *row)
-
-    def _file(self, path: str, entry: _Entry) -> SessionFile:
-        return SessionFile(
-            entry.version, entry.created, entry.updated, self._id, path, entry.serial, entry.size,
-            bool(entry.is_readonly), *self._content(path, entry),
-        )  # fmt: skip
-
-    def _info(self, path: str, entry: _Entry) -> FileInfo:
+    def _entry(
+        self, path: str, version: int, created: int, updated: int, serial: int, size: int,
+        is_readonly: int, is_directory: int,
+    ) -> FileInfo:  # fmt: skip
+        """The columns of ``ENTRY`` as a record."""
         return FileInfo(
-            entry.version, entry.created, entry.updated, self._id, path, entry.serial, entry.size,
-            bool(entry.is_readonly), bool(entry.is_directory),
+            version,
+            created,
+            updated,
+            self.session_id,
+            path,
+            serial,
+            size,
+            is_readonly == 1,
+            is_directory == 1,
+        )
+
+    def _healed(self, path: str, damaged: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The columns for a damaged entry that is about to be replaced or deleted; what is sound is kept."""
+        now, version = now_ns(), self.next_version()
+        columns = [version, now, now, self.new_serial(version), 0, 0, 0]
+        columns[-1] = int(self.has_below(path))
+        for place, value in enumerate(damaged):
+            kept = [*columns[:place], value, *columns[place + 1 :]]
+            columns = kept if is_sound(*kept) else columns
+        self._change(path, _HEAL, *columns, self._key, *split(path))
+        self._transaction.usages.recount(self._key)
+        return tuple(columns)
+
+    @override
+    def read(self, entry: FileInfo) -> SessionFile:
+        row = self._execute(_CONTENT, (entry.serial,)).fetchone() or (None, None)
+        return SessionFile(
+            entry.version, entry.created_ns, entry.updated_ns, entry.session_id, entry.path, entry.serial,
+            entry.size_bytes, entry.is_readonly, *content_at(entry.path, entry.size_bytes, *row),
         )  # fmt: skip
 
-    def _writable(self, path: str, *, heal: bool = False) -> _Entry | None:
-        """The file at the path, if any, once the tree's rules allow a write there."""
-        entry = self._get(path, heal=heal)
-        if entry is None:
-            self._require_parents(path)
-        elif entry.is_directory:
-            raise PathIsDirectoryError.at(path)
-        elif entry.is_readonly:
-            raise ReadOnlyFileError.at(path)
-        return entry
+    @override
+    def below(self, path: str) -> list[FileInfo]:
+        entries = []
+        for parent, name, *row in self._execute(_SUBTREE, below(self.session_id, path)):
+            if not type(parent) is type(name) is str:
+                raise no_entry(path)
+            require_entry(parent + name, row)
+            entries.append(self._entry(parent + name, *row))
+        return entries
 
-    def _require_parents(self, path: str) -> None:
-        """Refuse a path that leads through a file, and note which directories above it are missing."""
-        if (self._key, parent_of(path)) in self._directories:
-            return
-        parents = parents_of(path)
-        while parents:
-            entry = self._get(parents[-1])
-            if entry is not None and entry.is_directory:
-                self._directories.add((self._key, parents[-1]))
-                return  # what is above a directory is one, too
-            if entry is not None:
-                raise ParentNotDirectoryError.through(path, parents[-1])
-            self._missing.append(parents.pop())
+    @override
+    def has_directory(self, path: str, /) -> bool:
+        place = (self._key, path)
+        if place not in self._directories:
+            found = self.get(path)
+            if found is None or not found.is_directory:
+                return False
+            self._directories.add(place)
+        return True
 
-    def _members(self, path: str, entry: _Entry) -> list[tuple[str, _Entry]]:
-        """An entry and everything below it, each with its path, the entry itself first."""
-        members = [(path, entry)]
-        if entry.is_directory:
-            rows = self._execute(_SUBTREE, below(self._id, path))
-            for parent, name, *row in rows:
-                if not type(parent) is type(name) is str:
-                    raise no_entry(path)
-                require_entry(parent + name, row)
-                members.append((parent + name, _Entry(*row)))
-        return members
+    @override
+    def has_below(self, path: str) -> bool:
+        return self._execute(_ANY_BELOW, below(self.session_id, path)).fetchone() is not None
 
-    def _ends(
-        self, source: str, destination: str, *, overwrite: bool, move: bool
-    ) -> tuple[_Entry, _Entry | None]:
-        """What is at both ends of a copy or move, once the tree's rules allow it."""
-        entry = self._get(source)
-        if entry is None:
-            raise PathNotFoundError.at(source)
-        target = self._get(destination)
-        if target is None:
-            self._require_parents(destination)
-        elif target.is_directory and not entry.is_directory:
-            raise PathIsDirectoryError.at(destination)
-        if move:
-            self._require_no_readonly(source, entry)
-        if target is not None and target.is_readonly and overwrite and not entry.is_directory:
-            raise ReadOnlyFileError.at(destination)
-        if target is not None and (entry.is_directory or not overwrite):
-            raise PathExistsError.at(destination)
-        require_room(source, destination, self._longest_below(source) if entry.is_directory else ())
-        return entry, target
+    @override
+    def readonly_below(self, path: str) -> str | None:
+        return self._sum_below(path)[-1]
 
-    def _longest_below(self, path: str) -> Iterator[str]:
-        """The longest path below a directory, if any; looked for when it is asked for."""
-        for (found,) in self._execute(_LONGEST_BELOW, below(self._id, path)):
-            yield found
+    def _sum_below(self, path: str) -> tuple[int, int, int, str | None]:
+        """Entries, files and bytes below a directory, and the first that is read-only; looked up once."""
+        if self._sums is None or self._sums[0] != path:
+            sums = self._execute(_SUM_BELOW, below(self.session_id, path)).fetchone()
+            self._sums = path, sums
+        return self._sums[1]
 
-    def _require_no_readonly(self, path: str, entry: _Entry) -> None:
-        found: str | None = path if entry.is_readonly else None
-        if entry.is_directory:
-            (found,) = self._execute(_READONLY_BELOW, below(self._id, path)).fetchone()
-        if found is not None:
-            raise ReadOnlyFileError.at(found)
+    @override
+    def paths_below(self, path: str) -> Iterator[str]:
+        for (longest,) in self._execute(_LONGEST_BELOW, below(self.session_id, path)):
+            yield longest
+
+    @override
+    def usage(self) -> tuple[int, int]:
+        usage = self._transaction.usages.get(self._key)
+        return (usage.files + usage.directories, usage.bytes) if usage else (0, 0)
 
     # -- changing -----------------------------------------------------------------------------------
 
-    def _store(
-        self, path: str, old: _Entry | None, content: str, encoding: Encoding, *, is_readonly: bool = False
-    ) -> SessionFile:
-        """Put a file in place of ``old``; the tree's rules were checked."""
-        data = content_bytes(content, encoding)
-        size = len(data)
-        if self._is_limited:
-            more = 0 if old else 1 + len(self._missing)
-            self._require_room(path, more, size - (old.size if old else 0), size)
-        parent, name = split(path)
-        is_text = encoding == "text"
-        if old is None:
-            self._make_parents()
-            serial = self._count(serials=1, files=1, size=size)
-            version = self._transaction.version()
-            created = updated = now_ns()
-            row = (self._key, parent, name, version, created, updated, serial, size, is_readonly, False)
-            self._execute(_INSERT, row)
-            self._execute(_PUT_CONTENT, (serial, is_text, data))
+    @override
+    def next_version(self) -> int:
+        return self._transaction.version()
+
+    @override
+    def new_serial(self, version: int) -> int:
+        del version
+        return self._count(serials=1)
+
+    @override
+    def put(self, file: SessionFile, old: FileInfo | None) -> None:
+        self._sums = None
+        if old is not None and old.serial == file.serial:
+            self._replace(file, old)
+            return
+        if old is not None:
+            self.remove(old)
+        self._insert(file, is_directory=file.content is None)
+        if file.content is not None:
+            data = content_bytes(file.content, file.encoding)
+            self._execute(_PUT_CONTENT, (file.serial, file.encoding == "text", data))
+
+    def _replace(self, file: SessionFile, old: FileInfo) -> None:
+        data, is_text = content_bytes(file.content or "", file.encoding), file.encoding == "text"
+        columns = (file.version, file.updated_ns, file.size_bytes, file.is_readonly)
+        self._change(file.path, _REPLACE, *columns, self._key, *split(file.path))
+        if not self._execute(_SET_CONTENT, (is_text, data, file.serial)).rowcount:
+            self._execute(_RESTORE_CONTENT, (file.serial, is_text, data))
+        if file.size_bytes != old.size_bytes:
+            self._count(size=file.size_bytes - old.size_bytes)
+
+    def _insert(self, entry: SessionFile | FileInfo, *, is_directory: bool) -> None:
+        self._execute(_INSERT, (
+            self._key, *split(entry.path), entry.version, entry.created_ns, entry.updated_ns, entry.serial,
+            entry.size_bytes, entry.is_readonly, is_directory,
+        ))  # fmt: skip
+        if is_directory:
+            self._count(directories=1)
+            self._directories.add((self._key, entry.path))
         else:
-            serial, created = old.serial, old.created
-            version = self._transaction.version()
-            updated = _after(old.updated)
-            self._change(path, _REPLACE, version, updated, size, is_readonly, self._key, parent, name)
-            if not self._execute(_SET_CONTENT, (is_text, data, serial)).rowcount:
-                self._execute(_RESTORE_CONTENT, (serial, is_text, data))
-            if size != old.size:
-                self._count(size=size - old.size)
-        return SessionFile(
-            version, created, updated, self._id, path, serial, size, is_readonly, content, encoding
-        )
+            self._count(files=1, size=entry.size_bytes)
 
-    def _make_parents(self) -> None:
-        """Create the directories that are missing above the path of this call."""
-        while self._missing:
-            self._make_directory(self._missing.pop())
+    @override
+    def put_copy(self, copy: FileInfo, source: FileInfo, old: FileInfo | None) -> None:
+        self._sums = None
+        if old is not None:
+            self.remove(old)
+        self._insert(copy, is_directory=copy.is_directory)
+        content = (copy.serial, source.serial, source.size_bytes)
+        if not copy.is_directory and not self._execute(_COPY_CONTENT, content).rowcount:
+            self.read(source)  # tells what is wrong with it
 
-    def _make_directory(self, path: str) -> _Entry:
-        now = now_ns()
-        entry = _Entry(self._transaction.version(), now, now, self._count(serials=1, directories=1), 0, 0, 1)
-        self._insert(path, entry)
-        self._directories.add((self._key, path))
-        return entry
+    @override
+    def move(self, entry: FileInfo, destination: str, old: FileInfo | None) -> FileInfo:
+        if old is not None:
+            self.remove(old)
+        source, moved = entry.path, self.moved_to(entry, destination)
+        self._forget()
+        place = (*split(destination), moved.version, moved.updated_ns)
+        self._change(source, _MOVE, *place, self._key, *split(source))
+        if entry.is_directory:
+            cut = (destination, len(source) + 1)
+            range_ = below(self.session_id, source)
+            self._execute(_MOVE_BELOW, (*cut, moved.version, moved.updated_ns, *range_))
+        return moved
 
-    def _insert(self, path: str, entry: _Entry) -> None:
-        self._execute(_INSERT, (self._key, *split(path), *msgspec.structs.astuple(entry)))
-
-    def _copied(self, source: str, path: str, entry: _Entry) -> _Entry:
-        now = now_ns()
-        serial = self._count(serials=1)
-        copy = _Entry(self._transaction.version(), now, now, serial, entry.size, 0, entry.is_directory)
-        self._insert(path, copy)
-        if not entry.is_directory:
-            content = (serial, entry.serial, entry.size)
-            if not self._execute(_COPY_CONTENT, content).rowcount:
-                self._content(source, entry)  # tells what is wrong with it
-        return copy
-
-    def _empty(self, path: str, *, recursive: bool) -> bool:
-        """Remove what is below a directory, if that may be; whether there is nothing (left)."""
-        range_ = below(self._id, path)
-        entries, files, size, readonly = self._execute(_SUM_BELOW, range_).fetchone()
+    @override
+    def remove_below(self, path: str) -> None:
+        entries, files, size, _ = self._sum_below(path)
+        self._forget()
         if not entries:
-            return True
-        if not recursive or readonly:
-            return False
-        self._directories.clear()
+            return
+        range_ = below(self.session_id, path)
         self._execute(_DELETE_CONTENTS_BELOW, range_)
         self._execute(_DELETE_BELOW, range_)
         if type(files) is type(size) is int:
             self._count(files=-files, size=-size, directories=files - entries)
         else:  # a damaged entry was among them
             self._transaction.usages.recount(self._key)
-        return True
 
-    def _remove(self, path: str, entry: _Entry) -> None:
-        """Remove a file or an empty directory."""
-        self._directories.clear()
-        self._change(path, _DELETE, self._key, *split(path))
-        if not entry.is_directory:
-            self._execute("DELETE FROM contents WHERE serial = ?", (entry.serial,))
-            self._count(files=-1, size=-entry.size)
-        else:
+    @override
+    def remove(self, entry: FileInfo) -> None:
+        self._forget()
+        self._change(entry.path, _DELETE, self._key, *split(entry.path))
+        if entry.is_directory:
             self._count(directories=-1)
+        else:
+            self._execute("DELETE FROM contents WHERE serial = ?", (entry.serial,))
+            self._count(files=-1, size=-entry.size_bytes)
+
+    def purge(self) -> bool:
+        """Remove everything; whether there was anything."""
+        self._forget()
+        serials = self._transaction.usages.remove(self._key)
+        self._execute("DELETE FROM contents WHERE serial >= ? AND serial < ?", (serials.start, serials.stop))
+        return self._execute("DELETE FROM entries WHERE session = ?", (self._key,)).rowcount > 0
+
+    def _forget(self) -> None:
+        """Something is taken away: what is known of what is there does not hold any more."""
+        self._directories.clear()
+        self._sums = None
 
     def _change(self, path: str, statement: str, *arguments: object) -> None:
         """Change the one entry at a path, which was found there before; nothing less is acknowledged."""
@@ -438,22 +302,3 @@ class Tree:
         return self._transaction.usages.count(
             self._key, serials=serials, files=files, size=size, directories=directories
         )
-
-    def _require_room(self, path: str, more: int, more_bytes: int, file_bytes: int = 0) -> None:
-        """Refuse what is over a limit: so many entries and bytes more, and a file of so many bytes."""
-        limits = self._limits
-        entries = size = 0
-        if limits.bounds_files:
-            usage = self._transaction.usages.get(self._key)
-            entries, size = (usage.files + usage.directories, usage.bytes) if usage else (0, 0)
-        limits.require(
-            path,
-            file_bytes=(0, file_bytes),
-            session_entries=(entries, more),
-            session_bytes=(size, more_bytes),
-        )
-
-
-def _after(updated: int) -> int:
-    """Now, and in any case a microsecond later than the last change: a clock may be set back."""
-    return max(now_ns(), updated + 1000)

@@ -13,6 +13,7 @@ import msgspec
 from everstore.clock import now_ns
 from everstore.errors import SettingsError
 from everstore.models import Session, SessionFile
+from everstore.rules import Stamps
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,14 +24,10 @@ if TYPE_CHECKING:
     from acme_ledger.audit import Audit
 
 
-class Note(msgspec.Struct, frozen=True):
-    """A value or a secret; ``expires_ns`` is when it is over, if ever."""
+class Note(Stamps, frozen=True):
+    """A value or a secret."""
 
-    version: int
-    created_ns: int
-    updated_ns: int
     text: str
-    expires_ns: int | None
 
     @property
     def is_over(self) -> bool:
@@ -40,11 +37,6 @@ class Note(msgspec.Struct, frozen=True):
 def new_version() -> int:
     """A number that no write had before, in this ledger or in one that a backup was made of."""
     return secrets.randbits(63)
-
-
-def time_after(updated_ns: int) -> int:
-    """Now, and in any case a microsecond later: a clock may stand still or go back."""
-    return max(now_ns(), updated_ns + 1000)
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True):

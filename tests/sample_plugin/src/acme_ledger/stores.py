@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from acme_ledger.ledger import Change, Note, new_version, time_after
+from acme_ledger.ledger import Change, Note, new_version
 from everstore import Capabilities, DurableStorageStore, KeyInfo, SecretInfo, Session, SessionStore
 from everstore.clock import now_ns
 from everstore.compat import override
-from everstore.content import add_to_counter
-from everstore.errors import RevisionConflictError, SessionNotFoundError
+from everstore.errors import SessionNotFoundError
 from everstore.models import StoredSecret
+from everstore.rules import Space, answered_together, apply_to_space
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from acme_ledger.ledger import Ledger
+    from everstore.changes import ValueMutation
     from everstore.settings import Limits
 
+T = TypeVar("T")
 Info = TypeVar("Info", KeyInfo, SecretInfo)
+
+
+_KINDS = {"values": "value", "secrets": "secret"}
 
 
 def _size(name: str, text: str) -> int:
@@ -32,24 +38,17 @@ class LedgerStorageStore(DurableStorageStore):
 
     def __init__(self, ledger: Ledger, limits: Limits) -> None:
         self._ledger = ledger
-        self._limits = limits
+        self._limits = limits.of_values
 
     @override
-    async def set_value(
-        self,
-        session_id: UUID,
-        key: str,
-        value: str,
-        *,
-        ttl: float | None = None,
-        if_revision: str | None = None,
-        if_absent: bool = False,
-    ) -> None:
-        old = self._find("value", session_id, key)
-        current = None if old is None else format(old.version, "x")
-        if (if_absent or if_revision is not None) and current != if_revision:
-            raise RevisionConflictError.found(key, if_revision, current)
-        self._put("value", session_id, key, value, self._expiry(ttl))
+    async def apply(self, session_id: UUID, changes: Sequence[ValueMutation[T]]) -> list[T]:
+        pages = {name: dict(self._ledger.page(kind, session_id)) for name, kind in _KINDS.items()}
+        noted: list[Change] = []
+        spaces = {name: LedgerSpace(session_id, _KINDS[name], pages, noted, self._limits) for name in _KINDS}
+        answers = answered_together(lambda change: apply_to_space(spaces[change.space], change), changes)
+        if noted:
+            self._ledger.write(*noted)
+        return answers
 
     @override
     async def get_value(self, session_id: UUID, key: str) -> str | None:
@@ -57,32 +56,13 @@ class LedgerStorageStore(DurableStorageStore):
         return None if found is None else found.text
 
     @override
-    async def delete_value(self, session_id: UUID, key: str) -> bool:
-        return self._drop("value", session_id, key)
-
-    @override
     async def list_keys(self, session_id: UUID) -> list[KeyInfo]:
         return self._list("value", session_id, KeyInfo)
-
-    @override
-    async def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> int:
-        old = self._find("value", session_id, key)
-        total = add_to_counter(old.text if old else None, amount)
-        self._put("value", session_id, key, str(total), old.expires_ns if old else None)
-        return total
-
-    @override
-    async def set_secret(self, session_id: UUID, name: str, value: str, *, ttl: float | None = None) -> None:
-        self._put("secret", session_id, name, value, self._expiry(ttl))
 
     @override
     async def get_secret(self, session_id: UUID, name: str) -> str | None:
         found = self._find("secret", session_id, name)
         return None if found is None else found.text
-
-    @override
-    async def delete_secret(self, session_id: UUID, name: str) -> bool:
-        return self._drop("secret", session_id, name)
 
     @override
     async def list_secrets(self, session_id: UUID) -> list[SecretInfo]:
@@ -101,15 +81,6 @@ class LedgerStorageStore(DurableStorageStore):
         return sorted(stored, key=lambda secret: (secret.session_id, secret.name))[:limit]
 
     @override
-    async def swap_secret(self, session_id: UUID, name: str, expected: str, replacement: str) -> bool:
-        old = self._find("secret", session_id, name)
-        if old is None or old.text != expected:
-            return False
-        swapped = Note(old.version, old.created_ns, old.updated_ns, replacement, old.expires_ns)
-        self._ledger.write(Change("secret", session_id, name, swapped))
-        return True
-
-    @override
     async def purge_session(self, session_id: UUID) -> bool:
         there = [
             (kind, name)
@@ -125,42 +96,67 @@ class LedgerStorageStore(DurableStorageStore):
         found: Note | None = self._ledger.page(kind, session_id).get(name)
         return None if found is None or found.is_over else found
 
-    @staticmethod
-    def _expiry(ttl: float | None) -> int | None:
-        return None if ttl is None else now_ns() + int(ttl * 1e9)
-
-    def _put(self, kind: str, session_id: UUID, name: str, text: str, expires_ns: int | None) -> None:
-        old = self._find(kind, session_id, name)
-        self._require_room(session_id, name, text, old)
-        now = now_ns()
-        created, updated = (old.created_ns, time_after(old.updated_ns)) if old else (now, now)
-        note = Note(new_version(), created, updated, text, expires_ns)
-        self._ledger.write(Change(kind, session_id, name, note))
-
-    def _require_room(self, session_id: UUID, name: str, text: str, old: Note | None) -> None:
-        sizes = [
-            _size(each, note.text)
-            for kind in ("value", "secret")
-            for each, note in self._ledger.page(kind, session_id).items()
-            if not note.is_over
-        ]
-        more = _size(name, text) - (_size(name, old.text) if old else 0)
-        self._limits.require(
-            name, session_keys=(len(sizes), int(old is None)), session_value_bytes=(sum(sizes), more)
-        )
-
-    def _drop(self, kind: str, session_id: UUID, name: str) -> bool:
-        there = self._find(kind, session_id, name) is not None
-        if there:
-            self._ledger.write(Change(kind, session_id, name, None))
-        return there
-
     def _list(self, kind: str, session_id: UUID, info: type[Info]) -> list[Info]:
         return [
             info(note.version, note.created_ns, note.updated_ns, name, note.expires_ns)
             for name, note in sorted(self._ledger.page(kind, session_id).items())
             if not note.is_over
         ]
+
+
+class LedgerSpace(Space[Note]):
+    """One of a session's pages as the rules see it. What they change is noted for who asked them."""
+
+    def __init__(
+        self,
+        session_id: UUID,
+        kind: str,
+        pages: dict[str, dict[str, Note]],
+        noted: list[Change],
+        limits: Limits | None,
+    ) -> None:
+        self.limits = limits
+        self._id = session_id
+        self._kind = kind
+        self._pages = pages
+        self._page = next(pages[name] for name in _KINDS if _KINDS[name] == kind)
+        self._noted = noted
+
+    @override
+    def get(self, key: str, /) -> Note | None:
+        return self._page.get(key)
+
+    @override
+    def text(self, key: str, found: Note) -> str:
+        return found.text
+
+    @override
+    def usage(self, now: int) -> tuple[int, int]:
+        sizes = [
+            _size(key, note.text)
+            for page in self._pages.values()
+            for key, note in page.items()
+            if not note.is_over
+        ]
+        return len(sizes), sum(sizes)
+
+    @override
+    def next_version(self) -> int:
+        return new_version()
+
+    @override
+    def put(
+        self, key: str, text: str, version: int, created_ns: int, updated_ns: int, expires_ns: int | None
+    ) -> None:
+        self._page[key] = note = Note(version, created_ns, updated_ns, expires_ns, text)
+        self._noted.append(Change(self._kind, self._id, key, note))
+
+    @override
+    def remove(self, key: str, now: int) -> bool:
+        gone = self._page.pop(key, None)
+        if gone is not None:
+            self._noted.append(Change(self._kind, self._id, key, None))
+        return gone is not None and not gone.is_over
 
 
 class LedgerSessionStore(SessionStore):
@@ -183,7 +179,7 @@ class LedgerSessionStore(SessionStore):
     async def update_session_title(self, session_id: UUID, title: str) -> Session:
         record = await self.get_session(session_id)
         if record is None:
-            raise SessionNotFoundError(f"session {session_id} has no record", session_id=session_id)
+            raise SessionNotFoundError.of(session_id)
         retitled = record.retitled(title, now_ns())
         await self.add_session(retitled)
         return retitled

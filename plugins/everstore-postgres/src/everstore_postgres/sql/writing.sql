@@ -210,26 +210,45 @@ CREATE FUNCTION {schema}.edited(
     OUT outcome text, OUT matches bigint, OUT content bytea, OUT kind "char"
 ) LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
+    nul CONSTANT bytea := '\x00';
     old_text text COLLATE "C";
     old_part text COLLATE "C";
+    rest bytea := old_content;
+    found integer;
 BEGIN
-    IF old_kind <> 't' THEN
-        -- No function replaces a part of a bytea, and no text holds a NUL: the client does that.
-        outcome := CASE old_kind WHEN 'b' THEN 'encoding' ELSE 'NUL' END;
+    IF old_kind = 'b' THEN
+        outcome := 'encoding';
         RETURN;
     END IF;
-    old_text := convert_from(old_content, 'UTF8');
-    old_part := convert_from(part, 'UTF8');
-    matches := (length(old_content) - octet_length(replace(old_text, old_part, ''))) / length(part);
-    IF matches = 1 AND strpos(substr(old_text, strpos(old_text, old_part) + 1), old_part) > 0 THEN
+    IF old_kind = 't' AND position(nul IN part || replacement) = 0 THEN
+        old_text := convert_from(old_content, 'UTF8');
+        old_part := convert_from(part, 'UTF8');
+        matches := (length(old_content) - octet_length(replace(old_text, old_part, ''))) / length(part);
+        content := convert_to(replace(old_text, old_part, convert_from(replacement, 'UTF8')), 'UTF8');
+    ELSE
+        -- No text of the server's holds a NUL, and no function of it replaces bytes: one match after the other.
+        matches := 0;
+        content := '';
+        LOOP
+            found := position(part IN rest);
+            EXIT WHEN found = 0;
+            matches := matches + 1;
+            content := content || substr(rest, 1, found - 1) || replacement;
+            rest := substr(rest, found + length(part));
+        END LOOP;
+        content := content || rest;
+    END IF;
+    IF matches = 1 AND position(part IN substr(old_content, position(part IN old_content) + 1)) > 0 THEN
         matches := 2;  -- and the two overlap
     END IF;
     IF matches = 0 OR (matches > 1 AND NOT everywhere) THEN
         outcome := 'not one match';
         RETURN;
     END IF;
-    content := convert_to(replace(old_text, old_part, convert_from(replacement, 'UTF8')), 'UTF8');
-    kind := old_kind;
+    kind := CASE
+        WHEN (old_kind = 'z' OR position(nul IN replacement) > 0) AND position(nul IN content) > 0 THEN 'z'
+        ELSE 't'
+    END;
 END
 $$;
 

@@ -1,0 +1,152 @@
+"""What a change of files is to the server's functions, and what their answer means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from everstore.changes import Append, CompareAndWrite, Copy, Delete, Edit, MakeDirectory, Move, Seed, Write
+from everstore.content import content_bytes
+from everstore.models import FileInfo, SessionFile, root_of
+from everstore.paths import require_room
+from everstore_postgres.damage import content_at
+from everstore_postgres.outcomes import DIRECTORY, refusal, version_of
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from everstore.changes import FileMutation
+    from everstore.models import Encoding
+    from everstore.settings import Limits
+
+__all__ = ["Order", "answer_to", "order_of"]
+
+_TEXT_WITH_NUL = b"z"
+
+
+class Order(NamedTuple):
+    """A change as ``apply_changes`` in changing.sql takes it; the fields are its columns.
+
+    ``put_file`` in writing.sql says what its verbs and their columns mean. The others are 'directory',
+    'delete' and 'purge' (``option``: recursive), 'copy' and 'move' (``option``: overwrite), and 'nothing',
+    of what the root is asked.
+    """
+
+    verb: str
+    path: str
+    kind: bytes | None = None
+    data: bytes | None = None
+    condition: int | None = None
+    option: bool = False
+    other_kind: bytes | None = None
+    other_data: bytes | None = None
+    destination: str | None = None
+
+
+def order_of(change: FileMutation[Any]) -> Order:  # noqa: PLR0911 - one a change
+    """What the server is asked for a change."""
+    match change:
+        case Write(path, content, encoding, if_revision, if_absent):
+            condition = 0 if if_absent else version_of(if_revision)
+            return _put("write", path, content, encoding)._replace(condition=condition)
+        case Seed(file):
+            return _put("seed", file.path, file.content, file.encoding)._replace(option=file.is_readonly)
+        case CompareAndWrite(path, expected, expected_encoding, content, encoding):
+            other_kind, other_data = _stored_as(expected, expected_encoding)
+            return _put("swap", path, content, encoding)._replace(
+                other_kind=other_kind, other_data=other_data
+            )
+        case Edit(path, old, new, replace_all):
+            order = _put("edit", path, old, "text")
+            other_kind, other_data = _stored_as(new, "text")
+            return order._replace(option=replace_all, other_kind=other_kind, other_data=other_data)
+        case Append(path, content, encoding):
+            return _put("append", path, content, encoding)
+        case MakeDirectory(path):
+            return Order("nothing" if path == "/" else "directory", path)
+        case Delete(path, recursive):
+            return Order("nothing" if path == "/" else "delete", path, option=recursive)
+        case Copy(source, destination, overwrite):
+            return Order("copy", source, option=overwrite, destination=destination)
+        case Move(source, destination, overwrite):
+            return Order("move", source, option=overwrite, destination=destination)
+        case _:
+            raise TypeError(f"{type(change).__name__} is no change of files")
+
+
+def _put(verb: str, path: str, content: str, encoding: Encoding) -> Order:
+    return Order(verb, path, *_stored_as(content, encoding))
+
+
+def _stored_as(content: str, encoding: Encoding) -> tuple[bytes, bytes]:
+    """The kind and the bytes of a content."""
+    data = content_bytes(content, encoding)
+    if encoding == "base64":
+        return b"b", data
+    return (_TEXT_WITH_NUL if "\0" in content else b"t"), data
+
+
+def answer_to(  # noqa: C901, PLR0911 - one a change
+    change: FileMutation[Any], row: Any, session_id: UUID, limits: Limits
+) -> Any:
+    """What the row that the server answered with means; the typed error when it is a refusal."""
+    match change:
+        case Delete():
+            return row["outcome"] == "done"
+        case MakeDirectory("/"):
+            return root_of(session_id).info()
+        case CompareAndWrite() if row["outcome"] == "different":
+            return None
+        case _ if row["outcome"] != "done":
+            raise _refused(change, row, limits)
+        case MakeDirectory(path):
+            return _info(row, session_id, path, 0, is_directory=True)
+        case Copy(_, path, _) | Move(_, path, _):
+            return _info(row, session_id, path, row["size"], is_directory=row["kind"] == DIRECTORY)
+        case Seed(file):
+            return _file(row, session_id, file.path, file.content, file.encoding, file.is_readonly)
+        case Edit(path):
+            return _file(row, session_id, path, content_at(path, row["size"], row["content"], "text"), "text")
+        case Append(path, _, encoding):
+            whole = content_at(path, row["size"], row["content"], encoding)
+            return _file(row, session_id, path, whole, encoding)
+        case Write(path, content, encoding) | CompareAndWrite(path, _, _, content, encoding):
+            return _file(row, session_id, path, content, encoding)
+        case _:
+            raise TypeError(f"{type(change).__name__} is no change of files")
+
+
+def _refused(change: FileMutation[Any], row: Any, limits: Limits) -> Exception:
+    match change:
+        case Copy(source, destination, _) | Move(source, destination, _):
+            if row["outcome"] == "too long":
+                require_room(source, destination, [row["fact"]])
+            return refusal(row, source if row["outcome"] == "missing" else destination, limits)
+        case Seed(file):
+            return refusal(row, file.path, limits)
+        case Write(path, _, _, if_revision):
+            return refusal(row, path, limits, if_revision)
+        case Append(path, _, encoding):
+            return refusal(row, path, limits, appended=encoding)
+        case _:
+            return refusal(row, next(change.places()), limits)
+
+
+def _file(
+    row: Any,
+    session_id: UUID,
+    path: str,
+    content: str,
+    encoding: Encoding,
+    is_readonly: bool = False,  # noqa: FBT001, FBT002 - as in the record
+) -> SessionFile:
+    return SessionFile(
+        row["version"], row["created_ns"], row["updated_ns"], session_id, path, row["serial"], row["size"],
+        is_readonly, content, encoding,
+    )  # fmt: skip
+
+
+def _info(row: Any, session_id: UUID, path: str, size: int, *, is_directory: bool) -> FileInfo:
+    return FileInfo(
+        row["version"], row["created_ns"], row["updated_ns"], session_id, path, row["serial"], size,
+        is_readonly=False, is_directory=is_directory,
+    )  # fmt: skip

@@ -1,0 +1,83 @@
+"""What a change of values or secrets is to the server's functions, and what their answer means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from everstore.changes import DeleteSecret, DeleteValue, Increment, SetSecret, SetValue, SwapSecret
+from everstore.content import no_counter, sum_too_large
+from everstore.errors import QuotaExceededError, RevisionConflictError
+from everstore_postgres.damage import damage_of_value
+from everstore_postgres.outcomes import version_of
+
+if TYPE_CHECKING:
+    from everstore.changes import ValueMutation
+    from everstore.settings import Limits
+
+__all__ = ["SECRETS", "VALUES", "EntryOrder", "answer_to", "order_of"]
+
+VALUES, SECRETS = b"v", b"s"
+_LARGEST = (1 << 63) - 1
+
+
+class EntryOrder(NamedTuple):
+    """A change as ``apply_entry_changes`` in changing_entries.sql takes it; the fields are its columns."""
+
+    verb: str
+    space: bytes
+    key: str
+    data: bytes | None = None
+    ttl_ns: int | None = None
+    condition: int | None = None
+    step: str | None = None
+    other: bytes | None = None
+
+
+def order_of(change: ValueMutation[Any]) -> EntryOrder:
+    """What the server is asked for a change."""
+    match change:
+        case SetValue(key, value, ttl, if_revision, if_absent):
+            condition = 0 if if_absent else version_of(if_revision)
+            return EntryOrder("set", VALUES, key, value.encode(), _nanoseconds(ttl), condition)
+        case SetSecret(name, value, ttl):
+            return EntryOrder("set", SECRETS, name, value.encode(), _nanoseconds(ttl))
+        case Increment(key, amount):
+            return EntryOrder("increment", VALUES, key, step=str(amount))
+        case DeleteValue(key):
+            return EntryOrder("delete", VALUES, key)
+        case DeleteSecret(name):
+            return EntryOrder("delete", SECRETS, name)
+        case SwapSecret(name, expected, replacement):
+            return EntryOrder("swap", SECRETS, name, replacement.encode(), other=expected.encode())
+        case _:
+            raise TypeError(f"{type(change).__name__} is no change of values or secrets")
+
+
+def _nanoseconds(ttl: float | None) -> int | None:
+    return None if ttl is None else int(min(ttl * 1e9, _LARGEST))
+
+
+def answer_to(change: ValueMutation[Any], row: Any, limits: Limits) -> Any:
+    """What the row that the server answered with means; the typed error when it is a refusal."""
+    outcome = row["outcome"]
+    match change:
+        case DeleteValue() | DeleteSecret() | SwapSecret():
+            return outcome == "done"
+        case Increment() if outcome == "done":
+            return int(row["amount"])
+        case _ if outcome == "done":
+            return None
+    (key,) = change.places()
+    match outcome:
+        case "no integer":
+            raise no_counter()
+        case "too large":
+            raise sum_too_large()
+        case "damaged":
+            raise damage_of_value(key)
+        case "conflict":
+            current = row["current"]
+            wanted = change.if_revision if isinstance(change, SetValue) else None
+            raise RevisionConflictError.found(key, wanted, format(current, "x") if current else None)
+        case _:
+            raise QuotaExceededError.over(outcome, row["amount"], getattr(limits, outcome), key)

@@ -1,0 +1,58 @@
+-- Several changes of files, in their order: all or nothing, one transaction, one round trip.
+
+-- A row for each change, with what the function of its verb answers; when one is refused its row is the last,
+-- and nothing was written. changing.py says what the columns are.
+CREATE FUNCTION {schema}.apply_changes(
+    of_session uuid, verbs text[], paths text[], depths integer[], places text[], parents text[],
+    kinds "char"[], contents bytea[], if_versions bigint[], options boolean[], other_kinds "char"[],
+    other_contents bytea[], destinations text[], destination_depths integer[],
+    max_file bigint, max_entries bigint, max_bytes bigint
+) RETURNS TABLE (
+    outcome text, fact text, amount bigint, version bigint, serial bigint, created_ns bigint, updated_ns bigint,
+    size integer, kind "char", content bytea
+) LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE
+    locked text;
+BEGIN
+    -- Alone from the start: who shares the lock and then wants it alone may wait for another who does.
+    locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
+    FOR i IN 1 .. cardinality(verbs) LOOP
+        kind := NULL; content := NULL; fact := NULL; amount := NULL;
+        CASE verbs[i]
+            WHEN 'nothing' THEN
+                outcome := 'nothing';
+            WHEN 'delete' THEN
+                outcome := CASE
+                    WHEN {schema}.delete_file(of_session, paths[i], depths[i], places[i], options[i]) THEN 'done'
+                    ELSE 'nothing'
+                END;
+            WHEN 'directory' THEN
+                SELECT r.outcome, r.fact, r.amount, r.version, r.serial, r.created_ns, r.updated_ns
+                INTO outcome, fact, amount, version, serial, created_ns, updated_ns
+                FROM {schema}.create_directory(
+                    of_session, paths[i], depths[i], places[i], max_entries, max_bytes) r;
+            WHEN 'copy', 'move' THEN
+                SELECT r.outcome, r.fact, r.amount, r.version, r.serial, r.created_ns, r.updated_ns, r.size, r.kind
+                INTO outcome, fact, amount, version, serial, created_ns, updated_ns, size, kind
+                FROM {schema}.transfer(
+                    of_session, paths[i], depths[i], destinations[i], destination_depths[i], options[i],
+                    verbs[i] = 'move', max_file, max_entries, max_bytes) r;
+            ELSE
+                SELECT r.outcome, r.fact, r.amount, r.version, r.serial, r.created_ns, r.updated_ns, r.size, r.content
+                INTO outcome, fact, amount, version, serial, created_ns, updated_ns, size, content
+                FROM {schema}.put_file(
+                    verbs[i], of_session, paths[i], depths[i], places[i], parents[i], kinds[i], contents[i],
+                    if_versions[i], options[i], other_kinds[i], other_contents[i],
+                    max_file, max_entries, max_bytes) r;
+        END CASE;
+        RETURN NEXT;
+        IF outcome NOT IN ('done', 'different', 'nothing') THEN
+            RAISE EXCEPTION USING ERRCODE = 'EV001';
+        END IF;
+    END LOOP;
+EXCEPTION WHEN SQLSTATE 'EV001' THEN
+    RETURN;  -- the rows so far are the answer, and what they tell of is undone
+END
+$$;

@@ -1,0 +1,169 @@
+"""Values and secrets, two tables of the same shape: their SQL, and a session's rows as the rules see them."""
+
+# ruff: noqa: S608 - the name of a table is the only thing put into SQL
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, cast
+
+from everstore.clock import now_ns
+from everstore.compat import override
+from everstore.errors import DataDamagedError
+from everstore.rules import Space, Stamps
+from everstore_sqlite.failures import code_of
+from everstore_sqlite.readers import EVERYTHING, TOO_LARGE, TooLarge
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from everstore.settings import Limits
+    from everstore_sqlite.writer import Transaction
+
+__all__ = ["ALIVE", "SECRETS", "VALUES", "SqliteSpace", "Table", "stamps_at", "text_at"]
+
+ALIVE = "(expires IS NULL OR expires > ?)"
+_SWEPT_AT_ONCE = 100
+
+
+class Table:
+    """The SQL of one namespace."""
+
+    def __init__(self, table: str) -> None:
+        """``table`` is a constant of this module."""
+        place = f"{table} WHERE session = ? AND key = ?"
+        self.value = f"SELECT iif(length(value) <= ?, value, NULL), expires FROM {place} AND {ALIVE}"
+        self.stamps = f"SELECT version, created, updated, expires FROM {place}"
+        self.keys = f"""
+            SELECT version, created, updated, key, expires FROM {table}
+            WHERE session = ? AND {ALIVE} ORDER BY key
+        """
+        self.put = f"""
+            INSERT INTO {table} (session, key, version, created, updated, expires, value)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (session, key) DO UPDATE SET version = excluded.version, created = excluded.created,
+                updated = excluded.updated, expires = excluded.expires, value = excluded.value
+        """
+        self.exists = f"SELECT EXISTS (SELECT 1 FROM {place} AND {ALIVE})"
+        self.delete = f"DELETE FROM {place}"
+        self.purge = f"DELETE FROM {table} WHERE session = ?"
+        self.size = f"SELECT length(value) FROM {place}"
+        size = "length(CAST(key AS BLOB)) + length(value)"
+        self.held = f"SELECT count(*), total({size}) FROM {table} WHERE session = ? AND {ALIVE}"
+        self.count = f"SELECT count(*) FROM {table} WHERE session = ? AND {ALIVE}"
+        self.sweep = f"""
+            DELETE FROM {table} WHERE (session, key) IN
+                (SELECT session, key FROM {table} WHERE expires <= ? ORDER BY expires LIMIT {_SWEPT_AT_ONCE})
+        """
+
+
+VALUES = Table("pairs")
+SECRETS = Table("secrets")
+_IS_ANY_OVER = """
+    SELECT EXISTS (SELECT 1 FROM pairs WHERE expires <= :now)
+        OR EXISTS (SELECT 1 FROM secrets WHERE expires <= :now)
+"""
+
+
+def text_at(
+    connection: sqlite3.Connection, most: int, table: Table, session_id: UUID, key: str, at: int | None = None
+) -> str | TooLarge | None:
+    """The text that is alive now, or was ``at``; ``DataDamagedError`` when what is there is none."""
+    arguments = (most, session_id.bytes, key, now_ns() if at is None else at)
+    try:
+        row = connection.execute(table.value, arguments).fetchone()
+        if row is None:
+            return None
+        value, expires = row
+        if type(value) is bytes and (expires is None or type(expires) is int):
+            return value.decode()
+    except UnicodeDecodeError:
+        value = b""
+    except sqlite3.OperationalError as error:
+        if code_of(error):
+            raise
+        value = b""  # the driver's own error: a text that is no UTF-8
+    if value is None and most != EVERYTHING:
+        return TOO_LARGE
+    raise DataDamagedError.found(key, "its value or its time to live is none", key=key)
+
+
+def stamps_at(
+    connection: sqlite3.Connection, table: Table, session_id: UUID, key: str, *, heal: bool = False
+) -> Stamps | None:
+    """What is kept under a key; a damaged row is nothing with ``heal``, for it is about to be replaced."""
+    row = connection.execute(table.stamps, (session_id.bytes, key)).fetchone()
+    if row is None:
+        return None
+    version, created, updated, expires = row
+    if type(version) is type(created) is type(updated) is int and (expires is None or type(expires) is int):
+        return Stamps(version, created, updated, expires)
+    if heal:
+        return None
+    raise DataDamagedError.found(key, "its entry holds what no entry has", key=key)
+
+
+class SqliteSpace(Space[Stamps]):
+    """One session's rows of one table within one transaction; made for one call."""
+
+    def __init__(
+        self, transaction: Transaction, table: Table, session_id: UUID, limits: Limits | None
+    ) -> None:
+        """``limits`` are those of values, if there are any."""
+        self.limits = limits
+        self._transaction = transaction
+        self._execute = transaction.execute
+        self._table = table
+        self._id = session_id
+        self._key = session_id.bytes
+
+    @override
+    def get(self, key: str, /) -> Stamps | None:
+        return stamps_at(self._transaction.connection, self._table, self._id, key)
+
+    @override
+    def get_to_replace(self, key: str, /) -> Stamps | None:
+        return stamps_at(self._transaction.connection, self._table, self._id, key, heal=True)
+
+    @override
+    def text(self, key: str, found: Stamps) -> str:
+        del found
+        return cast("str", text_at(self._transaction.connection, EVERYTHING, self._table, self._id, key, 0))
+
+    @override
+    def size(self, key: str, found: Stamps) -> int:
+        del found
+        (size,) = self._execute(self._table.size, (self._key, key)).fetchone()
+        return int(size)
+
+    @override
+    def usage(self, now: int) -> tuple[int, int]:
+        held = [self._execute(table.held, (self._key, now)).fetchone() for table in (VALUES, SECRETS)]
+        return sum(keys for keys, _ in held), sum(int(size) for _, size in held)
+
+    @override
+    def next_version(self) -> int:
+        return self._transaction.version()
+
+    @override
+    def put(
+        self, key: str, text: str, version: int, created_ns: int, updated_ns: int, expires_ns: int | None
+    ) -> None:
+        self._sweep()
+        row = (self._key, key, version, created_ns, updated_ns, expires_ns, text.encode())
+        self._execute(self._table.put, row)
+
+    def _sweep(self) -> None:
+        """Take out a few rows that are past their time, of whatever session; once in a transaction."""
+        if not self._transaction.is_swept:
+            self._transaction.is_swept = True
+            now = now_ns()
+            if self._execute(_IS_ANY_OVER, {"now": now}).fetchone()[0]:  # half the cost of two deletes
+                for table in (VALUES, SECRETS):
+                    self._execute(table.sweep, (now,))
+
+    @override
+    def remove(self, key: str, now: int) -> bool:
+        (existed,) = self._execute(self._table.exists, (self._key, key, now)).fetchone()
+        self._execute(self._table.delete, (self._key, key))
+        return bool(existed)
