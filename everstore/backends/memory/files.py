@@ -60,8 +60,9 @@ class MemoryFiles(SessionFileSystem):
 
     def _call(self, session_id: UUID, rule: Callable[..., T], *arguments: object) -> T:
         """What a rule answers for the session's tree."""
+        number = session_id.int
         self._lock.acquire()  # half the cost of a with statement
-        tree = self._trees.get(session_id.int)
+        tree = self._trees.get(number)
         try:
             if tree is not None:
                 return rule(tree, *arguments)
@@ -96,12 +97,13 @@ class MemoryFiles(SessionFileSystem):
         if_revision: str | None = None,
         if_absent: bool = False,
     ) -> SessionFile:
+        number = session_id.int
         self._lock.acquire()  # as ``_call`` in all, for a quarter less
-        tree = self._trees.get(session_id.int) or self._tree(session_id)
+        tree = self._trees.get(number) or self._tree(session_id)
         try:
             file = rules.write(tree, path, content, encoding, if_revision, if_absent)
             if file.serial == file.version:  # a new one, perhaps the session's first
-                self._trees[session_id.int] = tree
+                self._trees[number] = tree
             return file
         finally:
             tree.changing = False

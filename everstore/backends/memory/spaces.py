@@ -189,6 +189,7 @@ class MemorySpace(Space[Entry]):
             self.entries[key] = entry
             after = entry.expires_ns
             if self.limits is not None:
+                self._namespace.sessions[self._number] = self  # a sweep may have let go of it, being empty
                 self.held += _size_of(key, entry) - (_size_of(key, old) if old is not None else 0)
         elif old is not None:
             self.drop(key)
