@@ -89,7 +89,7 @@ def _transfers(verb: str) -> dict[str, _Call]:
         ),
         f"{verb}_tree": (call("/tree"), {**_FILE, **_THERE}),
         f"{verb}_missing": (
-            call("/missing"),
+            call("/missing", overwrite=False),
             dict.fromkeys(_BELOW_ROOT, Why(PathNotFoundError, {"path": "/missing"})),
         ),
         f"{verb}_below_file": (

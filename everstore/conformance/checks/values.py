@@ -236,7 +236,7 @@ async def increment_from_nothing(case: Case) -> None:
         "nothing_by_nothing": (None, 0, 0),
         "nothing_by_the_largest": (None, _MAX_64, _MAX_64),
         "nothing_by_the_smallest": (None, -_MAX_64 - 1, -_MAX_64 - 1),
-        "by_more_than_53_bits": ("1", (1 << 53) + 2, (1 << 53) + 3),
+        "by_more_than_53_bits": ("1", (1 << 53) + 1, (1 << 53) + 2),
         "down_by_more_than_53_bits": ("-1", -(1 << 62) - 1, -(1 << 62) - 2),
         "zeros_in_front": ("007", 1, 8),
         "zeros_behind_the_sign": ("-0010", 3, -7),
