@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from everstore.conformance.acts import Act, Scene
+from everstore.conformance.acts import RECORD_NS, Act, Scene
 from everstore.conformance.case import Mismatch, gather
 from everstore.conformance.registry import check, product
 from everstore.errors import BackendError, EverstoreError
-from everstore.models import InitialFile
+from everstore.models import InitialFile, Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,7 +23,7 @@ _PATIENCE = 10.0  # seconds for calls that take a thousandth of one
 _TURNS = (0, 1, 2, 4, 7)  # of the event loop, after each of which a call is cancelled
 _MOMENTS = 5  # and so many moments of the time that it takes
 _WRITERS = 8
-_ROUNDS = 12
+_ROUNDS = 24
 
 
 @asynccontextmanager
@@ -121,10 +121,15 @@ async def cancelled(case: Case, act: Act) -> None:
         assert later == before, "a cancelled call went on after a later write"
 
 
-def _attempts(scene: Scene, own: str, text: str) -> list[Callable[[], Awaitable[Any]]]:
-    """Calls that change a writer's own file, value or secret, each in its own way."""
-    files, storage = scene.files, scene.storage
+def _attempts(scene: Scene, aside: Scene, own: str, text: str) -> list[Callable[[], Awaitable[Any]]]:
+    """Calls that change a writer's own file, value, secret, record or session, each in its own way."""
+    files, storage, store = scene.files, scene.storage, scene.store
     return [
+        lambda: store.sessions.update_session_title(aside.id, text),
+        lambda: store.sessions.add_session(Session(aside.id, text, RECORD_NS)),
+        lambda: store.sessions.delete_session(aside.id),
+        lambda: store.file_system.purge_session(aside.id),
+        lambda: store.storage.purge_session(aside.id),
         lambda: files.write_file(own, text),
         lambda: files.write_file(own, "AAAA", "base64"),
         lambda: files.append_file(own, text),
@@ -141,21 +146,29 @@ def _attempts(scene: Scene, own: str, text: str) -> list[Callable[[], Awaitable[
     ]
 
 
-async def _settle(scene: Scene, own: str, number: int) -> None:
+async def _settle(scene: Scene, aside: Scene, own: str, number: int) -> None:
     """What is written last, and answered."""
+    await aside.store.sessions.add_session(Session(aside.id, f"settled {number}", RECORD_NS))
+    await aside.files.write_file("f", f"settled {number}")
+    await aside.storage.set_value("k", f"{number}")
     await scene.files.write_file(own, f"settled {number}")
     await scene.storage.set_value(own, f"{number}")
     await scene.storage.set_secret(own, f"{number}")
 
 
-async def _require_settled(scene: Scene, own: str, number: int) -> None:
-    file = await scene.files.read_file(own)
+async def _require_settled(scene: Scene, aside: Scene, own: str, number: int) -> None:
+    record = await aside.store.sessions.get_session(aside.id)
+    files = await scene.files.read_file(own), await aside.files.read_file("f")
     found = (
-        file and file.content,
+        record and record.title,
+        *(file and file.content for file in files),
+        await aside.storage.get_value("k"),
         await scene.storage.get_value(own),
         await scene.storage.get_secret(own),
     )
-    assert found == (f"settled {number}", f"{number}", f"{number}"), "a cancelled call came after a later one"
+    assert found == (*[f"settled {number}"] * 3, *[f"{number}"] * 3), (
+        "a cancelled call came after a later one"
+    )
 
 
 @check(
@@ -169,14 +182,15 @@ async def _require_settled(scene: Scene, own: str, number: int) -> None:
 async def cancelled_among_others(case: Case) -> None:
     """Where many write at once, no cancelled call is made once a later one of its writer was answered."""
     scene = Scene(case.store, case.id)
+    asides = [Scene(case.store, case.new_id()) for _ in range(_WRITERS)]
     await scene.files.write_file("source", "copied")
 
-    async def work(own: str) -> None:
-        await _settle(scene, own, 0)
+    async def work(own: str, aside: Scene) -> None:
+        await _settle(scene, aside, own, 0)
         for number in range(1, _ROUNDS):
             await scene.files.write_file(f"{own}.spare", "moved")
-            attempts = _attempts(scene, own, f"{number} cancelled")
-            tasks = [asyncio.ensure_future(call()) for call in case.random.sample(attempts, 4)]
+            attempts = _attempts(scene, aside, own, f"{number} cancelled")
+            tasks = [asyncio.ensure_future(call()) for call in case.random.sample(attempts, 6)]
             for _ in range(case.random.randrange(6)):
                 await asyncio.sleep(0)
             if number % 3 == 0:
@@ -184,14 +198,14 @@ async def cancelled_among_others(case: Case) -> None:
             for task in tasks:
                 task.cancel()
             await gather(*tasks)
-            await _settle(scene, own, number)
+            await _settle(scene, aside, own, number)
             await asyncio.sleep(case.random.random() * 0.002)
-            await _require_settled(scene, own, number)
+            await _require_settled(scene, aside, own, number)
 
     async with _answered("calls beside cancelled ones"):
-        ended = await gather(*(work(f"w{number}") for number in range(_WRITERS)))
+        ended = await gather(*(work(f"w{number}", aside) for number, aside in enumerate(asides)))
     for error in filter(None, ended):
         raise error
     await asyncio.sleep(0.05)  # for whatever was put off
-    for number in range(_WRITERS):
-        await _require_settled(scene, f"w{number}", _ROUNDS - 1)
+    for number, aside in enumerate(asides):
+        await _require_settled(scene, aside, f"w{number}", _ROUNDS - 1)
