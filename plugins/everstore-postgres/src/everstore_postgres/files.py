@@ -115,17 +115,16 @@ class PostgresFileSystem(SessionFileSystem):
     @override
     async def apply(self, session_id: UUID, changes: Sequence[FileMutation[T]]) -> list[T]:
         orders = [order_of(change) for change in changes]
-        rows = (
-            [await self._one(session_id, orders[0])]
-            if len(orders) == 1
-            else await self._all(session_id, orders)
-        )
+        if len(orders) == 1:
+            rows = [await self._one(session_id, orders[0])]
+        else:
+            rows = await self._all(session_id, orders)
         if rows and rows[-1]["outcome"] == "damaged" and orders[len(rows) - 1].destination:
             await self.read_file(session_id, rows[-1]["fact"])  # tells what is wrong, unless it was mended
             return await self.apply(session_id, changes)
         return answered_together(
-            lambda answered: answer_to(*answered, session_id, self._limits),
-            [*zip(changes, rows, strict=False)],
+            lambda index: answer_to(changes[index], rows[index], session_id, self._limits),
+            range(len(changes)),
         )
 
     async def _one(self, session_id: UUID, order: Order) -> Any:

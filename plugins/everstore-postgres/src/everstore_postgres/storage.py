@@ -106,13 +106,12 @@ class PostgresStorageStore(DurableStorageStore):
     @override
     async def apply(self, session_id: UUID, changes: Sequence[ValueMutation[T]]) -> list[T]:
         orders = [order_of(change) for change in changes]
-        rows = (
-            [await self._one(session_id, orders[0])]
-            if len(orders) == 1
-            else await self._all(session_id, orders)
-        )
+        if len(orders) == 1:
+            rows = [await self._one(session_id, orders[0])]
+        else:
+            rows = await self._all(session_id, orders)
         return answered_together(
-            lambda answered: answer_to(*answered, self._limits), [*zip(changes, rows, strict=False)]
+            lambda index: answer_to(changes[index], rows[index], self._limits), range(len(changes))
         )
 
     async def _one(self, session_id: UUID, order: EntryOrder) -> Any:
