@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from everstore.context import PluginContext
+    from everstore.engine import Engine
     from everstore.interfaces import SessionFileSystemFactory, SessionStorageStore, SessionStore
     from everstore.middleware import Middleware
     from everstore.settings import PluginSettings
@@ -33,6 +34,7 @@ __all__ = [
     "PROJECT",
     "everstore_backup",
     "everstore_check",
+    "everstore_engine",
     "everstore_file_system_factory",
     "everstore_middleware",
     "everstore_migrate",
@@ -73,6 +75,14 @@ def everstore_storage_store(
 @hookspec(firstresult=True)
 def everstore_session_store(context: PluginContext) -> SessionStore | Awaitable[SessionStore] | None:
     """The store of session records, when this plugin keeps them."""
+
+
+@hookspec(firstresult=True)
+def everstore_engine(context: PluginContext) -> Engine | Awaitable[Engine] | None:
+    """An ordered, transactional map of bytes, not yet opened, over which everstore plays all three roles.
+
+    A role that this plugin has a hook of its own for is played by that.
+    """
 
 
 @hookspec

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from everstore.context import PluginContext
+    from everstore.engine import Engine
     from everstore.settings import PluginSettings
 
 __all__ = ["Plugin", "PluginReport", "Plugins"]
@@ -27,6 +29,8 @@ ROLES = {
     "storage": "everstore_storage_store",
     "sessions": "everstore_session_store",
 }
+
+ENGINE = "everstore_engine"
 
 
 class PluginReport(msgspec.Struct, frozen=True):
@@ -67,7 +71,8 @@ class Plugin:
     @property
     def roles(self) -> tuple[str, ...]:
         """The roles that this plugin can play."""
-        return tuple(role for role, hook in ROLES.items() if self.offers(hook))
+        has_engine = self.offers(ENGINE)
+        return tuple(role for role, hook in ROLES.items() if has_engine or self.offers(hook))
 
     @property
     def has_middleware(self) -> bool:
@@ -98,9 +103,9 @@ class Plugin:
 
     async def make(self, role: str, context: PluginContext) -> Any:
         """What the plugin's hook for this role gives; ``PluginError`` when it has none."""
-        made = getattr(self._manager.hook, ROLES[role])(context=context)
-        if inspect.isawaitable(made):
-            made = await made
+        made = await self._made(ROLES[role], context)
+        if made is None and self.offers(ENGINE):
+            made = await self._over_engine(role, context)
         if made is None:
             roles = ", ".join(self.roles) or "none"
             raise PluginError(
@@ -108,6 +113,26 @@ class Plugin:
                 f"name another one in EVERSTORE_{role.upper()}",
                 plugin=self.name,
             )
+        return made
+
+    async def _made(self, hook: str, context: PluginContext) -> Any:
+        made = getattr(self._manager.hook, hook)(context=context)
+        return await made if inspect.isawaitable(made) else made
+
+    async def _over_engine(self, role: str, context: PluginContext) -> Any:
+        from everstore.engine.opening import OpenEngine  # noqa: PLC0415 - loads when needed
+        from everstore.engine.roles import role_over  # noqa: PLC0415 - loads when needed
+        from everstore.engine.threads import Threads  # noqa: PLC0415 - loads when needed
+
+        opener = partial(OpenEngine, self.name, partial(self._engine, context))
+        return role_over(role, await context.shared(Threads, opener), context.limits)
+
+    async def _engine(self, context: PluginContext) -> Engine:
+        from everstore.engine import Engine  # noqa: PLC0415 - loads when needed
+
+        made = await self._made(ENGINE, context)
+        if not isinstance(made, Engine):
+            raise self.broken(f"its engine is of type {type(made).__name__}, not Engine")
         return made
 
     async def middleware(self, context: PluginContext) -> list[Any]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-__all__ = ["to_the_end"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Opened", "to_the_end"]
 
 T = TypeVar("T")
 
@@ -32,3 +35,32 @@ async def to_the_end(work: asyncio.Future[T]) -> T:
     if not work.cancelled():
         work.exception()  # it is looked at, so that the loop does not report it as lost
     raise cancelled
+
+
+class Opened(Generic[T]):
+    """What is opened and closed on a thread, for the time of an ``async with`` block.
+
+    Whoever is cancelled meanwhile, however often, leaves nothing open. No generator: an event loop that ends
+    would close it under whoever goes on with it on another loop.
+    """
+
+    def __init__(self, open_: Callable[[], T], close: Callable[[T], object]) -> None:
+        """Nothing is opened yet."""
+        self._open = open_
+        self._close = close
+
+    async def __aenter__(self) -> T:
+        opening = asyncio.get_running_loop().create_task(asyncio.to_thread(self._open))
+        try:
+            self._opened = await to_the_end(opening)
+        except asyncio.CancelledError:
+            if opening.exception() is None:
+                await self._closed(opening.result())
+            raise
+        return self._opened
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._closed(self._opened)
+
+    async def _closed(self, opened: T) -> None:
+        await to_the_end(asyncio.get_running_loop().create_task(asyncio.to_thread(self._close, opened)))

@@ -13,12 +13,13 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal
 
+from everstore.compat import override
 from everstore.errors import BackendUnavailableError, EverstoreError, StoreClosedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["Call", "Outcome", "Worker", "deliver"]
+__all__ = ["Call", "LazyWorker", "Outcome", "Worker", "deliver"]
 
 _MOST_AT_ONCE = 512  # calls of one batch, so that the first of them does not wait for thousands
 
@@ -127,14 +128,15 @@ class Worker:
         self.backend = backend
         self._queue: SimpleQueue[Call | None] = SimpleQueue()
         self._lock = threading.Lock()  # nothing may enter the queue behind the end of it
+        self._pending = 0
         self._is_closed = False
         self._dead: tuple[str, BaseException] | None = None
         self._thread = threading.Thread(target=self._main, name=f"everstore-{backend}-{task}", daemon=True)
 
     @property
-    def waiting(self) -> int:
-        """About how many calls wait."""
-        return self._queue.qsize()
+    def pending(self) -> int:
+        """How many calls wait, or are under way."""
+        return self._pending
 
     def start(self) -> None:
         """Start the thread."""
@@ -149,6 +151,7 @@ class Worker:
             if self._dead is not None:
                 raise self._broken(*self._dead, happened=False)
             self._queue.put(call)
+            self._pending += 1
         return call
 
     def close(self) -> None:
@@ -180,6 +183,9 @@ class Worker:
             self._recover()
             if not isinstance(error, Exception):
                 raise
+        finally:
+            with self._lock:
+                self._pending -= len(batch)
         return not is_last
 
     def _give_up(self, batch: list[Call], error: BaseException) -> None:
@@ -231,3 +237,27 @@ class Worker:
 
     def _release(self) -> None:
         raise NotImplementedError
+
+
+class LazyWorker(Worker):
+    """A worker whose thread starts when it is first needed."""
+
+    def __init__(self, backend: str, task: str) -> None:
+        """Nothing is started."""
+        super().__init__(backend, task)
+        self._is_started = False
+
+    @override
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> Call:
+        if not self._is_started:
+            with self._lock:
+                if not (self._is_started or self._is_closed):
+                    self.start()  # or not, when no thread is to be had: then the next call tries again
+                    self._is_started = True
+        return super().submit(work, *arguments)
+
+    @override
+    def close(self) -> None:
+        if self._is_started:
+            super().close()
+        self._is_closed = True

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.errors import SettingsError, StorageReplacedError, UnsupportedError
-from everstore.waiting import to_the_end
+from everstore.waiting import Opened
 from everstore_sqlite import index
 from everstore_sqlite.access import explained, found_files
 from everstore_sqlite.connecting import connect
@@ -72,12 +71,12 @@ class Database:
         self.search = self._readers.search
 
     @classmethod
-    def opened(cls, settings: SqliteSettings) -> Opened:
+    def opened(cls, settings: SqliteSettings) -> Opened[Database]:
         """The database, closed on the way out; opening and closing leave the event loop free.
 
         Whoever is cancelled meanwhile, however often, leaves nothing open.
         """
-        return Opened(settings)
+        return Opened(partial(cls, settings), cls.close)
 
     async def write(self, work: Callable[..., T], *arguments: Any) -> T:
         """What ``work(transaction, *arguments)`` answers, once it is committed.
@@ -215,29 +214,3 @@ def _explained(files: Files, settings: SqliteSettings) -> Iterator[None]:
             raise replaced from error
         ours = explained(error, files, read_only=settings.read_only)
         raise (ours or translated(error)) from error
-
-
-class Opened:
-    """A database for the time of an ``async with`` block.
-
-    No generator: an event loop that ends would close it under whoever goes on with it on another loop.
-    """
-
-    def __init__(self, settings: SqliteSettings) -> None:
-        """Nothing is opened yet."""
-        self._settings = settings
-
-    async def __aenter__(self) -> Database:
-        opening = asyncio.get_running_loop().create_task(asyncio.to_thread(Database, self._settings))
-        try:
-            self._database = await to_the_end(opening)
-        except asyncio.CancelledError:
-            if opening.exception() is None:
-                await to_the_end(
-                    asyncio.get_running_loop().create_task(asyncio.to_thread(opening.result().close))
-                )
-            raise
-        return self._database
-
-    async def __aexit__(self, *_: object) -> None:
-        await to_the_end(asyncio.get_running_loop().create_task(asyncio.to_thread(self._database.close)))

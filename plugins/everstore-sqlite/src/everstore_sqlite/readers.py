@@ -15,7 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from everstore.compat import override
-from everstore.workers import Worker, deliver
+from everstore.workers import LazyWorker, deliver
 from everstore_sqlite.failures import is_busy
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ TOO_LARGE: Final = TooLarge()
 _LONGEST_WAIT = 0.001  # seconds that an answer waits for those of the same batch
 
 
-class Reader(Worker):
+class Reader(LazyWorker):
     """A thread that reads."""
 
     def __init__(self, connect: Callable[[], sqlite3.Connection], files: Files) -> None:
@@ -54,22 +54,6 @@ class Reader(Worker):
         self._connect = connect
         self._files = files
         self._connection: sqlite3.Connection | None = None
-        self._is_started = False
-
-    @override
-    def submit(self, work: Callable[..., Any], *arguments: Any) -> Call:
-        if not self._is_started:
-            with self._lock:
-                if not (self._is_started or self._is_closed):
-                    self.start()  # or not, when no thread is to be had: then the next call tries again
-                    self._is_started = True
-        return super().submit(work, *arguments)
-
-    @override
-    def close(self) -> None:
-        if self._is_started:
-            super().close()
-        self._is_closed = True
 
     @override
     def _serve(self, batch: list[Call]) -> None:
@@ -164,7 +148,7 @@ class Readers:
 
     async def search(self, work: Callable[..., T], *arguments: Any) -> T:
         """What ``work(connection, *arguments)`` finds, on the least busy thread for searches."""
-        reader = min(self._long, key=lambda reader: reader.waiting)
+        reader = min(self._long, key=lambda reader: reader.pending)
         answer: T = await reader.submit(work, *arguments).future
         return answer
 

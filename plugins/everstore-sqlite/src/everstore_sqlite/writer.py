@@ -136,7 +136,7 @@ class Writer(Worker):
             return super()._next()
         while True:
             # Not for ever: somebody else may leave work for pauses, too.
-            more = not self.waiting and self._use_pause(self._chore)
+            more = not self.pending and self._use_pause(self._chore)
             with suppress(Empty):
                 return self._queue.get(timeout=_GAP if more else _LONGEST_NAP)
 

@@ -1,0 +1,130 @@
+"""Where what is kept: every key of the map.
+
+::
+
+    e <session> <parent>/ NUL <name>    an entry of a session's files
+    v <session> <key>                   a value
+    p <session> <name>                  a secret
+    E, V, P, S <session> <serial> <place>  a piece of the content of one that is large
+    u <session>                         how much a session's files are, where that has a limit
+    x <time> <digest>                   when a value or secret is over; the value is the key of it
+    s <id>                              a session's record
+    a <time> <id>                       that it is of this age; nothing
+    l                                   the number of this layout, and how long keys and values may be
+
+Names are text in UTF-8, whose bytes are in the order of its code points. One that is too long for a key is
+kept under its beginning, ``0xff``, which is no byte of UTF-8, and a digest; its row has the whole of it.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from uuid import UUID
+
+__all__ = [
+    "AGES",
+    "ENTRIES",
+    "LAYOUT",
+    "RECORDS",
+    "SECRETS",
+    "VALUES",
+    "Names",
+    "above",
+    "age_key",
+    "deadline_key",
+    "id_of_age",
+    "number",
+    "range_of",
+    "split_key",
+    "usage_key",
+]
+
+ENTRIES, VALUES, SECRETS, AGES, RECORDS, LAYOUT = b"e", b"v", b"p", b"a", b"s", b"l"
+_USAGES, _DEADLINES = b"u", b"x"
+_ID_BYTES = 16
+_DIGEST_BYTES = 16
+_NUMBER_BYTES = 8
+_LONG = b"\xff"
+
+
+def above(prefix: bytes) -> bytes:
+    """The first key behind all that begin with a prefix."""
+    stem = prefix.rstrip(b"\xff")  # the first byte of a key is a letter
+    return stem[:-1] + bytes([stem[-1] + 1])
+
+
+def range_of(prefix: bytes) -> tuple[bytes, bytes]:
+    """From where to where keys are that begin with a prefix."""
+    return prefix, above(prefix)
+
+
+def number(integer: int) -> bytes:
+    """An integer from 0 to 2**64 - 1 in bytes that are in the order of the integers."""
+    return integer.to_bytes(_NUMBER_BYTES)
+
+
+def split_key(row_key: bytes) -> tuple[bytes, UUID, bytes]:
+    """The kind, the session and the name (all or its beginning) that the key of a row has."""
+    end = 1 + _ID_BYTES
+    return row_key[:1], UUID(bytes=row_key[1:end]), row_key[end:]
+
+
+def age_key(created_ns: int, session_id: UUID) -> bytes:
+    """Where it is kept that a session has a record of this age."""
+    return AGES + number(created_ns) + session_id.bytes
+
+
+def id_of_age(key: bytes) -> UUID:
+    """The session of such a key."""
+    return UUID(bytes=key[-_ID_BYTES:])
+
+
+def usage_key(session_id: UUID) -> bytes:
+    """Where it is kept how much a session's files are."""
+    return _USAGES + session_id.bytes
+
+
+def deadline_key(expires_ns: int, row_key: bytes = b"") -> bytes:
+    """Where it is kept that a row is over then; without a row, what comes before all of that time."""
+    return _DEADLINES + number(expires_ns) + (_digest(row_key) if row_key else b"")
+
+
+def _digest(data: bytes) -> bytes:
+    return blake2b(data, digest_size=_DIGEST_BYTES).digest()
+
+
+class Names:
+    """The keys of one session's rows of one kind, by their names."""
+
+    __slots__ = ("_longest", "_prefix", "head", "pieces")
+
+    def __init__(self, kind: bytes, session_id: UUID, longest_key: int) -> None:
+        """``longest_key`` is the storage's."""
+        self._prefix = kind + session_id.bytes
+        self._longest = longest_key - len(self._prefix)
+        self.head = self._longest - len(_LONG) - _DIGEST_BYTES
+        """How much of a name its key begins with, however long it is."""
+        self.pieces = kind.upper() + session_id.bytes
+        """What the keys of pieces begin with."""
+
+    def key(self, name: bytes) -> bytes:
+        """The key of the row with this name."""
+        if len(name) <= self._longest:
+            return self._prefix + name
+        return self._prefix + name[: self.head] + _LONG + _digest(name)
+
+    def is_whole(self, name: bytes) -> bool:
+        """Whether the key has all of this name."""
+        return len(name) <= self._longest
+
+    def name(self, key: bytes) -> bytes:
+        """The name that a key has, all or its beginning."""
+        return key[len(self._prefix) :]
+
+    def range(self, start: bytes) -> tuple[bytes, bytes]:
+        """From where to where the rows are whose names begin so; others are among them where that is long."""
+        return range_of(self._prefix + start[: self.head])
+
+    def piece(self, serial: int, place: int) -> bytes:
+        """The key of a piece of a content."""
+        return self.pieces + number(serial) + place.to_bytes(4)

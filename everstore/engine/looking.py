@@ -1,0 +1,150 @@
+"""Verbs that look, each within one transaction."""
+
+from __future__ import annotations
+
+from itertools import chain
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final
+
+from everstore.clock import now_ns
+from everstore.engine.entries import Entries
+from everstore.engine.keys import SECRETS, VALUES
+from everstore.engine.rows import DIRECTORY, TEXT
+from everstore.engine.space import Texts
+from everstore.models import KeyInfo, SecretInfo, root_of
+
+if TYPE_CHECKING:
+    from threading import Event
+    from uuid import UUID
+
+    from everstore.engine.base import Engine, Transaction
+    from everstore.engine.rows import Row
+    from everstore.globs import Selection
+    from everstore.models import FileInfo, FileStat, GrepMatch, SessionFile
+    from everstore.search import Query
+
+__all__ = [
+    "TOO_LARGE",
+    "TooLarge",
+    "get_text",
+    "glob",
+    "grep",
+    "list_directory",
+    "list_keys",
+    "list_secrets",
+    "read_file",
+    "stat_file",
+    "stat_value",
+]
+
+
+class TooLarge:
+    """The answer of a look that found more than it may read."""
+
+
+TOO_LARGE: Final = TooLarge()
+
+
+def read_file(
+    transaction: Transaction, engine: Engine, most: int, session_id: UUID, path: str
+) -> SessionFile | TooLarge | None:
+    """``read_file``, if the content has at most ``most`` bytes."""
+    if path == "/":
+        return root_of(session_id)
+    entries = Entries(transaction, engine, session_id)
+    row = entries.row(path)
+    if row is None:
+        return None
+    return entries.file(path, row) if row.size <= most else TOO_LARGE
+
+
+def stat_file(
+    transaction: Transaction, engine: Engine, most: int, session_id: UUID, path: str
+) -> FileStat | None:
+    """``stat_file``."""
+    del most
+    if path == "/":
+        return root_of(session_id).stat()
+    entries = Entries(transaction, engine, session_id)
+    row = entries.row(path)
+    return None if row is None else entries.stat(path, row)
+
+
+def list_directory(transaction: Transaction, engine: Engine, session_id: UUID, path: str) -> list[FileInfo]:
+    """``list_directory``."""
+    entries = Entries(transaction, engine, session_id)
+    return [entries.info(child, row) for child, row in entries.children(path)]
+
+
+def glob(
+    transaction: Transaction, engine: Engine, unwanted: Event, session_id: UUID, selects: Selection
+) -> list[FileInfo]:
+    """``glob_files``."""
+    entries = Entries(transaction, engine, session_id)
+    return [entries.info(path, row) for path, row in _selected(entries, unwanted, selects)]
+
+
+def grep(
+    transaction: Transaction, engine: Engine, unwanted: Event, session_id: UUID, query: Query
+) -> list[GrepMatch]:
+    """``search``."""
+    query.clear()  # it may be made again
+    entries = Entries(transaction, engine, session_id)
+    required = (query.required or "").encode()
+    for path, row in _selected(entries, unwanted, query.selects):
+        if unwanted.is_set() or query.is_full:
+            break
+        if row.flags & TEXT:
+            text = entries.text_with(required, path, row)
+            if text is not None:
+                query.add_now(path, text, unwanted)
+    return query.matches
+
+
+def _selected(entries: Entries, unwanted: Event, selects: Selection) -> list[tuple[str, Row]]:
+    """The files that a pattern selects, sorted by path; only at and below its literal beginning is looked."""
+    top = selects.top
+    at_top = None if top == "/" else entries.row(top)
+    found = []
+    for path, row in chain([(top, at_top)] if at_top else (), entries.below(top)):
+        if unwanted.is_set():
+            break
+        if not row.flags & DIRECTORY and selects(path):
+            found.append((path, row))
+    return sorted(found, key=itemgetter(0))
+
+
+def get_text(
+    transaction: Transaction, engine: Engine, most: int, kind: bytes, session_id: UUID, key: str
+) -> str | TooLarge | None:
+    """``get_value``, and ``get_secret``, if the text has at most ``most`` bytes."""
+    texts = Texts(transaction, engine, kind, session_id)
+    row = texts.get(key, now_ns())
+    if row is None:
+        return None
+    return texts.text(key, row) if row.size <= most else TOO_LARGE
+
+
+def stat_value(
+    transaction: Transaction, engine: Engine, most: int, session_id: UUID, key: str
+) -> KeyInfo | None:
+    """``stat_value``."""
+    del most
+    row = Texts(transaction, engine, VALUES, session_id).get(key, now_ns())
+    return None if row is None else KeyInfo(row.version, row.created_ns, row.updated_ns, key, row.expires_ns)
+
+
+def list_keys(transaction: Transaction, engine: Engine, session_id: UUID) -> list[KeyInfo]:
+    """``list_keys``."""
+    return [
+        KeyInfo(row.version, row.created_ns, row.updated_ns, key, row.expires_ns)
+        for key, row in Texts(transaction, engine, VALUES, session_id).all(now_ns())
+    ]
+
+
+def list_secrets(transaction: Transaction, engine: Engine, session_id: UUID) -> list[SecretInfo]:
+    """``list_secrets``."""
+    return [
+        SecretInfo(row.version, row.created_ns, row.updated_ns, name, row.expires_ns)
+        for name, row in Texts(transaction, engine, SECRETS, session_id).all(now_ns())
+    ]

@@ -1,0 +1,142 @@
+"""Opening an engine, once a process and place where it wants that, and closing it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from functools import partial
+from typing import TYPE_CHECKING
+
+from everstore.engine.keys import LAYOUT
+from everstore.engine.threads import Threads
+from everstore.errors import PluginError, SettingsError, StoreContextError
+from everstore.waiting import Opened
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from everstore.engine.base import Engine, Transaction
+
+__all__ = ["OpenEngine"]
+
+_LAYOUT = 1
+_SHORTEST_KEY, _SMALLEST_VALUE = 64, 6144
+
+
+class _InUse:
+    """The threads of an engine that is open at a place, and how many stores use them."""
+
+    def __init__(self, threads: Threads) -> None:
+        self.threads = threads
+        self.stores = 1
+
+
+_in_use: dict[tuple[str, str], _InUse] = {}
+_inherited: dict[tuple[str, str], _InUse] = {}  # kept, so that nothing of the parent's is closed here
+_lock = threading.Lock()
+
+
+class OpenEngine:
+    """The threads of an engine for the time of an ``async with`` block.
+
+    Stores that open the same place share them. ``StoreContextError`` in a child that was forked while one of
+    them was open; ``SettingsError`` for a storage that a newer everstore has written.
+    """
+
+    def __init__(self, backend: str, make: Callable[[], Awaitable[Engine]]) -> None:
+        """``make`` gives the engine, not yet opened, of the plugin ``backend``."""
+        self._backend = backend
+        self._make = make
+
+    async def __aenter__(self) -> Threads:
+        engine = await self._make()
+        self._opened: Opened[Threads] = Opened(
+            partial(_open, self._backend, engine), partial(_close, self._backend, engine.place)
+        )
+        return await self._opened.__aenter__()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._opened.__aexit__()
+
+
+def _open(backend: str, engine: Engine) -> Threads:
+    if engine.place is None:
+        return _started(backend, engine)
+    place = backend, engine.place
+    with _lock:
+        if place in _inherited:
+            raise StoreContextError(
+                f"{backend}: this process was forked while a store was open at {engine.place!r}, which cannot"
+                " be used after that; close every store before forking, or start processes with 'spawn'"
+            )
+        found = _in_use.get(place)
+        if found is None:
+            found = _in_use[place] = _InUse(_started(backend, engine))
+        else:
+            found.stores += 1
+        return found.threads
+
+
+def _close(backend: str, place: str | None, threads: Threads) -> None:
+    if place is None:
+        threads.close()
+        return
+    with _lock:
+        found = _in_use[backend, place]
+        found.stores -= 1
+        if not found.stores:
+            del _in_use[backend, place]
+            threads.close()
+
+
+def _started(backend: str, engine: Engine) -> Threads:
+    if engine.longest_key < _SHORTEST_KEY or engine.largest_value < _SMALLEST_VALUE:
+        raise PluginError(
+            f"plugin {backend!r} is broken: its engine's keys have {_SHORTEST_KEY} bytes at least, its values"
+            f" {_SMALLEST_VALUE}",
+            plugin=backend,
+        )
+    engine.open()
+    try:
+        _keep_to_layout(engine)
+        return Threads(backend, engine)
+    except BaseException:
+        engine.close()
+        raise
+
+
+def _keep_to_layout(engine: Engine) -> None:
+    """Note how things are kept, or go on as they were when the storage was begun."""
+    ours = b"%d %d %d" % (_LAYOUT, engine.longest_key, engine.largest_value)
+    found = engine.transact(lambda transaction: transaction.get(LAYOUT), write=False)
+    if found is None:
+        found = engine.transact(partial(_begun, ours), write=True)
+    numbers = [int(number) if number.isdigit() else 0 for number in found.split()]
+    if len(numbers) != 3 or numbers[0] != _LAYOUT:
+        raise SettingsError(
+            f"the storage has layout {found[:40]!r}, and this everstore {_LAYOUT}: use a newer one"
+        )
+    _, longest_key, largest_value = numbers
+    if longest_key > engine.longest_key or largest_value > engine.largest_value:
+        raise SettingsError(
+            "the storage was begun with longer keys or values than its plugin takes: use a newer one"
+        )
+    engine.longest_key, engine.largest_value = longest_key, largest_value
+
+
+def _begun(layout: bytes, transaction: Transaction) -> bytes:
+    found = transaction.get(LAYOUT)
+    if found is None:  # or somebody else was faster
+        transaction.put(LAYOUT, layout)
+    return layout if found is None else found
+
+
+def _begin_process() -> None:
+    global _lock  # noqa: PLW0603 - somebody may have held it at the fork
+    _lock = threading.Lock()
+    _inherited.update(_in_use)
+    _in_use.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_process)

@@ -1,0 +1,194 @@
+"""The three roles over an engine: every verb is some work for its threads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from everstore.changes import SwapSecret
+from everstore.compat import override
+from everstore.engine import looking, records
+from everstore.engine.keys import SECRETS, VALUES
+from everstore.engine.space import EngineSpace, purge_texts, scan_secrets
+from everstore.engine.tree import EngineTree
+from everstore.interfaces import DurableStorageStore, SessionFileSystem, SessionStorageStore, SessionStore
+from everstore.rules import answered_together, apply_to_space, apply_to_tree
+from everstore.search import compile_glob
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from everstore.changes import FileMutation, ValueMutation
+    from everstore.engine.base import Engine
+    from everstore.engine.threads import Threads
+    from everstore.engine.writing import Writing
+    from everstore.models import (
+        FileInfo,
+        FileStat,
+        GrepMatch,
+        KeyInfo,
+        SecretInfo,
+        Session,
+        SessionFile,
+        StoredSecret,
+    )
+    from everstore.search import Query
+    from everstore.settings import Limits
+
+__all__ = ["role_over"]
+
+
+def role_over(
+    role: str, threads: Threads, limits: Limits
+) -> SessionFileSystem | SessionStorageStore | SessionStore:
+    """What plays a role over an open engine."""
+    if role == "file_system":
+        return EngineFiles(threads, limits)
+    return EngineStorage(threads, limits) if role == "storage" else EngineSessions(threads)
+
+
+class EngineFiles(SessionFileSystem):
+    """Files over an engine."""
+
+    def __init__(self, threads: Threads, limits: Limits) -> None:
+        """A view on ``threads``, which somebody else closes."""
+        self._threads = threads
+        self._limits = limits.of_files
+        self.capabilities = threads.capabilities
+
+    @override
+    async def apply(self, session_id: UUID, changes: Sequence[FileMutation[Any]]) -> list[Any]:
+        return await self._threads.write(_apply_to_files, session_id, self._limits, changes)
+
+    @override
+    async def read_file(self, session_id: UUID, path: str) -> SessionFile | None:
+        return await self._threads.look(looking.read_file, session_id, path)
+
+    @override
+    async def stat_file(self, session_id: UUID, path: str) -> FileStat | None:
+        return await self._threads.look(looking.stat_file, session_id, path)
+
+    @override
+    async def list_directory(self, session_id: UUID, path: str = "/") -> list[FileInfo]:
+        return await self._threads.read(looking.list_directory, session_id, path)
+
+    @override
+    async def search(self, session_id: UUID, query: Query) -> list[GrepMatch]:
+        return await self._threads.search(looking.grep, session_id, query)
+
+    @override
+    async def glob_files(self, session_id: UUID, pattern: str) -> list[FileInfo]:
+        return await self._threads.search(looking.glob, session_id, compile_glob(pattern))
+
+    @override
+    async def purge_session(self, session_id: UUID) -> bool:
+        return await self._threads.write(_purge_files, session_id)
+
+
+def _apply_to_files(
+    writing: Writing,
+    engine: Engine,
+    session_id: UUID,
+    limits: Limits | None,
+    changes: Sequence[FileMutation[Any]],
+) -> list[Any]:
+    tree = EngineTree(writing, engine, session_id, limits)
+    answers = answered_together(lambda change: apply_to_tree(tree, change), changes)
+    tree.finish()
+    return answers
+
+
+def _purge_files(writing: Writing, engine: Engine, session_id: UUID) -> bool:
+    return EngineTree(writing, engine, session_id, None).purge()
+
+
+class EngineStorage(DurableStorageStore):
+    """Values and secrets over an engine."""
+
+    def __init__(self, threads: Threads, limits: Limits) -> None:
+        """A view on ``threads``, which somebody else closes."""
+        self._threads = threads
+        self._limits = limits.of_values
+        self.capabilities = threads.capabilities
+
+    @override
+    async def apply(self, session_id: UUID, changes: Sequence[ValueMutation[Any]]) -> list[Any]:
+        return await self._threads.write(_apply_to_texts, session_id, self._limits, changes)
+
+    @override
+    async def get_value(self, session_id: UUID, key: str) -> str | None:
+        return await self._threads.look(looking.get_text, VALUES, session_id, key)
+
+    @override
+    async def stat_value(self, session_id: UUID, key: str) -> KeyInfo | None:
+        return await self._threads.look(looking.stat_value, session_id, key)
+
+    @override
+    async def list_keys(self, session_id: UUID) -> list[KeyInfo]:
+        return await self._threads.read(looking.list_keys, session_id)
+
+    @override
+    async def get_secret(self, session_id: UUID, name: str) -> str | None:
+        return await self._threads.look(looking.get_text, SECRETS, session_id, name)
+
+    @override
+    async def list_secrets(self, session_id: UUID) -> list[SecretInfo]:
+        return await self._threads.read(looking.list_secrets, session_id)
+
+    @override
+    async def purge_session(self, session_id: UUID) -> bool:
+        return await self._threads.write(purge_texts, session_id)
+
+    @override
+    async def scan_secrets(
+        self, *, after: tuple[UUID, str] | None = None, limit: int = 100
+    ) -> list[StoredSecret]:
+        return await self._threads.read(scan_secrets, after, limit)
+
+    @override
+    async def swap_secret(self, session_id: UUID, name: str, expected: str, replacement: str) -> bool:
+        (answer,) = await self.apply(session_id, [SwapSecret(name, expected, replacement)])
+        return bool(answer)
+
+
+_KINDS = {"values": VALUES, "secrets": SECRETS}
+
+
+def _apply_to_texts(
+    writing: Writing,
+    engine: Engine,
+    session_id: UUID,
+    limits: Limits | None,
+    changes: Sequence[ValueMutation[Any]],
+) -> list[Any]:
+    spaces = {space: EngineSpace(writing, engine, kind, session_id, limits) for space, kind in _KINDS.items()}
+    return answered_together(lambda change: apply_to_space(spaces[change.space], change), changes)
+
+
+class EngineSessions(SessionStore):
+    """Session records over an engine."""
+
+    def __init__(self, threads: Threads) -> None:
+        """A view on ``threads``, which somebody else closes."""
+        self._threads = threads
+        self.capabilities = threads.capabilities
+
+    @override
+    async def add_session(self, session: Session) -> None:
+        await self._threads.write(records.add, session)
+
+    @override
+    async def get_session(self, session_id: UUID) -> Session | None:
+        return await self._threads.look(records.look, session_id)
+
+    @override
+    async def update_session_title(self, session_id: UUID, title: str) -> Session:
+        return await self._threads.write(records.retitle, session_id, title)
+
+    @override
+    async def list_sessions(self, *, limit: int = 100, after: Session | None = None) -> list[Session]:
+        return await self._threads.read(records.newest, limit, after)
+
+    @override
+    async def delete_session(self, session_id: UUID) -> bool:
+        return await self._threads.write(records.delete, session_id)

@@ -1,0 +1,215 @@
+"""Rows as they are kept, and contents that are too large for one."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from msgspec.structs import replace
+
+from everstore.engine.keys import Names, deadline_key, range_of
+from everstore.errors import DataDamagedError
+from everstore.rules import Stamps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from uuid import UUID
+
+    from everstore.engine.base import Engine, Transaction
+
+__all__ = ["DIRECTORY", "READONLY", "TEXT", "Row", "Rows", "row_of"]
+
+DIRECTORY, READONLY, TEXT = 1, 2, 4
+"""What ``flags`` is made of."""
+
+_INLINE_BYTES = 1024  # a larger content is kept apart, so that listings do not read it
+
+_Flags = Annotated[int, msgspec.Meta(ge=0, le=7)]
+_Natural = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Row(Stamps, frozen=True, gc=False, array_like=True):
+    """An entry, value, secret or record as it is kept.
+
+    ``body`` is the content, unless it is kept in pieces under ``serial``; ``name`` is the name where its key
+    does not have all of it.
+    """
+
+    serial: _Natural = 0
+    size: _Natural = 0
+    flags: _Flags = 0
+    body: bytes | None = None
+    name: bytes | None = None
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Row).decode
+
+
+def row_of(data: bytes) -> Row | None:
+    """What is kept as a row; ``None`` when it is none."""
+    try:
+        return _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+class Rows:
+    """One session's rows of one kind, within a transaction, for one call.
+
+    What cannot be read is ``DataDamagedError``; ``fact`` is what the error calls the place.
+    """
+
+    def __init__(
+        self, transaction: Transaction, engine: Engine, kind: bytes, session_id: UUID, fact: str
+    ) -> None:
+        """Nothing is looked at yet."""
+        self._transaction = transaction
+        self._session_id = session_id
+        self._names = Names(kind, session_id, engine.longest_key)
+        self._most = engine.largest_value
+        self._fact = fact
+        self._seen: dict[bytes, Row | None] = {}
+
+    # -- looking ------------------------------------------------------------------------------------
+
+    def get(self, name: bytes) -> Row | None:
+        """The row with this name."""
+        if name in self._seen:
+            return self._seen[name]
+        data = self._transaction.get(self._names.key(name))
+        row = self._seen[name] = None if data is None else self._checked(name, data)
+        return row
+
+    def beginning(self, start: bytes = b"", after: bytes = b"") -> Iterator[tuple[bytes, Row]]:
+        """The rows whose names begin so, and come after ``after``, in their order; each with its name."""
+        head = self._names.head
+        for shared, group in groupby(self._scanned(start, after), lambda found: found[0][:head]):
+            if len(shared) < head:
+                yield from group
+            else:  # what follows there may be digests, which are in no order
+                yield from sorted(found for found in group if found[0].startswith(start))
+
+    def _scanned(self, start: bytes, after: bytes) -> Iterator[tuple[bytes, Row]]:
+        low, high = self._names.range(start)
+        for key, data in self._transaction.scan(max(low, self._names.range(after)[0]), high):
+            name = self._names.name(key)
+            row = self._checked(name, data)
+            if row.name is not None:
+                name = row.name
+            if name > after:
+                yield name, row
+
+    def kept(self) -> Iterator[tuple[bytes, Row | None]]:
+        """Every key of a row, with the row unless it is damaged; in no order."""
+        for key, data in self._transaction.scan(*self._names.range(b"")):
+            yield key, row_of(data)
+
+    def content(self, name: bytes, row: Row) -> bytes:
+        """The content that belongs to a row."""
+        data = row.body
+        if data is None:
+            keys = (self._names.piece(row.serial, place) for place in range(self._pieces(row)))
+            pieces = [*map(self._transaction.get, keys)]
+            if None in pieces:
+                raise self.damaged(name, "its content is missing")
+            data = b"".join(piece for piece in pieces if piece is not None)
+        if len(data) != row.size:
+            reason = f"its content has {len(data)} bytes where there were {row.size}"
+            raise self.damaged(name, reason)
+        return data
+
+    def text(self, name: bytes, row: Row) -> str:
+        """The same, as a text."""
+        try:
+            return self.content(name, row).decode()
+        except UnicodeDecodeError:  # not chained: it would carry the content
+            pass
+        raise self.damaged(name, "its text is no UTF-8")
+
+    def spelled(self, name: bytes) -> str:
+        """A name as its users know it."""
+        try:
+            return name.replace(b"\0", b"").decode()
+        except UnicodeDecodeError:
+            raise self.damaged(name, "its name is no UTF-8") from None
+
+    def damaged(self, name: bytes, reason: str) -> DataDamagedError:
+        """The error of what cannot be read."""
+        place = name.replace(b"\0", b"").decode(errors="replace") or self._session_id
+        return DataDamagedError.found(place, reason, **{self._fact: place})
+
+    def _checked(self, name: bytes, data: bytes) -> Row:
+        row = row_of(data)
+        if row is None:
+            raise self.damaged(name, "its entry holds what no entry has")
+        return row
+
+    def _pieces(self, row: Row | None) -> int:
+        """In how many pieces the content of a row is kept."""
+        return 0 if row is None or row.size <= _INLINE_BYTES else -(-row.size // self._most)
+
+    # -- changing -----------------------------------------------------------------------------------
+
+    def put(self, name: bytes, row: Row, content: bytes = b"") -> None:
+        """Put a row and its content in the place of what has this name, damaged or not."""
+        old = self._old(name)
+        size = len(content)
+        row = replace(row, size=size, body=content if size <= _INLINE_BYTES else None)
+        kept = self._pieces(row)
+        for place in range(kept):
+            start = place * self._most
+            self._transaction.put(self._names.piece(row.serial, place), content[start : start + self._most])
+        self._drop_pieces(old, kept if old is not None and old.serial == row.serial else 0)
+        self.put_row(name, row, old)
+
+    def put_row(self, name: bytes, row: Row, old: Row | None) -> None:
+        """Put a row whose content is in its place already, in the place of ``old``."""
+        key = self._names.key(name)
+        row = replace(row, name=None if self._names.is_whole(name) else name)
+        self._transaction.put(key, _encode(row))
+        self._seen[name] = row
+        before = None if old is None else old.expires_ns
+        if before == row.expires_ns:
+            return
+        if before is not None:
+            self._transaction.delete(deadline_key(before, key))
+        if row.expires_ns is not None:
+            self._transaction.put(deadline_key(row.expires_ns, key), key)
+
+    def remove(self, name: bytes) -> None:
+        """Remove the row with this name and its content, damaged or not, where there is one."""
+        try:
+            old = self.get(name)
+        except DataDamagedError:
+            old = None
+        else:
+            if old is None:
+                return
+        self._drop_pieces(old)
+        self.remove_row(name, old)
+
+    def remove_row(self, name: bytes, old: Row | None) -> None:
+        """Remove the row with this name; its content stays where it is."""
+        key = self._names.key(name)
+        self._transaction.delete(key)
+        self._seen[name] = None
+        if old is not None and old.expires_ns is not None:
+            self._transaction.delete(deadline_key(old.expires_ns, key))
+
+    def clear(self) -> None:
+        """Remove all rows and contents, but nothing of what is kept elsewhere about them."""
+        self._seen.clear()
+        self._transaction.delete_range(*self._names.range(b""))
+        self._transaction.delete_range(*range_of(self._names.pieces))
+
+    def _old(self, name: bytes) -> Row | None:
+        try:
+            return self.get(name)
+        except DataDamagedError:  # pieces that nobody knows of any more go with the session
+            return None
+
+    def _drop_pieces(self, row: Row | None, kept: int = 0) -> None:
+        for place in range(kept, self._pieces(row)):
+            self._transaction.delete(self._names.piece(row.serial if row else 0, place))

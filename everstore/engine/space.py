@@ -1,0 +1,177 @@
+"""A session's values, or its secrets: what the rules are given, and what is past its time."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from everstore.clock import now_ns
+from everstore.compat import override
+from everstore.engine.keys import SECRETS, VALUES, above, deadline_key, range_of, split_key
+from everstore.engine.rows import Row, Rows, row_of
+from everstore.errors import DataDamagedError
+from everstore.models import StoredSecret
+from everstore.rules import Space
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from uuid import UUID
+
+    from everstore.engine.base import Engine, Transaction
+    from everstore.engine.writing import Writing
+    from everstore.settings import Limits
+
+__all__ = ["EngineSpace", "Texts", "purge_texts", "scan_secrets"]
+
+_SWEPT_AT_ONCE = 100
+
+
+class Texts:
+    """One session's values, or its secrets, within a transaction: what looks at them."""
+
+    def __init__(self, transaction: Transaction, engine: Engine, kind: bytes, session_id: UUID) -> None:
+        """``kind`` is ``VALUES`` or ``SECRETS``."""
+        self.rows = Rows(transaction, engine, kind, session_id, "key")
+
+    def get(self, key: str, now: int) -> Row | None:
+        """The row of what is not past its time."""
+        row = self.rows.get(key.encode())
+        return row if row is not None and is_alive(row, now) else None
+
+    def text(self, key: str, row: Row) -> str:
+        """The text that belongs to a row."""
+        return self.rows.text(key.encode(), row)
+
+    def all(self, now: int, after: str = "") -> Iterator[tuple[str, Row]]:
+        """What is not past its time and comes after a key, each with its key, in the order of the keys."""
+        for name, row in self.rows.beginning(after=after.encode()):
+            if is_alive(row, now):
+                yield self.rows.spelled(name), row
+
+
+def is_alive(row: Row, now: int) -> bool:
+    """Whether a row is not past its time."""
+    return row.expires_ns is None or row.expires_ns > now
+
+
+class EngineSpace(Space[Row]):
+    """One session's values, or its secrets, within a writing transaction, for one call."""
+
+    __slots__ = ("_engine", "_session_id", "_texts", "_writing", "limits")
+
+    def __init__(
+        self, writing: Writing, engine: Engine, kind: bytes, session_id: UUID, limits: Limits | None
+    ) -> None:
+        """``kind`` is ``VALUES`` or ``SECRETS``."""
+        self.limits = limits
+        self._writing = writing
+        self._engine = engine
+        self._session_id = session_id
+        self._texts = Texts(writing, engine, kind, session_id)
+
+    @override
+    def get(self, key: str, /) -> Row | None:
+        return self._texts.rows.get(key.encode())
+
+    @override
+    def get_to_replace(self, key: str, /) -> Row | None:
+        try:
+            return self.get(key)
+        except DataDamagedError:
+            return None
+
+    @override
+    def text(self, key: str, found: Row) -> str:
+        return self._texts.text(key, found)
+
+    @override
+    def size(self, key: str, found: Row) -> int:
+        del key
+        return found.size
+
+    @override
+    def usage(self, now: int) -> tuple[int, int]:
+        sizes = [
+            len(key.encode()) + row.size
+            for kind in (VALUES, SECRETS)
+            for key, row in Texts(self._writing, self._engine, kind, self._session_id).all(now)
+        ]
+        return len(sizes), sum(sizes)
+
+    @override
+    def next_version(self) -> int:
+        return self._writing.next_version()
+
+    @override
+    def put(
+        self, key: str, text: str, version: int, created_ns: int, updated_ns: int, expires_ns: int | None
+    ) -> None:
+        self._sweep()
+        serial = self._writing.next_version()
+        row = Row(version, created_ns, updated_ns, expires_ns, serial=serial)
+        self._texts.rows.put(key.encode(), row, text.encode())
+
+    @override
+    def remove(self, key: str, now: int) -> bool:
+        try:
+            row = self.get(key)
+        except DataDamagedError:
+            was_there = True
+        else:
+            was_there = row is not None and is_alive(row, now)
+        self._texts.rows.remove(key.encode())
+        return was_there
+
+    def _sweep(self) -> None:
+        """Take out a few rows that are past their time, of whatever session; once in a transaction."""
+        if self._writing.is_swept:
+            return
+        self._writing.is_swept = True
+        now = now_ns()
+        due = self._writing.scan(deadline_key(0), deadline_key(now + 1))
+        for deadline, row_key in list(islice(due, _SWEPT_AT_ONCE)):
+            self._writing.delete(deadline)
+            data = self._writing.get(row_key)
+            row = None if data is None else row_of(data)
+            if row is not None and row.expires_ns is not None and row.expires_ns <= now:
+                kind, session_id, name = split_key(row_key)
+                rows = Rows(self._writing, self._engine, kind, session_id, "key")
+                rows.remove(name if row.name is None else row.name)
+
+
+def purge_texts(writing: Writing, engine: Engine, session_id: UUID) -> bool:
+    """Remove all values and secrets of a session; whether there was any that is not past its time."""
+    now = now_ns()
+    had = False
+    for kind in (VALUES, SECRETS):
+        rows = Rows(writing, engine, kind, session_id, "key")
+        for key, row in list(rows.kept()):
+            had = had or row is None or is_alive(row, now)
+            if row is not None and row.expires_ns is not None:
+                writing.delete(deadline_key(row.expires_ns, key))
+        rows.clear()
+    return had
+
+
+def scan_secrets(
+    transaction: Transaction, engine: Engine, after: tuple[UUID, str] | None, limit: int
+) -> list[StoredSecret]:
+    """The secrets of all sessions that follow ``after``, by session, then name."""
+    now = now_ns()
+    found: list[StoredSecret] = []
+    low, high = range_of(SECRETS)
+    name = ""
+    if after is not None:
+        low, name = SECRETS + after[0].bytes, after[1]
+    while len(found) < limit:
+        first = next(transaction.scan(low, high), None)
+        if first is None:
+            break
+        _, session_id, _ = split_key(first[0])
+        texts = Texts(transaction, engine, SECRETS, session_id)
+        if after is None or session_id != after[0]:
+            name = ""
+        some = islice(texts.all(now, name), limit - len(found))
+        found += [StoredSecret(session_id, key, texts.text(key, row)) for key, row in some]
+        low = above(SECRETS + session_id.bytes)
+    return found
