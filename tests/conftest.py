@@ -74,6 +74,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 SETTINGS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "lmdb": lambda folder: {"lmdb_path": str(folder / "everstore.lmdb")},
     "memory": lambda _: {},
     "minimal": lambda _: {},
     "postgres": lambda _: {

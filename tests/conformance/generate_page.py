@@ -16,9 +16,11 @@ CONTRACT = ROOT / "docs" / "contract.md"
 PAGE = ROOT / "docs" / "conformance.md"
 
 PROVEN_BY_BACKENDS = {
-    "3.10.5": "only who knows a storage takes it away: `test_standing.py` of everstore-sqlite",
+    "3.10.5": "only who knows a storage takes it away: `test_standing.py` of everstore-sqlite,"
+    " `test_storage.py` of everstore-lmdb",
     "3.10.6": "it is filled before it is opened for reading only: `test_reading_only.py` of everstore-sqlite",
-    "7.2.5": "only who knows a storage damages it: `test_damage.py` of everstore-sqlite, everstore-postgres",
+    "7.2.5": "only who knows a storage damages it: `test_damage.py` of everstore-sqlite, everstore-postgres,"
+    " `test_storage.py` of everstore-lmdb",
 }
 """Sentences that no check can prove of a stranger's storage, and the tests that prove them of ours."""
 

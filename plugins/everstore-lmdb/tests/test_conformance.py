@@ -1,0 +1,18 @@
+"""The conformance suite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from everstore.conformance import Subject, pytest_suite
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def subject(directory: Path) -> Subject:
+    """A new folder for every check."""
+    return Subject({"backend": "lmdb", "lmdb_path": str(directory / "everstore.lmdb")})
+
+
+TestConformance = pytest_suite(subject, level="durable")
