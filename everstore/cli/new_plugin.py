@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
@@ -25,14 +26,13 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _FILES = {
     "pyproject.toml.in": "pyproject.toml",
     "README.md.in": "README.md",
+    "LICENSE.in": "LICENSE",
     "gitignore.in": ".gitignore",
     "ci.yml.in": ".github/workflows/tests.yml",
     "init.py.in": "src/${module}/__init__.py",
+    "py.typed.in": "src/${module}/py.typed",
     "plugin.py.in": "src/${module}/plugin.py",
-    "database.py.in": "src/${module}/database.py",
-    "files.py.in": "src/${module}/files.py",
-    "storage.py.in": "src/${module}/storage.py",
-    "sessions.py.in": "src/${module}/sessions.py",
+    "engine.py.in": "src/${module}/engine.py",
     "test_conformance.py.in": "tests/test_conformance.py",
 }
 
@@ -55,6 +55,7 @@ def render(name: str) -> dict[str, str]:
         "distribution": f"everstore-{name}",
         "module": module,
         "prefix": prefix,
+        "year": str(datetime.now(UTC).year),
         "setting": prefix.removeprefix(PREFIX).lower(),
     }
     templates = files("everstore.cli") / "templates"
@@ -90,4 +91,4 @@ def new_plugin(
         raise SettingsError(f"{root!s:.200} cannot be written: {error.strerror}") from None
     write(f"Wrote {len(rendered)} files to {root}. To see it work, and to prove it:\n\n")
     write(f"    pip install -e '{root}[test]'\n")
-    write(f"    everstore conformance {name} --level core\n")
+    write(f"    everstore conformance {name} --level durable\n")
