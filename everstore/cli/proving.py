@@ -175,11 +175,10 @@ def _subject(name: str) -> Subject:
         raise SettingsError(f"plugin {name!r} keeps nothing by itself, so there is nothing to prove of it")
     settings |= dict.fromkeys((role for role in ROLES if role not in can), _STAND_IN)
     configuration = configure({**settings, "log_level": "off"})
-    # What a setting names is where the storage is, whatever source the setting came from.
+    # What a setting names is where the storage is, whatever source the setting came from; it may not be there
+    # before the storage is opened for the first time.
     named = [origin.value for origin in configuration.origins if origin.value]
-    return Subject(
-        settings, own_files=tuple(value for value in named if len(value) < 4096 and Path(value).exists())
-    )
+    return Subject(settings, own_files=tuple(named))
 
 
 def _place(name: str, keywords: Mapping[str, Any]) -> str:

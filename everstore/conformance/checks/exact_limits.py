@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from everstore.conformance.case import Case
     from everstore.store import Store
 
+_COUNTS_NOTHING = {
+    **dict.fromkeys(LOOKING, "it only looks"),
+    **{name: "a record is not counted" for name, act in CHANGING.items() if act.role == "sessions"},
+}
+_ROOM = {"session_entries": 2, "session_bytes": 50, "session_keys": 2, "session_value_bytes": 50}
+"""How much more than there is before and after an act its limits allow."""
+
 
 async def _used(store: Store, session_id: UUID) -> dict[str, int]:
     """What each limit counts, of the session; secrets as they are given, not as they are stored."""
@@ -39,10 +46,7 @@ async def _used(store: Store, session_id: UUID) -> dict[str, int]:
     "7.4.7",
     "7.4.9",
     likely="this verb does not count, counts characters, or what is replaced, or what it leaves as it was",
-    empty={
-        **dict.fromkeys(LOOKING, "it only looks"),
-        **{name: "a record is not counted" for name, act in CHANGING.items() if act.role == "sessions"},
-    },
+    empty=_COUNTS_NOTHING,
     level="standard",
     since="1.1",
 )
@@ -84,3 +88,76 @@ async def _filled(case: Case, act: Act, limits: dict[str, int]) -> None:
         raise
     finally:
         await store.close()
+
+
+@product(
+    "limits.counted.{act}",
+    "7.4.1",
+    "7.4.3",
+    "7.4.5",
+    "7.4.6",
+    "7.4.7",
+    likely="the usage that is kept is not brought up to date by this verb, or by who has no limits",
+    empty=_COUNTS_NOTHING,
+    level="standard",
+    since="1.1",
+)
+async def counted(case: Case, act: Act) -> None:
+    """When it was done, by one with limits or without, what is left fits to the last, and no more: {act}."""
+    scene = await _ready(case.store, case.new_id())
+    before = await _used(case.store, scene.id)
+    await act.call(scene)
+    after = await _used(case.store, scene.id)
+    limits = {limit: max(before[limit], after[limit]) + room for limit, room in _ROOM.items()}
+    if case.capabilities.durable:  # as above
+        del limits["session_value_bytes"]
+    store = await case.open(**{f"limits__{name}": value for name, value in limits.items()})
+    try:
+        for by_other in (False, True) if case.capabilities.shared else (False,):
+            scene = await _ready(store, case.new_id())
+            actor = scene
+            if by_other:
+                actor = Scene(case.store, scene.id)
+                actor.revision, actor.key_revision = scene.revision, scene.key_revision
+            await act.call(actor)
+            whose = "another client, without limits" if by_other else "this client"
+            try:
+                await (_fill_files if act.role == "file_system" else _fill_keys)(scene, limits)
+            except QuotaExceededError as error:
+                raise Mismatch(f"room for what fits after what {whose} did", str(error)) from error
+    finally:
+        await store.close()
+
+
+async def _ready(store: Store, session_id: UUID) -> Scene:
+    """A filled session, where what is replaced may be the larger one."""
+    scene = Scene(store, session_id)
+    await scene.fill(record=False)
+    await scene.files.write_file("d/0", "much more than what comes")
+    return scene
+
+
+async def _fill_files(scene: Scene, limits: dict[str, int]) -> None:
+    used = await _used(scene.store, scene.id)
+    await scene.files.write_file("probe", "x" * (limits["session_bytes"] - used["session_bytes"]))
+    with refused(QuotaExceededError):
+        await scene.files.append_file("probe", "x")
+    for number in range(limits["session_entries"] - used["session_entries"] - 1):
+        await scene.files.create_directory(f"probe {number}")
+    with refused(QuotaExceededError):
+        await scene.files.create_directory("one too many")
+
+
+async def _fill_keys(scene: Scene, limits: dict[str, int]) -> None:
+    used = await _used(scene.store, scene.id)
+    key = "probe"
+    if "session_value_bytes" in limits:
+        size = limits["session_value_bytes"] - used["session_value_bytes"] - len(key)
+        with refused(QuotaExceededError):
+            await scene.storage.set_value(key, "x" * (size + 1))
+        await scene.storage.set_value(key, "x" * size)
+        await scene.storage.delete_value(key)
+    for number in range(limits["session_keys"] - used["session_keys"]):
+        await scene.storage.set_value(f"{number}", "x")
+    with refused(QuotaExceededError):
+        await scene.storage.set_secret("one too many", "x")

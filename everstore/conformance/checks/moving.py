@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from everstore.conformance.case import Mismatch
 from everstore.conformance.checks.transfers import some_files
 from everstore.conformance.registry import check
 
@@ -11,9 +12,14 @@ if TYPE_CHECKING:
     from everstore.conformance.case import Case
 
 
-@check("transfers.move.keeps_id", "4.5.7", likely="a move copies and deletes")
+@check(
+    "transfers.move.keeps_id",
+    "4.5.7",
+    "4.5.12",
+    likely="a move copies and deletes, or moves what is below as it is",
+)
 async def move_keeps_id(case: Case) -> None:
-    """What is moved keeps id and created_at, at every level of a tree; its revision moves."""
+    """What is moved keeps id and created_at, at every level of a tree; revision and updated_at move."""
     await some_files(case)
     places = ["d", "d/a", "d/sub", "d/sub/b", "d/empty"]
     before = [await case.read(path) for path in places]
@@ -22,7 +28,11 @@ async def move_keeps_id(case: Case) -> None:
     assert [(entry.id, entry.created_at) for entry in after] == [
         (entry.id, entry.created_at) for entry in before
     ]
-    assert after[1].revision != before[1].revision
+    for was, now in zip(before, after, strict=True):
+        if now.revision == was.revision or now.updated_ns <= was.updated_ns:
+            raise Mismatch(
+                f"another revision and a later updated_at of {now.path}", f"{now}, which was {was}"
+            )
     assert [entry.path for entry in after] == ["/e/f", "/e/f/a", "/e/f/sub", "/e/f/sub/b", "/e/f/empty"]
 
 

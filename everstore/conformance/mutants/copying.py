@@ -37,6 +37,28 @@ def moves_to_a_new_id(broken: Broken) -> None:
         return answer
 
 
+@mutant("transfers.move.keeps_id")
+def moves_directories_below_as_they_are(broken: Broken) -> None:
+    """A directory in a tree that is moved keeps its revision, as only files are written."""
+    kept: dict[Any, int] = {}
+
+    @broken.verb
+    async def move_file(session_id: Any, source: str, destination: str, *, overwrite: bool = False) -> Any:
+        versions = {each.serial: each.version for each in await broken.entries(session_id)}
+        answer = await broken.files.move_file(session_id, source, destination, overwrite=overwrite)
+        for each in await broken.entries(session_id):
+            if each.is_directory and each.path.startswith(f"{answer.path}/"):
+                kept[session_id, each.path] = versions[each.serial]
+        return answer
+
+    @broken.verb
+    async def read_file(session_id: Any, path: str) -> Any:
+        found = await broken.files.read_file(session_id, path)
+        if found is None or (session_id, found.path) not in kept:
+            return found
+        return replace(found, version=kept[session_id, found.path])
+
+
 @mutant("transfers.tree.move")
 def moves_files_only(broken: Broken) -> None:
     """An empty directory is left behind by a move, as object stores do."""

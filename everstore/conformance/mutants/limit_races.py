@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
@@ -225,3 +226,30 @@ def remembers_what_is_full(broken: Broken) -> None:
 
     broken.around(refuses, names=["append_file", "increment_value"])
     broken.around(makes_room, names=["delete_file", "delete_value", "delete_secret", "purge_session"])
+
+
+@mutant("limits.counted.copy_onto", without=("limits__session_bytes",))
+def keeps_counting_what_a_copy_replaced(broken: Broken) -> None:
+    """The usage that is kept of a session does not shrink with a copy onto a larger file."""
+    allowed = broken.lost.get("limits__session_bytes")
+    count = _bytes(broken)
+    too_many: Counter[Any] = Counter()
+
+    @broken.verb
+    async def copy_file(session_id: Any, source: str, destination: str, *, overwrite: bool = False) -> Any:
+        target = await broken.files.stat_file(session_id, destination)
+        info = await broken.files.copy_file(session_id, source, destination, overwrite=overwrite)
+        if target is not None:
+            too_many[session_id] += max(0, target.size_bytes - info.size_bytes)
+        return info
+
+    def refusing(call: Call) -> Call:
+        async def refuse(session_id: Any, path: str, content: str, *rest: Any, **options: Any) -> Any:
+            wanted = await count(session_id) + too_many[session_id] + len(content)
+            if allowed is not None and wanted > allowed:
+                raise QuotaExceededError("too much", limit="session_bytes", allowed=allowed, wanted=wanted)
+            return await call(session_id, path, content, *rest, **options)
+
+        return refuse
+
+    broken.around(refusing, names=("write_file", "append_file"))
