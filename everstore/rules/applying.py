@@ -62,12 +62,13 @@ def answered_together(apply: Callable[[C], Answer], several: Sequence[C]) -> lis
     The error of one of several says which it was, from 0, as ``error.index``; then the changes before it
     are to be undone.
     """
+    if len(several) == 1:
+        return [apply(several[0])]
     answers: list[Answer] = []
     for index, change in enumerate(several):
         try:
             answers.append(apply(change))
         except EverstoreError as error:
-            if len(several) > 1:
-                error.tell(index=index)
+            error.tell(index=index)
             raise
     return answers

@@ -31,8 +31,9 @@ def copy(tree: Tree[E], source: str, destination: str, overwrite: bool = False) 
         require_room(tree, destination, more, more_bytes, max(sizes))
     make_directories(tree, missing)
     copies: list[E] = []
+    now = now_ns()
     for each in taken:
-        now, version = now_ns(), tree.next_version()
+        version = tree.next_version()
         copied = replace(
             each, version=version, created_ns=now, updated_ns=now, serial=tree.new_serial(version),
             path=destination + each.path[len(source) :], is_readonly=False,

@@ -106,6 +106,8 @@ def stamps_at(
 class SqliteSpace(Space[Stamps]):
     """One session's rows of one table within one transaction; made for one call."""
 
+    __slots__ = ("_execute", "_id", "_key", "_table", "_transaction", "limits")
+
     def __init__(
         self, transaction: Transaction, table: Table, session_id: UUID, limits: Limits | None
     ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -85,11 +86,14 @@ class SqliteStorageStore(DurableStorageStore):
 def _apply(
     transaction: Transaction, session_id: UUID, limits: Limits | None, changes: Sequence[ValueMutation[T]]
 ) -> list[T]:
-    spaces = {
-        "values": SqliteSpace(transaction, VALUES, session_id, limits),
-        "secrets": SqliteSpace(transaction, SECRETS, session_id, limits),
-    }
-    return answered_together(lambda change: apply_to_space(spaces[change.space], change), changes)
+    if len(changes) == 1:
+        return [_change(transaction, session_id, limits, changes[0])]
+    return answered_together(partial(_change, transaction, session_id, limits), changes)
+
+
+def _change(transaction: Transaction, session_id: UUID, limits: Limits | None, change: ValueMutation[T]) -> T:
+    table = VALUES if change.space == "values" else SECRETS
+    return apply_to_space(SqliteSpace(transaction, table, session_id, limits), change)
 
 
 def _stat(connection: sqlite3.Connection, most: int, session_id: UUID, key: str) -> KeyInfo | None:

@@ -74,6 +74,17 @@ _SUBTREE = f"SELECT parent, name, {ENTRY} FROM entries WHERE {BELOW} ORDER BY pa
 class SqliteTree(Tree[FileInfo]):
     """One session's tree within one transaction; made for one call."""
 
+    __slots__ = (
+        "_directories",
+        "_execute",
+        "_key",
+        "_sums",
+        "_transaction",
+        "_usages",
+        "limits",
+        "session_id",
+    )
+
     def __init__(self, transaction: Transaction, session_id: UUID, limits: Limits | None) -> None:
         """``limits`` are those of files, if there are any."""
         self.session_id = session_id
@@ -81,6 +92,7 @@ class SqliteTree(Tree[FileInfo]):
         self._transaction = transaction
         self._execute = transaction.execute
         self._key = session_id.bytes
+        self._usages = transaction.usages
         self._directories = transaction.directories
         self._sums: tuple[str, tuple[int, int, int, str | None]] | None = None
 
@@ -132,7 +144,7 @@ class SqliteTree(Tree[FileInfo]):
             kept = [*columns[:place], value, *columns[place + 1 :]]
             columns = kept if is_sound(*kept) else columns
         self._change(path, _HEAL, *columns, self._key, *split(path))
-        self._transaction.usages.recount(self._key)
+        self._usages.recount(self._key)
         return tuple(columns)
 
     @override
@@ -185,7 +197,7 @@ class SqliteTree(Tree[FileInfo]):
 
     @override
     def usage(self) -> tuple[int, int]:
-        usage = self._transaction.usages.get(self._key)
+        usage = self._usages.get(self._key)
         return (usage.files + usage.directories, usage.bytes) if usage else (0, 0)
 
     # -- changing -----------------------------------------------------------------------------------
@@ -197,7 +209,7 @@ class SqliteTree(Tree[FileInfo]):
     @override
     def new_serial(self, version: int) -> int:
         del version
-        return self._count(serials=1)
+        return self._usages.new_serial(self._key)
 
     @override
     def put(self, file: SessionFile, old: FileInfo | None) -> None:
@@ -219,7 +231,7 @@ class SqliteTree(Tree[FileInfo]):
         if not self._execute(_SET_CONTENT, (is_text, data, file.serial)).rowcount:
             self._execute(_RESTORE_CONTENT, (file.serial, is_text, data))
         if file.size_bytes != old.size_bytes:
-            self._count(size=file.size_bytes - old.size_bytes)
+            self._usages.count(self._key, 0, file.size_bytes - old.size_bytes)
 
     def _insert(self, entry: SessionFile | FileInfo, *, is_directory: bool) -> None:
         self._execute(_INSERT, (
@@ -227,10 +239,10 @@ class SqliteTree(Tree[FileInfo]):
             entry.size_bytes, entry.is_readonly, is_directory,
         ))  # fmt: skip
         if is_directory:
-            self._count(directories=1)
+            self._usages.count(self._key, 0, 0, 1)
             self._directories.add((self._key, entry.path))
         else:
-            self._count(files=1, size=entry.size_bytes)
+            self._usages.count(self._key, 1, entry.size_bytes)
 
     @override
     def put_copy(self, copy: FileInfo, source: FileInfo, old: FileInfo | None) -> None:
@@ -266,24 +278,24 @@ class SqliteTree(Tree[FileInfo]):
         self._execute(_DELETE_CONTENTS_BELOW, range_)
         self._execute(_DELETE_BELOW, range_)
         if type(files) is type(size) is int:
-            self._count(files=-files, size=-size, directories=files - entries)
+            self._usages.count(self._key, -files, -size, files - entries)
         else:  # a damaged entry was among them
-            self._transaction.usages.recount(self._key)
+            self._usages.recount(self._key)
 
     @override
     def remove(self, entry: FileInfo) -> None:
         self._forget()
         self._change(entry.path, _DELETE, self._key, *split(entry.path))
         if entry.is_directory:
-            self._count(directories=-1)
+            self._usages.count(self._key, 0, 0, -1)
         else:
             self._execute("DELETE FROM contents WHERE serial = ?", (entry.serial,))
-            self._count(files=-1, size=-entry.size_bytes)
+            self._usages.count(self._key, -1, -entry.size_bytes)
 
     def purge(self) -> bool:
         """Remove everything; whether there was anything."""
         self._forget()
-        serials = self._transaction.usages.remove(self._key)
+        serials = self._usages.remove(self._key)
         self._execute("DELETE FROM contents WHERE serial >= ? AND serial < ?", (serials.start, serials.stop))
         return self._execute("DELETE FROM entries WHERE session = ?", (self._key,)).rowcount > 0
 
@@ -296,9 +308,3 @@ class SqliteTree(Tree[FileInfo]):
         """Change the one entry at a path, which was found there before; nothing less is acknowledged."""
         if self._execute(statement, arguments).rowcount != 1:
             raise DataDamagedError.found(path, "its entry cannot be found again", path=path)
-
-    def _count(self, *, serials: int = 0, files: int = 0, size: int = 0, directories: int = 0) -> int:
-        """Count what was added to the tree (or taken, below 0); the last serial that a new entry got."""
-        return self._transaction.usages.count(
-            self._key, serials=serials, files=files, size=size, directories=directories
-        )

@@ -75,24 +75,32 @@ class Usages:
         self.changes += 1
         return usage
 
-    def count(
-        self, session: bytes, *, serials: int = 0, files: int = 0, size: int = 0, directories: int = 0
-    ) -> int:
-        """Count what was added to a tree (or taken, below 0); the last serial that one of its entries got."""
-        usage = self.get(session)
-        if usage is None:
-            row = self._connection.execute(_NEXT_SLOT).fetchone()
-            if row is None:
-                raise damaged_file("its counters are missing")
-            (slot,) = row
-            usage = self._known[session] = Usage(slot, 0, 0, 0, 0)
-        usage.last += serials
+    def new_serial(self, session: bytes) -> int:
+        """A serial that no entry of the session has had."""
+        usage = self._known.get(session) or self._made(session)
+        usage.last += 1
+        self._changed.add(session)
+        self.changes += 1
+        return usage.slot << SLOT_BITS | usage.last
+
+    def count(self, session: bytes, files: int, size: int, directories: int = 0) -> None:
+        """Count what was added to a tree, or, below 0, taken."""
+        usage = self._known.get(session) or self._made(session)
         usage.files += files
         usage.bytes += size
         usage.directories += directories
         self._changed.add(session)
         self.changes += 1
-        return usage.slot << SLOT_BITS | usage.last
+
+    def _made(self, session: bytes) -> Usage:
+        """The session's row, which is made when there is none."""
+        usage = self.get(session)
+        if usage is None:
+            row = self._connection.execute(_NEXT_SLOT).fetchone()
+            if row is None:
+                raise damaged_file("its counters are missing")
+            usage = self._known[session] = Usage(row[0], 0, 0, 0, 0)
+        return usage
 
     def remove(self, session: bytes) -> range:
         """Remove a session's row; the serials that its entries may have had."""
