@@ -161,8 +161,16 @@ def _apply_to_texts(
     limits: Limits | None,
     changes: Sequence[ValueMutation[Any]],
 ) -> list[Any]:
-    spaces = {space: EngineSpace(writing, engine, kind, session_id, limits) for space, kind in _KINDS.items()}
-    return answered_together(lambda change: apply_to_space(spaces[change.space], change), changes)
+    spaces: dict[str, EngineSpace] = {}
+
+    def apply(change: ValueMutation[Any]) -> Any:
+        space = spaces.get(change.space)
+        if space is None:
+            kind = _KINDS[change.space]
+            space = spaces[change.space] = EngineSpace(writing, engine, kind, session_id, limits)
+        return apply_to_space(space, change)
+
+    return answered_together(apply, changes)
 
 
 class EngineSessions(SessionStore):

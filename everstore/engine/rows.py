@@ -167,7 +167,9 @@ class Rows:
     def put_row(self, name: bytes, row: Row, old: Row | None) -> None:
         """Put a row whose content is in its place already, in the place of ``old``."""
         key = self._names.key(name)
-        row = replace(row, name=None if self._names.is_whole(name) else name)
+        kept_name = None if self._names.is_whole(name) else name
+        if row.name != kept_name:
+            row = replace(row, name=kept_name)
         self._transaction.put(key, _encode(row))
         self._seen[name] = row
         before = None if old is None else old.expires_ns
