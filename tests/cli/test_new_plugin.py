@@ -17,14 +17,8 @@ def test_it_writes_a_distribution_with_the_entry_point(cli, in_empty_folder):
     assert project["project"]["entry-points"]["everstore"] == {"book-shelf": "everstore_book_shelf.plugin"}
     assert "pip install -e 'everstore-book-shelf[test]'" in answer.out
     modules = sorted((root / "src" / "everstore_book_shelf").glob("*.py"))
-    assert [module.stem for module in modules] == [
-        "__init__",
-        "database",
-        "files",
-        "plugin",
-        "sessions",
-        "storage",
-    ]
+    assert [module.stem for module in modules] == ["__init__", "engine", "plugin"]
+    assert (root / "LICENSE").read_text().startswith("MIT License\n")
     for module in (*modules, root / "tests" / "test_conformance.py"):
         compile(module.read_text(), module, "exec")
 
