@@ -121,14 +121,14 @@ def parents_of(path: str) -> list[str]:
 def require_room(source: str, destination: str, paths: Iterable[str]) -> None:
     """Refuse a copy or move that would make a path too long (§4.5.11): ``InvalidPathError``.
 
-    ``paths`` are the canonical paths of ``source`` and what is below it, all or only the longest. They
-    are not asked for unless ``destination`` is the longer of the two: else no path grows.
+    ``paths`` are the canonical paths below ``source``, all or only the longest, of which the first by code
+    point is told. They are not asked for unless ``destination`` is the longer of the two: else no path grows.
     """
     growth = _size(destination) - _size(source)
     if growth > 0:
-        for path in paths:
-            if _size(path) + growth > MAX_PATH_BYTES:
-                raise _refused(destination + path[len(source) :], _TOO_LONG)
+        longest = min(paths, key=lambda path: (-_size(path), path), default="")
+        if _size(longest) + growth > MAX_PATH_BYTES:
+            raise _refused(destination + longest[len(source) :], _TOO_LONG)
 
 
 def parse_session_id(text: str) -> UUID:

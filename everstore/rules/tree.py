@@ -84,7 +84,7 @@ class Tree(ABC, Generic[E]):
         return min((entry.path for entry in self.below(path) if entry.is_readonly), default=None)
 
     def paths_below(self, path: str) -> Iterable[str]:
-        """The paths below a directory, all or only the longest in UTF-8; looked for when iterated over."""
+        """The paths below a directory; or the longest in UTF-8, of several the first by code point."""
         return (entry.path for entry in self.below(path))
 
     # -- changing -----------------------------------------------------------------------------------

@@ -111,3 +111,39 @@ async def test_a_refusal_has_the_same_words_on_every_backend(files, refused):
         assert str(error) == words
         if not isinstance(error, errors.InvalidContentError):
             assert repr(error.path) in words
+
+
+async def test_values_and_conditions_are_refused_in_the_same_words(work, refused):
+    await work.files.write_file("a", "x")
+    await work.storage.set_value("k", "text")
+    await work.storage.set_value("n", f"{2**63 - 1}")
+    file, value = await work.files.stat_file("a"), await work.storage.stat_value("k")
+    conflict = errors.RevisionConflictError
+    found = f"found revision {file.revision!r}"
+    for kind, words, call in [
+        (conflict, f"'/a' changed meanwhile: expected nothing there, {found}",
+         partial(work.files.write_file, "a", "y", if_absent=True)),
+        (conflict, f"'/a' changed meanwhile: expected revision 'no' there, {found}",
+         partial(work.files.write_file, "a", "y", if_revision="no")),
+        (conflict, "'/b' changed meanwhile: expected revision '1f' there, found nothing",
+         partial(work.files.write_file, "b", "y", if_revision="1f")),
+        (conflict, f"'k' changed meanwhile: expected nothing there, found revision {value.revision!r}",
+         partial(work.storage.set_value, "k", "y", if_absent=True)),
+        (errors.InvalidContentError,
+         "the value is not an integer in decimal digits, so it cannot be incremented",
+         partial(work.storage.increment_value, "k")),
+        (errors.InvalidContentError, "the sum would not fit into 64 bits; the value stays as it was",
+         partial(work.storage.increment_value, "n")),
+    ]:  # fmt: skip
+        error = await refused(kind, call(), words)
+        assert words in str(error)
+
+
+async def test_the_path_that_would_be_too_long_is_the_longest_and_of_those_the_first(work, refused):
+    deep = "/".join("d" * 200 for _ in range(19))
+    for name in ("b" * 30, "c" * 30, "a" * 29):
+        await work.files.write_file(f"t/{deep}/{name}", "x")
+    longer = "u" * 255
+    for verb in (work.files.copy_file, work.files.move_file):
+        error = await refused(errors.InvalidPathError, verb("t", f"{longer}/{longer}"))
+        assert error.path == f"/{longer}/{longer}/{deep}/{'b' * 30}"

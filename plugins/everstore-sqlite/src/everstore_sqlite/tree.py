@@ -63,7 +63,7 @@ _DELETE_CONTENTS_BELOW = f"""
 """  # noqa: S608
 _LONGEST_BELOW = f"""
     SELECT parent || name FROM entries WHERE {BELOW}
-    ORDER BY length(CAST(parent AS BLOB)) + length(CAST(name AS BLOB)) DESC LIMIT 1
+    ORDER BY length(CAST(parent AS BLOB)) + length(CAST(name AS BLOB)) DESC, parent || name LIMIT 1
 """  # noqa: S608
 _ANY_BELOW = f"SELECT 1 FROM entries WHERE {BELOW} LIMIT 1"  # noqa: S608
 _HEAL = f"UPDATE entries SET ({ENTRY}) = (?, ?, ?, ?, ?, ?, ?) WHERE {KEY}"  # noqa: S608

@@ -99,9 +99,11 @@ BEGIN
             IF longer > 0 AND taken.longest + longer > 4096 THEN  -- MAX_PATH_BYTES of everstore.paths
                 outcome := 'too long';
                 SELECT coalesce(f.long_path, f.place) INTO fact FROM {schema}.files f
-                WHERE f.session_id = of_session AND f.depth = level AND f.place >= span.low AND f.place < span.high
+                WHERE f.session_id = of_session AND f.depth >= level AND f.place >= span.low AND f.place < span.high
                     AND starts_with(coalesce(f.long_path, f.place), span.prefix)
-                ORDER BY octet_length(coalesce(f.long_path, f.place)) DESC LIMIT 1;
+                ORDER BY octet_length(coalesce(f.long_path, f.place)) DESC,
+                    coalesce(f.long_path, f.place) COLLATE "C"
+                LIMIT 1;
                 RETURN;
             END IF;
             IF NOT is_move THEN
