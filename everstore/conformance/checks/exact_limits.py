@@ -24,10 +24,15 @@ _ROOM = {"session_entries": 2, "session_bytes": 50, "session_keys": 2, "session_
 
 
 async def _used(store: Store, session_id: UUID) -> dict[str, int]:
-    """What each limit counts, of the session; secrets as they are given, not as they are stored."""
+    """What each limit counts, of the session; secrets as they are stored."""
     seen: dict[str, Any] = await snapshot(store.session(session_id))
     sizes = [info.size_bytes for place, (info, _) in seen.items() if place.startswith("file ")]
     texts = [(place.partition(" ")[2], text) for place, (_, text) in seen.items() if isinstance(text, str)]
+    if store.storage.capabilities.durable:
+        names = [place.partition(" ")[2] for place in seen if place.startswith("secret ")]
+        stored = await store.rotation.scan_secrets(after=(session_id, "\x01"), limit=len(names) or 1)
+        ciphertexts = [(each.name, each.ciphertext) for each in stored if each.session_id == session_id]
+        texts = [(name, text) for name, text in texts if name not in names] + ciphertexts
     return {
         "file_bytes": max(sizes, default=0),
         "session_entries": len(sizes),
@@ -52,14 +57,11 @@ async def _used(store: Store, session_id: UUID) -> dict[str, int]:
 )
 async def exact(case: Case, act: Act) -> None:
     """With what there is then as the limits it is done, with one less of what grows it is refused: {act}."""
-    scene = Scene(case.store, case.new_id())
-    await scene.fill(record=False)
+    scene = await _ready(case.store, case.new_id())
     before = await _used(case.store, scene.id)
     await act.call(scene)
     after = await _used(case.store, scene.id)
     most = {limit: max(before[limit], after[limit], 1) for limit in before}
-    if case.store.storage.capabilities.durable:  # ciphertexts are longer than what they are of
-        del most["session_value_bytes"]
     try:
         await _filled(case, act, most)
     except QuotaExceededError as error:
@@ -76,8 +78,7 @@ async def exact(case: Case, act: Act) -> None:
 async def _filled(case: Case, act: Act, limits: dict[str, int]) -> None:
     """Act in a session that was filled under limits; a refusal must change nothing there."""
     store = await case.open(**{f"limits__{name}": value for name, value in limits.items()})
-    scene = Scene(store, case.new_id())
-    await scene.fill(record=False)
+    scene = await _ready(store, case.new_id())
     was = await snapshot(store.session(scene.id))
     try:
         await act.call(scene)
@@ -109,8 +110,6 @@ async def counted(case: Case, act: Act) -> None:
     await act.call(scene)
     after = await _used(case.store, scene.id)
     limits = {limit: max(before[limit], after[limit]) + room for limit, room in _ROOM.items()}
-    if case.capabilities.durable:  # as above
-        del limits["session_value_bytes"]
     store = await case.open(**{f"limits__{name}": value for name, value in limits.items()})
     try:
         for by_other in (False, True) if case.capabilities.shared else (False,):
@@ -130,10 +129,11 @@ async def counted(case: Case, act: Act) -> None:
 
 
 async def _ready(store: Store, session_id: UUID) -> Scene:
-    """A filled session, where what is replaced may be the larger one."""
+    """A filled session, where what is replaced may be the larger one, and characters are not bytes."""
     scene = Scene(store, session_id)
     await scene.fill(record=False)
-    await scene.files.write_file("d/0", "much more than what comes")
+    await scene.files.write_file("d/0", "much more than what comes, \u00e9 and \u20ac")
+    await scene.storage.set_value("cl\u00e9", "\u20ac")
     return scene
 
 
@@ -151,12 +151,11 @@ async def _fill_files(scene: Scene, limits: dict[str, int]) -> None:
 async def _fill_keys(scene: Scene, limits: dict[str, int]) -> None:
     used = await _used(scene.store, scene.id)
     key = "probe"
-    if "session_value_bytes" in limits:
-        size = limits["session_value_bytes"] - used["session_value_bytes"] - len(key)
-        with refused(QuotaExceededError):
-            await scene.storage.set_value(key, "x" * (size + 1))
-        await scene.storage.set_value(key, "x" * size)
-        await scene.storage.delete_value(key)
+    size = limits["session_value_bytes"] - used["session_value_bytes"] - len(key)
+    with refused(QuotaExceededError):
+        await scene.storage.set_value(key, "x" * (size + 1))
+    await scene.storage.set_value(key, "x" * size)
+    await scene.storage.delete_value(key)
     for number in range(limits["session_keys"] - used["session_keys"]):
         await scene.storage.set_value(f"{number}", "x")
     with refused(QuotaExceededError):
