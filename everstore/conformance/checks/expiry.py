@@ -6,7 +6,7 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, Any
 
-from everstore.clock import now_ns
+from everstore.clock import now_ns, stopped, turned
 from everstore.conformance.case import Mismatch, refused
 from everstore.conformance.registry import check, table
 from everstore.errors import InvalidArgumentError, RevisionConflictError, UnsupportedError
@@ -159,3 +159,26 @@ async def undeclared(case: Case) -> None:
             await case.storage.set_value("k", "y", ttl=60)
         with refused(UnsupportedError):
             await case.storage.set_secret("k", "y", ttl=60)
+
+
+@check(
+    "values.expired.at_the_end",
+    "6.5.6",
+    likely="the end is compared as if it still belonged to the time to live",
+    since="1.1",
+    needs=_NEEDS,
+)
+async def at_the_end(case: Case) -> None:
+    """At the very moment that expires_at names, a value or secret is absent, and set anew it is new."""
+    with stopped():
+        await case.storage.set_value("gone", "7", ttl=1)
+        await case.storage.set_secret("gone", "7", ttl=1)
+        with turned(1):  # a server's clock goes on meanwhile, which changes nothing here
+            assert await case.storage.get_value("gone") is None
+            assert await case.storage.stat_value("gone") is None
+            assert await case.storage.get_secret("gone") is None
+            assert await names(case.storage) == []
+            assert await case.storage.increment_value("gone") == 1
+            [info] = await case.storage.list_keys()
+            assert (info.created_ns, info.expires_ns) == (info.updated_ns, None)
+            assert not await case.storage.delete_secret("gone")

@@ -217,3 +217,23 @@ def remembers_the_last_time_itself(broken: Broken) -> None:
         return times[place]
 
     _with_updated(broken, ("file_system", "storage"), stamp)
+
+
+@mutant("values.expired.at_the_end")
+def is_there_at_its_end(broken: Broken) -> None:
+    """A value is there as long as its end is not before the clock's time."""
+    ends: dict[Any, tuple[int, str]] = {}
+
+    @broken.verb
+    async def set_value(
+        session_id: Any, key: str, value: str, *, ttl: float | None = None, **options: Any
+    ) -> None:
+        await broken.storage.set_value(session_id, key, value, ttl=ttl, **options)
+        ends.pop((session_id, key), None)
+        if ttl is not None:
+            ends[session_id, key] = (now_ns() + int(ttl * 1e9), value)
+
+    @broken.verb
+    async def get_value(session_id: Any, key: str) -> str | None:
+        end, value = ends.get((session_id, key), (0, ""))
+        return value if end == now_ns() else await broken.storage.get_value(session_id, key)
