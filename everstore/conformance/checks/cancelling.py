@@ -27,7 +27,7 @@ _ROUNDS = 24
 
 
 @asynccontextmanager
-async def _answered(what: str) -> AsyncIterator[None]:
+async def answered(what: str) -> AsyncIterator[None]:
     """The block must end within reason: what waits for what a cancelled call has kept never does."""
     limit = asyncio.timeout(_PATIENCE)
     try:
@@ -45,7 +45,7 @@ async def _filled(case: Case) -> Scene:
     return scene
 
 
-async def _seen(case: Case, session_id: UUID) -> dict[str, object]:
+async def seen_of(case: Case, session_id: UUID) -> dict[str, object]:
     """What a session holds, without what differs from one session to the next."""
     snapshot: dict[str, Any] = await case.snapshot(session_id)
     seen = {place: getattr(kept, "content", kept) for place, (_, kept) in snapshot.items()}
@@ -57,11 +57,11 @@ async def _outcomes(case: Case, act: Act, times: int) -> dict[str, object]:
     scene = await _filled(case)
     for _ in range(times):
         [answer] = await gather(act.call(scene))
-        _require_answer(answer)
-    return await _seen(case, scene.id)
+        require_answer(answer)
+    return await seen_of(case, scene.id)
 
 
-def _require_answer(answer: object) -> None:
+def require_answer(answer: object) -> None:
     """A refusal is an answer; a failure of the backend, or of anything else, is none."""
     if isinstance(answer, BackendError) or (
         isinstance(answer, BaseException) and not isinstance(answer, EverstoreError)
@@ -102,22 +102,22 @@ async def cancelled(case: Case, act: Act) -> None:
             task.cancel()
             [ended] = await gather(task)
             happened = not isinstance(ended, asyncio.CancelledError)
-            async with _answered("the same call at the same place, and to others"):
+            async with answered("the same call at the same place, and to others"):
                 # The same call comes first, or last, or not at all: it may wait for what others do not.
                 if again:
-                    _require_answer((await gather(act.call(scene)))[0])
+                    require_answer((await gather(act.call(scene)))[0])
                 # A later write of the same session finds the cancelled one settled; then it is answered.
                 await scene.files.write_file("later/f", "x")
                 await scene.storage.set_value("later", "x")
-                seen = left[scene.id] = await _seen(case, scene.id)
+                seen = left[scene.id] = await seen_of(case, scene.id)
                 if moment % 2 and not again:
-                    _require_answer((await gather(act.call(scene)))[0])
-                    left[scene.id] = await _seen(case, scene.id)
+                    require_answer((await gather(act.call(scene)))[0])
+                    left[scene.id] = await seen_of(case, scene.id)
             without = {place: held for place, held in seen.items() if "later" not in place}
             assert without in outcomes[again + happened : again + 2], "half of a cancelled call is visible"
     await asyncio.sleep(0.05)  # for whatever was put off
     for session_id, before in left.items():
-        later = await _seen(case, session_id)
+        later = await seen_of(case, session_id)
         assert later == before, "a cancelled call went on after a later write"
 
 
@@ -202,7 +202,7 @@ async def cancelled_among_others(case: Case) -> None:
             await asyncio.sleep(case.random.random() * 0.002)
             await _require_settled(scene, aside, own, number)
 
-    async with _answered("calls beside cancelled ones"):
+    async with answered("calls beside cancelled ones"):
         ended = await gather(*(work(f"w{number}", aside) for number, aside in enumerate(asides)))
     for error in filter(None, ended):
         raise error
