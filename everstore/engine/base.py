@@ -39,7 +39,7 @@ class Transaction(ABC):
         """The keys from ``low`` on that come before ``high``, in order, each with its value.
 
         ``reverse`` begins with the last. It may be left before its end; nothing is put or deleted before it
-        is left or at its end.
+        is left or at its end. A generator that was left is closed before the work ends.
         """
 
     def delete_range(self, low: bytes, high: bytes) -> None:

@@ -106,10 +106,10 @@ class EngineSpace(Space[Row]):
     def put(
         self, key: str, text: str, version: int, created_ns: int, updated_ns: int, expires_ns: int | None
     ) -> None:
-        self._sweep()
         serial = self._writing.next_version()
         row = Row(version, created_ns, updated_ns, expires_ns, serial=serial)
         self._texts.rows.put(key.encode(), row, text.encode())
+        self._sweep()  # and not before: what is swept may be what is replaced here
 
     @override
     def remove(self, key: str, now: int) -> bool:

@@ -12,12 +12,13 @@ from __future__ import annotations
 import copy
 import threading
 import time
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from everstore.compat import override
 from everstore.engine.looking import TooLarge
-from everstore.engine.writing import Writing
+from everstore.engine.writing import Reading, Writing
 from everstore.errors import (
     BackendError,
     BackendUnavailableError,
@@ -97,9 +98,9 @@ class _Writer(Worker):
 
     def _together(self, calls: list[Call], can_undo: bool, transaction: Transaction) -> list[Outcome]:  # noqa: FBT001 - bound to it
         self._is_done = False
-        writing = Writing(transaction, can_undo=can_undo)
-        # Not before the transaction has begun: until then, who gives up waiting has not called.
-        outcomes = [_outcome(writing, call) for call in calls if call.begin()]
+        with closing(Writing(transaction, can_undo=can_undo)) as writing:
+            # Not before the transaction has begun: until then, who gives up waiting has not called.
+            outcomes = [_outcome(writing, call) for call in calls if call.begin()]
         self._is_done = True
         return outcomes
 
@@ -107,7 +108,8 @@ class _Writer(Worker):
         def work(transaction: Transaction) -> list[Outcome]:
             if not call.begin():
                 return []
-            return [(call, call.run(Writing(transaction, can_undo=False)), None)]
+            with closing(Writing(transaction, can_undo=False)) as writing:
+                return [(call, call.run(writing), None)]
 
         try:
             return self._engine.transact(work, write=True)
@@ -157,13 +159,14 @@ class _Reader(LazyWorker):
     def _some(self, calls: list[Call], transaction: Transaction) -> list[Outcome]:
         outcomes: list[Outcome] = []
         until = time.perf_counter() + _LONGEST_WAIT
-        for call in calls:
-            try:
-                outcomes.append((call, call.run(transaction), None))
-            except EverstoreError as error:
-                outcomes.append((call, None, error))
-            if time.perf_counter() > until:
-                break
+        with closing(Reading(transaction)) as reading:
+            for call in calls:
+                try:
+                    outcomes.append((call, call.run(reading), None))
+                except EverstoreError as error:
+                    outcomes.append((call, None, error))
+                if time.perf_counter() > until:
+                    break
         return outcomes
 
 

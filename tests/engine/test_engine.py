@@ -11,11 +11,14 @@ from everstore_sorted_map import SortedMap
 
 import everstore
 from everstore.changes import Write
+from everstore.clock import now_ns
+from everstore.engine import space
 from everstore.engine.opening import OpenEngine
 from everstore.engine.roles import role_over
 from everstore.errors import (
     BackendError,
     BackendUnavailableError,
+    InvalidPathError,
     PluginError,
     QuotaExceededError,
     RevisionConflictError,
@@ -300,3 +303,50 @@ async def test_a_look_that_fails_fails_by_itself():
             "x",
             type(None),
         ]
+
+
+async def test_scans_that_were_left_end_with_the_work_whoever_keeps_the_error():
+    class Counting(SortedMap):
+        scans = 0  # that are open
+
+        def transact(self, work, *, write):
+            def counted(transaction):
+                scan = transaction.scan
+
+                def counted_scan(*arguments, **options):
+                    self.scans += 1
+                    try:
+                        yield from scan(*arguments, **options)
+                    finally:
+                        self.scans -= 1
+
+                transaction.scan = counted_scan
+                return work(transaction)
+
+            answer = super().transact(counted, write=write)
+            assert self.scans == 0
+            return answer
+
+    engine = Counting()
+    async with files_over(engine) as files:
+        for name in ("a", "b", "c"):
+            await files.write_file(SESSION_ID, f"/tree/{'x' * 200}/{name}", "x")
+        kept = []
+        for _ in range(2):
+            answers = await asyncio.gather(
+                *(files.copy_file(SESSION_ID, "/tree", "/y" * (1990 + n)) for n in range(3)),
+                return_exceptions=True,
+            )
+            kept += answers
+        assert {type(answer) for answer in kept} == {InvalidPathError}
+        assert engine.scans == 0
+
+
+async def test_what_is_over_while_it_is_replaced_is_swept(opened, monkeypatch):
+    engine = SortedMap()
+    async with opened(engine) as store:
+        await store.storage.set_value(SESSION_ID, "count", "1", ttl=60)
+        monkeypatch.setattr(space, "now_ns", lambda: now_ns() + 60 * 10**9)
+        assert await store.storage.increment_value(SESSION_ID, "count") == 2
+        kept = engine.transact(lambda transaction: [*transaction.scan(b"a", b"z")], write=False)
+        assert [key for key, _ in kept] == [b"l"]
