@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import heapq
 import sys
 from copy import copy
 from typing import TYPE_CHECKING
@@ -14,17 +13,16 @@ from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.content import stored_size
 from everstore.rules import Space, Stamps
+from everstore.rules.tree import later_than
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
+    from everstore.backends.memory.deadlines import Deadlines
     from everstore.settings import Limits
 
-__all__ = ["Deadlines", "Entry", "MemorySpace", "Namespace"]
-
-_SWEPT_AT_ONCE = 32  # each write brings one deadline at most, so it is never the sweeps that fall behind
-_STALE = 64  # deadlines that may be out of date besides as many as are not
+__all__ = ["Entry", "MemorySpace", "Namespace"]
 
 
 class Entry(Stamps, frozen=True, gc=False):
@@ -40,58 +38,6 @@ class Entry(Stamps, frozen=True, gc=False):
     def is_over(self) -> bool:
         """Whether its time is past."""
         return self.expires_ns is not None and self.expires_ns <= now_ns()
-
-
-class Deadlines:
-    """When entries are over, those of all sessions of all spaces, the soonest first.
-
-    Writes sweep away what is past its time, whoever wrote it, a bounded number at a time: so nothing
-    piles up that nobody asks for again. An entry that is set again or removed leaves its deadline behind,
-    out of date; they are thrown away when there are more of those than of others. The user holds a lock.
-    """
-
-    def __init__(self) -> None:
-        """None yet."""
-        self.heap: list[tuple[int, int, str, int]] = []
-        """Time, session, key and number of the namespace. Always the same list, for spaces to look at."""
-        self.namespaces: list[Namespace] = []
-        self._current = 0
-
-    def change(self, before: int | None, after: int | None, number: int, key: str, space: int) -> None:
-        """An entry, which was over at ``before``, now is at ``after``; ``None`` is never."""
-        if after is not None:
-            heapq.heappush(self.heap, (after, number, key, space))
-            self._current += before is None
-            self.drop(0)
-        else:
-            self.drop(1)
-
-    def drop(self, count: int) -> None:
-        """So many deadlines are out of date, their entries being gone."""
-        self._current -= count
-        if len(self.heap) > 2 * self._current + _STALE:
-            self.heap[:] = {deadline for deadline in self.heap if self._space(*deadline)}
-            heapq.heapify(self.heap)
-
-    def sweep(self, most: int = _SWEPT_AT_ONCE) -> None:
-        """Let go of entries that are past their time: a few, or ``most``."""
-        now = now_ns()
-        for _ in range(most):
-            if not self.heap or self.heap[0][0] > now:
-                break
-            expires_ns, number, key, space = heapq.heappop(self.heap)
-            found = self._space(expires_ns, number, key, space)
-            if found is not None:
-                self._current -= 1
-                found.drop(key)
-                if not found.entries:
-                    del self.namespaces[space].sessions[number]
-
-    def _space(self, expires_ns: int, number: int, key: str, space: int) -> MemorySpace | None:
-        """The space of the session, if this deadline is not out of date."""
-        found = self.namespaces[space].sessions.get(number)
-        entry = None if found is None else found.entries.get(key)
-        return found if entry is not None and entry.expires_ns == expires_ns else None
 
 
 class MemorySpace(Space[Entry]):
@@ -155,22 +101,26 @@ class MemorySpace(Space[Entry]):
         ]
         return sum(len(space.entries) for space in spaces), sum(space.held for space in spaces)
 
+    def overwrite(self, key: str, text: str) -> bool:
+        """What the rule of a set comes to where nothing can refuse it, a third faster; else ``False``."""
+        old = self.entries.get(key)
+        if old is None or old.expires_ns is not None or self.limits is not None:
+            return False
+        updated_ns = later_than(old.updated_ns)
+        self.entries[key] = Entry(self.next_version(), old.created_ns, updated_ns, None, text)
+        self._sweep(updated_ns)
+        return True
+
+    def _sweep(self, now: int) -> None:
+        if self._heap and self._heap[0][0] <= now:
+            self._deadlines.sweep()
+
     @override
     def put(
         self, key: str, text: str, version: int, created_ns: int, updated_ns: int, expires_ns: int | None
     ) -> None:
-        entry = Entry(version, created_ns, updated_ns, expires_ns, text)
-        if self.limits is None and self.undo is None:
-            old = self.entries.get(key)
-            before = None if old is None else old.expires_ns
-            self.entries[key] = entry
-            if before is not expires_ns:
-                self._deadlines.change(before, expires_ns, self._number, key, self._namespace.place)
-        else:
-            self._set(key, entry)
-        heap = self._heap
-        if heap and heap[0][0] <= now_ns():
-            self._deadlines.sweep()
+        self._set(key, Entry(version, created_ns, updated_ns, expires_ns, text))
+        self._sweep(now_ns())
 
     @override
     def remove(self, key: str, now: int) -> bool:

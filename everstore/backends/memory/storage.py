@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
-from everstore.backends.memory.spaces import Deadlines, Namespace
+from everstore.backends.memory.deadlines import Deadlines
+from everstore.backends.memory.spaces import Namespace
 from everstore.backends.memory.versions import versions
 from everstore.compat import override
 from everstore.interfaces import SessionStorageStore
@@ -85,14 +86,13 @@ class MemoryStorage(SessionStorageStore):
         if_revision: str | None = None,
         if_absent: bool = False,
     ) -> None:
-        self._lock.acquire()  # as ``_call`` in all, for a quarter less
-        try:
-            space = self._values.sessions.get(session_id.int)
-            if space is not None:
-                rules.set_value(space, key, value, ttl, if_revision, if_absent)
-                return
-        finally:
-            self._lock.release()
+        if (
+            ttl is None
+            and if_revision is None
+            and not if_absent
+            and self._overwrite(self._values, session_id, key, value)
+        ):
+            return
         self._call(self._values, session_id, rules.set_value, key, value, ttl, if_revision, if_absent)
 
     @override
@@ -101,7 +101,16 @@ class MemoryStorage(SessionStorageStore):
 
     @override
     async def set_secret(self, session_id: UUID, name: str, value: str, *, ttl: float | None = None) -> None:
-        self._call(self._secrets, session_id, rules.set_value, name, value, ttl)
+        if ttl is not None or not self._overwrite(self._secrets, session_id, name, value):
+            self._call(self._secrets, session_id, rules.set_value, name, value, ttl)
+
+    def _overwrite(self, namespace: Namespace, session_id: UUID, key: str, text: str) -> bool:
+        self._lock.acquire()
+        try:
+            space = namespace.sessions.get(session_id.int)
+            return space is not None and space.overwrite(key, text)
+        finally:
+            self._lock.release()
 
     @override
     async def get_value(self, session_id: UUID, key: str) -> str | None:

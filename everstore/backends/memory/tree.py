@@ -10,14 +10,16 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from everstore.compat import override
+from everstore.content import stored_size
 from everstore.models import SessionFile, root_of
 from everstore.rules import Tree
+from everstore.rules.tree import later_than
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    from everstore.models import FileInfo
+    from everstore.models import Encoding, FileInfo
     from everstore.settings import Limits
 
 __all__ = ["MemoryTree"]
@@ -124,6 +126,21 @@ class MemoryTree(Tree[SessionFile]):
             if self.listed:
                 self.children[path.rpartition("/")[0] or "/"][path] = None
         self.nodes[path] = file
+
+    def overwrite(self, path: str, content: str, encoding: Encoding) -> SessionFile | None:
+        """What the rule of a write comes to where nothing can refuse it, a third faster; else ``None``."""
+        old = self.nodes.get(path)
+        if old is None or old.content is None or old.is_readonly or self.limits is not None:
+            return None
+        ascii_text = encoding == "text" and content.isascii()
+        size = len(content) if ascii_text else stored_size(content, encoding)
+        version, updated_ns = self.next_version(), later_than(old.updated_ns)
+        file = SessionFile(
+            version, old.created_ns, updated_ns, self.session_id, path, old.serial, size,
+            is_readonly=False, content=content, encoding=encoding,
+        )  # fmt: skip
+        self.put(file, old)
+        return file
 
     @override
     def put_copy(self, copy: SessionFile, source: SessionFile, old: SessionFile | None) -> None:
