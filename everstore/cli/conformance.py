@@ -32,7 +32,11 @@ def conformance(
     seed: Annotated[int, typer.Option(help="What chance is made of: the same seed, the same choices.")] = 0,
     expression: Annotated[
         str | None,
-        typer.Option("-k", metavar="EXPR", help="Run only these: words of ids, levels, tags; and, or, not."),
+        typer.Option(
+            "-k",
+            metavar="EXPR",
+            help="Run only these: words of ids, levels, tags; and, or, not. A whole id is that check alone.",
+        ),
     ] = None,
     stop: Annotated[bool, typer.Option("-x", help="Stop at the first check that fails.")] = False,
     timeout: Annotated[

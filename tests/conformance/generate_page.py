@@ -50,6 +50,9 @@ def subject(directory):
 TestConformance = pytest_suite(subject, level="standard")
 ```
 
+`-k` selects checks by words, with `and`, `or`, `not` and parentheses. A word is a part of ids, a level or a
+tag; one that is the whole id of a check is that check alone: `limits.exact.copy` is one, `exact.copy` three.
+
 What takes minutes is asked for: `--large` (`pytest_suite(subject, large=True)`) adds the checks of the tag
 `large`, of 12,000 entries, 20,000 keys, 64 MiB of content and 13,000 looks of each kind; with `-k large`
 hardly anything else runs. What happens when a storage is full is asked of one that its author hands over,

@@ -68,9 +68,11 @@ def test_every_sentence_of_the_contract_has_a_check(generate_page):
 def test_what_backends_prove_by_themselves_is_proven_where_the_page_says(generate_page):
     plugins = generate_page.ROOT / "plugins"
     for reason in generate_page.PROVEN_BY_BACKENDS.values():
-        [module] = re.findall(r"`(test_\w+\.py)`", reason)
-        for plugin in re.findall(r"everstore-\w+", reason):
-            assert (plugins / plugin / "tests" / module).is_file()
+        named = re.findall(r"`(test_\w+\.py)` of (everstore-\w+(?:, everstore-\w+)*)", reason)
+        assert named
+        for module, owners in named:
+            for plugin in owners.split(", "):
+                assert (plugins / plugin / "tests" / module).is_file()
 
 
 def test_the_page_of_sentences_and_checks_is_up_to_date(generate_page):

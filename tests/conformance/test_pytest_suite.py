@@ -143,7 +143,7 @@ def test_nothing_leaks_into_an_authors_own_tests(pytest_run):
     assert not any("everstore" in each for each in brought)
 
 
-def test_each_check_has_a_folder_of_its_own(tmp_path):
+def test_each_check_has_a_folder_of_its_own(tmp_path, pytestconfig):
     seen = []
 
     def subject(directory):
@@ -154,5 +154,5 @@ def test_each_check_has_a_folder_of_its_own(tmp_path):
     for name in ("one", "two"):
         folder = tmp_path / name
         folder.mkdir()
-        suite().test_check(by_id("files.text.plain"), folder)
+        suite().test_check(by_id("files.text.plain"), folder, pytestconfig)
     assert seen == [tmp_path / "one", tmp_path / "two"]

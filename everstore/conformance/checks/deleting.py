@@ -244,19 +244,30 @@ async def seed(case: Case) -> None:
 
 
 @check(
-    "tree.readonly.seed_replaces", "3.9.1", "3.2.3", likely="a seed is refused, or the flag stays for ever"
+    "tree.readonly.seed_replaces",
+    "3.9.1",
+    "3.2.3",
+    "3.8.6",
+    "4.5.10",
+    likely="a seed is refused, the flag stays for ever, or only a new file with it keeps its tree",
 )
 async def seed_replaces(case: Case) -> None:
-    """A seed replaces any file, read-only or not, and sets the flag as it says."""
-    first = await case.files.write_file("a", "one")
+    """A seed replaces any file, read-only or not, and sets the flag as it says, for its tree as well."""
+    first = await case.files.write_file("d/a", "one")
     await asyncio.sleep(0.005)
-    second = await case.files.seed_initial_file(InitialFile("a", "two", is_readonly=True))
-    third = await case.files.seed_initial_file(InitialFile("a", "three", is_readonly=True))
-    fourth = await case.files.seed_initial_file(InitialFile("a", "four"))
-    assert second.updated_at > first.updated_at
-    assert {file.id for file in (first, second, third, fourth)} == {first.id}
-    assert len({file.revision for file in (first, second, third, fourth)}) == 4
-    assert (await case.files.write_file("a", "five")).is_readonly is False
+    seeded = [first]
+    for content in ("two", "three"):
+        seeded.append(await case.files.seed_initial_file(InitialFile("d/a", content, is_readonly=True)))
+        assert await case.files.delete_file("d", recursive=True) is False
+        with refused(ReadOnlyFileError):
+            await case.files.move_file("d", "e")
+    seeded.append(await case.files.seed_initial_file(InitialFile("d/a", "four")))
+    assert seeded[1].updated_at > first.updated_at
+    assert {file.id for file in seeded} == {first.id}
+    assert len({file.revision for file in seeded}) == len(seeded)
+    assert (await case.files.write_file("d/a", "five")).is_readonly is False
+    await case.files.move_file("d", "e")
+    assert await case.files.delete_file("e", recursive=True) is True
 
 
 @check(

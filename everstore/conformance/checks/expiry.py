@@ -173,11 +173,16 @@ async def at_the_end(case: Case) -> None:
     with stopped():
         await case.storage.set_value("gone", "7", ttl=1)
         await case.storage.set_secret("gone", "7", ttl=1)
+        await case.storage.set_value("deleted", "7", ttl=1)
+        await case.storage.set_value("other", "7", ttl=1)
         with turned(1):  # a server's clock goes on meanwhile, which changes nothing here
             assert await case.storage.get_value("gone") is None
             assert await case.storage.stat_value("gone") is None
             assert await case.storage.get_secret("gone") is None
             assert await names(case.storage) == []
+            assert not await case.storage.delete_value("deleted")
+            await case.storage.set_value("other", "8", if_absent=True)
+            assert await case.storage.delete_value("other")
             assert await case.storage.increment_value("gone") == 1
             [info] = await case.storage.list_keys()
             assert (info.created_ns, info.expires_ns) == (info.updated_ns, None)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from everstore.conformance.case import refused
+from everstore.clock import turned
+from everstore.conformance.case import each, refused
 from everstore.conformance.checks.limits import limited
 from everstore.conformance.registry import check, table
 from everstore.errors import QuotaExceededError
@@ -254,3 +255,19 @@ async def expired(case: Case) -> None:
         with refused(QuotaExceededError):
             await session.storage.set_value("a", "")
         await case.store.storage.purge_session(case.id)
+
+
+@check(
+    "limits.session_values.many_expired",
+    "7.4.8",
+    since="1.1",
+    needs=("time_to_live",),
+    likely="a sweep takes some at a time, and what is left for the next one counts",
+)
+async def many_expired(case: Case) -> None:
+    """However much is past its time to live at once, all that it took fits."""
+    session = await limited(case, session_keys=200, session_value_bytes=1000)
+    storage = session.storage
+    await each(lambda number: storage.set_value(f"{number:03}", "x" * 7, ttl=1), range(100))
+    with turned(2):
+        await storage.set_value("k", "x" * 999)

@@ -191,6 +191,27 @@ def forgets_read_only(broken: Broken) -> None:
         return await broken.files.seed_initial_file(session_id, replace(file, is_readonly=False))
 
 
+@mutant("tree.readonly.seed_replaces")
+def counts_new_read_only_files(broken: Broken) -> None:
+    """A tree keeps count of the read-only files that were made in it, not of those that became so."""
+    became: set[Any] = set()
+
+    @broken.verb
+    async def seed_initial_file(session_id: Any, file: InitialFile) -> Any:
+        before = await broken.files.stat_file(session_id, file.path)
+        seeded = await broken.files.seed_initial_file(session_id, file)
+        if before is not None and not before.is_readonly and seeded.is_readonly:
+            became.add((session_id, seeded.path))
+        return seeded
+
+    @broken.verb
+    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
+        for info in await broken.entries(session_id) if recursive else []:
+            if (session_id, info.path) in became and info.path.startswith(f"/{path.strip('/')}/"):
+                await broken.files.seed_initial_file(session_id, InitialFile(info.path, ""))
+        return await broken.files.delete_file(session_id, path, recursive)
+
+
 @mutant("tree.readonly.copy_is_writable")
 def copies_the_flag(broken: Broken) -> None:
     """A copy of a read-only file is read-only."""

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from everstore.clock import now_ns
 from everstore.conformance.mutants.broken import Broken, mutant
 from everstore.errors import EverstoreError, InvalidKeyError, QuotaExceededError
 from everstore.models import KeyInfo, new_session_id
@@ -458,3 +459,20 @@ def counts_on_what_is_over(broken: Broken) -> None:
 
 def _aged(info: KeyInfo, was: KeyInfo | None) -> KeyInfo:
     return replace(info, created_ns=was.created_ns) if was is not None and was.expires_ns else info
+
+
+@mutant("limits.session_values.many_expired")
+def counts_what_a_sweep_leaves(broken: Broken) -> None:
+    """Each write sweeps away 32 of what is over, and the rest counts."""
+    ends: dict[Any, list[int]] = {}
+
+    @broken.verb
+    async def set_value(session_id: Any, key: Any, value: Any, **options: Any) -> Any:
+        mine, now = ends.setdefault(session_id, []), now_ns()
+        over = sum(end <= now for end in mine)
+        del mine[: min(over, 32)]
+        if over > 32:
+            raise QuotaExceededError.over("session_keys", over - 32, 0, key)
+        await broken.storage.set_value(session_id, key, value, **options)
+        if options.get("ttl") is not None:
+            mine.append(now + int(options["ttl"] * 1e9))
