@@ -6,6 +6,7 @@ import random
 import secrets
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from everstore import (
@@ -271,3 +272,29 @@ def test_times_move_on_though_the_clock_does_not(session_id, back):
     assert (moved.path, counted) == ("/c", 1)
     assert space.texts["a"].updated_ns == was.updated_ns + 1000
     assert space.texts["a"].created_ns == was.created_ns
+
+
+def test_a_secret_is_swapped_only_while_it_is_the_expected_one_and_keeps_its_stamps():
+    space = DictSpace(Limits())
+    rules.apply_to_space(space, changes.SetSecret("s", "old", ttl=3600))
+    was = space.texts["s"]
+    swaps = [("other", "new"), ("old", "new"), ("old", "newer")]
+    answers = rules.answered_together(
+        lambda texts: rules.apply_to_space(space, changes.SwapSecret("s", *texts)), swaps
+    )
+    assert answers == [False, True, False]
+    assert rules.apply_to_space(space, changes.SwapSecret("missing", "old", "new")) is False
+    assert space.texts["s"].text == "new"
+    assert msgspec.structs.replace(space.texts["s"], text="old") == was
+
+
+def test_the_error_of_several_says_which_it_was(session_id):
+    tree = DictTree(session_id, Limits())
+    several = [changes.Write("/a", "x"), changes.Edit("/a", "y", "z")]
+    rules.apply_to_tree(tree, several[0])
+    for alone in (True, False):
+        with pytest.raises(errors.EditError) as caught:
+            rules.answered_together(
+                lambda change: rules.apply_to_tree(tree, change), several[1:] if alone else several
+            )
+        assert getattr(caught.value, "index", None) == (None if alone else 1)

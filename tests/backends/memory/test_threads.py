@@ -15,6 +15,18 @@ from everstore.backends.memory import (
     InMemorySessionStorageStore,
     InMemorySessionStore,
 )
+from everstore.changes import (
+    Delete,
+    DeleteSecret,
+    DeleteValue,
+    Edit,
+    Increment,
+    Move,
+    Seed,
+    SetSecret,
+    SetValue,
+    Write,
+)
 from everstore.settings import Limits
 
 THREADS = 6
@@ -273,3 +285,53 @@ def test_seeds_and_deletes_of_all_threads_leave_a_tree(files, session_id):
         assert parent.is_directory
         names = [child.path for child in asyncio.run(files.list_directory(session_id, parent.path))]
         assert info.path in names
+
+
+def test_nobody_sees_the_midst_of_a_list_of_changes(files, values, session_id):
+    """Entries that go and come again within one list are never gone, for readers that take no lock either."""
+    put_files = [Write("/d/a", "x"), Write("/d/b", "x"), Seed(InitialFile("/d/c", "x", is_readonly=True))]
+    put_values = [SetValue("a", "x"), SetSecret("s", "x", ttl=3600), SetValue("b", "x")]
+    asyncio.run(files.apply(session_id, put_files))
+    asyncio.run(values.apply(session_id, put_values))
+
+    async def work(number):
+        for turn in range(TURNS // 4):
+            changes = [Move("/d/a", "/moved"), Delete("/d/b"), Write("/d/a", "x"), Write("/d/b", "x")]
+            gone = [DeleteValue("a"), DeleteSecret("s"), SetSecret("s", "x", ttl=3600), SetValue("a", "x")]
+            if turn % 2:
+                with pytest.raises(errors.PathNotFoundError):
+                    await files.apply(session_id, [*changes, Edit("/nowhere", "a", "b")])
+                with pytest.raises(errors.InvalidContentError):
+                    await values.apply(session_id, [*gone, Increment("a")])
+            else:
+                await files.apply(session_id, [*changes, Delete("/moved")])
+                await values.apply(session_id, gone)
+
+    async def look():
+        for path in ("/d/a", "/d/b"):
+            assert (await files.read_file(session_id, path)).content == "x"
+            assert (await files.stat_file(session_id, path)).size_bytes == 1
+        assert await values.get_value(session_id, "a") == "x"
+        assert await values.stat_value(session_id, "a") is not None
+        assert await values.get_secret(session_id, "s") == "x"
+
+    in_threads(work, readers=[look, look])
+    assert [info.path for info in asyncio.run(files.list_directory(session_id, "/d"))] == [
+        "/d/a",
+        "/d/b",
+        "/d/c",
+    ]
+    assert [info.key for info in asyncio.run(values.list_keys(session_id))] == ["a", "b"]
+
+
+def test_a_list_that_is_refused_leaves_no_trace_in_what_is_counted(session_id):
+    files = InMemorySessionFileStore(Limits(session_bytes=10))
+    values = InMemorySessionStorageStore(Limits(session_value_bytes=10))
+    for _ in range(20):
+        with pytest.raises(errors.QuotaExceededError):
+            asyncio.run(files.apply(session_id, [Write("/a/b", "12345"), Write("/c", "1234567")]))
+        with pytest.raises(errors.QuotaExceededError):
+            asyncio.run(values.apply(session_id, [SetValue("a", "12345"), SetValue("b", "12345")]))
+    assert asyncio.run(files.list_directory(session_id)) == []
+    asyncio.run(files.write_file(session_id, "/a", "1234567890"))
+    asyncio.run(values.set_value(session_id, "a", "123456789"))
