@@ -35,6 +35,7 @@ from everstore.conformance.patience import Hang, bounded
 from everstore.conformance.registry import LEVELS, ON_REQUEST, levels_up_to
 from everstore.conformance.runner import offered
 from everstore.errors import BackendError, InvalidPatternError, SettingsError
+from everstore.interfaces import Capabilities
 from everstore.plugins import ROLES, Plugins
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def prove(
         results,
         asked=level,
         seed=seed,
-        capabilities=given - ON_REQUEST.keys(),
+        capabilities=given.intersection(Capabilities.__struct_fields__),
         plugins=plugins,
     )
 

@@ -43,6 +43,12 @@ ON_REQUEST = {
 }
 """What a check may need besides capabilities: what only who runs the suite can give it, and how."""
 
+OWN_FILES = "own_files"
+"""What a check needs that measures a storage: files of it on this machine, in which nothing else is.
+
+A server has none: what room it takes is proven by its backend's own tests.
+"""
+
 _REGISTRY: dict[str, Check] = {}
 
 
@@ -68,7 +74,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
     ``sentences`` are those of the contract it proves, ``likely`` is the mistake that most often makes
     it fail, ``since`` the version of the contract that brought it. It runs where all capabilities in
-    ``needs`` are declared, or asked for (``ON_REQUEST``), and none in ``unless`` is. ``arguments`` follow
+    ``needs`` are declared, or asked for (``ON_REQUEST``), or are ``OWN_FILES`` that were found, and none in
+    ``unless`` is. ``arguments`` follow
     the case when the function is called.
     """
 

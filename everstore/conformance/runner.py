@@ -12,7 +12,7 @@ import msgspec
 from everstore.conformance.case import Case, Mismatch
 from everstore.conformance.explain import explain
 from everstore.conformance.patience import SECONDS, Hang, bounded
-from everstore.conformance.registry import LEVELS, Check, Level, all_checks
+from everstore.conformance.registry import LEVELS, OWN_FILES, Check, Level, all_checks
 from everstore.errors import EverstoreError
 
 if TYPE_CHECKING:
@@ -75,9 +75,10 @@ def declared(subject: Subject) -> frozenset[str]:
 
 
 def offered(subject: Subject, *, large: bool = False) -> frozenset[str]:
-    """What checks may need: capabilities that are declared, and what was asked for of ``ON_REQUEST``."""
-    asked = {"large": large, "full": bool(subject.full)}
-    return declared(subject) | {name for name, is_asked in asked.items() if is_asked}
+    """What checks may need: what is declared, what was asked for of ``ON_REQUEST``, and ``OWN_FILES``."""
+    capabilities = declared(subject)  # opening makes the files that are not there yet
+    more = {"large": large, "full": bool(subject.full), OWN_FILES: bool(subject.own_places())}
+    return capabilities | {name for name, is_there in more.items() if is_there}
 
 
 def execute(subject: Subject, check: Check, seed: int, seconds: float = SECONDS) -> Case:

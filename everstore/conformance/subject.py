@@ -83,7 +83,8 @@ class Subject(msgspec.Struct, frozen=True):
     def own_places(self) -> list[Path]:
         """Those that nothing but this storage is in: ``own_files``, and what the settings name."""
         named = [*(value for value in self.settings.values() if isinstance(value, str)), *self.own_files]
-        return [path for path in map(Path, named) if _exists(path)]
+        configuration = self.settings.get("config_file")
+        return [path for path in map(Path, named) if str(path) != configuration and _exists(path)]
 
     @contextmanager
     def small(self) -> Iterator[dict[str, Any]]:

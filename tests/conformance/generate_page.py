@@ -120,6 +120,8 @@ def _levels(checks: list[Check]) -> list[str]:
         "A level is reached when every check of it and of the levels below passed. Checks of a capability",
         "(time to live, durable, shared, a limit of the storage's own) run where the backend declares it;",
         "where it does not, others check that it is refused, and that nothing that works is left undeclared.",
+        "What room a storage takes is measured where it has files of its own on this machine; that a server",
+        "uses room again is proven by its backend's own tests.",
     ]
 
 

@@ -12,7 +12,7 @@ import pytest
 from everstore import Capabilities, DurableStorageStore, SessionFileSystem, SessionStore
 from everstore.conformance import CONTRACT_VERSION, LEVELS, all_checks, check, checks, table
 from everstore.conformance.acts import ACTS, NO_ACTS
-from everstore.conformance.registry import ON_REQUEST, PRODUCTS, TABLES
+from everstore.conformance.registry import ON_REQUEST, OWN_FILES, PRODUCTS, TABLES
 from everstore.conformance.runner import least
 from everstore.middleware.base import verbs_of
 
@@ -124,7 +124,7 @@ def test_durable_can_be_reached_only_by_declaring_it():
 
 def test_what_needs_a_capability_names_one_that_there_is():
     named = {name for check in all_checks() for name in (*check.needs, *check.unless)}
-    assert named <= {*Capabilities.__struct_fields__, *ON_REQUEST}
+    assert named <= {*Capabilities.__struct_fields__, *ON_REQUEST, OWN_FILES}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)

@@ -10,7 +10,7 @@ from everstore.clock import turned
 from everstore.conformance.acts import LOOKING, Act, Scene
 from everstore.conformance.case import Mismatch, gather
 from everstore.conformance.orders import filled
-from everstore.conformance.registry import product, table
+from everstore.conformance.registry import OWN_FILES, product, table
 from everstore.errors import EverstoreError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _size(places: list[Path]) -> tuple[int, int]:
 
 async def _require_no_growth(case: Case, turn: Turn, pad_bytes: int) -> None:
     """``Mismatch`` when the storage, closed, has grown after every so many turns."""
-    places = case.subject.own_places()  # a server's have a log and others' data in them
+    places = case.subject.own_places()
     sizes: list[tuple[int, int]] = []
     numbers = itertools.count()
 
@@ -91,7 +91,7 @@ async def _clear(scene: Scene, role: str) -> None:
     level="durable",
     since="1.1",
     tags=("durability",),
-    needs=("durable",),
+    needs=("durable", OWN_FILES),
     empty=dict.fromkeys(LOOKING, "it changes nothing"),
     likely=_LIKELY,
 )
@@ -136,7 +136,7 @@ def _ending(name: str) -> Turn:
     level="durable",
     since="1.1",
     tags=("durability",),
-    needs=("durable", "time_to_live"),
+    needs=("durable", "time_to_live", OWN_FILES),
     likely=_LIKELY,
 )
 async def space_of(case: Case, turn: Turn, pad_bytes: int) -> None:
@@ -181,7 +181,7 @@ async def _refused(case: Case, number: int) -> None:
     level="durable",
     since="1.1",
     tags=("durability",),
-    needs=("durable",),
+    needs=("durable", OWN_FILES),
     likely="what a call had begun to write stays when it ends early",
 )
 async def space_after(case: Case, turn: Turn) -> None:

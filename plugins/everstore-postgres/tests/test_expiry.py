@@ -12,6 +12,7 @@ async def test_expired_entries_of_sessions_that_nobody_uses_again_are_let_go(sto
     abandoned, used = everstore.new_session_id(), everstore.new_session_id()
     for number in range(50):
         await store.storage.set_value(abandoned, f"key {number}", "value", ttl=0.5)
+        await store.storage.set_secret(abandoned, f"name {number}", "value", ttl=0.5)
     await store.storage.set_value(abandoned, "kept", "value")
     await store.storage.set_secret(abandoned, "kept longer", "value", ttl=3600)
     await asyncio.sleep(0.6)
