@@ -13,7 +13,8 @@
     l                                   the number of this layout, and how long keys and values may be
 
 Names are text in UTF-8, whose bytes are in the order of its code points. One that is too long for a key is
-kept under its beginning, ``0xff``, which is no byte of UTF-8, and a digest; its row has the whole of it.
+kept under its beginning, ``0xff``, which is no byte of UTF-8, a digest of its directory, and one of it; its
+row has the whole of it.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ _ID_BYTES = 16
 _DIGEST_BYTES = 16
 _NUMBER_BYTES = 8
 _LONG = b"\xff"
+_END_OF_GROUP = b"\0"
 
 
 def above(prefix: bytes) -> bytes:
@@ -94,36 +96,47 @@ def _digest(data: bytes) -> bytes:
 
 
 class Names:
-    """The keys of one session's rows of one kind, by their names."""
+    """The keys of one session's rows of one kind, by their names.
 
-    __slots__ = ("_longest", "_prefix", "head", "pieces")
+    What a name has up to a NUL in it, if there is one, is its group: one range has all names of a group.
+    """
+
+    __slots__ = ("_prefix", "head", "pieces")
 
     def __init__(self, kind: bytes, session_id: UUID, longest_key: int) -> None:
         """``longest_key`` is the storage's."""
-        self._prefix = kind + session_id.bytes
-        self._longest = longest_key - len(self._prefix)
-        self.head = self._longest - len(_LONG) - _DIGEST_BYTES
-        """How much of a name its key begins with, however long it is."""
-        self.pieces = kind.upper() + session_id.bytes
+        session = session_id.bytes
+        self._prefix = kind + session
+        self.head = longest_key - len(self._prefix) - len(_LONG) - 2 * _DIGEST_BYTES
+        """How much of a name its key has at most."""
+        self.pieces = kind.upper() + session
         """What the keys of pieces begin with."""
 
     def key(self, name: bytes) -> bytes:
         """The key of the row with this name."""
-        if len(name) <= self._longest:
+        if len(name) <= self.head:
             return self._prefix + name
-        return self._prefix + name[: self.head] + _LONG + _digest(name)
+        group = name[: name.rfind(_END_OF_GROUP) + 1]
+        return self._prefix + name[: self.head] + _LONG + _digest(group) + _digest(name)
 
     def is_whole(self, name: bytes) -> bool:
         """Whether the key has all of this name."""
-        return len(name) <= self._longest
+        return len(name) <= self.head
 
     def name(self, key: bytes) -> bytes:
         """The name that a key has, all or its beginning."""
         return key[len(self._prefix) :]
 
+    def floor(self, name: bytes) -> bytes:
+        """What no key of this name, or of one behind it, comes before."""
+        return self._prefix + name[: self.head]
+
     def range(self, start: bytes) -> tuple[bytes, bytes]:
-        """From where to where the rows are whose names begin so; others are among them where that is long."""
-        return range_of(self._prefix + start[: self.head])
+        """From where to where rows are whose names begin so; others are among them where that is long."""
+        low = self.floor(start)
+        if len(start) > self.head and start.endswith(_END_OF_GROUP):
+            low += _LONG + _digest(start)
+        return range_of(low)
 
     def piece(self, serial: int, place: int) -> bytes:
         """The key of a piece of a content."""

@@ -93,7 +93,7 @@ class Rows:
 
     def _scanned(self, start: bytes, after: bytes) -> Iterator[tuple[bytes, Row]]:
         low, high = self._names.range(start)
-        for key, data in self._transaction.scan(max(low, self._names.range(after)[0]), high):
+        for key, data in self._transaction.scan(max(low, self._names.floor(after)), high):
             name = self._names.name(key)
             row = self._checked(name, data)
             if row.name is not None:

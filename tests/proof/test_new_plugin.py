@@ -79,6 +79,9 @@ def test_it_opens_from_the_environment(installed):
 
 def test_what_is_wrong_with_its_setting_is_told(installed):
     done = run(
-        installed, "everstore ls", EVERSTORE_BACKEND="shelf", EVERSTORE_SHELF_PATH="/nowhere/at/all.db"
+        installed,
+        "everstore session ls",
+        EVERSTORE_BACKEND="shelf",
+        EVERSTORE_SHELF_PATH="/nowhere/at/all.db",
     )
     assert "EVERSTORE_SHELF_PATH" in done.stderr

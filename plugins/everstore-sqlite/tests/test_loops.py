@@ -1,4 +1,4 @@
-"""Cancelled twice, threads that end, other loops and forks."""
+"""Cancelled thrice, other loops and forks."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import pytest
 
 import everstore
 from everstore import new_session_id
-from everstore.errors import BackendUnavailableError
-from everstore.workers import Worker
 
 
 def left() -> tuple[int, int]:
@@ -36,24 +34,6 @@ async def test_whoever_is_cancelled_thrice_while_opening_leaves_nothing(turns, t
             await task
         before = before or left()
     assert left() == before
-
-
-class _Dies(Worker):
-    def _serve(self, batch):
-        raise SystemExit
-
-    def _release(self):
-        pass
-
-
-async def test_a_thread_that_ends_answers_whoever_waits_and_whoever_comes():
-    worker = _Dies("sqlite", "dies")
-    waiting = [worker.submit(len) for _ in range(3)]
-    worker.start()
-    for call in waiting:
-        with pytest.raises(BackendUnavailableError):
-            await call.answer()
-    worker.close()
 
 
 def test_a_store_goes_on_on_a_second_event_loop(tmp_path):
