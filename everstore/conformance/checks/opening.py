@@ -55,30 +55,32 @@ async def named_file(case: Case) -> None:
 async def environment(case: Case) -> None:
     """The environment that a store is given is the only one that it knows."""
     given = dict(os.environ)
-    await _assert_small_files_only(
-        case, await case.open(environment={**given, "EVERSTORE_LIMITS__FILE_BYTES": "3"})
-    )
     await case.storage.set_value("k", "kept")
+    await case.store.close()  # a storage that is not shared has one user at a time
+    small = {**given, "EVERSTORE_LIMITS__FILE_BYTES": "3"}
+    async with case.subject.open(environment=small) as store:
+        await _assert_small_files_only(case, store)
     ours = [
         name for name in given if name.startswith("EVERSTORE_") and not name.startswith("EVERSTORE_TEST_")
     ]
     os.environ.update(dict.fromkeys([*ours, "EVERSTORE_LOG_LEVEL"], "nonsense"))
     try:
-        store = await case.open(environment=given)
-        elsewhere = None if not case.capabilities.shared else await store.storage.get_value(case.id, "k")
+        async with case.subject.open(environment=given) as store:
+            found = await store.storage.get_value(case.id, "k")
     except SettingsError as error:
         raise AssertionError(f"a setting came from os.environ: {error}") from error
     finally:
         for name in [*ours, "EVERSTORE_LOG_LEVEL"]:
             os.environ.pop(name, None)
         os.environ.update(given)
-    assert elsewhere == ("kept" if case.capabilities.shared else None)
+    assert found == ("kept" if case.capabilities.durable else None)
 
 
 @check("opening.backend_clears_roles", "7.1.7", likely="roles are read before it is clear who said what")
 async def backend_clears_roles(case: Case) -> None:
     """A backend clears the roles that weaker sources name."""
     roles = {f"EVERSTORE_{role.upper()}": "no-such-backend" for role in _ROLES}
+    await case.store.close()
     try:
         store = await case.open(backend=case.subject.name, environment={**os.environ, **roles})
     except UnknownBackendError as error:
@@ -104,6 +106,7 @@ class _Stranger:
 @check("opening.unasked", "7.1.9", likely="values that nobody wants are dropped")
 async def unasked(case: Case) -> None:
     """A value that no plugin asks for is refused, with its type, and nothing is open afterwards."""
+    await case.store.close()
     with refused(SettingsError) as caught:
         await case.open(_Stranger())
     assert "_Stranger" in str(caught.error)
