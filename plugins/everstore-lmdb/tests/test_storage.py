@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from pathlib import Path
 
 import lmdb
 import pytest
 
+import everstore_lmdb
 from everstore import errors
 
 MIB = 1 << 20
@@ -145,3 +147,14 @@ async def test_damage_is_told_and_can_be_mended(opened, path, session_id):
         assert len(await work.files.grep_files("anew")) == 2
         assert await work.storage.get_value("key") == "anew"
         assert await store.delete_session(session_id)
+
+
+async def test_a_map_for_which_there_are_no_addresses_is_told_by_its_setting(opened):
+    with pytest.raises(errors.SettingsError, match="lmdb_max_bytes"):
+        async with opened(max_bytes=1 << 64):
+            pass
+
+
+def test_it_is_short():
+    modules = Path(everstore_lmdb.__file__).parent.glob("*.py")
+    assert sum(len(module.read_text().splitlines()) for module in modules) <= 250

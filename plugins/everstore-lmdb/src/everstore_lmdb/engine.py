@@ -9,17 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import lmdb
 
-from everstore import Capabilities
+from everstore import Capabilities, errors
 from everstore.compat import override
 from everstore.engine import Engine, Transaction
-from everstore.errors import (
-    BackendUnavailableError,
-    DataDamagedError,
-    EverstoreError,
-    QuotaExceededError,
-    SettingsError,
-    StorageReplacedError,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,8 +25,13 @@ T = TypeVar("T")
 _PERIOD = 0.001  # seconds between two looks at the files by those who only read
 _MOST_READERS = 1024  # transactions that look at the same time, of all processes
 _SPARE_TRANSACTIONS = 8
+_UNAVAILABLE = {
+    lmdb.DiskError: "no space is left for the storage at EVERSTORE_LMDB_PATH; free some and try again",
+    lmdb.MapResizedError: "another process has a larger EVERSTORE_LMDB_MAX_BYTES; set it here, open it again",
+    lmdb.ReadersFullError: f"more than {_MOST_READERS} transactions look at the storage at once; try again",
+}
 _UNUSED = b"\0"  # a key that everstore has no use for
-_DAMAGE = (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.InvalidError, lmdb.VersionMismatchError)
+_DAMAGED = (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.InvalidError, lmdb.VersionMismatchError)
 
 
 class _LmdbTransaction(Transaction):
@@ -100,19 +97,18 @@ class LmdbEngine(Engine):
 
     @override
     def open(self) -> None:
-        settings = self._settings
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             self._environment = lmdb.open(
                 str(self._folder),
-                map_size=settings.max_bytes,
+                map_size=self._settings.max_bytes,
                 mode=0o600,
-                sync=settings.synchronous == "full",
+                sync=self._settings.synchronous == "full",
                 max_readers=_MOST_READERS,
                 max_spare_txns=_SPARE_TRANSACTIONS,
             )
         except (lmdb.Error, OSError) as error:
-            raise SettingsError(
+            raise errors.SettingsError(
                 f"EVERSTORE_LMDB_PATH: {str(self._folder)!r} cannot be opened by LMDB; name a folder of its"
                 " own on a local disk, which this process may write to"
             ) from error
@@ -159,34 +155,27 @@ class LmdbEngine(Engine):
             raise self._told(error, is_committing=is_committing) from error
         return answer
 
-    def _told(self, error: lmdb.Error, *, is_committing: bool = False) -> EverstoreError:
+    def _told(self, error: lmdb.Error, *, is_committing: bool = False) -> errors.EverstoreError:
         """The error that a caller sees for one of LMDB's."""
         self._require()
         happened = None if is_committing else False
         if isinstance(error, (lmdb.MapFullError, lmdb.TxnFullError)):
             most = self._settings.max_bytes
             message = f"the storage would exceed its limit of {most:,} bytes (EVERSTORE_LMDB_MAX_BYTES)"
-            return QuotaExceededError(message, limit="lmdb_max_bytes", allowed=most)
-        if isinstance(error, _DAMAGE):
-            return DataDamagedError("the storage at EVERSTORE_LMDB_PATH is damaged; restore a backup")
-        if isinstance(error, lmdb.DiskError):
-            message = "no space is left for the storage at EVERSTORE_LMDB_PATH; free some and try again"
-        elif isinstance(error, lmdb.MapResizedError):
-            message = "another process has a larger EVERSTORE_LMDB_MAX_BYTES; set the same, and open it again"
-        elif isinstance(error, lmdb.ReadersFullError):
-            message = f"more than {_MOST_READERS} transactions look at the storage at once; try again"
-        else:
-            message = f"LMDB failed with {type(error).__name__}; see the cause, then try again"
-        return BackendUnavailableError(message, backend="lmdb", happened=happened)
-
-    # LMDB goes on with files that were deleted or moved, and two processes that do not share the file of
-    # locks write over each other.
+            return errors.QuotaExceededError(message, limit="lmdb_max_bytes", allowed=most)
+        if isinstance(error, _DAMAGED):
+            return errors.DataDamagedError("the storage at EVERSTORE_LMDB_PATH is damaged; restore a backup")
+        message = _UNAVAILABLE.get(type(error), f"LMDB failed with {type(error).__name__}; see the cause")
+        return errors.BackendUnavailableError(message, backend="lmdb", happened=happened)
 
     def _require(self) -> None:
-        """``StorageReplacedError`` unless the files are those that were opened."""
+        """``StorageReplacedError`` unless the files are those that were opened.
+
+        LMDB goes on with deleted ones, and processes with two files of locks write over each other.
+        """
         if self._found() != self._known:
             self._known, self._next_look = [], 0.0  # once wrong, always wrong
-            raise StorageReplacedError(
+            raise errors.StorageReplacedError(
                 f"the files in {str(self._folder)!r} are not those that were opened: nothing is read or"
                 " acknowledged any more; close the store, see to the folder, and open the store again",
                 backend="lmdb",

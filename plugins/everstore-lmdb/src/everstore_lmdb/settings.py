@@ -20,7 +20,7 @@ class LmdbSettings(PluginSettings):
 
     path: Path = Path("everstore.lmdb")
     """The folder, created when missing; what it is in must exist. Relative to the working directory."""
-    max_bytes: Annotated[int, Field(ge=1 << 20)] = 64 << 30
+    max_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 46)] = 64 << 30
     """The largest the storage may become. It takes up addresses of the process, and no room on the disk."""
     synchronous: Literal["full", "normal"] = "full"
     """``full``: what was acknowledged survives a power cut. ``normal``: it survives the process only."""
