@@ -150,7 +150,7 @@ async def test_damage_is_told_and_can_be_mended(opened, path, session_id):
 
 
 async def test_a_map_for_which_there_are_no_addresses_is_told_by_its_setting(opened):
-    with pytest.raises(errors.SettingsError, match="lmdb_max_bytes"):
+    with pytest.raises(errors.SettingsError, match="EVERSTORE_LMDB_MAX_BYTES"):
         async with opened(max_bytes=1 << 64):
             pass
 
