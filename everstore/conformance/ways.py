@@ -21,10 +21,11 @@ from everstore.models import InitialFile, Session
 if TYPE_CHECKING:
     from everstore.models import Encoding
 
-__all__ = ["KINDS", "WAYS", "Sample", "Way", "encoded"]
+__all__ = ["KINDS", "PATH", "WAYS", "Sample", "Way", "encoded"]
 
 _MARK = "\x01@\x01"
-_PATH = "/d/f"
+PATH = "/d/f"
+"""Where content comes to, whatever the way."""
 _RECORD_NS = 1_700_000_000_000_000_000
 _LONGEST_TITLE = 10_000  # a title's size is nowhere bounded, but nobody has longer ones
 
@@ -85,13 +86,13 @@ async def _look_at_bytes(scene: Scene, data: Any) -> _Pair:
 
 
 async def _look_at_file(scene: Scene, data: Any, encoding: Encoding) -> _Pair:
-    found, stat = await scene.files.read_file(_PATH), await scene.files.stat_file(_PATH)
+    found, stat = await scene.files.read_file(PATH), await scene.files.stat_file(PATH)
     listed = await scene.files.list_directory("d")
     size = len(_bytes(data))
     expected: dict[str, Any] = {
         "read_file": (encoded(data, encoding), encoding, size),
         "stat_file": size,
-        "list_directory": [(_PATH, size)],
+        "list_directory": [(PATH, size)],
     }
     got: dict[str, Any] = {
         "read_file": found and (found.content, found.encoding, found.size_bytes),
@@ -99,7 +100,7 @@ async def _look_at_file(scene: Scene, data: Any, encoding: Encoding) -> _Pair:
         "list_directory": [(info.path, info.size_bytes) for info in listed],
     }
     if encoding == "text":
-        read = await scene.files.read_lines(_PATH)
+        read = await scene.files.read_lines(PATH)
         expected["read_lines"], got["read_lines"] = lines_of(data), read and [one.text for one in read.lines]
     return expected, got
 
@@ -195,8 +196,8 @@ KINDS: dict[str, tuple[Callable[[Any], str | None], Callable[[Scene, Any], Await
 def _write(encoding: Encoding, *, onto: bool = False, if_absent: bool = False) -> Bring:
     async def bring(scene: Scene, sample: Sample) -> Any:
         if onto:
-            await scene.files.write_file(_PATH, "something else, which is longer than most")
-        await scene.files.write_file(_PATH, encoded(sample.data, encoding), encoding, if_absent=if_absent)
+            await scene.files.write_file(PATH, "something else, which is longer than most")
+        await scene.files.write_file(PATH, encoded(sample.data, encoding), encoding, if_absent=if_absent)
         return sample.data
 
     return bring
@@ -204,9 +205,9 @@ def _write(encoding: Encoding, *, onto: bool = False, if_absent: bool = False) -
 
 def _write_if_revision(encoding: Encoding) -> Bring:
     async def bring(scene: Scene, sample: Sample) -> Any:
-        old = await scene.files.write_file(_PATH, "old")
+        old = await scene.files.write_file(PATH, "old")
         content = encoded(sample.data, encoding)
-        await scene.files.write_file(_PATH, content, encoding, if_revision=old.revision)
+        await scene.files.write_file(PATH, content, encoding, if_revision=old.revision)
         return sample.data
 
     return bring
@@ -214,9 +215,9 @@ def _write_if_revision(encoding: Encoding) -> Bring:
 
 def _match(encoding: Encoding) -> Bring:
     async def bring(scene: Scene, sample: Sample) -> Any:
-        await scene.files.write_file(_PATH, "old")
+        await scene.files.write_file(PATH, "old")
         content = encoded(sample.data, encoding)
-        await scene.files.write_file_if_content_matches(_PATH, "old", "text", content, encoding)
+        await scene.files.write_file_if_content_matches(PATH, "old", "text", content, encoding)
         return sample.data
 
     return bring
@@ -225,8 +226,8 @@ def _match(encoding: Encoding) -> Bring:
 def _match_expected(encoding: Encoding) -> Bring:
     async def bring(scene: Scene, sample: Sample) -> Any:
         content, new = encoded(sample.data, encoding), encoded("matched", encoding)
-        await scene.files.write_file(_PATH, content, encoding)
-        await scene.files.write_file_if_content_matches(_PATH, content, encoding, new, encoding)
+        await scene.files.write_file(PATH, content, encoding)
+        await scene.files.write_file_if_content_matches(PATH, content, encoding, new, encoding)
         return "matched"
 
     return bring
@@ -235,9 +236,9 @@ def _match_expected(encoding: Encoding) -> Bring:
 def _seed(encoding: Encoding, *, onto: bool = False) -> Bring:
     async def bring(scene: Scene, sample: Sample) -> Any:
         if onto:
-            await scene.files.seed_initial_file(InitialFile(_PATH, "old", is_readonly=True))
+            await scene.files.seed_initial_file(InitialFile(PATH, "old", is_readonly=True))
         content = encoded(sample.data, encoding)
-        await scene.files.seed_initial_file(InitialFile(_PATH, content, encoding, is_readonly=onto))
+        await scene.files.seed_initial_file(InitialFile(PATH, content, encoding, is_readonly=onto))
         return sample.data
 
     return bring
@@ -245,7 +246,7 @@ def _seed(encoding: Encoding, *, onto: bool = False) -> Bring:
 
 def _append(encoding: Encoding) -> Bring:
     async def bring(scene: Scene, sample: Sample) -> Any:
-        await scene.files.append_file(_PATH, encoded(sample.data, encoding), encoding)
+        await scene.files.append_file(PATH, encoded(sample.data, encoding), encoding)
         return sample.data
 
     return bring
@@ -254,8 +255,8 @@ def _append(encoding: Encoding) -> Bring:
 def _append_rest(encoding: Encoding) -> Bring:
     async def bring(scene: Scene, sample: Sample) -> Any:
         data, cut = sample.data, sample.cut
-        await scene.files.write_file(_PATH, encoded(data[:cut], encoding), encoding)
-        await scene.files.append_file(_PATH, encoded(data[cut:], encoding), encoding)
+        await scene.files.write_file(PATH, encoded(data[:cut], encoding), encoding)
+        await scene.files.append_file(PATH, encoded(data[cut:], encoding), encoding)
         return data
 
     return bring
@@ -263,8 +264,8 @@ def _append_rest(encoding: Encoding) -> Bring:
 
 def _append_behind(encoding: Encoding) -> Bring:
     async def bring(scene: Scene, sample: Sample) -> Any:
-        await scene.files.write_file(_PATH, encoded(sample.data, encoding), encoding)
-        await scene.files.append_file(_PATH, encoded("\n!", encoding), encoding)
+        await scene.files.write_file(PATH, encoded(sample.data, encoding), encoding)
+        await scene.files.append_file(PATH, encoded("\n!", encoding), encoding)
         return _bytes(sample.data) + b"\n!" if encoding == "base64" else sample.data + "\n!"
 
     return bring
@@ -275,8 +276,8 @@ def _transfer(verb: str, encoding: Encoding, *, onto: bool = False, tree: bool =
         content = encoded(sample.data, encoding)
         await scene.files.write_file("from/f" if tree else "from", content, encoding)
         if onto:
-            await scene.files.write_file(_PATH, "old")
-        source, destination = ("from", "d") if tree else ("from", _PATH)
+            await scene.files.write_file(PATH, "old")
+        source, destination = ("from", "d") if tree else ("from", PATH)
         await getattr(scene.files, verb)(source, destination, overwrite=onto)
         return sample.data
 
@@ -289,16 +290,16 @@ def _edit(
     """The mark in a text becomes something else."""
 
     async def bring(scene: Scene, sample: Sample) -> Any:
-        await scene.files.write_file(_PATH, before(sample))
-        await scene.files.edit_file(_PATH, _MARK, new(sample), replace_all=replace_all)
+        await scene.files.write_file(PATH, before(sample))
+        await scene.files.edit_file(PATH, _MARK, new(sample), replace_all=replace_all)
         return before(sample).replace(_MARK, new(sample))
 
     return bring
 
 
 async def _edit_away(scene: Scene, sample: Sample) -> Any:
-    await scene.files.write_file(_PATH, f"<{sample.data}>" if sample.data else f"<{_MARK}>")
-    await scene.files.edit_file(_PATH, sample.data or _MARK, "gone")
+    await scene.files.write_file(PATH, f"<{sample.data}>" if sample.data else f"<{_MARK}>")
+    await scene.files.edit_file(PATH, sample.data or _MARK, "gone")
     return "<gone>"
 
 

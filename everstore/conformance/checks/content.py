@@ -120,22 +120,28 @@ _MIB = {
 _LIKELY = "what comes this way is decoded, normalised, stripped or cut, though the plain write is not"
 
 
-async def _require(case: Case, way: Way, samples: Mapping[str, Sample]) -> None:
-    """Every sample that can come this way, each into a session of its own, is there as it must be."""
+def coming(case: Case, way: Way, samples: Mapping[str, Sample]) -> list[str]:
+    """The names of the samples that can come this way, and fit."""
     room = case.capabilities.max_file_bytes
     if way.kind in {"value", "secret"}:
         room = case.store.storage.capabilities.max_value_bytes
+    # Some ways put more than the sample there: an edit has it twice.
+    return [
+        name
+        for name, sample in samples.items()
+        if not way.refuses(sample) and (room is None or len(sample.data) * 8 + 64 <= room)
+    ]
+
+
+async def _require(case: Case, way: Way, samples: Mapping[str, Sample]) -> None:
+    """Every sample that can come this way, each into a session of its own, is there as it must be."""
 
     async def require(name: str) -> None:
-        sample = samples[name]
-        # Some ways put more than the sample there: an edit has it twice.
-        if way.refuses(sample) or (room is not None and len(sample.data) * 8 + 64 > room):
-            return
         scene = Scene(case.store, case.new_id())
-        for where, (expected, got) in (await way.differences(scene, sample)).items():
+        for where, (expected, got) in (await way.differences(scene, samples[name])).items():
             raise Mismatch.of(expected, got, f"{name}, by {where}")
 
-    await each(require, list(samples))
+    await each(require, coming(case, way, samples))
 
 
 @product(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from everstore.conformance.mutants.broken import Broken, mutant
-from everstore.models import InitialFile
+from everstore.errors import EditError
+from everstore.models import GrepMatch, InitialFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -395,3 +396,46 @@ def _kept_briefly(broken: Broken, verb: str, change: Callable[[str], str]) -> No
         return setting
 
     broken.around(wrap, names=(verb,))
+
+
+@mutant("content.used.append_rest")
+def forgets_that_it_got_a_nul(broken: Broken) -> None:
+    """Whether a text holds a NUL is kept beside it and not seen to by an append; an edit goes by it."""
+    unmarked: set[Any] = set()
+
+    @broken.verb
+    async def append_file(session_id: Any, path: str, content: str, encoding: Any = "text") -> Any:
+        before = await broken.files.read_file(session_id, path)
+        file = await broken.files.append_file(session_id, path, content, encoding)
+        if before is not None and "\0" not in (before.content or "") and "\0" in (file.content or ""):
+            unmarked.add((session_id, file.path))
+        return file
+
+    @broken.verb
+    async def edit_file(session_id: Any, path: str, old: str, new: str, *, replace_all: bool = False) -> Any:
+        found = await broken.files.stat_file(session_id, path)
+        if found is not None and (session_id, found.path) in unmarked:
+            raise EditError("a text without NUL", path=found.path, matches=0)
+        return await broken.files.edit_file(session_id, path, old, new, replace_all=replace_all)
+
+
+@mutant("content.used.append_bytes")
+def remembers_bytes_as_text(broken: Broken) -> None:
+    """A search takes what an append made for text, whatever its encoding."""
+    made: dict[Any, str] = {}
+
+    @broken.verb
+    async def append_file(session_id: Any, path: str, content: str, encoding: Any = "text") -> Any:
+        is_new = await broken.files.stat_file(session_id, path) is None
+        file = await broken.files.append_file(session_id, path, content, encoding)
+        if is_new and encoding == "base64":
+            made[session_id] = file.path
+        return file
+
+    @broken.verb
+    async def grep_files(session_id: Any, pattern: str, *args: Any, **options: Any) -> Any:
+        found = await broken.files.grep_files(session_id, pattern, *args, **options)
+        file = await broken.files.read_file(session_id, made.get(session_id, "/"))
+        if file is None or file.content is None or pattern not in file.content:
+            return found
+        return [*found, GrepMatch(file.path, 1, file.content)]
