@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from everstore.clock import now_ns
 from everstore.content import append_content, replace_text, require_text, stored_size
 from everstore.errors import (
-    EverstoreError,
     ParentNotDirectoryError,
     PathExistsError,
     PathIsDirectoryError,
@@ -17,6 +16,7 @@ from everstore.errors import (
 )
 from everstore.models import FileInfo, SessionFile, root_of
 from everstore.paths import parent_of
+from everstore.rules.tree import later_than
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,11 +49,7 @@ def write(
 ) -> SessionFile:
     """``write_file``."""
     old = tree.get_to_replace(path)
-    missing: Sequence[str] = ()
-    if old is None:
-        missing = missing_above(tree, path)
-    elif old.is_directory or old.is_readonly:
-        raise _not_writable(path, old)
+    missing = _require_writable(tree, path, old)
     if if_absent or if_revision is not None:
         current = None if old is None else old.revision
         if current != if_revision:
@@ -95,11 +91,9 @@ def seed(tree: Tree[E], file: InitialFile) -> SessionFile:
 def edit(tree: Tree[E], path: str, old: str, new: str, replace_all: bool = False) -> SessionFile:  # noqa: FBT001, FBT002
     """``edit_file``."""
     found = tree.get(path)
+    _require_writable(tree, path, found)
     if found is None:
-        missing_above(tree, path)
         raise PathNotFoundError.at(path)
-    if found.is_directory or found.is_readonly:
-        raise _not_writable(path, found)
     edited = replace_text(path, require_text(tree.read(found)), old, new, replace_all=replace_all)
     return _store(tree, path, found, (), edited, "text")
 
@@ -107,12 +101,8 @@ def edit(tree: Tree[E], path: str, old: str, new: str, replace_all: bool = False
 def append(tree: Tree[E], path: str, content: str, encoding: Encoding = "text") -> SessionFile:
     """``append_file``."""
     old = tree.get(path)
-    missing: Sequence[str] = ()
-    if old is None:
-        missing = missing_above(tree, path)
-    elif old.is_directory or old.is_readonly:
-        raise _not_writable(path, old)
-    else:
+    missing = _require_writable(tree, path, old)
+    if old is not None:
         content = append_content(tree.read(old), content, encoding)
     return _store(tree, path, old, missing, content, encoding)
 
@@ -196,9 +186,15 @@ def require_room(tree: Tree[E], path: str, more: int, more_bytes: int, file_byte
         )
 
 
-def _not_writable(path: str, old: SessionFile | FileInfo) -> EverstoreError:
-    """The refusal to write in place of a directory, or of a read-only file."""
-    return PathIsDirectoryError.at(path) if old.is_directory else ReadOnlyFileError.at(path)
+def _require_writable(tree: Tree[E], path: str, old: E | None) -> Sequence[str]:
+    """Refuse to write in place of ``old``; the directories that are missing above the path."""
+    if old is None:
+        return missing_above(tree, path)
+    if old.is_directory:
+        raise PathIsDirectoryError.at(path)
+    if old.is_readonly:
+        raise ReadOnlyFileError.at(path)
+    return ()
 
 
 def _store(
@@ -224,10 +220,7 @@ def _store(
         created_ns = updated_ns = now_ns()
         serial = tree.new_serial(version)
     else:
-        created_ns, serial = old.created_ns, old.serial
-        updated_ns, least = now_ns(), old.updated_ns + 1000
-        if updated_ns < least:  # noqa: PLR1730 - as later_than, without a call
-            updated_ns = least
+        created_ns, updated_ns, serial = old.created_ns, later_than(old.updated_ns), old.serial
     file = SessionFile(
         version, created_ns, updated_ns, tree.session_id, path, serial, size, is_readonly, content, encoding
     )

@@ -101,11 +101,11 @@ class MemoryFiles(SessionFileSystem):
         self._lock.acquire()  # as ``_call`` in all, for a quarter less
         tree = self._trees.get(number) or self._tree(session_id)
         try:
+            file = None
             if if_revision is None and not if_absent:
-                overwritten = tree.overwrite(path, content, encoding)
-                if overwritten is not None:
-                    return overwritten
-            file = rules.write(tree, path, content, encoding, if_revision, if_absent)
+                file = tree.write_plainly(path, content, encoding)
+            if file is None:
+                file = rules.write(tree, path, content, encoding, if_revision, if_absent)
             if file.serial == file.version:  # a new one, perhaps the session's first
                 self._trees[number] = tree
             return file

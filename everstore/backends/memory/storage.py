@@ -90,7 +90,7 @@ class MemoryStorage(SessionStorageStore):
             ttl is None
             and if_revision is None
             and not if_absent
-            and self._overwrite(self._values, session_id, key, value)
+            and self._set_plainly(self._values, session_id, key, value)
         ):
             return
         self._call(self._values, session_id, rules.set_value, key, value, ttl, if_revision, if_absent)
@@ -101,14 +101,14 @@ class MemoryStorage(SessionStorageStore):
 
     @override
     async def set_secret(self, session_id: UUID, name: str, value: str, *, ttl: float | None = None) -> None:
-        if ttl is not None or not self._overwrite(self._secrets, session_id, name, value):
+        if ttl is not None or not self._set_plainly(self._secrets, session_id, name, value):
             self._call(self._secrets, session_id, rules.set_value, name, value, ttl)
 
-    def _overwrite(self, namespace: Namespace, session_id: UUID, key: str, text: str) -> bool:
+    def _set_plainly(self, namespace: Namespace, session_id: UUID, key: str, text: str) -> bool:
         self._lock.acquire()
         try:
             space = namespace.sessions.get(session_id.int)
-            return space is not None and space.overwrite(key, text)
+            return space is not None and space.set_plainly(key, text)
         finally:
             self._lock.release()
 

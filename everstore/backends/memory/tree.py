@@ -9,6 +9,7 @@ from copy import copy
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.content import stored_size
 from everstore.models import SessionFile, root_of
@@ -127,16 +128,24 @@ class MemoryTree(Tree[SessionFile]):
                 self.children[path.rpartition("/")[0] or "/"][path] = None
         self.nodes[path] = file
 
-    def overwrite(self, path: str, content: str, encoding: Encoding) -> SessionFile | None:
+    def write_plainly(self, path: str, content: str, encoding: Encoding) -> SessionFile | None:
         """What the rule of a write comes to where nothing can refuse it, a third faster; else ``None``."""
         old = self.nodes.get(path)
-        if old is None or old.content is None or old.is_readonly or self.limits is not None:
+        if self.limits is not None:
             return None
+        version = serial = self.next_version()
+        if old is None:
+            if (path.rpartition("/")[0] or "/") not in self.children:
+                return None
+            created_ns = updated_ns = now_ns()
+        elif old.content is None or old.is_readonly:
+            return None
+        else:
+            created_ns, updated_ns, serial = old.created_ns, later_than(old.updated_ns), old.serial
         ascii_text = encoding == "text" and content.isascii()
         size = len(content) if ascii_text else stored_size(content, encoding)
-        version, updated_ns = self.next_version(), later_than(old.updated_ns)
         file = SessionFile(
-            version, old.created_ns, updated_ns, self.session_id, path, old.serial, size,
+            version, created_ns, updated_ns, self.session_id, path, serial, size,
             is_readonly=False, content=content, encoding=encoding,
         )  # fmt: skip
         self.put(file, old)
