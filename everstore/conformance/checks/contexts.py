@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from everstore.conformance.acts import Act, Scene, asked_of
-from everstore.conformance.case import gather
-from everstore.conformance.registry import check, product
+from everstore.conformance.case import Mismatch, gather
+from everstore.conformance.opens import opened_here
+from everstore.conformance.orders import filled
+from everstore.conformance.registry import OWN_FILES, check, product
 from everstore.errors import StoreContextError
 
 if TYPE_CHECKING:
@@ -110,3 +112,23 @@ async def log_fails(case: Case) -> None:
         if not was_configured:
             structlog.reset_defaults()
     assert sorted(counts, key=str) == [1, 2, 3], "a log that cannot be written changed an answer"
+
+
+@product(
+    "contexts.opens.{role}",
+    "7.6.3",
+    level="standard",
+    since="1.1",
+    needs=(OWN_FILES,),
+    likely="a file of the storage is opened and read on the event loop's own thread",
+)
+async def opens(case: Case, acts: dict[str, Act]) -> None:
+    """No verb opens a file of the storage on the event loop's own thread: {role}."""
+    scene = Scene(case.store, case.id)
+    places = case.subject.own_places()
+    for name, act in asked_of(case.capabilities, acts).items():
+        await filled(scene, act.role)
+        with opened_here(places) as opened:
+            await gather(act.call(scene))
+        if opened:
+            raise Mismatch(f"{act.verb} ({name}) to open files beside the event loop", f"{opened[0]} opened")

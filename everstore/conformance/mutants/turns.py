@@ -131,3 +131,42 @@ def waits_for_values_on_the_loop(broken: Broken) -> None:
 def waits_for_records_on_the_loop(broken: Broken) -> None:
     """Verbs of records wait for the lock of another process on the event loop."""
     _lock_in_front(broken, "sessions")
+
+
+# -- reading on the loop -------------------------------------------------------------------------------------
+
+
+def _looks_at_the_disk(broken: Broken, verb: str) -> None:
+    """A verb first sees, on the event loop, whether a file of the storage begins as it should."""
+
+    def wrap(call: Any) -> Any:
+        async def reading(*args: Any, **options: Any) -> Any:
+            # Only the backend knows where its files are: whatever is open.
+            for link in Path("/dev/fd").iterdir():  # noqa: ASYNC240 - the mistake
+                file = link.resolve()
+                if file.is_file():
+                    with file.open("rb") as stream:
+                        stream.read(1)
+            return await call(*args, **options)
+
+        return reading
+
+    broken.around(wrap, names=[verb])
+
+
+@mutant("contexts.opens.file_system", durable=True)
+def looks_at_the_disk_to_stat(broken: Broken) -> None:
+    """A look at a file reads from the disk on the event loop."""
+    _looks_at_the_disk(broken, "stat_file")
+
+
+@mutant("contexts.opens.storage", durable=True)
+def looks_at_the_disk_for_a_key(broken: Broken) -> None:
+    """A look at a value reads from the disk on the event loop."""
+    _looks_at_the_disk(broken, "stat_value")
+
+
+@mutant("contexts.opens.sessions", durable=True)
+def looks_at_the_disk_to_list(broken: Broken) -> None:
+    """A list of sessions is read from the disk on the event loop."""
+    _looks_at_the_disk(broken, "list_sessions")
