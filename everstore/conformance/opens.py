@@ -34,7 +34,7 @@ _installed = threading.Event()
 
 @contextmanager
 def opened_here(places: Sequence[Path]) -> Iterator[list[str]]:
-    """The names of what this thread opens at the places, or below or beside them, while the block lasts.
+    """The names of what this thread opens at the places, below them or beside them, while the block lasts.
 
     Only what is opened by Python is seen; a library's own calls are not.
     """
