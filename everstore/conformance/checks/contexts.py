@@ -119,7 +119,7 @@ async def log_fails(case: Case) -> None:
     "7.6.3",
     level="standard",
     since="1.1",
-    needs=(OWN_FILES,),
+    needs=("durable", OWN_FILES),
     likely="a file of the storage is opened and read on the event loop's own thread",
 )
 async def opens(case: Case, acts: dict[str, Act]) -> None:
