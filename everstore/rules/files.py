@@ -70,7 +70,7 @@ def compare_and_write(
     if old is None or old.is_directory:
         return None
     found = tree.read(old)
-    if (found.content, found.encoding) != (expected_content, expected_encoding):
+    if found.content != expected_content or found.encoding != expected_encoding:
         return None
     if old.is_readonly:
         raise ReadOnlyFileError.at(path)
@@ -117,9 +117,10 @@ def make_directory(tree: Tree[E], path: str) -> FileInfo:
         require_room(tree, path, 1 + len(missing), 0)
         make_directories(tree, missing)
         return _make_directory(tree, path).info()
-    if not found.is_directory:
+    info = info_of(found)
+    if not info.is_directory:
         raise PathExistsError.at(path)
-    return info_of(found)
+    return info
 
 
 def delete(tree: Tree[E], path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002

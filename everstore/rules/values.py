@@ -36,7 +36,10 @@ def set_value(
         old = space.get_to_replace(key)
         if old is not None and old.expires_ns is not None and old.expires_ns <= now:
             old = None
-    _put(space, key, value, old, now, None if ttl is None else min(now + int(ttl * 1e9), _LATEST_NS))
+    expires_ns = None if ttl is None else now + int(ttl * 1e9)
+    if expires_ns is not None and expires_ns > _LATEST_NS:
+        expires_ns = _LATEST_NS
+    _put(space, key, value, old, now, expires_ns)
 
 
 def increment(space: Space[S], key: str, amount: int = 1) -> int:

@@ -33,12 +33,13 @@ class Deadlines:
 
     def change(self, before: int | None, after: int | None, number: int, key: str, space: int) -> None:
         """An entry, which was over at ``before``, now is at ``after``; ``None`` is never."""
-        if after is not None:
-            heapq.heappush(self.heap, (after, number, key, space))
-            self._current += before is None
-            self.drop(0)
-        else:
+        if after is None:
             self.drop(1)
+            return
+        heapq.heappush(self.heap, (after, number, key, space))
+        self._current += before is None
+        if len(self.heap) > 2 * self._current + _STALE:  # or else a call is saved
+            self.drop(0)
 
     def drop(self, count: int) -> None:
         """So many deadlines are out of date, their entries being gone."""

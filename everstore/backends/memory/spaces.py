@@ -73,7 +73,7 @@ class MemorySpace(Space[Entry]):
         self._heap = namespace.deadlines.heap
         self.next_version = namespace.version
         self.limits = namespace.limits
-        self.changing = False
+        self.changing = True  # until it is kept
         self.entries: dict[str, Entry] = {}
         self.get = self.get_to_replace = self.entries.get
         self.held = 0
@@ -108,43 +108,44 @@ class MemorySpace(Space[Entry]):
             return False
         updated_ns = later_than(old.updated_ns)
         self.entries[key] = Entry(self.next_version(), old.created_ns, updated_ns, None, text)
-        self._sweep()
-        return True
-
-    def _sweep(self) -> None:
         if self._heap and self._heap[0][0] <= now_ns():
             self._deadlines.sweep()
+        return True
 
     @override
     def put(
         self, key: str, text: str, version: int, created_ns: int, updated_ns: int, expires_ns: int | None
     ) -> None:
-        self._set(key, Entry(version, created_ns, updated_ns, expires_ns, text))
-        self._sweep()
+        entry, old = Entry(version, created_ns, updated_ns, expires_ns, text), self.entries.get(key)
+        if self.changing or self.limits is not None:
+            self._note(key, old, entry)
+        self.entries[key] = entry
+        before = None if old is None else old.expires_ns
+        if before != expires_ns:
+            self._deadlines.change(before, expires_ns, self._number, key, self._namespace.place)
+        if self._heap and self._heap[0][0] <= now_ns():
+            self._deadlines.sweep()
 
     @override
     def remove(self, key: str, now: int) -> bool:
         old = self.entries.get(key)
-        self._set(key, None)
-        return old is not None and (old.expires_ns is None or old.expires_ns > now)
+        if old is None:
+            return False
+        self._note(key, old, None)
+        del self.entries[key]
+        if old.expires_ns is None:
+            return True
+        self._deadlines.drop(1)
+        return old.expires_ns > now
 
-    def _set(self, key: str, entry: Entry | None) -> None:
-        """Put an entry under a key, or nothing."""
-        old = self.entries.get(key)
+    def _note(self, key: str, old: Entry | None, entry: Entry | None) -> None:
+        """Note for a list of changes, and for limits, that an entry comes in place of an old one."""
+        if entry is not None:  # sweeps look for it there; one may have let go of it, being empty
+            self._namespace.sessions[self._number] = self
         if self.undo is not None:
             self.undo.append((key, old))
-        before = None if old is None else old.expires_ns
-        after = None
-        if entry is not None:
-            self.entries[key] = entry
-            after = entry.expires_ns
-            if self.limits is not None:
-                self._namespace.sessions[self._number] = self  # a sweep may have let go of it, being empty
-                self.held += _size_of(key, entry) - (_size_of(key, old) if old is not None else 0)
-        elif old is not None:
-            self.drop(key)
-        if before != after:
-            self._deadlines.change(before, after, self._number, key, self._namespace.place)
+        if self.limits is not None:
+            self.held += _size_of(key, entry) - _size_of(key, old)
 
     def drop(self, key: str) -> None:
         """Let go of an entry whose deadline is seen to."""
@@ -156,11 +157,22 @@ class MemorySpace(Space[Entry]):
         """Every key with its entry that is not over, sorted by key."""
         return [(key, entry) for key, entry in sorted(self.entries.items()) if not entry.is_over]
 
+    def keep(self) -> None:
+        """Keep it in its namespace, unless nothing is in it."""
+        self.changing = False
+        if self.entries:
+            self._namespace.sessions[self._number] = self
+        else:
+            self._namespace.sessions.pop(self._number, None)
+
     def roll_back(self) -> None:
         """Bring back what was there when ``undo`` was begun."""
         undo, self.undo = self.undo or [], None
-        for key, entry in reversed(undo):
-            self._set(key, entry)
+        for key, old in reversed(undo):
+            if old is None:
+                self.remove(key, 0)
+            else:
+                self.put(key, old.text, old.version, old.created_ns, old.updated_ns, old.expires_ns)
 
     def settled(self) -> MemorySpace:
         """The same after a list of changes; this object stays marked, for whoever looked through it."""
@@ -185,13 +197,6 @@ class Namespace:
         """The session's space, which is to be kept when something is in it."""
         return self.sessions.get(session_id.int) or MemorySpace(session_id.int, self)
 
-    def keep(self, session_id: UUID, space: MemorySpace) -> None:
-        """Keep a space in which something is."""
-        if space.entries:
-            self.sessions[session_id.int] = space
-        else:
-            self.sessions.pop(session_id.int, None)
-
     def items(self, session_id: UUID) -> list[tuple[str, Entry]]:
         """Every key with its entry that is not over, sorted by key."""
         space = self.sessions.get(session_id.int)
@@ -206,6 +211,6 @@ class Namespace:
         return not all(entry.is_over for entry in space.entries.values())
 
 
-def _size_of(key: str, entry: Entry) -> int:
-    """The bytes that an entry and its key have, in UTF-8."""
-    return stored_size(key, "text") + stored_size(entry.text, "text")
+def _size_of(key: str, entry: Entry | None) -> int:
+    """The bytes that an entry, if there is one, and its key have, in UTF-8."""
+    return 0 if entry is None else stored_size(key, "text") + stored_size(entry.text, "text")

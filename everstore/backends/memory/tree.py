@@ -63,7 +63,7 @@ class MemoryTree(Tree[SessionFile]):
         self.session_id = session_id
         self.limits = limits
         self.next_version = version
-        self.changing = False
+        self.changing = True  # until it is kept
         self.nodes: dict[str, SessionFile] = {"/": root_of(session_id)}
         self.children: dict[str, dict[str, FileInfo | None]] = {"/": {}}
         self.get = self.get_to_replace = self.nodes.get
@@ -159,8 +159,13 @@ class MemoryTree(Tree[SessionFile]):
     @override
     def remove(self, entry: SessionFile) -> None:
         path = entry.path
-        del self.children[path.rpartition("/")[0] or "/"][path]
-        self._take([path])
+        del self.children[path.rpartition("/")[0] or "/"][path], self.nodes[path]
+        if entry.content is None:
+            del self.children[path]
+        self.size -= entry.size_bytes
+        self.readonly -= entry.is_readonly
+        if self.undo is not None:
+            self.undo.append(entry)
 
     @override
     def remove_below(self, path: str) -> None:
