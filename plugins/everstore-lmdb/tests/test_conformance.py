@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 def subject(directory: Path) -> Subject:
     """A new folder for every check."""
-    return Subject({"backend": "lmdb", "lmdb_path": str(directory / "everstore.lmdb")})
+    small = {"lmdb_path": "{directory}/small.lmdb", "lmdb_max_bytes": 1 << 20}
+    return Subject({"backend": "lmdb", "lmdb_path": str(directory / "everstore.lmdb")}, full=small)
 
 
 TestConformance = pytest_suite(subject, level="durable")

@@ -1,7 +1,6 @@
 """everstore on LMDB: files, values, secrets and session records in one folder, without a server.
 
-Named by ``EVERSTORE_BACKEND=lmdb``; see ``settings`` for what can be configured. All verbs are those of
-``everstore.engine``: what is here is a transaction of LMDB's, and its life cycle.
+All verbs are those of ``everstore.engine``: what is here is a transaction of LMDB's, and its life cycle.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from everstore.engine import Engine, Transaction
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from everstore.errors import EverstoreError
     from everstore_lmdb.settings import LmdbSettings
 
 __all__ = ["LmdbEngine"]
@@ -24,14 +25,14 @@ T = TypeVar("T")
 
 _PERIOD = 0.001  # seconds between two looks at the files by those who only read
 _MOST_READERS = 1024  # transactions that look at the same time, of all processes
-_SPARE_TRANSACTIONS = 8
-_UNAVAILABLE = {
+_FILLED = 3 / 4  # how much of the storage may be in use; the rest is for changing it, and for deleting
+_WORDS: dict[type, str] = {
     lmdb.DiskError: "no space is left for the storage at EVERSTORE_LMDB_PATH; free some and try again",
-    lmdb.MapResizedError: "another process has a larger EVERSTORE_LMDB_MAX_BYTES; set it here, open it again",
+    lmdb.MapResizedError: "another process has a larger EVERSTORE_LMDB_MAX_BYTES; set it here, too",
     lmdb.ReadersFullError: f"more than {_MOST_READERS} transactions look at the storage at once; try again",
 }
 _UNUSED = b"\0"  # a key that everstore has no use for
-_DAMAGED = (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.InvalidError, lmdb.VersionMismatchError)
+_DAMAGE = (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.InvalidError, lmdb.VersionMismatchError)
 
 
 class _LmdbTransaction(Transaction):
@@ -86,7 +87,6 @@ class LmdbEngine(Engine):
         self._settings = settings
         self._folder = settings.path.absolute()
         self._files = [self._folder / name for name in ("data.mdb", "lock.mdb")]
-        self._known: list[tuple[int, int]] = []
         self._next_look = 0.0
         self.is_quick = settings.direct_reads
 
@@ -97,15 +97,16 @@ class LmdbEngine(Engine):
 
     @override
     def open(self) -> None:
+        settings = self._settings
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             self._environment = lmdb.open(
                 str(self._folder),
-                map_size=self._settings.max_bytes,
+                map_size=settings.max_bytes,
                 mode=0o600,
-                sync=self._settings.synchronous == "full",
+                sync=settings.synchronous == "full",
                 max_readers=_MOST_READERS,
-                max_spare_txns=_SPARE_TRANSACTIONS,
+                max_spare_txns=8,
             )
         except (lmdb.Error, OSError) as error:
             raise errors.SettingsError(
@@ -121,65 +122,64 @@ class LmdbEngine(Engine):
 
     @override
     def transact(self, work: Callable[[Transaction], T], *, write: bool) -> T:
-        try:
-            return self._once(work, write=write)
-        except lmdb.ReadersFullError:
-            self._environment.reader_check()
-        except lmdb.MapFullError:
+        is_last = False
+        while True:
+            is_committing = False
+            try:
+                with self._environment.begin(write=write) as inner:
+                    before = self._used(inner) if write else 0
+                    answer = work(_LmdbTransaction(inner))
+                    if write and max(before, _FILLED * self._settings.max_bytes) < self._used(inner):
+                        raise self._full()
+                    if write or time.monotonic() > self._next_look:
+                        self._require()  # and not after: a commit could do harm to what is there instead
+                    is_committing = write
+                if write:
+                    self._require()  # or it would be acknowledged though it is lost
+                return answer  # noqa: TRY300 - what follows is for a failure
+            except lmdb.Error as error:
+                if is_last or not isinstance(error, (lmdb.MapFullError, lmdb.ReadersFullError)):
+                    raise self._told(error, is_committing=is_committing) from error
             self._make_room()
-        try:
-            return self._once(work, write=write)
-        except (lmdb.MapFullError, lmdb.ReadersFullError) as error:
-            raise self._told(error) from error
+            is_last = True
 
     def _make_room(self) -> None:
         """Let go of what killed processes looked at, and of what the last transaction freed."""
         self._environment.reader_check()
         # What one transaction frees can be used by the next but one.
-        with suppress(lmdb.MapFullError), self._environment.begin(write=True) as inner:
+        with suppress(lmdb.Error), self._environment.begin(write=True) as inner:
             inner.put(_UNUSED, b"")
 
-    def _once(self, work: Callable[[Transaction], T], *, write: bool) -> T:
-        is_committing = False
-        try:
-            with self._environment.begin(write=write) as inner:
-                answer = work(_LmdbTransaction(inner))
-                if write or time.monotonic() > self._next_look:
-                    self._require()  # and not after: a commit could do harm to what is there instead
-                is_committing = write
-            if write:
-                self._require()  # or it would be acknowledged though it is lost
-        except (lmdb.MapFullError, lmdb.ReadersFullError):
-            raise
-        except lmdb.Error as error:
-            raise self._told(error, is_committing=is_committing) from error
-        return answer
-
-    def _told(self, error: lmdb.Error, *, is_committing: bool = False) -> errors.EverstoreError:
+    def _told(self, error: lmdb.Error, *, is_committing: bool) -> EverstoreError:
         """The error that a caller sees for one of LMDB's."""
         self._require()
-        happened = None if is_committing else False
         if isinstance(error, (lmdb.MapFullError, lmdb.TxnFullError)):
-            most = self._settings.max_bytes
-            message = f"the storage would exceed its limit of {most:,} bytes (EVERSTORE_LMDB_MAX_BYTES)"
-            return errors.QuotaExceededError(message, limit="lmdb_max_bytes", allowed=most)
-        if isinstance(error, _DAMAGED):
+            return self._full()
+        if isinstance(error, _DAMAGE):
             return errors.DataDamagedError("the storage at EVERSTORE_LMDB_PATH is damaged; restore a backup")
-        message = _UNAVAILABLE.get(type(error), f"LMDB failed with {type(error).__name__}; see the cause")
-        return errors.BackendUnavailableError(message, backend="lmdb", happened=happened)
+        words = _WORDS.get(
+            type(error), f"LMDB failed with {type(error).__name__}; see the cause, then try again"
+        )
+        happened = None if is_committing else False
+        return errors.BackendUnavailableError(words, backend="lmdb", happened=happened)
+
+    def _full(self) -> EverstoreError:
+        most = self._settings.max_bytes
+        words = f"the storage would exceed its limit of {most:,} bytes (EVERSTORE_LMDB_MAX_BYTES)"
+        return errors.QuotaExceededError(words, limit="lmdb_max_bytes", allowed=most)
+
+    def _used(self, inner: lmdb.Transaction[bytes]) -> int:
+        """How many bytes are in pages that hold anything."""
+        found = inner.stat()
+        return found["psize"] * (found["branch_pages"] + found["leaf_pages"] + found["overflow_pages"])
 
     def _require(self) -> None:
-        """``StorageReplacedError`` unless the files are those that were opened.
-
-        LMDB goes on with deleted ones, and processes with two files of locks write over each other.
-        """
+        """``StorageReplacedError`` unless the files are those that were opened: LMDB goes on without them."""
         if self._found() != self._known:
             self._known, self._next_look = [], 0.0  # once wrong, always wrong
             raise errors.StorageReplacedError(
                 f"the files in {str(self._folder)!r} are not those that were opened: nothing is read or"
-                " acknowledged any more; close the store, see to the folder, and open the store again",
-                backend="lmdb",
-                path=str(self._folder),
+                " acknowledged any more; close the store, see to the folder, and open the store again"
             )
         self._next_look = time.monotonic() + _PERIOD
 
