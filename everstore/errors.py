@@ -80,12 +80,14 @@ class EverstoreError(Exception):
     """The root of all errors raised here; its message is one line that says what to do.
 
     ``facts`` become attributes: ``ReadOnlyFileError(message, path="/a").path == "/a"``. Errors
-    can be pickled, so that they cross processes with their facts.
+    can be pickled, so that they cross processes with their facts. The error of one of several changes
+    has its place among them, from 0, as ``index``.
     """
 
     code: ClassVar[str] = "error"
     words: ClassVar[str] = "refused"
     facts: dict[str, object]
+    index: int
 
     def __init__(self, message: str, **facts: object) -> None:
         super().__init__(message)
@@ -227,6 +229,12 @@ class RevisionConflictError(EverstoreError):
             f"{place!r} changed meanwhile: expected {expected} there, found {actual}",
             place=place, expected_revision=wanted, current_revision=current,
         )  # fmt: skip
+
+    @classmethod
+    def require(cls, place: str, wanted: str | None, current: str | None) -> None:
+        """Raise the conflict unless what is there is wanted; ``None`` stands for nothing."""
+        if current != wanted:
+            raise cls.found(place, wanted, current)
 
 
 class SessionNotFoundError(EverstoreError, LookupError):

@@ -29,8 +29,9 @@ from everstore.errors import (
     ParentNotDirectoryError,
     PathIsDirectoryError,
     ReadOnlyFileError,
+    RevisionConflictError,
 )
-from everstore.guards.room import Room, require_revision
+from everstore.guards.room import Room
 from everstore.interfaces import SessionFileSystem
 from everstore.models import InitialFile
 from everstore.paths import normalize_path, parents_of
@@ -78,7 +79,7 @@ class FileSystemGuard(SessionFileSystem):
         found = await self._next.stat_file(session_id, path)
         await self._require_writable(session_id, path, found, is_seed=is_seed)
         if condition:
-            require_revision(path, condition[0], found)
+            RevisionConflictError.require(path, condition[0], None if found is None else found.revision)
         raise self._room.refusal(size, path)
 
     async def _refuse_replacing(

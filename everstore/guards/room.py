@@ -1,27 +1,12 @@
-"""What is too large, and a revision that is another: refused before a backend is asked."""
+"""What is too large is refused before a backend is asked."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
 
-from everstore.errors import (
-    QuotaExceededError,
-    RevisionConflictError,
-)
+from everstore.errors import QuotaExceededError
 
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
-    from everstore.models import (
-        FileStat,
-        KeyInfo,
-    )
-
-    T = TypeVar("T")
-    Answer = Coroutine[Any, Any, T]
-
-__all__ = ["Room", "require_revision"]
+__all__ = ["Room"]
 
 
 class Room:
@@ -38,10 +23,3 @@ class Room:
         if size > self._limit:
             return QuotaExceededError.over(f"{self._what}_bytes", size, self._limit, place, what)
         return QuotaExceededError.beyond(f"max_{self._what}_bytes", size, self._capability, place, what)
-
-
-def require_revision(place: str, wanted: str | None, found: FileStat | KeyInfo | None) -> None:
-    """``RevisionConflictError`` unless this revision is there, or with ``None`` nothing."""
-    current = None if found is None else found.revision
-    if current != wanted:
-        raise RevisionConflictError.found(place, wanted, current)

@@ -25,9 +25,10 @@ from everstore.errors import (
     InvalidContentError,
     InvalidKeyError,
     QuotaExceededError,
+    RevisionConflictError,
     UnsupportedError,
 )
-from everstore.guards.room import Room, require_revision
+from everstore.guards.room import Room
 from everstore.interfaces import DurableStorageStore, SessionStorageStore
 
 if TYPE_CHECKING:
@@ -99,7 +100,8 @@ class StorageGuard(SessionStorageStore):
     ) -> NoReturn:
         """As for a file: a condition that does not hold is the reason to tell, if there is one."""
         if condition:
-            require_revision(key, condition[0], await self._next.stat_value(session_id, key))
+            found = await self._next.stat_value(session_id, key)
+            RevisionConflictError.require(key, condition[0], None if found is None else found.revision)
         raise error
 
     def _require_ttl(self) -> None:

@@ -51,9 +51,7 @@ def write(
     old = tree.get_to_replace(path)
     missing = _require_writable(tree, path, old)
     if if_absent or if_revision is not None:
-        current = None if old is None else old.revision
-        if current != if_revision:
-            raise RevisionConflictError.found(path, if_revision, current)
+        RevisionConflictError.require(path, if_revision, None if old is None else old.revision)
     return _store(tree, path, old, missing, content, encoding)
 
 

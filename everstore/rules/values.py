@@ -29,9 +29,7 @@ def set_value(
     now = now_ns()
     if if_absent or if_revision is not None:
         old = _alive(space, key, now)
-        current = None if old is None else format(old.version, "x")
-        if current != if_revision:
-            raise RevisionConflictError.found(key, if_revision, current)
+        RevisionConflictError.require(key, if_revision, None if old is None else format(old.version, "x"))
     else:
         old = space.get_to_replace(key)
         if old is not None and old.expires_ns is not None and old.expires_ns <= now:
