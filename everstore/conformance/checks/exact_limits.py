@@ -75,9 +75,16 @@ async def exact(case: Case, act: Act) -> None:
                 raise Mismatch.of((limit, after[limit] - 1, after[limit]), told)
 
 
+async def _limited(case: Case, limits: dict[str, int]) -> Store:
+    """A client that has these limits, beside the check's own one where the storage can be shared."""
+    if not case.capabilities.shared:
+        await case.store.close()
+    return await case.open(**{f"limits__{name}": value for name, value in limits.items()})
+
+
 async def _filled(case: Case, act: Act, limits: dict[str, int]) -> None:
     """Act in a session that was filled under limits; a refusal must change nothing there."""
-    store = await case.open(**{f"limits__{name}": value for name, value in limits.items()})
+    store = await _limited(case, limits)
     scene = await _ready(store, case.new_id())
     was = await snapshot(store.session(scene.id))
     try:
@@ -110,7 +117,7 @@ async def counted(case: Case, act: Act) -> None:
     await act.call(scene)
     after = await _used(case.store, scene.id)
     limits = {limit: max(before[limit], after[limit]) + room for limit, room in _ROOM.items()}
-    store = await case.open(**{f"limits__{name}": value for name, value in limits.items()})
+    store = await _limited(case, limits)
     try:
         for by_other in (False, True) if case.capabilities.shared else (False,):
             scene = await _ready(store, case.new_id())
