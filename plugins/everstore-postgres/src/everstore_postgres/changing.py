@@ -27,7 +27,7 @@ class Order(NamedTuple):
     """A change as ``apply_changes`` in changing.sql takes it; the fields are its columns.
 
     ``put_file`` in writing.sql says what its verbs and their columns mean. The others are 'directory',
-    'delete' and 'purge' (``option``: recursive), 'copy' and 'move' (``option``: overwrite), and 'nothing',
+    'delete' (``option``: recursive), 'copy' and 'move' (``option``: overwrite), and 'nothing',
     of what the root is asked.
     """
 
