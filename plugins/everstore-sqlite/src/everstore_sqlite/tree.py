@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from everstore.clock import now_ns
@@ -18,6 +19,7 @@ from everstore_sqlite.rows import (
     KEY,
     below,
     content_at,
+    infos,
     is_sound,
     no_entry,
     require_entry,
@@ -68,7 +70,10 @@ _LONGEST_BELOW = f"""
 _ANY_BELOW = f"SELECT 1 FROM entries WHERE {BELOW} LIMIT 1"  # noqa: S608
 _HEAL = f"UPDATE entries SET ({ENTRY}) = (?, ?, ?, ?, ?, ?, ?) WHERE {KEY}"  # noqa: S608
 _DELETE = f"DELETE FROM entries WHERE {KEY}"  # noqa: S608
-_SUBTREE = f"SELECT parent, name, {ENTRY} FROM entries WHERE {BELOW} ORDER BY parent, name"  # noqa: S608
+_SUBTREE = f"""
+    SELECT iif(typeof(parent) = 'text' AND typeof(name) = 'text', parent || name, NULL), {ENTRY}
+    FROM entries WHERE {BELOW} ORDER BY parent, name
+"""  # noqa: S608
 
 
 class SqliteTree(Tree[FileInfo]):
@@ -157,13 +162,10 @@ class SqliteTree(Tree[FileInfo]):
 
     @override
     def below(self, path: str) -> list[FileInfo]:
-        entries = []
-        for parent, name, *row in self._execute(_SUBTREE, below(self.session_id, path)):
-            if not type(parent) is type(name) is str:
-                raise no_entry(path)
-            require_entry(parent + name, row)
-            entries.append(self._entry(parent + name, *row))
-        return entries
+        rows = self._execute(_SUBTREE, below(self.session_id, path)).fetchall()
+        if None in map(itemgetter(0), rows):
+            raise no_entry(path)
+        return infos(self.session_id, rows)
 
     @override
     def has_directory(self, path: str, /) -> bool:
