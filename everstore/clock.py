@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["now_ns", "shift_ns", "stopped", "turned"]
+__all__ = ["later_than", "now_ns", "shift_ns", "stopped", "turned"]
 
 _shift_ns = 0
 _read = time.time_ns
@@ -21,6 +21,12 @@ _read = time.time_ns
 def now_ns() -> int:
     """Nanoseconds since 1970, in UTC; may go back, as the machine's clock may."""
     return _read() + _shift_ns
+
+
+def later_than(updated_ns: int) -> int:
+    """The time of a change of what changed then last: now, and in any case a microsecond later (§3.2.6)."""
+    now, least = _read() + _shift_ns, updated_ns + 1000  # now_ns(), without a call
+    return now if now > least else least  # noqa: FURB136 - max() costs twice as much
 
 
 def shift_ns() -> int:

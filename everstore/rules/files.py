@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from everstore.clock import now_ns
+from everstore.clock import later_than, now_ns
 from everstore.content import append_content, replace_text, require_text, stored_size
 from everstore.errors import (
     ParentNotDirectoryError,
@@ -16,7 +16,6 @@ from everstore.errors import (
 )
 from everstore.models import FileInfo, SessionFile, root_of
 from everstore.paths import parent_of
-from everstore.rules.tree import later_than
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

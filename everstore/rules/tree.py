@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from msgspec.structs import replace
 
-from everstore.clock import now_ns
+from everstore.clock import later_than
 from everstore.models import FileInfo, SessionFile
 
 if TYPE_CHECKING:
@@ -16,15 +16,9 @@ if TYPE_CHECKING:
 
     from everstore.settings import Limits
 
-__all__ = ["E", "Tree", "later_than"]
+__all__ = ["E", "Tree"]
 
 E = TypeVar("E", bound=SessionFile | FileInfo)
-
-
-def later_than(updated_ns: int) -> int:
-    """The time of a change of what changed then last: now, and in any case a microsecond later (§3.2.6)."""
-    now, least = now_ns(), updated_ns + 1000
-    return now if now > least else least  # noqa: FURB136 - max() costs twice as much
 
 
 class Tree(ABC, Generic[E]):

@@ -47,12 +47,13 @@ class MemoryFiles(SessionFileSystem):
     async def apply(self, session_id: UUID, changes: Sequence[FileMutation[T]]) -> list[T]:
         if len(changes) == 1:
             self._lock.acquire()
-            tree = self._trees.get(session_id.int) or self._tree(session_id)
             try:
-                return [apply_to_tree(tree, changes[0])]
-            finally:
+                tree = self._trees.get(session_id.int) or self._tree(session_id)
+                answer = [apply_to_tree(tree, changes[0])]
                 if tree.changing:
                     self._keep(tree)
+                return answer
+            finally:
                 self._lock.release()
         with self._lock:
             tree = self._tree(session_id)
@@ -90,16 +91,17 @@ class MemoryFiles(SessionFileSystem):
         if_absent: bool = False,
     ) -> SessionFile:
         self._lock.acquire()
-        tree = self._trees.get(session_id.int) or self._tree(session_id)
         try:
+            tree = self._trees.get(session_id.int) or self._tree(session_id)
+            file = None
             if if_revision is None and not if_absent:
-                written = tree.write_plainly(path, content, encoding)
-                if written is not None:
-                    return written
-            return rules.write(tree, path, content, encoding, if_revision, if_absent)
-        finally:
+                file = tree.write_plainly(path, content, encoding)
+            if file is None:
+                file = rules.write(tree, path, content, encoding, if_revision, if_absent)
             if tree.changing:
                 self._keep(tree)
+            return file
+        finally:
             self._lock.release()
 
     @override
@@ -107,12 +109,13 @@ class MemoryFiles(SessionFileSystem):
         self, session_id: UUID, path: str, old: str, new: str, *, replace_all: bool = False
     ) -> SessionFile:
         self._lock.acquire()
-        tree = self._trees.get(session_id.int) or self._tree(session_id)
         try:
-            return rules.edit(tree, path, old, new, replace_all)
-        finally:
+            tree = self._trees.get(session_id.int) or self._tree(session_id)
+            answer = rules.edit(tree, path, old, new, replace_all)
             if tree.changing:
                 self._keep(tree)
+            return answer
+        finally:
             self._lock.release()
 
     @override
@@ -120,23 +123,25 @@ class MemoryFiles(SessionFileSystem):
         self, session_id: UUID, path: str, content: str, encoding: Encoding = "text"
     ) -> SessionFile:
         self._lock.acquire()
-        tree = self._trees.get(session_id.int) or self._tree(session_id)
         try:
-            return rules.append(tree, path, content, encoding)
-        finally:
+            tree = self._trees.get(session_id.int) or self._tree(session_id)
+            answer = rules.append(tree, path, content, encoding)
             if tree.changing:
                 self._keep(tree)
+            return answer
+        finally:
             self._lock.release()
 
     @override
     async def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
         self._lock.acquire()
-        tree = self._trees.get(session_id.int) or self._tree(session_id)
         try:
-            return rules.delete(tree, path, recursive)
-        finally:
+            tree = self._trees.get(session_id.int) or self._tree(session_id)
+            answer = rules.delete(tree, path, recursive)
             if tree.changing:
                 self._keep(tree)
+            return answer
+        finally:
             self._lock.release()
 
     @override
@@ -150,23 +155,27 @@ class MemoryFiles(SessionFileSystem):
         encoding: Encoding,
     ) -> SessionFile | None:
         self._lock.acquire()
-        tree = self._trees.get(session_id.int) or self._tree(session_id)
         try:
-            return rules.compare_and_write(tree, path, expected_content, expected_encoding, content, encoding)
-        finally:
+            tree = self._trees.get(session_id.int) or self._tree(session_id)
+            answer = rules.compare_and_write(
+                tree, path, expected_content, expected_encoding, content, encoding
+            )
             if tree.changing:
                 self._keep(tree)
+            return answer
+        finally:
             self._lock.release()
 
     @override
     async def create_directory(self, session_id: UUID, path: str) -> FileInfo:
         self._lock.acquire()
-        tree = self._trees.get(session_id.int) or self._tree(session_id)
         try:
-            return rules.make_directory(tree, path)
-        finally:
+            tree = self._trees.get(session_id.int) or self._tree(session_id)
+            answer = rules.make_directory(tree, path)
             if tree.changing:
                 self._keep(tree)
+            return answer
+        finally:
             self._lock.release()
 
     @override
@@ -174,12 +183,13 @@ class MemoryFiles(SessionFileSystem):
         self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False
     ) -> FileInfo:
         self._lock.acquire()
-        tree = self._trees.get(session_id.int) or self._tree(session_id)
         try:
-            return transfers.copy(tree, source, destination, overwrite)
-        finally:
+            tree = self._trees.get(session_id.int) or self._tree(session_id)
+            answer = transfers.copy(tree, source, destination, overwrite)
             if tree.changing:
                 self._keep(tree)
+            return answer
+        finally:
             self._lock.release()
 
     @override

@@ -9,11 +9,10 @@ import sys
 from copy import copy
 from typing import TYPE_CHECKING
 
-from everstore.clock import now_ns
+from everstore.clock import later_than, now_ns
 from everstore.compat import override
 from everstore.content import stored_size
 from everstore.rules import Space, Stamps
-from everstore.rules.tree import later_than
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,7 +107,7 @@ class MemorySpace(Space[Entry]):
             return False
         updated_ns = later_than(old.updated_ns)
         self.entries[key] = Entry(self.next_version(), old.created_ns, updated_ns, None, text)
-        if self._heap and self._heap[0][0] <= now_ns():
+        if self._heap and self._heap[0][0] <= updated_ns:
             self._deadlines.sweep()
         return True
 
@@ -123,7 +122,7 @@ class MemorySpace(Space[Entry]):
         before = None if old is None else old.expires_ns
         if before != expires_ns:
             self._deadlines.change(before, expires_ns, self._number, key, self._namespace.place)
-        if self._heap and self._heap[0][0] <= now_ns():
+        if self._heap and self._heap[0][0] <= updated_ns:
             self._deadlines.sweep()
 
     @override

@@ -43,12 +43,13 @@ class MemoryStorage(SessionStorageStore):
         if len(changes) == 1:
             namespace = self._values if changes[0].space == "values" else self._secrets
             self._lock.acquire()
-            space = namespace.sessions.get(session_id.int) or namespace.space(session_id)
             try:
-                return [apply_to_space(space, changes[0])]
-            finally:
+                space = namespace.sessions.get(session_id.int) or namespace.space(session_id)
+                answer = [apply_to_space(space, changes[0])]
                 if space.changing:
                     space.keep()
+                return answer
+            finally:
                 self._lock.release()
         with self._lock:
             namespaces = {"values": self._values, "secrets": self._secrets}
@@ -81,47 +82,49 @@ class MemoryStorage(SessionStorageStore):
         if_absent: bool = False,
     ) -> None:
         self._lock.acquire()
-        space = self._values.sessions.get(session_id.int) or self._values.space(session_id)
         try:
+            space = self._values.sessions.get(session_id.int) or self._values.space(session_id)
             if ttl is not None or if_revision is not None or if_absent or not space.set_plainly(key, value):
                 rules.set_value(space, key, value, ttl, if_revision, if_absent)
-        finally:
             if space.changing:
                 space.keep()
+        finally:
             self._lock.release()
 
     @override
     async def delete_value(self, session_id: UUID, key: str) -> bool:
         self._lock.acquire()
-        space = self._values.sessions.get(session_id.int) or self._values.space(session_id)
         try:
-            return rules.delete(space, key)
-        finally:
+            space = self._values.sessions.get(session_id.int) or self._values.space(session_id)
+            answer = rules.delete(space, key)
             if space.changing:
                 space.keep()
+            return answer
+        finally:
             self._lock.release()
 
     @override
     async def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> int:
         self._lock.acquire()
-        space = self._values.sessions.get(session_id.int) or self._values.space(session_id)
         try:
-            return rules.increment(space, key, amount)
-        finally:
+            space = self._values.sessions.get(session_id.int) or self._values.space(session_id)
+            answer = rules.increment(space, key, amount)
             if space.changing:
                 space.keep()
+            return answer
+        finally:
             self._lock.release()
 
     @override
     async def set_secret(self, session_id: UUID, name: str, value: str, *, ttl: float | None = None) -> None:
         self._lock.acquire()
-        space = self._secrets.sessions.get(session_id.int) or self._secrets.space(session_id)
         try:
+            space = self._secrets.sessions.get(session_id.int) or self._secrets.space(session_id)
             if ttl is not None or not space.set_plainly(name, value):
                 rules.set_value(space, name, value, ttl)
-        finally:
             if space.changing:
                 space.keep()
+        finally:
             self._lock.release()
 
     @override

@@ -9,12 +9,11 @@ from copy import copy
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from everstore.clock import now_ns
+from everstore.clock import later_than, now_ns
 from everstore.compat import override
 from everstore.content import stored_size
 from everstore.models import SessionFile, root_of
 from everstore.rules import Tree
-from everstore.rules.tree import later_than
 
 if TYPE_CHECKING:
     from collections.abc import Callable
