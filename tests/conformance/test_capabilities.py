@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from everstore import Capabilities, SessionFileSystemFactory
@@ -11,6 +10,7 @@ from everstore.backends.memory import (
     InMemorySessionStorageStore,
     InMemorySessionStore,
 )
+from everstore.changes import SwapSecret
 from everstore.conformance import Subject, all_checks, run
 from everstore.content import append_content, replace_text
 from everstore.errors import BackendUnavailableError, QuotaExceededError
@@ -61,11 +61,8 @@ class LastingStorage(InMemorySessionStorageStore):
         return found[:limit]
 
     async def swap_secret(self, session_id, name, expected, replacement):
-        entry = self._secrets.get(session_id, name)
-        if entry is None or entry.text != expected:
-            return False
-        self._secrets.sessions[session_id.int][name] = msgspec.structs.replace(entry, text=replacement)
-        return True
+        [done] = await self.apply(session_id, [SwapSecret(name, expected, replacement)])
+        return done
 
 
 @pytest.fixture
