@@ -379,7 +379,9 @@ class Pool:
         """Take back a connection whose call failed: sound, or not at all.
 
         What the server refused has left no trace. A cancelled call may still be under way there: the
-        driver has asked for it to be stopped, and lets the next statement wait for that.
+        driver has asked for it to be stopped, and lets the next statement wait for that. So do we, however
+        often the caller is cancelled: a connection that is cut meanwhile leaves the statement to the
+        server, which may run it after what the caller writes next.
         """
         connection = link.connection
         try:
@@ -387,10 +389,10 @@ class Pool:
                 connection.terminate()
                 self._drop_idle(time.monotonic())
             elif not isinstance(error, asyncpg.PostgresError):
-                await self._prove(link)
+                await to_the_end(asyncio.ensure_future(self._prove(link)))
+        finally:
             if not connection.is_closed() and connection.is_in_transaction():
                 connection.terminate()
-        finally:
             self._give_back(link)
 
     async def _prove(self, link: Link) -> bool:
