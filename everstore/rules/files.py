@@ -85,7 +85,7 @@ def seed(tree: Tree[E], file: InitialFile) -> SessionFile:
     return _store(tree, file.path, old, missing, file.content, file.encoding, is_readonly=file.is_readonly)
 
 
-def edit(tree: Tree[E], path: str, old: str, new: str, replace_all: bool = False) -> SessionFile:  # noqa: FBT001, FBT002
+def edit(tree: Tree[E], path: str, old: str, new: str, replace_all: bool = False) -> SessionFile:  # noqa: FBT001, FBT002 - a change's fields
     """``edit_file``."""
     found = tree.get(path)
     _require_writable(tree, path, found)
@@ -120,7 +120,7 @@ def make_directory(tree: Tree[E], path: str) -> FileInfo:
     return info
 
 
-def delete(tree: Tree[E], path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002
+def delete(tree: Tree[E], path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - a change's fields
     """``delete_file``."""
     found = None if path == "/" else tree.get_to_replace(path)
     if found is None or found.is_readonly:

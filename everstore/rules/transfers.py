@@ -43,7 +43,7 @@ def copy(tree: Tree[E], source: str, destination: str, overwrite: bool = False) 
     return info_of(copies[0])
 
 
-def move(tree: Tree[E], source: str, destination: str, overwrite: bool = False) -> FileInfo:  # noqa: FBT001, FBT002
+def move(tree: Tree[E], source: str, destination: str, overwrite: bool = False) -> FileInfo:  # noqa: FBT001, FBT002 - a change's fields
     """``move_file``."""
     entry, target, missing = _ends(tree, source, destination, overwrite=overwrite, is_move=True)
     require_room(tree, destination, len(missing), 0)

@@ -203,7 +203,7 @@ async def swap_plain(case: Case) -> None:
     async with case.untouched():
         for replacement in (*plain, _MARK + "\ud800", _MARK.encode()):
             with refused(InvalidContentError) as caught:
-                await case.store.rotation.swap_secret(case.id, "s", sealed, replacement)  # type: ignore[arg-type]
+                await case.store.rotation.swap_secret(case.id, "s", sealed, replacement)  # type: ignore[arg-type]  # bytes, too
             assert _MARK not in carried_by(caught.error)
     assert await case.storage.get_secret("s") == _MARK
 

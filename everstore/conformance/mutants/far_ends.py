@@ -65,7 +65,7 @@ def looks_for_children_by_like(broken: Broken) -> None:
     """Whether a directory is empty is asked with LIKE."""
 
     @broken.verb
-    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> Any:  # noqa: FBT001, FBT002
+    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> Any:  # noqa: FBT001, FBT002 - the interface's
         if not recursive and path != "/" and await _alike(broken, session_id, path, by="like"):
             found = await broken.files.stat_file(session_id, path)
             if found is not None and found.is_directory:

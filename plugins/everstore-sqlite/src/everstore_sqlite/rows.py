@@ -52,8 +52,8 @@ _READ = f"""
     SELECT {ENTRY}, is_text, iif(size <= ?, data, NULL)
     FROM entries LEFT JOIN contents USING (serial) WHERE {KEY}
 """  # noqa: S608 - made of constants
-_STAT = f"SELECT {ENTRY} FROM entries WHERE {KEY}"  # noqa: S608
-_LIST = f"SELECT name, {ENTRY} FROM entries WHERE session = ? AND parent = ? ORDER BY name"  # noqa: S608
+_STAT = f"SELECT {ENTRY} FROM entries WHERE {KEY}"  # noqa: S608 - made of constants
+_LIST = f"SELECT name, {ENTRY} FROM entries WHERE session = ? AND parent = ? ORDER BY name"  # noqa: S608 - made of constants
 
 
 _FLAGS = (0, 1)

@@ -38,9 +38,9 @@ __all__ = ["SqliteTree"]
 _GET = f"SELECT {ENTRY} FROM entries WHERE {KEY}"  # noqa: S608 - all SQL here is made of constants
 # For where a text that is no UTF-8 is in the way.
 _NUMBERS = ", ".join(f"iif(typeof({column}) = 'integer', {column}, NULL)" for column in ENTRY.split(", "))
-_GET_NUMBERS = f"SELECT {_NUMBERS} FROM entries WHERE {KEY}"  # noqa: S608
-_INSERT = f"INSERT INTO entries (session, parent, name, {ENTRY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-_REPLACE = f"UPDATE entries SET version = ?, updated = ?, size = ?, is_readonly = ? WHERE {KEY}"  # noqa: S608
+_GET_NUMBERS = f"SELECT {_NUMBERS} FROM entries WHERE {KEY}"  # noqa: S608 - made of constants
+_INSERT = f"INSERT INTO entries (session, parent, name, {ENTRY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - made of constants
+_REPLACE = f"UPDATE entries SET version = ?, updated = ?, size = ?, is_readonly = ? WHERE {KEY}"  # noqa: S608 - made of constants
 _CONTENT = "SELECT is_text, iif(typeof(data) = 'blob', data, NULL) FROM contents WHERE serial = ?"
 _PUT_CONTENT = "INSERT INTO contents (serial, is_text, data) VALUES (?, ?, ?)"
 _SET_CONTENT = "UPDATE contents SET is_text = ?, data = ? WHERE serial = ?"
@@ -50,30 +50,30 @@ _COPY_CONTENT = """
     INSERT INTO contents SELECT ?, is_text, data FROM contents
     WHERE serial = ? AND length(data) = ? AND typeof(data) = 'blob' AND is_text IN (0, 1)
 """
-_MOVE = f"UPDATE entries SET parent = ?, name = ?, version = ?, updated = ? WHERE {KEY}"  # noqa: S608
+_MOVE = f"UPDATE entries SET parent = ?, name = ?, version = ?, updated = ? WHERE {KEY}"  # noqa: S608 - made of constants
 _MOVE_BELOW = f"""
     UPDATE entries SET parent = ? || substr(parent, ?), version = ?, updated = max(?, updated + 1000)
     WHERE {BELOW}
-"""  # noqa: S608
+"""  # noqa: S608 - made of constants
 _SUM_BELOW = f"""
     SELECT count(*), count(*) - sum(is_directory), sum(size), min(iif(is_readonly, parent || name, NULL))
     FROM entries WHERE {BELOW}
-"""  # noqa: S608
-_DELETE_BELOW = f"DELETE FROM entries WHERE {BELOW}"  # noqa: S608
+"""  # noqa: S608 - made of constants
+_DELETE_BELOW = f"DELETE FROM entries WHERE {BELOW}"  # noqa: S608 - made of constants
 _DELETE_CONTENTS_BELOW = f"""
     DELETE FROM contents WHERE serial IN (SELECT serial FROM entries WHERE {BELOW} AND NOT is_directory)
-"""  # noqa: S608
+"""  # noqa: S608 - made of constants
 _LONGEST_BELOW = f"""
     SELECT parent || name FROM entries WHERE {BELOW}
     ORDER BY length(CAST(parent AS BLOB)) + length(CAST(name AS BLOB)) DESC, parent || name LIMIT 1
-"""  # noqa: S608
-_ANY_BELOW = f"SELECT 1 FROM entries WHERE {BELOW} LIMIT 1"  # noqa: S608
-_HEAL = f"UPDATE entries SET ({ENTRY}) = (?, ?, ?, ?, ?, ?, ?) WHERE {KEY}"  # noqa: S608
-_DELETE = f"DELETE FROM entries WHERE {KEY}"  # noqa: S608
+"""  # noqa: S608 - made of constants
+_ANY_BELOW = f"SELECT 1 FROM entries WHERE {BELOW} LIMIT 1"  # noqa: S608 - made of constants
+_HEAL = f"UPDATE entries SET ({ENTRY}) = (?, ?, ?, ?, ?, ?, ?) WHERE {KEY}"  # noqa: S608 - made of constants
+_DELETE = f"DELETE FROM entries WHERE {KEY}"  # noqa: S608 - made of constants
 _SUBTREE = f"""
     SELECT iif(typeof(parent) = 'text' AND typeof(name) = 'text', parent || name, NULL), {ENTRY}
     FROM entries WHERE {BELOW} ORDER BY parent, name
-"""  # noqa: S608
+"""  # noqa: S608 - made of constants
 
 
 class SqliteTree(Tree[FileInfo]):
