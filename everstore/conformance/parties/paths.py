@@ -1,58 +1,21 @@
-"""Those who work at one place at the same time: a file, a value, a counter or a directory.
-
-Each makes calls as its seed will have it, and knows no more of the others than what it has read.
-"""
+"""Those who work at one path: a file of text or of bytes, or a directory."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from everstore.compat import override
-from everstore.conformance.histories import Plan, Recorder, Seen
-from everstore.conformance.objects import LINEAGE, counter, names, register
+from everstore.conformance.parties.base import Party
 from everstore.errors import EditError, PathExistsError, PathNotFoundError, RevisionConflictError
 from everstore.models import InitialFile
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from everstore.conformance.linearizability import Apply
     from everstore.models import Encoding, FileInfo, SessionFile
-    from everstore.session import BoundSession
-    from everstore.store import Store
 
-__all__ = ["OBJECTS", "in_process", "take_part"]
-
-_BRIEF = 0.002  # seconds
-
-
-class Party:
-    """Someone at a place. ``verbs`` are the calls it makes, the same one twice as often."""
-
-    verbs: tuple[str, ...]
-
-    def __init__(self, me: Recorder, session: BoundSession, *, can_end: bool) -> None:
-        """Nobody knows anything yet. ``can_end``: a time to live may be asked for."""
-        self.can_end = can_end
-        self.me = me
-        self.place = me.plan.place
-        self.files = session.files
-        self.storage = session.storage
-        self._written = 0
-
-    async def act(self) -> None:
-        """Make one call."""
-        verb: Callable[[], Awaitable[None]] = getattr(self, self.me.random.choice(self.verbs))
-        await verb()
-
-    def fresh(self) -> str:
-        """A content that nobody else writes."""
-        self._written += 1
-        return f"{self.me.plan.client}.{self._written}"
+__all__ = ["AtBytes", "AtDirectory", "AtFile"]
 
 
 class AtFile(Party):
@@ -233,123 +196,6 @@ class AtBytes(AtFile):
         return None if content is None else base64.b64decode(content).decode()
 
 
-class AtValue(Party):
-    """Sets, counts and deletes a value, often on condition that it is as when it was last looked at."""
-
-    verbs = (
-        *("get", "get", "stat", "stat", "stat", "set", "set_if", "set_if", "set_if", "create", "create"),
-        *("add", "add", "add", "set_briefly", "delete", "delete"),
-    )
-    known = "never"
-
-    @override
-    def fresh(self) -> str:
-        self._written += 1
-        return str((int(self.me.plan.client) + 1) * LINEAGE * 1000 + self._written * LINEAGE)
-
-    async def get(self) -> None:
-        """Get the text."""
-        await self.me.record("get", None, self.storage.get_value(self.place))
-
-    async def stat(self) -> None:
-        """Get the revision."""
-
-        async def call() -> str | None:
-            info = await self.storage.stat_value(self.place)
-            return info.revision if info else None
-
-        revision = await self.me.record("stat", None, call())
-        self.known = revision or self.known
-
-    async def set(self) -> None:
-        """Set, whatever is there."""
-        text = self.fresh()
-        await self.me.record("write", text, self.storage.set_value(self.place, text))
-
-    async def set_briefly(self) -> None:
-        """Set for a moment, where that can be asked for."""
-        text = self.fresh()
-        ttl = _BRIEF if self.can_end else None
-        self.me.may_happen("end", text)
-        await self.me.record("write", text, self.storage.set_value(self.place, text, ttl=ttl))
-
-    async def add(self) -> None:
-        """Increment."""
-        amount = self.me.random.randint(1, 3)
-        await self.me.record("add", amount, self.storage.increment_value(self.place, amount))
-
-    async def set_if(self) -> None:
-        """Set if nobody else has set it since."""
-        await self._set_on_condition(self.known)
-
-    async def create(self) -> None:
-        """Set if nothing is there."""
-        await self._set_on_condition(None)
-
-    async def _set_on_condition(self, revision: str | None) -> None:
-        text = self.fresh()
-
-        async def call() -> dict[str, str | None]:
-            try:
-                await self.storage.set_value(
-                    self.place, text, if_revision=revision, if_absent=revision is None
-                )
-            except RevisionConflictError as error:
-                return {"conflict": error.current_revision}
-            return {"revision": None}
-
-        await self.me.record("write_if", [text, revision], call())
-
-    async def delete(self) -> None:
-        """Delete."""
-        await self.me.record("delete", None, self.storage.delete_value(self.place))
-
-
-class AtSecret(Party):
-    """Sets, gets and deletes a secret."""
-
-    verbs = ("get", "get", "set", "set", "set_briefly", "delete")
-
-    async def get(self) -> None:
-        """Get the text."""
-        await self.me.record("get", None, self.storage.get_secret(self.place))
-
-    async def set(self, ttl: float | None = None) -> None:
-        """Set, whatever is there."""
-        text = self.fresh()
-        if ttl is not None:
-            self.me.may_happen("end", text)
-        await self.me.record("write", text, self.storage.set_secret(self.place, text, ttl=ttl))
-
-    async def set_briefly(self) -> None:
-        """Set for a moment, where that can be asked for."""
-        await self.set(_BRIEF if self.can_end else None)
-
-    async def delete(self) -> None:
-        """Delete."""
-        await self.me.record("delete", None, self.storage.delete_secret(self.place))
-
-
-class AtCounter(Party):
-    """Counts."""
-
-    verbs = ("add", "add", "add", "read")
-
-    async def add(self) -> None:
-        """Increment."""
-        amount = self.me.random.randint(1, 9)
-        await self.me.record("add", amount, self.storage.increment_value(self.place, amount))
-
-    async def read(self) -> None:
-        """Read the number."""
-
-        async def call() -> int | None:
-            text = await self.storage.get_value(self.place)
-            return None if text is None else int(text)
-
-        await self.me.record("read", None, call())
-
-
 class AtDirectory(Party):
     """Makes, renames, removes and lists files in a directory."""
 
@@ -396,37 +242,3 @@ class AtDirectory(Party):
             return [info.name for info in await self.files.list_directory(self.place)]
 
         await self.me.record("list", None, call())
-
-
-_PARTIES: dict[str, type[Party]] = {
-    "file": AtFile,
-    "bytes": AtBytes,
-    "value": AtValue,
-    "secret": AtSecret,
-    "counter": AtCounter,
-    "directory": AtDirectory,
-}
-OBJECTS: dict[str, Apply] = {
-    **dict.fromkeys(("file", "bytes", "value", "secret"), register),
-    "counter": counter,
-    "directory": names,
-}
-"""What a place of each kind should be to those who share it."""
-
-
-async def take_part(store: Store, plan: Plan, tell: Callable[[Seen], object]) -> None:
-    """Make the calls of a plan, and tell of each."""
-    can_end = store.storage.capabilities.time_to_live
-    party = _PARTIES[plan.kind](Recorder(plan, tell), store.session(plan.session), can_end=can_end)
-    for _ in range(plan.rounds):
-        await asyncio.sleep(0)  # a store that never waits would let nobody else have a turn
-        await party.act()
-
-
-async def in_process(store: Store, tell: Callable[[Any], None], plans: list[dict[str, Any]]) -> None:
-    """Make the calls of several plans at the same time, as the job of a child process."""
-
-    def tell_parent(seen: Seen) -> None:
-        tell(msgspec.to_builtins(seen))
-
-    await asyncio.gather(*(take_part(store, msgspec.convert(plan, Plan), tell_parent) for plan in plans))
