@@ -124,7 +124,7 @@ class Plugin:
         from everstore.engine.roles import role_over  # noqa: PLC0415 - loads when needed
         from everstore.engine.threads import Threads  # noqa: PLC0415 - loads when needed
 
-        opener = partial(OpenEngine, self.name, partial(self._engine, context))
+        opener = partial(OpenEngine, self.name, partial(self._engine, context), context.settings)
         return role_over(role, await context.shared(Threads, opener), context.limits)
 
     async def _engine(self, context: PluginContext) -> Engine:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from everstore.engine.keys import LAYOUT
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from everstore.engine.base import Engine, Transaction
+    from everstore.settings import PluginSettings
 
 __all__ = ["OpenEngine"]
 
@@ -26,8 +28,9 @@ _SHORTEST_KEY, _SMALLEST_VALUE = 64, 6144
 class _InUse:
     """The threads of an engine that is open at a place, and how many stores use them."""
 
-    def __init__(self, threads: Threads) -> None:
+    def __init__(self, threads: Threads, settings: PluginSettings | None) -> None:
         self.threads = threads
+        self.settings = settings
         self.stores = 1
 
 
@@ -39,19 +42,27 @@ _lock = threading.Lock()
 class OpenEngine:
     """The threads of an engine for the time of an ``async with`` block.
 
-    Stores that open the same place share them. ``StoreContextError`` in a child that was forked while one of
-    them was open; ``SettingsError`` for a storage that a newer everstore has written.
+    Stores that open the same place share them, and so have to open it with the same settings.
+    ``StoreContextError`` in a child that was forked while one of them was open; ``SettingsError`` for other
+    settings than theirs, and for a storage that a newer everstore has written.
     """
 
-    def __init__(self, backend: str, make: Callable[[], Awaitable[Engine]]) -> None:
-        """``make`` gives the engine, not yet opened, of the plugin ``backend``."""
+    def __init__(
+        self,
+        backend: str,
+        make: Callable[[], Awaitable[Engine]],
+        settings: PluginSettings | None = None,
+    ) -> None:
+        """``make`` gives the engine, not yet opened, of the plugin ``backend`` with these ``settings``."""
         self._backend = backend
         self._make = make
+        self._settings = settings
 
     async def __aenter__(self) -> Threads:
         engine = await self._make()
         self._opened: Opened[Threads] = Opened(
-            partial(_open, self._backend, engine), partial(_close, self._backend, engine.place)
+            partial(_open, self._backend, engine, self._settings),
+            partial(_close, self._backend, engine.place),
         )
         return await self._opened.__aenter__()
 
@@ -59,7 +70,7 @@ class OpenEngine:
         await self._opened.__aexit__()
 
 
-def _open(backend: str, engine: Engine) -> Threads:
+def _open(backend: str, engine: Engine, settings: PluginSettings | None) -> Threads:
     if engine.place is None:
         return _started(backend, engine)
     place = backend, engine.place
@@ -71,10 +82,23 @@ def _open(backend: str, engine: Engine) -> Threads:
             )
         found = _in_use.get(place)
         if found is None:
-            found = _in_use[place] = _InUse(_started(backend, engine))
+            found = _in_use[place] = _InUse(_started(backend, engine), settings)
         else:
+            _require_same(engine.place, found.settings, settings)
             found.stores += 1
         return found.threads
+
+
+def _require_same(place: str, opened: PluginSettings | None, settings: PluginSettings | None) -> None:
+    """Refuse what would silently not count: what is open already is open as its first store wanted it."""
+    for name in type(settings).model_fields if settings is not None else ():
+        wanted, given = getattr(settings, name), getattr(opened, name)
+        if wanted != given and not isinstance(wanted, Path):  # a path may be spelled in several ways
+            setting = f"{type(settings).model_config['env_prefix']}{name}".upper()
+            raise SettingsError(
+                f"{setting}: another store of this process has {place!r} open with another value; "
+                "give both the same"
+            )
 
 
 def _close(backend: str, place: str | None, threads: Threads) -> None:

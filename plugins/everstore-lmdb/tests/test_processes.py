@@ -105,6 +105,20 @@ async def test_stores_of_one_process_share_what_is_open(opened, path, tmp_path):
         assert await store.storage.get_value(SESSION_ID, "key") == "two"
 
 
+@pytest.mark.parametrize(
+    ("setting", "first", "second"),
+    [("synchronous", "normal", "full"), ("max_bytes", 1 << 24, 1 << 25), ("direct_reads", True, False)],
+)
+async def test_what_is_open_is_opened_in_no_other_way(opened, setting, first, second):
+    async with opened(**{setting: first}) as store:
+        with pytest.raises(errors.SettingsError, match=f"EVERSTORE_LMDB_{setting.upper()}: another store"):
+            async with opened(**{setting: second}):
+                """Nothing of the second would count."""
+        await store.storage.set_value(SESSION_ID, "key", "one")
+    async with opened(**{setting: second}) as store:
+        assert await store.storage.get_value(SESSION_ID, "key") == "one"
+
+
 async def test_what_is_open_is_closed_with_the_last_store(opened, path):
     async with opened():
         with pytest.raises(lmdb.Error):
