@@ -91,10 +91,12 @@ def _open(backend: str, engine: Engine, settings: PluginSettings | None) -> Thre
 
 def _require_same(place: str, opened: PluginSettings | None, settings: PluginSettings | None) -> None:
     """Refuse what would silently not count: what is open already is open as its first store wanted it."""
-    for name in type(settings).model_fields if settings is not None else ():
+    if settings is None:
+        return
+    for name in type(settings).model_fields:
         wanted, given = getattr(settings, name), getattr(opened, name)
         if wanted != given and not isinstance(wanted, Path):  # a path may be spelled in several ways
-            setting = f"{type(settings).model_config['env_prefix']}{name}".upper()
+            setting = f"{settings.model_config.get('env_prefix', '')}{name}".upper()
             raise SettingsError(
                 f"{setting}: another store of this process has {place!r} open with another value; "
                 "give both the same"
