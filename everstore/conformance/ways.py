@@ -7,27 +7,21 @@ of the plain write: a new way is in all of these tables by its one line here.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from everstore.conformance.acts import Scene
-from everstore.conformance.model.plain import canonical, lines_of
-from everstore.errors import InvalidPathError
+from everstore.conformance.kinds import KINDS, PATH, RECORD_NS, as_bytes, encoded
 from everstore.models import InitialFile, Session
 
 if TYPE_CHECKING:
     from everstore.models import Encoding
 
-__all__ = ["KINDS", "PATH", "WAYS", "Sample", "Way", "encoded"]
+__all__ = ["WAYS", "Sample", "Way"]
 
 _MARK = "\x01@\x01"
-PATH = "/d/f"
-"""Where content comes to, whatever the way."""
-_RECORD_NS = 1_700_000_000_000_000_000
-_LONGEST_TITLE = 10_000  # a title's size is nowhere bounded, but nobody has longer ones
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -63,131 +57,6 @@ class Way(msgspec.Struct, frozen=True):
         """Bring a sample into an empty session; what was expected and what came, where they differ."""
         expected, got = await KINDS[self.kind][1](scene, await self.bring(scene, sample))
         return {where: (each, got[where]) for where, each in expected.items() if each != got[where]}
-
-
-_Pair = tuple[dict[str, Any], dict[str, Any]]
-
-
-def _bytes(data: Any) -> bytes:
-    return data.encode() if isinstance(data, str) else data
-
-
-def encoded(data: Any, encoding: Encoding) -> str:
-    """Text, or bytes, as the content of a file of this encoding."""
-    return data if encoding == "text" else base64.b64encode(_bytes(data)).decode()
-
-
-async def _look_at_text(scene: Scene, data: Any) -> _Pair:
-    return await _look_at_file(scene, data, "text")
-
-
-async def _look_at_bytes(scene: Scene, data: Any) -> _Pair:
-    return await _look_at_file(scene, data, "base64")
-
-
-async def _look_at_file(scene: Scene, data: Any, encoding: Encoding) -> _Pair:
-    found, stat = await scene.files.read_file(PATH), await scene.files.stat_file(PATH)
-    listed = await scene.files.list_directory("d")
-    size = len(_bytes(data))
-    expected: dict[str, Any] = {
-        "read_file": (encoded(data, encoding), encoding, size),
-        "stat_file": size,
-        "list_directory": [(PATH, size)],
-    }
-    got: dict[str, Any] = {
-        "read_file": found and (found.content, found.encoding, found.size_bytes),
-        "stat_file": stat and stat.size_bytes,
-        "list_directory": [(info.path, info.size_bytes) for info in listed],
-    }
-    if encoding == "text":
-        read = await scene.files.read_lines(PATH)
-        expected["read_lines"], got["read_lines"] = lines_of(data), read and [one.text for one in read.lines]
-    return expected, got
-
-
-async def _look_at_value(scene: Scene, data: str) -> _Pair:
-    return {"get_value": data}, {"get_value": await scene.storage.get_value("k")}
-
-
-async def _look_at_secret(scene: Scene, data: str) -> _Pair:
-    return {"get_secret": data}, {"get_secret": await scene.storage.get_secret("k")}
-
-
-async def _look_at_title(scene: Scene, data: str) -> _Pair:
-    # One that was created just after it leads the page.
-    page = await scene.store.sessions.list_sessions(limit=1, after=Session(scene.id, None, _RECORD_NS + 1))
-    found = await scene.store.sessions.get_session(scene.id)
-    titles = [record.title for record in page if record.id == scene.id] or [data]
-    return {"get_session": data, "list_sessions": [data]}, {
-        "get_session": found and found.title,
-        "list_sessions": titles,
-    }
-
-
-async def _look_at_path(scene: Scene, data: str) -> _Pair:
-    path = f"/d/{data}"
-    found, stat = await scene.files.read_file(path), await scene.files.stat_file(path)
-    listed = [(info.path, info.name) for info in await scene.files.list_directory("/d")]
-    globbed = [info.path for info in await scene.files.glob_files("/d/*")]
-    files = [] if found is not None and found.is_directory else [path]
-    return {"read_file": path, "stat_file": path, "list_directory": [(path, data)], "glob_files": files}, {
-        "read_file": found and found.path,
-        "stat_file": stat and stat.path,
-        "list_directory": listed,
-        "glob_files": globbed,
-    }
-
-
-async def _look_at_key(scene: Scene, data: str) -> _Pair:
-    stat = await scene.storage.stat_value(data)
-    return {"get_value": "1", "stat_value": data, "list_keys": [data]}, {
-        "get_value": await scene.storage.get_value(data),
-        "stat_value": stat and stat.key,
-        "list_keys": [info.key for info in await scene.storage.list_keys()],
-    }
-
-
-async def _look_at_name(scene: Scene, data: str) -> _Pair:
-    return {"get_secret": "1", "list_secrets": [data]}, {
-        "get_secret": await scene.storage.get_secret(data),
-        "list_secrets": [info.name for info in await scene.storage.list_secrets()],
-    }
-
-
-def _only_text(data: Any) -> str | None:
-    return None if isinstance(data, str) else "bytes are no text"
-
-
-def _only_titles(data: Any) -> str | None:
-    is_title = isinstance(data, str) and "\0" not in data and len(data) <= _LONGEST_TITLE
-    return None if is_title else "no title is bytes, holds a NUL, or has a mebibyte"
-
-
-def _only_keys(data: Any) -> str | None:
-    is_key = isinstance(data, str) and 0 < len(data.encode()) <= 1024 and "\0" not in data
-    return None if is_key else "no key is bytes, empty, holds a NUL, or has more than 1024 bytes"
-
-
-def _only_segments(data: Any) -> str | None:
-    try:
-        is_segment = isinstance(data, str) and canonical(f"/d/{data}").removeprefix("/d/") == data != ""
-    except InvalidPathError:
-        is_segment = False
-    is_segment = is_segment and "/" not in data
-    return None if is_segment else "no segment is bytes, empty, has control characters, or over 255 bytes"
-
-
-KINDS: dict[str, tuple[Callable[[Any], str | None], Callable[[Scene, Any], Awaitable[_Pair]]]] = {
-    "text": (_only_text, _look_at_text),
-    "bytes": (lambda _: None, _look_at_bytes),
-    "value": (_only_text, _look_at_value),
-    "secret": (_only_text, _look_at_secret),
-    "title": (_only_titles, _look_at_title),
-    "path": (_only_segments, _look_at_path),
-    "key": (_only_keys, _look_at_key),
-    "name": (_only_keys, _look_at_name),
-}
-"""Why data cannot be of a kind, and what is looked at where it is, expected and got."""
 
 
 # -- contents of files
@@ -266,7 +135,7 @@ def _append_behind(encoding: Encoding) -> Bring:
     async def bring(scene: Scene, sample: Sample) -> Any:
         await scene.files.write_file(PATH, encoded(sample.data, encoding), encoding)
         await scene.files.append_file(PATH, encoded("\n!", encoding), encoding)
-        return _bytes(sample.data) + b"\n!" if encoding == "base64" else sample.data + "\n!"
+        return as_bytes(sample.data) + b"\n!" if encoding == "base64" else sample.data + "\n!"
 
     return bring
 
@@ -359,17 +228,17 @@ async def _set_if_revision(scene: Scene, sample: Sample) -> Any:
 
 
 async def _add_record(scene: Scene, sample: Sample) -> Any:
-    await scene.store.sessions.add_session(Session(scene.id, sample.data, _RECORD_NS))
+    await scene.store.sessions.add_session(Session(scene.id, sample.data, RECORD_NS))
     return sample.data
 
 
 async def _replace_record(scene: Scene, sample: Sample) -> Any:
-    await scene.store.sessions.add_session(Session(scene.id, "another", _RECORD_NS - 5))
+    await scene.store.sessions.add_session(Session(scene.id, "another", RECORD_NS - 5))
     return await _add_record(scene, sample)
 
 
 async def _retitle(scene: Scene, sample: Sample) -> Any:
-    await scene.store.sessions.add_session(Session(scene.id, "another", _RECORD_NS))
+    await scene.store.sessions.add_session(Session(scene.id, "another", RECORD_NS))
     await scene.store.sessions.update_session_title(scene.id, sample.data)
     return sample.data
 

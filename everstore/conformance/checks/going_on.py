@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from everstore.conformance.acts import Scene
 from everstore.conformance.case import Mismatch, each
 from everstore.conformance.checks.content import SAMPLES, coming
+from everstore.conformance.kinds import PATH, encoded
 from everstore.conformance.model.plain import lines_of
 from everstore.conformance.registry import product
-from everstore.conformance.ways import PATH, WAYS, Way, encoded
+from everstore.conformance.ways import WAYS, Way
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
