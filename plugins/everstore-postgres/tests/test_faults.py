@@ -249,6 +249,33 @@ async def test_a_cancelled_call_has_happened_or_not_and_its_connection_goes_on(s
         assert len(await _backends(database)) == 1
 
 
+class _LosesCancellations(Proxy):
+    """A wire on which no request to cancel arrives."""
+
+    async def _accept(self, reader, writer, first=b""):
+        first = await reader.readexactly(8)
+        if first[4:] == (80877102).to_bytes(4):  # the protocol's number for such a request
+            writer.close()
+        else:
+            await super()._accept(reader, writer, first)
+
+
+async def test_a_cancelled_call_whose_cancellation_is_lost_is_ended_in_the_server(settings, database):
+    async with (
+        _LosesCancellations(settings["postgres_url"]) as proxy,
+        everstore.open_store(**{**settings, "postgres_url": proxy.url}) as store,
+    ):
+        session_id = everstore.new_session_id()
+        async with _held_file(database, session_id):
+            call = asyncio.create_task(store.file_system.write_file(session_id, "/held.txt", "mine"))
+            await _waiting_backend(database)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            assert not await _backends(database, "wait_event_type = 'Lock'")
+        assert (await store.file_system.read_file(session_id, "/held.txt")).content == "1"
+
+
 async def test_calls_cancelled_at_any_moment_leave_a_sound_pool(settings):
     async with everstore.open_store(**settings, postgres_pool_max_size=2) as store:
         session_id = everstore.new_session_id()

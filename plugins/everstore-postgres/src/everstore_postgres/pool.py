@@ -389,11 +389,31 @@ class Pool:
                 connection.terminate()
                 self._drop_idle(time.monotonic())
             elif not isinstance(error, asyncpg.PostgresError):
-                await to_the_end(asyncio.ensure_future(self._prove(link)))
+                await to_the_end(asyncio.ensure_future(self._settle(link, error)))
         finally:
             if not connection.is_closed() and connection.is_in_transaction():
                 connection.terminate()
             self._give_back(link)
+
+    async def _settle(self, link: Link, error: BaseException) -> None:
+        """See that nothing of a call is under way in the server any more, or end what is."""
+        number = None if link.connection.is_closed() else link.connection.get_server_pid()
+        if await self._prove(link) or number is None or not isinstance(error, asyncio.CancelledError):
+            return
+        # The request to cancel was lost, or came before the statement. A pooler's numbers are no server's.
+        if self._keeps_statements:
+            with suppress(*DRIVER_ERRORS):
+                async with asyncio.timeout(self._call_seconds):
+                    await self._end_in_server(number)
+
+    async def _end_in_server(self, number: int) -> None:
+        connection = await self._connect()
+        try:
+            await connection.execute(
+                f"SELECT pg_terminate_backend({number}, 5000)"
+            )  # returns when it has ended
+        finally:
+            connection.terminate()
 
     async def _prove(self, link: Link) -> bool:
         """See that a connection answers; else, or when there is no time for that, it is terminated."""
