@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from everstore.backends.memory.deadlines import Deadlines
 from everstore.backends.memory.spaces import Namespace
@@ -37,6 +37,11 @@ class MemoryStorage(SessionStorageStore):
         self._values = Namespace(deadlines, version, limits)
         self._secrets = Namespace(deadlines, version, limits)
         self._lock = threading.Lock()
+
+    @override
+    def __reduce__(self) -> NoReturn:
+        message = "values and secrets in memory cannot be copied or pickled: secrets are there in clear"
+        raise TypeError(message)
 
     @override
     async def apply(self, session_id: UUID, changes: Sequence[ValueMutation[T]]) -> list[T]:

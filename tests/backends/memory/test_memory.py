@@ -74,7 +74,7 @@ async def test_secrets_in_memory_show_in_no_repr_and_no_pickle(session_id):
     assert "unmistakable" not in repr(vars(storage)) + repr(
         [vars(part) for part in (storage._values, storage._secrets)]
     )
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="secrets are there in clear"):
         pickle.dumps(storage)
 
 
