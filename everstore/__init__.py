@@ -48,9 +48,14 @@ from everstore.store import Store
 
 if TYPE_CHECKING:
     from everstore.hookspecs import hookimpl, hookspec
+    from everstore.middleware.base import Middleware
+    from everstore.telling.observing import CallRecord
+
+    __version__: str
 
 __all__ = [
     "BoundSession",
+    "CallRecord",
     "Capabilities",
     "DurableStorageStore",
     "FileInfo",
@@ -59,6 +64,7 @@ __all__ = [
     "GrepMatch",
     "InitialFile",
     "KeyInfo",
+    "Middleware",
     "NumberedLine",
     "SecretInfo",
     "Session",
@@ -78,11 +84,21 @@ __all__ = [
 
 
 if not TYPE_CHECKING:  # pragma: no branch - to a type checker every name would be there
+    _LATER = {
+        "hookimpl": "everstore.hookspecs",
+        "hookspec": "everstore.hookspecs",
+        "CallRecord": "everstore.telling.observing",
+        "Middleware": "everstore.middleware.base",
+    }
 
     def __getattr__(name: str) -> object:
-        """``hookimpl`` and ``hookspec``, at first need: pluggy takes 10 ms, and only plugins use it."""
-        if name not in {"hookimpl", "hookspec"}:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from everstore import hookspecs  # noqa: PLC0415 - loads when needed
+        """What few use, at first need: pluggy takes 10 ms, and only plugins use it."""
+        if name == "__version__":
+            from importlib.metadata import version  # noqa: PLC0415 - reads a file
 
-        return getattr(hookspecs, name)
+            return version("everstore")
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module  # noqa: PLC0415 - loads when needed
+
+        return getattr(import_module(_LATER[name]), name)

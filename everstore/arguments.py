@@ -6,6 +6,7 @@ accepted, and handed on as the plain kind, so that no backend has to know it.
 
 from __future__ import annotations
 
+import math
 from typing import NoReturn
 from uuid import UUID
 
@@ -34,6 +35,7 @@ __all__ = [
     "plain_text",
     "plain_title",
     "plain_ttl",
+    "plain_wait",
     "refuse_session_id",
 ]
 
@@ -124,6 +126,13 @@ def plain_ttl(ttl: float) -> float:
             f"ttl is a number of seconds above 0, at most {MAX_TTL} (100 years), not {shown(ttl)}"
         )
     return int.__index__(ttl) if isinstance(ttl, int) else float.__float__(ttl)
+
+
+def plain_wait(wait: float) -> float:
+    """How long to wait as a plain number; ``InvalidArgumentError`` when it is no number of seconds."""
+    if isinstance(wait, bool) or not isinstance(wait, (int, float)) or not 0 <= wait < math.inf:
+        raise InvalidArgumentError(f"wait is a number of seconds, not {shown(wait)}")
+    return float.__float__(float(wait))
 
 
 def plain_condition(if_revision: str | None, if_absent: bool) -> str | None:  # noqa: FBT001 - two options handed on

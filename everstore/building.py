@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from everstore.context import PluginContext
 from everstore.errors import BackendError, EverstoreError, UnsupportedError
 from everstore.guards import DurableStorageGuard, FileSystemGuard, SessionStoreGuard, StorageGuard
+from everstore.hosting import Host
 from everstore.interfaces import (
     Capabilities,
     DurableStorageStore,
@@ -23,6 +24,7 @@ from everstore.provided import Provided
 from everstore.store import Store
 from everstore.telling.calls import CallLog
 from everstore.telling.events import EventLog
+from everstore.telling.observing import Observers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,9 +39,9 @@ T = TypeVar("T", SessionFileSystem, SessionStorageStore, SessionStore)
 K = TypeVar("K")
 
 
-async def build(configuration: Configuration, provided: Sequence[object]) -> Store:
+async def build(configuration: Configuration, host: Host | None = None) -> Store:
     """The store that a configuration describes; nothing stays open when it cannot be built."""
-    opening = _Opening(configuration, provided)
+    opening = _Opening(configuration, host or Host())
     try:
         return await opening.store()
     except BaseException as error:
@@ -62,7 +64,7 @@ async def ask(
     configuration: Configuration, plugin: str, hook: str, **arguments: object
 ) -> Sequence[str] | None:
     """What one of an operator's hooks of a plugin answers, no store being opened for it."""
-    opening = _Opening(configuration, ())
+    opening = _Opening(configuration, Host())
     async with opening.resources:
         context = opening.contexts[plugin]
         work = configuration.plugins[plugin].ask(hook, context=context, **arguments)
@@ -73,13 +75,15 @@ async def ask(
 class _Opening:
     """One store on its way: what it holds open, and the layers around its verbs."""
 
-    def __init__(self, configuration: Configuration, provided: Sequence[object]) -> None:
+    def __init__(self, configuration: Configuration, host: Host) -> None:
         settings = configuration.settings
-        self._provided = Provided(provided)
+        self._host = host
+        self._provided = Provided(host.provided)
         self.resources = AsyncExitStack()
         self._configuration = configuration
         self._events = EventLog(settings.log_level, settings.log_format)
-        self.log = CallLog(self._events)
+        self._observers = Observers(host.observers)
+        self.log = CallLog(self._events, self._observers)
         self._layers: list[Middleware] = []
         self.contexts = {
             name: PluginContext(
@@ -93,9 +97,7 @@ class _Opening:
         file_system = await self._backend("file_system", SessionFileSystem)
         storage = await self._backend("storage", SessionStorageStore)
         sessions = await self._backend("sessions", SessionStore)
-        for name, plugin in self._configuration.plugins.items():
-            layers = await _told(name, plugin.middleware(self.contexts[name]), self.log)
-            self._layers += [_checked(plugin, "middleware", Middleware, layer) for layer in layers]
+        await self._lay_around()
         self._provided.refuse_unasked(self._configuration.installed)
         store = Store(
             self._face(
@@ -109,6 +111,16 @@ class _Opening:
         self._tell_idle()
         self._tell("everstore.open")
         return store
+
+    async def _lay_around(self) -> None:
+        """Collect the layers, the outermost first: those that the host lists, then what backends bring."""
+        for each in dict.fromkeys((*self._host.layers, *self._configuration.plugins)):
+            if isinstance(each, Middleware):
+                self._layers.append(each)
+                continue
+            plugin = self._configuration.plugins[each]
+            layers = await _told(each, plugin.middleware(self.contexts[each]), self.log)
+            self._layers += [_checked(plugin, "middleware", Middleware, layer) for layer in layers]
 
     async def _backend(self, role: str, interface: type[T]) -> T:
         name = self._configuration.roles[role]
@@ -150,6 +162,7 @@ class _Opening:
             finally:
                 self._tell("everstore.close")
                 await self._events.drain()
+                await self._observers.drain()
 
     def _tell_idle(self) -> None:
         """Warn of settings that change nothing: most of the time, whoever made them forgot the backend."""

@@ -162,8 +162,9 @@ class EverstoreSettings(_Settings):
     """Further plugins whose middleware goes around every call, outermost first."""
     disabled_plugins: Names = ()
     """Plugins that must not be imported."""
-    log_level: Literal["debug", "info", "warning", "error", "off"] = "warning"
-    """The least level that goes to stderr, when the host has not configured structlog."""
+    log_level: Literal["debug", "info", "warning", "error", "off"] | None = None
+    """The least level that goes to stderr, when the host has configured no structlog; without it, events go
+    to the standard library's logger ``everstore``."""
     log_format: Literal["console", "json"] = "console"
     """How such an event is written."""
     secrets_keys: SecretStr | None = None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from everstore.arguments import check_session_id, plain_session
+from everstore.compat import override
 from everstore.errors import EverstoreError, InvalidArgumentError, UnsupportedError, shown
 from everstore.interfaces import SecretRotation
 from everstore.models import InitialFile, Session, new_session_id
@@ -12,7 +14,6 @@ from everstore.session import BoundSession
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
-    from uuid import UUID
 
     from everstore.interfaces import SessionFileSystem, SessionStorageStore, SessionStore
 
@@ -118,6 +119,21 @@ class Store:
         storage = await self.storage.purge_session(session_id)
         record = await self.sessions.delete_session(session_id)
         return files or storage or record
+
+    async def ping(self) -> None:
+        """Ask each role for something that is not there: an error says that the store is not ready.
+
+        For a probe of readiness: it reads, of a session that nobody has, and writes nothing.
+        """
+        nobody = UUID(int=0)
+        await self.file_system.stat_file(nobody, "/ping")
+        await self.storage.get_value(nobody, "ping")
+        await self.sessions.get_session(nobody)
+
+    @override
+    def __repr__(self) -> str:
+        roles = ", ".join(f"{role}={plugin}" for role, plugin in self.backends.items())
+        return f"<everstore.Store: {roles}>"
 
     async def close(self) -> None:
         """Release everything. Closing again does nothing; any other use is ``StoreClosedError``."""

@@ -1,17 +1,44 @@
-"""Waiting for what must not be left half done."""
+"""Waiting: to the end of what must not be left half done, and how long a call waited for its turn."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Opened", "to_the_end"]
+__all__ = ["Meter", "Opened", "note_wait", "to_the_end"]
 
 T = TypeVar("T")
+
+
+class Meter:
+    """How long one call, made by whoever makes this, waits in queues: for who watches calls."""
+
+    __slots__ = ("_token", "nanoseconds")
+
+    def __init__(self) -> None:
+        """Measures the calls of this context until ``stop``."""
+        self.nanoseconds = 0
+        self._token: Token[Meter | None] = _METER.set(self)
+
+    def stop(self) -> int:
+        """The nanoseconds that the call waited."""
+        _METER.reset(self._token)
+        return self.nanoseconds
+
+
+_METER: ContextVar[Meter | None] = ContextVar("everstore meter", default=None)
+
+
+def note_wait(nanoseconds: int) -> None:
+    """Tell that the call under way has waited so long for a connection, or in a queue. For backends."""
+    meter = _METER.get()
+    if meter is not None:
+        meter.nanoseconds += nanoseconds
 
 
 async def to_the_end(work: asyncio.Future[T]) -> T:

@@ -118,7 +118,7 @@ def report(error: Exception) -> int:
     return status_of(error)
 
 
-def _log_level() -> str:
+def _log_level() -> str | None:
     from everstore.settings import EverstoreSettings, load  # noqa: PLC0415 - loads pydantic
 
     try:
@@ -149,7 +149,7 @@ async def opened(configuration: Configuration) -> AsyncIterator[Store]:
     """The store of a configuration, closed on the way out."""
     from everstore.building import build  # noqa: PLC0415 - loads when needed
 
-    store = await build(configuration, ())
+    store = await build(configuration)
     try:
         yield store
     finally:

@@ -11,19 +11,24 @@ import inspect
 import linecache
 import os
 import weakref
-from time import perf_counter_ns
+from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import structlog
 
 from everstore.errors import BackendError, EverstoreError, StoreClosedError, StoreContextError, code_of
 from everstore.models import InitialFile, Session
+from everstore.telling.events import STANDARD_LOG
+from everstore.telling.observing import CallRecord, Observers
+from everstore.waiting import Meter
 
 if TYPE_CHECKING:
     from types import CodeType
 
     from everstore.middleware.base import Call, Verb
-    from everstore.telling.events import EventLog
+    from everstore.telling.events import EventLog, Level
+    from everstore.telling.observing import Outcome
 
 __all__ = ["CallLog"]
 
@@ -34,9 +39,10 @@ _LONGEST = 1024  # characters of a field: a refused path may be of any length
 class CallLog:
     """Puts the outermost layer around verbs: closed, failed, refused or done, each is told once."""
 
-    def __init__(self, events: EventLog) -> None:
-        """Events go to ``events``; ``closed`` refuses every further call, and so does a fork."""
+    def __init__(self, events: EventLog, observers: Observers | None = None) -> None:
+        """Tells ``events`` and ``observers``; ``closed`` refuses every further call, and so does a fork."""
         self._events = events
+        self._observers = observers or Observers(())
         self._loop = _running_loop()
         self.is_forked = False
         self.closed = False
@@ -49,10 +55,13 @@ class CallLog:
             "_log": self,
             "_verb": verb,
             "_now": perf_counter_ns,
-            "_debug": self._events.debug_by_default,
+            "_Meter": Meter,
             "_is_configured": structlog.is_configured,
+            "_is_enabled": STANDARD_LOG.isEnabledFor,
         }
-        exec(_code_of(verb.name, inspect.signature(guarded)), names)  # noqa: S102 - see _LOGGED
+        watched = bool(self._observers)
+        heard = "True" if watched else _HEARD[self._events.debug_goes]
+        exec(_code_of(verb.name, inspect.signature(guarded), heard, watched=watched), names)  # noqa: S102 - see _LOGGED
         logged: Call = names[verb.name]
         return logged
 
@@ -82,19 +91,37 @@ class CallLog:
         if self._loop is not None and _running_loop() is None:
             raise StoreContextError("close: the store was opened on asyncio; close it on an event loop of it")
 
-    def succeeded(self, verb: Verb, started: int, arguments: dict[str, object], answer: object) -> None:
-        """Log a call that was answered, when such events go anywhere."""
-        self._events.tell("debug", "everstore.call", lambda: _answered(verb, started, arguments, answer))
+    def succeeded(
+        self, verb: Verb, started: int, arguments: dict[str, object], answer: object, meter: Meter | None
+    ) -> None:
+        """Tell of a call that was answered, when such events go anywhere."""
+        duration = perf_counter_ns() - started
+        size = _size_of(verb, arguments, answer)
+        if meter is not None:
+            self._observe(verb, duration, arguments, "ok", None, size, meter)
+        self._events.tell(
+            "debug",
+            "everstore.call",
+            lambda: {**_fields(verb, duration, arguments, "ok"), **_present(bytes=size)},
+        )
 
     def failed(
-        self, verb: Verb, started: int, arguments: dict[str, object], error: BaseException
+        self,
+        verb: Verb,
+        started: int,
+        arguments: dict[str, object],
+        error: BaseException,
+        meter: Meter | None,
     ) -> EverstoreError | None:
-        """Log a failure; the error to raise in its place when a driver threw it, ``None`` otherwise."""
+        """Tell of a failure; the error to raise in its place when a driver threw it, ``None`` otherwise."""
+        duration = perf_counter_ns() - started
         instead: EverstoreError | None = None
+        level: Level
+        outcome: Outcome
         if isinstance(error, asyncio.CancelledError):
             level, outcome = "debug", "cancelled"
         elif isinstance(error, EverstoreError) and not isinstance(error, BackendError):
-            level, outcome = "warning", "refused"
+            level, outcome = "info", "refused"
         else:
             level, outcome = "error", "failed"
         if outcome == "failed" and isinstance(error, Exception) and not isinstance(error, EverstoreError):
@@ -103,10 +130,41 @@ class CallLog:
             instead = self.out_of_place(error, verb.name)
             instead = instead or BackendError(message, backend=verb.backend, verb=verb.name)
         code = None if outcome == "cancelled" else code_of(instead or error)
+        if meter is not None:
+            self._observe(verb, duration, arguments, outcome, code, None, meter)
+        reason = _reason(instead or error, error) if outcome == "failed" else {}
         self._events.tell(
-            level, "everstore.call", lambda: _unanswered(verb, started, arguments, outcome, code)
+            level,
+            "everstore.call",
+            lambda: {**_fields(verb, duration, arguments, outcome), **_present(error_code=code), **reason},
         )
         return instead
+
+    def _observe(
+        self,
+        verb: Verb,
+        duration: int,
+        arguments: dict[str, object],
+        outcome: Outcome,
+        code: str | None,
+        size: int | None,
+        meter: Meter,
+    ) -> None:
+        waited = meter.stop()
+        self._observers.tell(
+            CallRecord(
+                verb=verb.name,
+                role=verb.role,
+                backend=verb.backend,
+                session_id=_session_of(arguments),
+                started_ns=time_ns() - duration,
+                duration_ns=duration,
+                waited_ns=waited,
+                outcome=outcome,
+                error_code=code,
+                bytes=size,
+            )
+        )
 
 
 _alive: weakref.WeakSet[CallLog] = weakref.WeakSet()
@@ -130,30 +188,41 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
+_HEARD = {
+    "nowhere": "_is_configured()",
+    "own": "True",
+    "standard": "_is_configured() or _is_enabled(10)",
+}
+"""Whether a call that was answered is told of, by where debug events go unless the host says otherwise."""
+
 # The layer around a verb, with the verb's own signature: a call with wrong arguments fails as that of
 # any function does, and nothing is packed and unpacked on the way. Around a read from memory the
 # generic ``async def logged(*args, **kwargs)`` would cost as much as the read itself.
 _LOGGED = """
 async def {name}({parameters}):
     _started = _now()
+    _meter = {meter}
     try:
         if _log.closed:
             raise _log.refusal(_verb)
         _answer = await _guarded({passed_on})
     except BaseException as _error:
-        _told = _log.failed(_verb, _started, {arguments}, _error)
+        _told = _log.failed(_verb, _started, {arguments}, _error, _meter)
         if _told is None:
             raise
         raise _told from _error
-    if _debug or _is_configured():
-        _log.succeeded(_verb, _started, {arguments}, _answer)
+    if {heard}:
+        _log.succeeded(_verb, _started, {arguments}, _answer, _meter)
     return _answer
 """
 
 
 @functools.cache
-def _code_of(name: str, signature: inspect.Signature) -> CodeType:
-    """What defines the layer around a verb of this name and signature."""
+def _code_of(name: str, signature: inspect.Signature, heard: str, *, watched: bool) -> CodeType:
+    """What defines the layer around a verb of this name and signature.
+
+    ``heard`` is the expression that says whether anybody wants to be told of a call that was answered.
+    """
     parameters = signature.parameters.values()
     plain = signature.replace(
         parameters=[parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters],
@@ -167,6 +236,8 @@ def _code_of(name: str, signature: inspect.Signature) -> CodeType:
         name=name,
         parameters=str(plain)[1:-1],
         passed_on=", ".join(passed_on),
+        heard=heard,
+        meter="_Meter()" if watched else "None",
         arguments="{" + ", ".join(f"{parameter!r}: {parameter}" for parameter in signature.parameters) + "}",
     )
     file = f"<everstore: {name}, logged>"
@@ -175,12 +246,12 @@ def _code_of(name: str, signature: inspect.Signature) -> CodeType:
     return compile(source, file, "exec")
 
 
-def _fields(verb: Verb, started: int, arguments: dict[str, object]) -> dict[str, object]:
-    duration = (perf_counter_ns() - started) / 1e6
+def _fields(verb: Verb, duration: int, arguments: dict[str, object], outcome: str) -> dict[str, object]:
     fields: dict[str, object] = {
         "verb": verb.name,
         "backend": verb.backend,
-        "duration_ms": round(duration, 3),
+        "duration_ms": round(duration / 1e6, 3),
+        "outcome": outcome,
     }
     for name, value in arguments.items():
         if isinstance(value, InitialFile):
@@ -192,19 +263,21 @@ def _fields(verb: Verb, started: int, arguments: dict[str, object]) -> dict[str,
     return fields
 
 
-def _answered(verb: Verb, started: int, arguments: dict[str, object], answer: object) -> dict[str, object]:
-    fields = _fields(verb, started, arguments)
-    size = _size_of(verb, arguments, answer)
-    if size is not None:
-        fields["bytes"] = size
-    return {**fields, "outcome": "ok"}
+def _present(**fields: object) -> dict[str, object]:
+    """The fields that there are."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
-def _unanswered(
-    verb: Verb, started: int, arguments: dict[str, object], outcome: str, code: str | None
-) -> dict[str, object]:
-    fields = {**_fields(verb, started, arguments), "outcome": outcome}
-    return fields if code is None else {**fields, "error_code": code}
+def _reason(told: BaseException, cause: BaseException) -> dict[str, object]:
+    """What a failed call is told with: words that hold no values, and the class of what was behind them."""
+    cause = cause if cause is not told else told.__cause__ or told
+    return {"error": _shown(str(told)), "cause": type(cause).__name__}
+
+
+def _session_of(arguments: dict[str, object]) -> UUID | None:
+    session = arguments.get("session")
+    found = session.id if isinstance(session, Session) else arguments.get("session_id")
+    return found if isinstance(found, UUID) else None
 
 
 def _shown(value: object) -> str:

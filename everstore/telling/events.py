@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import logging
 import sys
 import threading
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
 
@@ -18,32 +19,42 @@ from everstore.waiting import to_the_end
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["EventLog"]
+__all__ = ["STANDARD_LOG", "EventLog", "Level"]
 
 _MOST_WAITING = 20_000  # events that wait for an asynchronous logger; a call's takes some kilobytes
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "off": 50}
+Level = Literal["debug", "info", "warning", "error"]
+
+STANDARD_LOG = logging.getLogger("everstore")
+"""Where events go when the host has configured no structlog, and asked for no output of everstore's own."""
+STANDARD_LOG.addHandler(logging.NullHandler())  # a library prints nothing by itself
+
+_IN_WORDS = structlog.processors.LogfmtRenderer(key_order=["event"])
 
 
 class EventLog:
-    """Where events go: to the host's structlog configuration when there is one, else to stderr.
+    """Where events go: to the host's structlog configuration when there is one.
 
+    Else to stderr when a level was asked for, and otherwise to the standard library's logger ``everstore``.
     The host's configuration is taken as it is when the first event after it comes up.
     """
 
-    def __init__(self, level: str, log_format: str) -> None:
-        """``level`` and ``log_format`` count only while the host has configured nothing."""
-        self._threshold = _LEVELS[level]
+    def __init__(self, level: str | None, log_format: str) -> None:
+        """``level`` and ``log_format`` count only while the host has configured no structlog."""
+        self._threshold = None if level is None else _LEVELS[level]
         self._format = log_format
         self._host: Any = None
         self._has_complained = False
         self._later = _Later(self._complain)
 
     @property
-    def debug_by_default(self) -> bool:
-        """Whether debug events go to stderr when the host has configured nothing."""
-        return self._threshold <= _LEVELS["debug"]
+    def debug_goes(self) -> Literal["nowhere", "own", "standard"]:
+        """Where debug events go when the host has configured no structlog."""
+        if self._threshold is None:
+            return "standard"
+        return "own" if self._threshold <= _LEVELS["debug"] else "nowhere"
 
-    def tell(self, level: str, event: str, fields: Callable[[], dict[str, object]]) -> None:
+    def tell(self, level: Level, event: str, fields: Callable[[], dict[str, object]]) -> None:
         """Write one event, if one of this level goes anywhere; only then are its fields asked for.
 
         Raises nothing but what ends the process: a processor that fails, or a stream that is closed or
@@ -51,8 +62,7 @@ class EventLog:
         """
         try:
             if not structlog.is_configured():
-                if _LEVELS[level] >= self._threshold and sys.stderr is not None:
-                    self._write(level, event, fields())
+                self._tell_without_host(_LEVELS[level], level, event, fields)
             elif _takes(host := self._host_logger(), level):
                 answer = _method(host, level)(event, **fields())
                 if inspect.isawaitable(answer):
@@ -61,6 +71,17 @@ class EventLog:
             raise
         except BaseException as error:  # noqa: BLE001 - a cancellation too: nothing here is awaited
             self._complain(error)
+
+    def _tell_without_host(
+        self, number: int, level: Level, event: str, fields: Callable[[], dict[str, object]]
+    ) -> None:
+        if self._threshold is None:
+            if STANDARD_LOG.isEnabledFor(number):
+                told = structlog.contextvars.merge_contextvars(None, level, fields())
+                words = _IN_WORDS(None, level, {"event": event, **told})
+                STANDARD_LOG.log(number, "%s", words, extra={"everstore": {"event": event, **told}})
+        elif number >= self._threshold and sys.stderr is not None:
+            self._write(level, event, fields())
 
     async def drain(self) -> None:
         """Wait until the events of an asynchronous logger are written."""
@@ -74,7 +95,7 @@ class EventLog:
             self._host = structlog.get_logger("everstore").bind()
         return self._host
 
-    def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
+    def _write(self, level: Level, event: str, fields: dict[str, object]) -> None:
         # Made for each event: rare, and stderr may have been replaced since the last one.
         renderer: Any = structlog.processors.JSONRenderer()
         if self._format == "console":
@@ -87,7 +108,6 @@ class EventLog:
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 renderer,
             ],
-            wrapper_class=structlog.make_filtering_bound_logger(self._threshold),
         )
         getattr(logger, level)(event, **fields)
 

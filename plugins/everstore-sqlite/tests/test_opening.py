@@ -53,7 +53,7 @@ async def opened_unprivileged(path: Path):
     """
     configuration = configure({"backend": "sqlite", "sqlite_path": path})
     with unprivileged():
-        store = await build(configuration, ())
+        store = await build(configuration)
     yield store
     await store.close()
 

@@ -198,7 +198,7 @@ async def opened_unprivileged(**settings):
     settings = {f"sqlite_{name}": value for name, value in settings.items()}
     configuration = configure({"backend": "sqlite", "secrets_keys": KEYS, **settings})
     with unprivileged():
-        store = await build(configuration, ())
+        store = await build(configuration)
         try:
             yield store
         finally:

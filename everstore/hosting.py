@@ -1,0 +1,48 @@
+"""What the host of a store brings with it: values for plugins, layers of its own, and who watches calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from everstore.errors import SettingsError, shown
+from everstore.middleware.base import Middleware
+from everstore.telling.observing import Observer, checked_observers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Host"]
+
+
+class Host(msgspec.Struct, frozen=True):
+    """Objects of the host's, as ``open_store`` was handed them; no setting can name one.
+
+    ``layers`` are what goes around every call, the outermost first: the host's own, and plugins by name.
+    """
+
+    provided: tuple[object, ...] = ()
+    layers: tuple[Middleware | str, ...] = ()
+    observers: tuple[Observer, ...] = ()
+
+    @classmethod
+    def of(cls, provided: Sequence[object], keywords: dict[str, Any], on_call: object) -> Host:
+        """Take what is the host's out of the keywords, and leave the names of plugins there."""
+        layers = _listed(keywords.get("middleware"))
+        if any(isinstance(layer, Middleware) for layer in layers):
+            for layer in layers:
+                if not isinstance(layer, (Middleware, str)):
+                    raise SettingsError(
+                        f"middleware is names of plugins and Middleware objects, not {shown(layer)}"
+                    )
+            keywords["middleware"] = [layer for layer in layers if isinstance(layer, str)]
+        else:
+            layers = ()
+        return cls(tuple(provided), layers, checked_observers(on_call))
+
+
+def _listed(given: object) -> tuple[Any, ...]:
+    if isinstance(given, Middleware):
+        return (given,)
+    return tuple(given) if isinstance(given, (list, tuple)) else ()
