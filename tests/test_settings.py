@@ -48,7 +48,7 @@ def test_without_a_word_memory_keeps_everything_without_limits():
     assert {origin.name for origin in configuration.origins} == set(
         setting_names(EverstoreSettings, "EVERSTORE_")
     )
-    assert configuration.settings.log_level == "warning"
+    assert configuration.settings.log_level is None
     assert configuration.settings.log_format == "console"
 
 

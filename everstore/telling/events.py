@@ -27,7 +27,6 @@ Level = Literal["debug", "info", "warning", "error"]
 
 STANDARD_LOG = logging.getLogger("everstore")
 """Where events go when the host has configured no structlog, and asked for no output of everstore's own."""
-STANDARD_LOG.addHandler(logging.NullHandler())  # a library prints nothing by itself
 
 _IN_WORDS = structlog.processors.LogfmtRenderer(key_order=["event"])
 

@@ -7,6 +7,7 @@ import contextvars
 import inspect
 import sys
 import threading
+import time
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Literal
@@ -107,15 +108,20 @@ class Observers:
             return
         self._records.put(None)
         try:
-            loop = asyncio.get_running_loop()
+            asyncio.get_running_loop()
         except RuntimeError:
             self._thread.join(_PATIENCE)
         else:
-            await loop.run_in_executor(None, self._thread.join, _PATIENCE)
+            await self._ended()
         if self._thread.is_alive():
             _say(f"an observer (on_call) was not done after {_PATIENCE:g} s; the last records are lost")
         if self._dropped:
             _say(f"{self._dropped} records were dropped while the observers (on_call) were too far behind")
+
+    async def _ended(self) -> None:
+        until = time.monotonic() + _PATIENCE
+        while self._thread is not None and self._thread.is_alive() and time.monotonic() < until:  # noqa: ASYNC110 - a thread ends
+            await asyncio.sleep(0.001)
 
     def _start(self) -> None:
         with self._starting:

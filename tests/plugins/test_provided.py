@@ -155,10 +155,12 @@ async def test_nothing_is_told_where_nothing_was_forgotten(acme, environment):
     assert await told_at_opening(environment=environment) == []
 
 
-async def test_the_warning_goes_to_stderr_by_default_and_shows_no_value(acme, capsys):
+async def test_the_warning_is_heard_by_default_and_shows_no_value(acme, capsys, caplog):
     async with everstore.open_store(environment={"EVERSTORE_ACME_PATH": "hunter2"}):
         pass
-    told = capsys.readouterr().err
+    [warning] = caplog.records
+    told = warning.getMessage()
+    assert warning.levelname == "WARNING"
     assert "EVERSTORE_BACKEND=acme" in told
     assert "hunter2" not in told
     async with everstore.open_store(environment={"EVERSTORE_ACME_PATH": "hunter2"}, log_level="error"):

@@ -6,6 +6,8 @@ import asyncio
 import io
 import json
 import logging
+import subprocess
+import sys
 import traceback
 import uuid
 
@@ -18,6 +20,7 @@ from everstore import InitialFile, SessionFileSystem, SessionStorageStore, Sessi
 
 ALLOWED = {
     *("event", "log_level", "verb", "backend", "duration_ms", "outcome", "error_code", "bytes"),
+    *("error", "cause"),
     *("session_id", "path", "source", "destination", "key", "name", "pattern", "path_pattern"),
 }
 ROLES = {"file_system": SessionFileSystem, "storage": SessionStorageStore, "sessions": SessionStore}
@@ -81,7 +84,7 @@ async def test_an_answered_call_is_one_debug_event(store, make_session, calls):
             assert event["session_id"] == str(session_id)
 
 
-async def test_a_refused_call_is_one_warning(store, calls):
+async def test_a_refused_call_is_one_info_event(store, calls):
     wrong = {
         "list_sessions": lambda: store.sessions.list_sessions(limit=0),
     }
@@ -89,7 +92,7 @@ async def test_a_refused_call_is_one_warning(store, calls):
         refused = wrong.get(call.verb, lambda call=call: call.on(store, "no session id"))
         with capture_logs() as events, pytest.raises(errors.InvalidArgumentError) as caught:
             await refused()
-        assert what_became_of(only_call(events)) == (call.verb, "warning", "refused", caught.value.code)
+        assert what_became_of(only_call(events)) == (call.verb, "info", "refused", caught.value.code)
 
 
 async def test_a_call_that_failed_is_one_error(open_odd_store, session_id, calls):
@@ -103,6 +106,8 @@ async def test_a_call_that_failed_is_one_error(open_odd_store, session_id, calls
             event = only_call(events)
             assert what_became_of(event) == (call.verb, "error", "failed", "backend_error")
             assert event["backend"] == "odd"
+            assert event["error"] == f"odd: {call.verb} failed with OSError"
+            assert event["cause"] == "OSError"
             assert "marker" not in repr(event)
 
 
@@ -117,12 +122,12 @@ async def test_a_cancelled_call_is_one_debug_event(open_odd_store, session_id, c
             assert what_became_of(only_call(events)) == (call.verb, "debug", "cancelled")
 
 
-async def test_a_call_on_a_closed_store_is_one_warning(store, session_id, calls):
+async def test_a_call_on_a_closed_store_is_one_info_event(store, session_id, calls):
     await store.close()
     for call in calls:
         with capture_logs() as events, pytest.raises(errors.StoreClosedError):
             await call.on(store, session_id)
-        assert what_became_of(only_call(events)) == (call.verb, "warning", "refused", "store_closed")
+        assert what_became_of(only_call(events)) == (call.verb, "info", "refused", "store_closed")
 
 
 async def test_a_call_with_wrong_arguments_is_no_call(store, session_id, calls):
@@ -265,7 +270,7 @@ async def test_a_failing_driver_says_nothing_of_them_either(open_odd_store, sess
                 await call
             assert MARKER not in str(caught.value) + repr(caught.value) + repr(caught.value.facts)
     out, err = capsys.readouterr()
-    assert err.count("failed") == 2
+    assert err.count("outcome=failed") == 2
     assert MARKER not in out + err
 
 
@@ -276,20 +281,45 @@ async def calls_of_every_outcome(store, session_id):
         await store.file_system.write_file(session_id, "..", "x")
 
 
-async def test_warnings_go_to_stderr_when_nobody_says_otherwise(session_id, capsys):
+async def test_events_go_to_the_standard_library_when_nobody_says_otherwise(session_id, capsys, caplog):
+    caplog.set_level(logging.DEBUG, logger="everstore")
     async with everstore.open_store() as store:
-        await calls_of_every_outcome(store, session_id)
-    out, err = capsys.readouterr()
-    assert out == ""
-    [line] = err.splitlines()
-    for part in ("[warning", "everstore.call", "error_code=invalid_path", "verb=write_file", "path=.."):
-        assert part in line
+        with structlog.contextvars.bound_contextvars(request="r-1"):
+            await calls_of_every_outcome(store, session_id)
+    assert capsys.readouterr() == ("", "")
+    assert [(record.name, record.levelname) for record in caplog.records] == [
+        ("everstore", level) for level in ("INFO", "DEBUG", "INFO", "INFO")
+    ]
+    refused = caplog.records[2]
+    for part in (
+        "event=everstore.call",
+        "error_code=invalid_path",
+        "verb=write_file",
+        "request=r-1",
+    ):
+        assert part in refused.getMessage()
+    assert refused.everstore["error_code"] == "invalid_path"
+
+
+def test_a_host_that_configures_nothing_sees_nothing_of_what_is_refused(in_empty_folder):
+    program = """
+import asyncio, everstore
+async def main():
+    async with everstore.open_store() as store:
+        try:
+            await store.file_system.write_file(everstore.new_session_id(), "..", "x")
+        except everstore.errors.InvalidPathError:
+            pass
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 LEVELS = {
     "debug": ["open", "ok", "refused", "close"],
     "info": ["open", "refused", "close"],
-    "warning": ["refused"],
+    "warning": [],
     "error": [],
     "off": [],
 }
@@ -303,7 +333,7 @@ async def test_the_level_decides_what_goes_to_stderr(session_id, capsys, level, 
     assert [event.get("outcome", event["event"].removeprefix("everstore.")) for event in events] == told
     for event in events:
         assert event["timestamp"].endswith("Z")
-        assert event["level"] in {"debug", "info", "warning"}
+        assert event["level"] in {"debug", "info"}
 
 
 async def test_opening_and_closing_are_told_once_with_the_roles(capsys):
@@ -342,13 +372,13 @@ async def test_a_host_s_configuration_is_used_and_its_context_kept(session_id, c
             structlog.contextvars.merge_contextvars,
             structlog.processors.JSONRenderer(sort_keys=True),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(events),
     )
     async with everstore.open_store(log_level="debug") as store:
         with structlog.contextvars.bound_contextvars(request="r-1"):
             await calls_of_every_outcome(store, session_id)
-    [line] = events.getvalue().splitlines()
+    _, line, _ = events.getvalue().splitlines()
     event = json.loads(line)
     assert (event["event"], event["outcome"], event["request"]) == ("everstore.call", "refused", "r-1")
     assert capsys.readouterr().err == ""
@@ -360,17 +390,17 @@ async def test_a_host_that_logs_through_the_standard_library(session_id, caplog)
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
-    with caplog.at_level(logging.WARNING, logger="everstore"):
+    with caplog.at_level(logging.INFO, logger="everstore"):
         async with everstore.open_store() as store:
             await calls_of_every_outcome(store, session_id)
     assert [(record.name, record.levelname, record.message) for record in caplog.records] == [
-        ("everstore", "WARNING", "everstore.call")
+        ("everstore", "INFO", f"everstore.{what}") for what in ("open", "call", "close")
     ]
     caplog.clear()
     with caplog.at_level(logging.DEBUG, logger="everstore"):
         async with everstore.open_store() as store:
             await calls_of_every_outcome(store, session_id)
-    assert [record.levelname for record in caplog.records] == ["INFO", "DEBUG", "WARNING", "INFO"]
+    assert [record.levelname for record in caplog.records] == ["INFO", "DEBUG", "INFO", "INFO"]
 
 
 async def test_a_host_whose_logger_knows_no_levels(session_id):
@@ -421,10 +451,10 @@ async def test_a_configuration_that_comes_later_is_taken_too(session_id, capsys)
 
 
 async def test_context_variables_go_to_stderr_too(session_id, capsys):
-    async with everstore.open_store(log_format="json") as store:
+    async with everstore.open_store(log_format="json", log_level="info") as store:
         with structlog.contextvars.bound_contextvars(request="r-1"):
             await calls_of_every_outcome(store, session_id)
-    assert json.loads(capsys.readouterr().err)["request"] == "r-1"
+    assert json.loads(capsys.readouterr().err.splitlines()[1])["request"] == "r-1"
 
 
 async def test_nothing_is_configured_for_the_whole_process(session_id):

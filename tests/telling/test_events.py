@@ -196,7 +196,7 @@ async def test_a_logger_that_knows_levels_by_number_gets_every_event():
     async with everstore.open_store(environment={}) as store:
         with pytest.raises(InvalidPathError):
             await store.file_system.write_file(new_session_id(), "..", "x")
-    assert (30, "everstore.call") in seen
+    assert (20, "everstore.call") in seen
     assert seen[-1][1] == "everstore.close"
 
 
