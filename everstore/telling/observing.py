@@ -87,6 +87,7 @@ class Observers:
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._dropped = 0
+        self._has_ended = False
         self._has_complained = False
 
     def __bool__(self) -> bool:
@@ -94,7 +95,12 @@ class Observers:
         return bool(self._observers)
 
     def tell(self, record: CallRecord) -> None:
-        """Let the observers see a record soon; it is dropped, and counted, when too many wait."""
+        """Let the observers see a record soon; it is dropped, and counted, when too many wait.
+
+        Of the calls of a closed store nothing is told: nobody is left who could look.
+        """
+        if self._has_ended:
+            return
         if self._records.qsize() >= _MOST_WAITING:
             self._dropped += 1
             return
@@ -104,6 +110,7 @@ class Observers:
 
     async def drain(self) -> None:
         """Wait, not for ever, until all records were looked at; then no more are."""
+        self._has_ended = True
         if self._thread is None:
             return
         self._records.put(None)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.acts import Act, Scene, asked_of
-from everstore.conformance.case import gather, logged, refused
+from everstore.conformance.case import gather, refused
 from everstore.conformance.registry import check, product, table
 from everstore.conformance.residue import left_behind
 from everstore.errors import (
@@ -214,26 +214,3 @@ async def _told(error: type[EverstoreError], call: Callable[[], Awaitable[Any]])
     with refused(error) as caught:
         await call()
     return f"{caught.error} {caught.error!r} {caught.error.facts} {caught.error.__cause__!r}"
-
-
-@check("lifecycle.logging", "8.1.1", "8.2.1", "8.3.1", likely="a verb bypasses the layer that logs")
-async def logging(case: Case) -> None:
-    """Every call is one event, with verb, backend, session, place, duration and outcome."""
-    with logged() as events:
-        await case.files.write_file("a", "x")
-        await case.storage.get_value("k")
-        with refused(EditError):
-            await case.files.edit_file("a", "y", "z")
-    calls = [event for event in events if event["event"] == "everstore.call"]
-    told = [
-        (event["verb"], event.get("path"), event.get("key"), event["outcome"], event["log_level"])
-        for event in calls
-    ]
-    assert told == [
-        ("write_file", "a", None, "ok", "debug"),
-        ("get_value", None, "k", "ok", "debug"),
-        ("edit_file", "a", None, "refused", "warning"),
-    ]
-    assert {event["session_id"] for event in calls} == {str(case.id)}
-    assert all("duration_ms" in event and event["backend"] for event in calls)
-    assert (calls[0]["bytes"], calls[2]["error_code"]) == (1, "edit_failed")

@@ -7,13 +7,15 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from everstore.conformance.acts import LOOKING
 from everstore.conformance.case import refused
 from everstore.conformance.registry import check
-from everstore.errors import QuotaExceededError, SettingsError, UnknownBackendError
+from everstore.errors import QuotaExceededError, SettingsError, StoreClosedError, UnknownBackendError
 
 if TYPE_CHECKING:
     from everstore.conformance.case import Case
     from everstore.store import Store
+    from everstore.telling.observing import CallRecord
 
 _ROLES = ("file_system", "storage", "sessions")
 
@@ -111,3 +113,19 @@ async def unasked(case: Case) -> None:
         await case.open(_Stranger())
     assert "_Stranger" in str(caught.error)
     assert "open_store(" in str(caught.error)
+
+
+@check(
+    "opening.ping", "7.1.10", since="1.2", likely="a probe writes something, or answers without the storage"
+)
+async def ping(case: Case) -> None:
+    """A ping asks every role of the store, and only looks."""
+    seen: list[CallRecord] = []
+    store = await case.open(on_call=seen.append)
+    await store.ping()
+    await store.close()
+    assert {record.role for record in seen} == {"file_system", "storage", "sessions"}
+    assert {record.verb for record in seen} <= {act.verb for act in LOOKING.values()}
+    assert {record.outcome for record in seen} == {"ok"}
+    with refused(StoreClosedError):
+        await store.ping()
