@@ -121,7 +121,8 @@ async def unasked(case: Case) -> None:
 async def ping(case: Case) -> None:
     """A ping asks every role of the store, and only looks."""
     seen: list[CallRecord] = []
-    store = await case.open(on_call=seen.append)
+    await case.store.close()
+    store = case.store = await case.open(on_call=seen.append)
     await store.ping()
     await store.close()
     assert {record.role for record in seen} == {"file_system", "storage", "sessions"}
