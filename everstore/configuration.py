@@ -8,7 +8,14 @@ from everstore.errors import PluginError
 from everstore.keywords import split_keywords
 from everstore.middleware.encryption import parse_keys
 from everstore.plugins import Plugin, Plugins
-from everstore.settings import EverstoreSettings, PluginSettings, load, setting_names, table_name_of
+from everstore.settings import (
+    EverstoreSettings,
+    PluginSettings,
+    load,
+    names_of_secret_files,
+    setting_names,
+    table_name_of,
+)
 from everstore.sources import Sources
 from everstore.spelling import check_environment, check_file, strangers
 
@@ -29,7 +36,8 @@ class Configuration:
         ``SettingsError``, ``UnknownBackendError`` or ``PluginError`` when one of them is wrong.
         """
         self.sources = sources
-        core = {f.lower() for f in setting_names(EverstoreSettings, "")} | set(EverstoreSettings.model_fields)
+        known = *setting_names(EverstoreSettings, ""), *names_of_secret_files(EverstoreSettings, "")
+        core = {name.lower() for name in known} | set(EverstoreSettings.model_fields)
         own = {name: value for name, value in keywords.items() if name in core}
         self.settings, self.origins = load(EverstoreSettings, sources, own)
         keys = self.settings.secrets_keys

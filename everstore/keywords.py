@@ -6,7 +6,7 @@ import difflib
 from typing import TYPE_CHECKING, Any
 
 from everstore.errors import SettingsError
-from everstore.settings import RENAMED, prefix_of, setting_names, table_name_of
+from everstore.settings import RENAMED, names_of_secret_files, prefix_of, setting_names, table_name_of
 from everstore.sources import PREFIX
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def split_keywords(
         prefix = prefix_of(model).removeprefix(PREFIX).lower()
         for field in model.model_fields:
             owners.setdefault(f"{prefix}{field}", (owner, field))
-        for name in setting_names(model, ""):
+        for name in (*setting_names(model, ""), *names_of_secret_files(model, "")):
             owners.setdefault(f"{prefix}{name.lower()}", (owner, name.lower()))
     split: dict[str, dict[str, Any]] = {owner: {} for owner in models}
     for keyword, value in keywords.items():

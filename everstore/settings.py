@@ -28,6 +28,7 @@ from pydantic_settings import SettingsError as UnreadableSettingError
 from everstore.compat import override
 from everstore.errors import InvalidSessionIdError, PluginError, QuotaExceededError, SettingsError
 from everstore.paths import parse_session_id
+from everstore.secret_files import SUFFIX, is_secret_file, read_secret_files, secrets_of
 from everstore.sources import ENVIRONMENT, KEYWORDS, PREFIX, Sources
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Origin",
     "PluginSettings",
     "load",
+    "names_of_secret_files",
     "nested_model",
     "plugin_prefix",
     "prefix_of",
@@ -242,6 +244,12 @@ def setting_names(model: type[BaseModel], prefix: str) -> Iterator[str]:
             yield f"{prefix}{name.upper()}"
 
 
+def names_of_secret_files(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    """The environment names of the files that may hold a model's secrets."""
+    for path in secrets_of(model):
+        yield f"{prefix}{'__'.join(path).upper()}{SUFFIX.upper()}"
+
+
 def nested_model(annotation: object) -> type[BaseModel] | None:
     """The model that a setting of this type is made of, when it is a table of further settings."""
     may_be = get_args(annotation) if get_origin(annotation) in {Union, UnionType} else (annotation,)
@@ -265,6 +273,8 @@ def load(model: type[S], sources: Sources, keywords: Mapping[str, Any]) -> tuple
     states = [(KEYWORDS, _nest(keywords)), (ENVIRONMENT, _from_environment(model, sources))]
     if sources.file_name is not None:
         states.append((sources.file_name, _from_file(model, sources)))
+    prefix = prefix_of(model)
+    files = read_secret_files(model, states, prefix)
     cleared = _clear_roles(states) if model is EverstoreSettings else {}
     said: dict[str, Any] = {}
     for _, state in reversed(states):
@@ -272,10 +282,9 @@ def load(model: type[S], sources: Sources, keywords: Mapping[str, Any]) -> tuple
     settings = _made(model, said, states)
     if isinstance(settings, SettingsError):
         raise settings  # out here it is chained to nothing: pydantic's error has the values in it
-    prefix = prefix_of(model)
     origins = []
     for name in setting_names(model, prefix):
-        source = _source_of(name, prefix, states)
+        source = files.get(name) or _source_of(name, prefix, states)
         shown = cleared.get(name, source) if source == _DEFAULT else source
         origins.append(Origin(name, _shown(settings, name, prefix), shown))
     return settings, origins
@@ -299,7 +308,7 @@ def _from_environment(model: type[BaseSettings], sources: Sources) -> dict[str, 
         if value or not source.env_ignore_empty
     }
     try:
-        return source()
+        return _with_secret_files(model, sources, source())
     except UnreadableSettingError as error:
         field = re.search(r"field \"(\w+)\"", str(error))
         name = f"{prefix_of(model)}{field[1].upper()}" if field else "a setting"
@@ -307,6 +316,16 @@ def _from_environment(model: type[BaseSettings], sources: Sources) -> dict[str, 
             f"{name} in the {ENVIRONMENT} is not written as JSON, which a setting of its kind is there"
         )
     raise told  # chained to nothing: the cause of the error holds the value
+
+
+def _with_secret_files(model: type[BaseSettings], sources: Sources, said: dict[str, Any]) -> dict[str, Any]:
+    """With the names of files, which are no fields; pydantic has found those in tables already."""
+    prefix = prefix_of(model)
+    for path in secrets_of(model):
+        file = sources.variables.get(f"{prefix}{path[0].upper()}{SUFFIX.upper()}")
+        if file and not path[1:]:
+            said[f"{path[0]}{SUFFIX}"] = file
+    return said
 
 
 def _from_file(model: type[BaseSettings], sources: Sources) -> dict[str, Any]:
@@ -324,7 +343,7 @@ def _understood(model: type[BaseModel], section: dict[str, Any]) -> dict[str, An
         nested = nested_model(field.annotation) if field else None
         if nested is not None and isinstance(value, dict):
             understood[name] = _understood(nested, value)
-        elif field and nested is None:
+        elif (field and nested is None) or is_secret_file(name, model.model_fields):
             understood[name] = value
     return understood
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from everstore.errors import SettingsError
 
-__all__ = ["ENVIRONMENT", "KEYWORDS", "PREFIX", "Sources", "shown_name"]
+__all__ = ["ENVIRONMENT", "KEYWORDS", "PREFIX", "Sources", "read_text", "shown_name"]
 
 PREFIX = "EVERSTORE_"
 KEYWORDS = "open_store()"
@@ -92,17 +92,33 @@ def _named(config_file: object) -> str | None:
 
 
 def _read_toml(name: str) -> dict[str, Any]:
+    text = read_text(name, "the settings file", _CONFIG_FILE)
     try:
-        return tomllib.loads(_read(name).decode("utf-8-sig"))
+        return tomllib.loads(text)
+    except RecursionError:
+        reason = "it is nested too deeply"
+    except ValueError as error:
+        reason = str(error)
+    raise _unreadable(name, "the settings file", _CONFIG_FILE, reason)
+
+
+def read_text(name: object, what: str, setting: str) -> str:
+    """The text of a file that ``setting`` names; ``SettingsError`` when it cannot be read."""
+    try:
+        return _read(os.fspath(name)).decode("utf-8-sig")  # type: ignore[call-overload]  # anything may have been given
     except OSError as error:
         reason = error.strerror or type(error).__name__
     except UnicodeDecodeError as error:
         reason = f"it is not UTF-8 (byte {error.start})"
-    except RecursionError:
-        reason = "it is nested too deeply"
-    except ValueError as error:  # no TOML, or a path with NUL
+    except TypeError:
+        reason = "a path is text"
+    except ValueError as error:  # a path with NUL, or what is no plain file
         reason = str(error)
-    raise SettingsError(f"the settings file {shown_name(name)} cannot be read: {reason} ({_CONFIG_FILE})")
+    raise _unreadable(name, what, setting, reason)
+
+
+def _unreadable(name: object, what: str, setting: str, reason: str) -> SettingsError:
+    return SettingsError(f"{what} {shown_name(str(name))} cannot be read: {reason} ({setting})")
 
 
 def _read(name: str) -> bytes:

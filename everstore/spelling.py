@@ -12,10 +12,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from everstore.errors import SettingsError
+from everstore.secret_files import is_secret_file
 from everstore.settings import (
     RENAMED,
     CommandLineSettings,
     EverstoreSettings,
+    names_of_secret_files,
     nested_model,
     plugin_prefix,
     prefix_of,
@@ -159,6 +161,7 @@ def _known(models: Iterable[type[BaseSettings]]) -> Iterator[str]:
     for model in models:
         prefix = prefix_of(model)
         yield from setting_names(model, prefix)
+        yield from names_of_secret_files(model, prefix)
         yield from (name for name, _ in _tables(model, prefix))
 
 
@@ -239,6 +242,8 @@ class _Page:
     ) -> Iterator[tuple[str, str]]:
         for name, value in section.items():
             path = (*tables, name)
+            if is_secret_file(name, fields):
+                continue
             if name not in fields:
                 yield shown_name(_header(path, value)), f"is no setting; {self._hint(path, value)}"
                 continue
