@@ -23,6 +23,7 @@ from everstore import errors
 from everstore.interfaces import (
     Capabilities,
     DurableStorageStore,
+    KeyRing,
     SessionFileSystem,
     SessionFileSystemFactory,
     SessionStorageStore,
@@ -64,6 +65,7 @@ __all__ = [
     "GrepMatch",
     "InitialFile",
     "KeyInfo",
+    "KeyRing",
     "Middleware",
     "NumberedLine",
     "SecretInfo",

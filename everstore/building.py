@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from everstore.context import PluginContext
-from everstore.errors import BackendError, EverstoreError, UnsupportedError
+from everstore.errors import BackendError, EverstoreError, SettingsError, UnsupportedError
 from everstore.guards import DurableStorageGuard, FileSystemGuard, SessionStoreGuard, StorageGuard
 from everstore.hosting import Host
 from everstore.interfaces import (
@@ -19,7 +19,8 @@ from everstore.interfaces import (
     storage_interface,
 )
 from everstore.middleware.base import Call, Middleware, Verb, assemble, verbs_of, wrap_all
-from everstore.middleware.encryption import Encryption, Envelope
+from everstore.middleware.encryption import Encryption, Envelope, Keys
+from everstore.middleware.key_ring import RingKeys
 from everstore.provided import Provided
 from everstore.store import Store
 from everstore.telling.calls import CallLog
@@ -85,6 +86,7 @@ class _Opening:
         self._observers = Observers(host.observers)
         self.log = CallLog(self._events, self._observers)
         self._layers: list[Middleware] = []
+        self._keys = _keys(configuration, host)
         self.contexts = {
             name: PluginContext(
                 name, own, settings.limits, self._provided, self.resources, configuration.sources.environment
@@ -138,7 +140,7 @@ class _Opening:
         verbs = verbs_of(interface, role, self._configuration.roles[role])
         layers: list[Middleware] = self._layers
         if role == "storage" and backend.capabilities.durable:
-            layers = [Encryption(Envelope(self._configuration.secrets_keys)), *layers]
+            layers = [Encryption(self._keys), *layers]
         guarded = guard(_wrapped(interface, backend, verbs, layers))
         return assemble(
             interface,
@@ -180,6 +182,17 @@ class _Opening:
 
     def _tell(self, event: str) -> None:
         self._events.tell("info", event, lambda: dict(self._configuration.roles))
+
+
+def _keys(configuration: Configuration, host: Host) -> Keys:
+    """What secrets are encrypted with, when they are: the configured keys, or those of the host's ring."""
+    if host.ring is None:
+        return Envelope(configuration.secrets_keys)
+    if configuration.secrets_keys:
+        raise SettingsError(
+            "open_store() was given a key ring, and EVERSTORE_SECRETS_KEYS is set; take one of them out"
+        )
+    return RingKeys(host.ring)
 
 
 def _wrapped(interface: type[T], backend: T, verbs: list[Verb], layers: list[Middleware]) -> T:

@@ -1,4 +1,4 @@
-"""What the host of a store brings with it: values for plugins, layers of its own, and who watches calls."""
+"""What the host of a store brings: values for plugins, a key ring, its own layers, and who watches calls."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from everstore.errors import SettingsError, shown
+from everstore.interfaces import KeyRing
 from everstore.middleware.base import Middleware
 from everstore.telling.observing import Observer, checked_observers
 
@@ -25,6 +26,7 @@ class Host(msgspec.Struct, frozen=True):
     provided: tuple[object, ...] = ()
     layers: tuple[Middleware | str, ...] = ()
     observers: tuple[Observer, ...] = ()
+    ring: KeyRing | None = None
 
     @classmethod
     def of(cls, provided: Sequence[object], keywords: dict[str, Any], on_call: object) -> Host:
@@ -39,7 +41,11 @@ class Host(msgspec.Struct, frozen=True):
             keywords["middleware"] = [layer for layer in layers if isinstance(layer, str)]
         else:
             layers = ()
-        return cls(tuple(provided), layers, checked_observers(on_call))
+        rings = [value for value in provided if isinstance(value, KeyRing)]
+        if len(rings) > 1:
+            raise SettingsError("open_store() was given two key rings; a store has one")
+        others = tuple(value for value in provided if not isinstance(value, KeyRing))
+        return cls(others, layers, checked_observers(on_call), rings[0] if rings else None)
 
 
 def _listed(given: object) -> tuple[Any, ...]:

@@ -41,7 +41,8 @@ def open_store(
     win over everything else. ``environment`` takes the place of ``os.environ``; with ``{}`` only the
     keywords count. The one file that is read is the one that ``config_file`` names, or else
     ``EVERSTORE_CONFIG_FILE``. Positional values are handed to plugins by their type
-    (``PluginContext.get``); one that no plugin asks for is refused. ``middleware`` may name plugins, and
+    (``PluginContext.get``); one that no plugin asks for is refused. A ``KeyRing`` among them takes the place
+    of ``EVERSTORE_SECRETS_KEYS``. ``middleware`` may name plugins, and
     hold ``Middleware`` objects of the host's own, outermost first. ``on_call`` is handed a ``CallRecord``
     of every call, on a thread of its own: it can neither change nor delay an answer.
 

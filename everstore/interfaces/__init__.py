@@ -2,6 +2,7 @@
 
 from everstore.interfaces.capabilities import Capabilities
 from everstore.interfaces.file_system import SessionFileSystem, SessionFileSystemFactory
+from everstore.interfaces.key_ring import KeyRing
 from everstore.interfaces.rotation import DurableStorageStore, SecretRotation, storage_interface
 from everstore.interfaces.session_store import SessionStore
 from everstore.interfaces.storage_store import SessionStorageStore
@@ -9,6 +10,7 @@ from everstore.interfaces.storage_store import SessionStorageStore
 __all__ = [
     "Capabilities",
     "DurableStorageStore",
+    "KeyRing",
     "SecretRotation",
     "SessionFileSystem",
     "SessionFileSystemFactory",

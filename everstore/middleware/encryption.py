@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import re
 from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from everstore.compat import override
 from everstore.content import ENVELOPE_FORMAT
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Encryption",
     "Envelope",
+    "Keys",
+    "check_key",
     "generate_key",
     "parse_keys",
     "scan_all",
@@ -91,19 +93,41 @@ def _decoded_key(encoded: str) -> bytes | None:
     return key if len(key) == _KEY_BYTES else None
 
 
+def check_key(key_id: object, key: object) -> str | None:
+    """What is wrong with a key and its id, in words that do not show the key; ``None`` when nothing is."""
+    if not isinstance(key_id, str) or not _KEY_ID.fullmatch(key_id):
+        return "the id of a key is 1 to 64 letters, digits, '-' or '_'"
+    if not isinstance(key, (bytes, bytearray)) or len(key) != _KEY_BYTES:
+        return f"the key {key_id!r} is not {_KEY_BYTES} bytes"
+    return None
+
+
 class Envelope:
     """Seals and opens secrets. Without keys it refuses both, and says how to make one."""
 
-    def __init__(self, keys: dict[str, bytes]) -> None:
-        """``keys`` by id: the first one seals, all open. ``SettingsError`` without the extra."""
+    def __init__(self, keys: dict[str, bytes], *, ring: str | None = None) -> None:
+        """``keys`` by id: the first one seals, all open. ``SettingsError`` without the extra.
+
+        ``ring`` names where the keys are from, when it is not ``EVERSTORE_SECRETS_KEYS``.
+        """
         self._keys = keys
         self._current = next(iter(keys), None)
-        if keys:
-            _require_cryptography()
+        self._ring = ring
+        self._place = "EVERSTORE_SECRETS_KEYS" if ring is None else f"the key ring {ring}"
+        if keys or ring is not None:
+            _require_cryptography(self._place)
 
     @override
     def __repr__(self) -> str:
         return f"Envelope(keys={list(self._keys)})"
+
+    async def to_seal(self) -> Envelope:
+        """Itself, which has the key that seals."""
+        return self
+
+    async def to_open(self, _ciphertext: str) -> Envelope:
+        """Itself, which has all keys."""
+        return self
 
     def seal(self, session_id: UUID, name: str, secret: str) -> str:
         """The ciphertext of a secret, for this one place."""
@@ -125,7 +149,7 @@ class Envelope:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - loads when needed
         from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap  # noqa: PLC0415 - loads when needed
 
-        reason = f"the key {key_id!r} of EVERSTORE_SECRETS_KEYS did not seal it, or it was tampered with"
+        reason = f"the key {key_id!r} of {self._place} did not seal it, or it was tampered with"
         try:
             data_key = aes_key_unwrap(self._keys[key_id], _bytes(wrapped))
             reason = "it was tampered with, or copied from another place"
@@ -143,12 +167,12 @@ class Envelope:
         if version != ENVELOPE_FORMAT or len(parts) != 3:
             raise _unopened(session_id, name, "it is not in a format that this everstore knows")
         key_id, wrapped, sealed = parts
-        if not self._keys:
+        if not self._keys and self._ring is None:
             raise SecretsKeyMissingError(
                 f"secret {name!r} needs the key {key_id!r:.80} in EVERSTORE_SECRETS_KEYS"
             )
         if key_id not in self._keys:
-            raise _unopened(session_id, name, f"EVERSTORE_SECRETS_KEYS has no key {key_id!r:.80}")
+            raise _unopened(session_id, name, f"{self._place} has no key {key_id!r:.80}")
         return key_id, wrapped, sealed
 
     def is_current(self, ciphertext: str) -> bool:
@@ -156,13 +180,11 @@ class Envelope:
         return ciphertext.startswith(f"{ENVELOPE_FORMAT}.{self._current}.")
 
 
-def _require_cryptography() -> None:
+def _require_cryptography(place: str) -> None:
     try:
         import cryptography  # noqa: F401, PLC0415 - an extra
     except ImportError as error:
-        raise SettingsError(
-            "EVERSTORE_SECRETS_KEYS needs an extra: pip install 'everstore[encryption]'"
-        ) from error
+        raise SettingsError(f"{place} needs an extra: pip install 'everstore[encryption]'") from error
 
 
 def _place(session_id: UUID, name: str) -> bytes:
@@ -186,23 +208,39 @@ def _unopened(session_id: UUID, name: str, reason: str) -> SecretDecryptionError
     return SecretDecryptionError(message, session_id=session_id, name=name)
 
 
+class Keys(Protocol):
+    """Where keys are from: an ``Envelope`` of all of them, or one for each secret (``RingKeys``)."""
+
+    async def to_seal(self) -> Envelope:
+        """What seals a secret now."""
+        ...
+
+    async def to_open(self, ciphertext: str, /) -> Envelope:
+        """What opens a ciphertext, or says why it does not."""
+        ...
+
+
 class Encryption(Middleware):
     """Goes next to the guard, around all other middleware: behind it there is only ciphertext."""
 
-    def __init__(self, envelope: Envelope) -> None:
-        """``envelope`` seals and opens."""
-        self._envelope = envelope
+    def __init__(self, keys: Keys) -> None:
+        """``keys`` are asked at each call for what seals or opens."""
+        self._keys = keys
 
     @override
     def wrap(self, verb: Verb, call: Call) -> Call:
-        envelope = self._envelope
+        keys = self._keys
 
         async def set_secret(session_id: UUID, name: str, value: str, **options: Any) -> None:
+            envelope = await keys.to_seal()
             await call(session_id, name, envelope.seal(session_id, name, value), **options)
 
         async def get_secret(session_id: UUID, name: str) -> str | None:
             ciphertext = await call(session_id, name)
-            return None if ciphertext is None else envelope.open(session_id, name, ciphertext)
+            if ciphertext is None:
+                return None
+            envelope = await keys.to_open(ciphertext)
+            return envelope.open(session_id, name, ciphertext)
 
         async def rotating(*args: Any, **options: Any) -> Any:
             try:
@@ -229,9 +267,9 @@ async def scan_all(secrets: SecretRotation) -> AsyncIterator[StoredSecret]:
 
 
 async def seal_anew(
-    secrets: SecretRotation, envelope: Envelope, seen: Callable[[], object] | None = None
+    secrets: SecretRotation, keys: Keys, seen: Callable[[], object] | None = None
 ) -> tuple[int, int]:
-    """Seal every stored secret anew that the first key did not seal; how many there are, and were changed.
+    """Seal every stored secret anew that the current key did not seal; how many there are, and were changed.
 
     Can be stopped at any time and run again. Safe while others write: a secret that somebody changes
     in between is looked at again, in another pass. ``seen`` is called for each secret of the first pass.
@@ -248,15 +286,16 @@ async def seal_anew(
             total += 1
             if seen is not None:
                 seen()
-            if envelope.is_current(stored.ciphertext):
+            current = await keys.to_seal()
+            if current.is_current(stored.ciphertext):
                 continue
             place = stored.session_id, stored.name
             try:
-                secret = envelope.open(*place, stored.ciphertext)
+                secret = (await keys.to_open(stored.ciphertext)).open(*place, stored.ciphertext)
             except SecretDecryptionError as error:
                 unopened.append(error.with_traceback(None))
                 continue
-            if await secrets.swap_secret(*place, stored.ciphertext, envelope.seal(*place, secret)):
+            if await secrets.swap_secret(*place, stored.ciphertext, current.seal(*place, secret)):
                 changed += 1
             else:
                 is_done = False

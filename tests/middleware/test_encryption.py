@@ -18,46 +18,11 @@ from everstore.backends.memory import InMemorySessionStorageStore
 from everstore.conformance.case import carried_by
 from everstore.middleware.base import Middleware
 from everstore.middleware.encryption import Envelope, generate_key, parse_keys, scan_all, seal_anew
-from everstore.models import StoredSecret
 
 OLD = "old:" + b64encode(bytes(range(32))).decode()
 NEW = "new:" + b64encode(bytes(range(32, 64))).decode()
 SECRET = "hunter2 \0 é"
 ONE, OTHER = new_session_id(), new_session_id()
-
-
-class Shelf(InMemorySessionStorageStore):
-    """Storage that claims to outlive the process, and lets tests see and change what it holds."""
-
-    capabilities = Capabilities(durable=True)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.held: dict[tuple[Any, str], str] = {}
-
-    async def set_secret(self, session_id, name, value, *, ttl=None):
-        self.held[session_id, name] = value
-
-    async def get_secret(self, session_id, name):
-        return self.held.get((session_id, name))
-
-    async def scan_secrets(self, *, after=None, limit=100):
-        places = sorted(place for place in self.held if after is None or place > after)
-        return [StoredSecret(*place, self.held[place]) for place in places[:limit]]
-
-    async def swap_secret(self, session_id, name, expected, replacement):
-        await asyncio.sleep(0)
-        if self.held.get((session_id, name)) != expected:
-            return False
-        self.held[session_id, name] = replacement
-        return True
-
-
-@pytest.fixture
-def shelf(install_plugin) -> Shelf:
-    shelf = Shelf()
-    install_plugin("shelf", everstore_storage_store=lambda: shelf)
-    return shelf
 
 
 def opened(keys: str | None = f"{NEW},{OLD}", **settings):
@@ -262,7 +227,7 @@ async def test_a_backend_s_plaintext_is_no_secret(shelf):
 # -- rotation ------------------------------------------------------------------------------------------
 
 
-async def fill(shelf: Shelf, keys: str, count: int) -> dict[tuple[Any, str], str]:
+async def fill(shelf: Any, keys: str, count: int) -> dict[tuple[Any, str], str]:
     envelope = Envelope(parse_keys(keys))
     secrets = {(session, f"name {n}"): f"secret {n}" for session in (ONE, OTHER) for n in range(count)}
     shelf.held |= {place: envelope.seal(*place, secret) for place, secret in secrets.items()}

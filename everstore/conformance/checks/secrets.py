@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from everstore.compat import override
 from everstore.conformance.case import carried_by, logged, refused
 from everstore.conformance.registry import check
+from everstore.content import key_id_of
 from everstore.errors import (
     EverstoreError,
 )
+from everstore.interfaces import KeyRing
 from everstore.models import to_dict
 
 if TYPE_CHECKING:
@@ -198,3 +201,41 @@ async def hidden_in_logs(case: Case) -> None:
         await case.files.read_file("a")
     assert len(events) >= 8
     assert [event for event in events if _MARK in repr(event)] == []
+
+
+class _Ring(KeyRing):
+    """Two keys, of which the host makes one current after the other."""
+
+    def __init__(self) -> None:
+        self.current = "first"
+        self._keys = {"first": bytes(range(32)), "second": bytes(range(32, 64))}
+
+    @override
+    async def current_id(self) -> str:
+        return self.current
+
+    @override
+    async def key(self, key_id: str) -> bytes | None:
+        return self._keys.get(key_id)
+
+
+@check(
+    "secrets.key_ring",
+    "6.4.6",
+    level="durable",
+    since="1.2",
+    needs=("durable",),
+    likely="keys are taken when the store opens, and kept",
+)
+async def key_ring(case: Case) -> None:
+    """A key that the host's ring makes current seals the next secret, and those before it still open."""
+    await case.store.close()
+    ring = _Ring()
+    case.store = await case.open(ring, secrets_keys=None)
+    await case.storage.set_secret("before", "1")
+    ring.current = "second"
+    await case.storage.set_secret("after", "2")
+    assert [await case.storage.get_secret(name) for name in ("before", "after")] == ["1", "2"]
+    page = await case.store.rotation.scan_secrets(after=(case.id, ""), limit=2)
+    sealed = {stored.name: key_id_of(stored.ciphertext) for stored in page}
+    assert sealed == {"before": "first", "after": "second"}

@@ -44,8 +44,9 @@ async def open_mutant(*provided: object, mutant: str, **settings: Any) -> AsyncI
     chosen = all_mutants()[mutant]
     kept = chosen.settings(settings)
     async with AsyncExitStack() as stack:
+        handed_over = [chosen.provided(value) for value in provided]
         try:
-            store = await stack.enter_async_context(open_store(*provided, **kept))
+            store = await stack.enter_async_context(open_store(*handed_over, **kept))
         except SettingsError:
             if not chosen.lenient:
                 raise

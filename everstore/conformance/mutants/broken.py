@@ -36,7 +36,8 @@ class Mutant(msgspec.Struct, frozen=True):
     """One mistake. ``dies_at`` is the check that must catch it.
 
     ``durable`` ones take a backend that outlives its process. ``without`` are prefixes of settings that
-    get lost on the way; a ``lenient`` one opens something where a setting is wrong.
+    get lost on the way; a ``lenient`` one opens something where a setting is wrong. ``provided`` is what
+    becomes of a value that the host hands over.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Mutant(msgspec.Struct, frozen=True):
     function: Callable[[Broken], None]
     without: tuple[str, ...]
     lenient: bool
+    provided: Callable[[object], object]
 
     def settings(self, given: dict[str, Any]) -> dict[str, Any]:
         """What is left of the settings: a mutant may lose some on the way."""
@@ -56,7 +58,12 @@ REGISTRY: dict[str, Mutant] = {}
 
 
 def mutant(
-    dies_at: str, *, durable: bool = False, without: tuple[str, ...] = (), lenient: bool = False
+    dies_at: str,
+    *,
+    durable: bool = False,
+    without: tuple[str, ...] = (),
+    lenient: bool = False,
+    provided: Callable[[object], object] = lambda value: value,
 ) -> Callable[[Callable[[Broken], None]], Callable[[Broken], None]]:
     """Register a function that breaks a store; its name names the mutant, its docstring the mistake."""
 
@@ -65,7 +72,7 @@ def mutant(
         if name in REGISTRY:
             raise ValueError(f"two mutants are called {name!r}")
         mistake = (function.__doc__ or name).strip().rstrip(".")
-        REGISTRY[name] = Mutant(name, mistake, dies_at, durable, function, without, lenient)
+        REGISTRY[name] = Mutant(name, mistake, dies_at, durable, function, without, lenient, provided)
         return function
 
     return register

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from everstore.compat import override
 from everstore.conformance.mutants.broken import Broken, mutant
 from everstore.errors import EverstoreError, InvalidContentError
+from everstore.interfaces import KeyRing
 
 if TYPE_CHECKING:
     from everstore.middleware.base import Call
@@ -301,3 +303,30 @@ def deletes_a_namesake(broken: Broken) -> None:
         if not was_there:
             await broken.storage.delete_value(session_id, name)
         return was_there
+
+
+class _Taken(KeyRing):
+    """A ring whose current key is asked for once."""
+
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
+        self._current: str | None = None
+
+    @override
+    async def current_id(self) -> str:
+        self._current = self._current or await self._ring.current_id()
+        return self._current
+
+    @override
+    async def key(self, key_id: str) -> bytes | None:
+        return await self._ring.key(key_id)
+
+
+@mutant(
+    "secrets.key_ring",
+    durable=True,
+    provided=lambda value: _Taken(value) if isinstance(value, KeyRing) else value,
+)
+def takes_the_key_once(broken: Broken) -> None:
+    """A key that becomes current after the store was opened is not used."""
+    del broken
