@@ -7,10 +7,13 @@ import os
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from contextvars import ContextVar, Token
+from typing import TYPE_CHECKING, Generic, TypeVar
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Meter", "Opened", "note_wait", "to_the_end"]
+__all__ = ["Meter", "Opened", "is_measured", "note_wait", "to_the_end"]
 
 T = TypeVar("T")
 
@@ -32,6 +35,11 @@ class Meter:
 
 
 _METER: ContextVar[Meter | None] = ContextVar("everstore meter", default=None)
+
+
+def is_measured() -> bool:
+    """Whether anybody wants to know how long the call under way waits."""
+    return _METER.get() is not None
 
 
 def note_wait(nanoseconds: int) -> None:

@@ -11,10 +11,12 @@ import os
 import threading
 from contextlib import suppress
 from queue import SimpleQueue
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Literal
 
 from everstore.compat import override
 from everstore.errors import BackendUnavailableError, EverstoreError, StoreClosedError
+from everstore.waiting import is_measured, note_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,7 +30,8 @@ class Call:
     """Work that waits for a thread: ``work(resource, *arguments)``, and the future that wants its answer."""
 
     __slots__ = (
-        "_arguments", "_end", "_is_begun", "_is_settled", "_process", "_unclaimed", "_work", "future", "loop",
+        "_arguments", "_begun_ns", "_end", "_is_begun", "_is_settled", "_process", "_queued_ns", "_unclaimed",
+        "_work", "future", "loop",
     )  # fmt: skip
 
     def __init__(self, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
@@ -40,6 +43,7 @@ class Call:
         self._is_settled = False
         self._end: asyncio.Future[None] | None = None
         self._process = _process
+        self._queued_ns = self._begun_ns = perf_counter_ns() if is_measured() else 0
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self.loop.create_future()
 
@@ -49,7 +53,10 @@ class Call:
         One that has not begun does not begin then, so that is at once, or after a commit at most.
         """
         try:
-            return await self.future
+            answer = await self.future
+            if self._queued_ns:
+                note_wait(self._begun_ns - self._queued_ns)
+            return answer
         except asyncio.CancelledError:
             while not (self._claim() or self._is_settled or self._process is not _process):
                 self._end = self.loop.create_future()
@@ -59,6 +66,8 @@ class Call:
 
     def begin(self) -> bool:
         """Whether to do the work, on the worker's thread; from then on it cannot be undone."""
+        if self._queued_ns and not self._is_begun:
+            self._begun_ns = perf_counter_ns()
         self._is_begun = self._is_begun or self._claim()
         return self._is_begun
 

@@ -236,6 +236,6 @@ async def key_ring(case: Case) -> None:
     ring.current = "second"
     await case.storage.set_secret("after", "2")
     assert [await case.storage.get_secret(name) for name in ("before", "after")] == ["1", "2"]
-    page = await case.store.rotation.scan_secrets(after=(case.id, ""), limit=2)
+    page = await case.store.rotation.scan_secrets(after=(case.id, "a"), limit=2)
     sealed = {stored.name: key_id_of(stored.ciphertext) for stored in page}
     assert sealed == {"before": "first", "after": "second"}
