@@ -7,13 +7,10 @@ import os
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Generic, TypeVar
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Meter", "Opened", "is_measured", "note_wait", "to_the_end"]
+__all__ = ["Meter", "Opened", "meter", "note_wait", "to_the_end"]
 
 T = TypeVar("T")
 
@@ -37,16 +34,16 @@ class Meter:
 _METER: ContextVar[Meter | None] = ContextVar("everstore meter", default=None)
 
 
-def is_measured() -> bool:
-    """Whether anybody wants to know how long the call under way waits."""
-    return _METER.get() is not None
+def meter() -> Meter | None:
+    """What wants to know how long the call under way waits, for who adds to it elsewhere than in the call."""
+    return _METER.get()
 
 
 def note_wait(nanoseconds: int) -> None:
     """Tell that the call under way has waited so long for a connection, or in a queue. For backends."""
-    meter = _METER.get()
-    if meter is not None:
-        meter.nanoseconds += nanoseconds
+    measuring = _METER.get()
+    if measuring is not None:
+        measuring.nanoseconds += nanoseconds
 
 
 async def to_the_end(work: asyncio.Future[T]) -> T:

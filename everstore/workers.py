@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from everstore.compat import override
 from everstore.errors import BackendUnavailableError, EverstoreError, StoreClosedError
-from everstore.waiting import is_measured, note_wait
+from everstore.waiting import meter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,7 +30,7 @@ class Call:
     """Work that waits for a thread: ``work(resource, *arguments)``, and the future that wants its answer."""
 
     __slots__ = (
-        "_arguments", "_begun_ns", "_end", "_is_begun", "_is_settled", "_process", "_queued_ns", "_unclaimed",
+        "_arguments", "_end", "_is_begun", "_is_settled", "_meter", "_process", "_queued_ns", "_unclaimed",
         "_work", "future", "loop",
     )  # fmt: skip
 
@@ -43,7 +43,8 @@ class Call:
         self._is_settled = False
         self._end: asyncio.Future[None] | None = None
         self._process = _process
-        self._queued_ns = self._begun_ns = perf_counter_ns() if is_measured() else 0
+        self._meter = meter()  # is told how long it waits here, if somebody wants to know
+        self._queued_ns = 0 if self._meter is None else perf_counter_ns()
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self.loop.create_future()
 
@@ -53,10 +54,7 @@ class Call:
         One that has not begun does not begin then, so that is at once, or after a commit at most.
         """
         try:
-            answer = await self.future
-            if self._queued_ns:
-                note_wait(self._begun_ns - self._queued_ns)
-            return answer
+            return await self.future
         except asyncio.CancelledError:
             while not (self._claim() or self._is_settled or self._process is not _process):
                 self._end = self.loop.create_future()
@@ -66,13 +64,14 @@ class Call:
 
     def begin(self) -> bool:
         """Whether to do the work, on the worker's thread; from then on it cannot be undone."""
-        if self._queued_ns and not self._is_begun:
-            self._begun_ns = perf_counter_ns()
         self._is_begun = self._is_begun or self._claim()
         return self._is_begun
 
     def run(self, resource: object) -> object:
         """Do the work, on the worker's thread."""
+        if self._meter is not None:
+            self._meter.nanoseconds += perf_counter_ns() - self._queued_ns
+            self._meter = None  # a transaction that is made again is no waiting
         return self._work(resource, *self._arguments)
 
     def settle(self, answer: object, error: EverstoreError | None) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from everstore import errors, new_session_id
+import everstore
+from everstore import CallRecord, errors, new_session_id
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -194,3 +195,14 @@ async def test_sessions_do_not_share_their_counts(store, raw):
     await asyncio.gather(*calls)
     counts = {bytes(key): rest for key, *rest in raw("SELECT session, files, bytes FROM trees")}
     assert counts == {one.bytes: [10, 10 * position] for position, one in enumerate(ids)}
+
+
+async def test_what_a_call_waits_for_the_writer_is_in_its_record(path, session_id):
+    seen: list[CallRecord] = []
+    async with everstore.open_store(sqlite_path=path, on_call=seen.append) as store:
+        files = store.session(session_id).files
+        await asyncio.gather(*(files.write_file(f"{number}.txt", "text") for number in range(50)))
+        await files.read_file("0.txt")
+    written = seen[:50]
+    assert {record.verb for record in written} == {"write_file"}
+    assert all(0 < record.waited_ns < record.duration_ns for record in written)
