@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 
     from everstore_postgres.settings import PostgresSettings
 
-__all__ = ["Way", "way_to"]
+__all__ = ["SERVER_SETTINGS", "Way", "way_to"]
+
+# The statements name rows by keys or ranges of them: one plan fits every session, and planning again costs
+# more than running. Always by the index, for a session that is small beside others must not be looked
+# for among them; and compiling to machine code never pays.
+SERVER_SETTINGS = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "jit": "off"}
+"""What a connection is best told of plans; for ``asyncpg.create_pool(server_settings=...)`` of a host, too."""
 
 _URL = "EVERSTORE_POSTGRES_URL"
 _TLS = "EVERSTORE_POSTGRES_TLS"
@@ -58,7 +64,7 @@ def way_to(settings: PostgresSettings, environment: Mapping[str, str]) -> Way:
 
     ``SettingsError`` names both sources when they disagree about TLS.
     """
-    url = settings.url.get_secret_value()
+    url = settings.address
     parts = urlsplit(url)
     credentials, _, hosts = parts.netloc.rpartition("@")
     said = _Said(dict(parse_qsl(parts.query)), environment)

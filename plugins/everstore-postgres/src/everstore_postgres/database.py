@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING, Any
 from everstore.errors import EverstoreError, SettingsError
 from everstore_postgres import faults, migrations
 from everstore_postgres.address import check_url, parameters_for_the_server
-from everstore_postgres.connecting import Way, way_to
+from everstore_postgres.connecting import SERVER_SETTINGS, Way, way_to
+from everstore_postgres.host_pool import HostLink, HostPool, check_codecs
 from everstore_postgres.pool import Link, NotSentError, Pool
+from everstore_postgres.search_turns import SearchTurns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+
+    import asyncpg
 
     from everstore_postgres.settings import PostgresSettings
 
 __all__ = ["Database", "migrate_database", "open_database"]
 
-# The statements name rows by keys or ranges of them: one plan fits every session, and planning again costs
-# more than running. Always by the index, for a session that is small beside others must not be looked
-# for among them; and compiling to machine code never pays.
-_PLANS = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "jit": "off"}
-
 
 class Database:
     """An open database. Each statement is one round trip, and a transaction of its own."""
 
-    def __init__(self, pool: Pool, settings: PostgresSettings) -> None:
+    def __init__(self, pool: Pool | HostPool, searches: SearchTurns, settings: PostgresSettings) -> None:
         """Made by ``open_database``."""
         self._pool = pool
+        self._searches = searches
         self._schema = settings.schema_in_sql
         self.search_index = settings.search_index
 
@@ -67,7 +67,7 @@ class Database:
         raise AssertionError  # the second time around, it returns or raises
 
     @asynccontextmanager
-    async def link(self, *, changes: bool = False) -> AsyncIterator[Link]:
+    async def link(self, *, changes: bool = False) -> AsyncIterator[Link | HostLink]:
         """A connection for several statements; what it throws inside is told in everstore's words."""
         try:
             async with self._pool.link() as link:
@@ -80,18 +80,18 @@ class Database:
     async def begin_search(self) -> None:
         """Wait for the turn of a search: they take turns, so that short calls find a connection."""
         try:
-            await self._pool.begin_search()
+            await self._searches.begin()
         except NotSentError as error:
             raise faults.not_sent(error) from error.__cause__
 
     def end_search(self) -> None:
         """Give the turn to the next search, however this one ended."""
-        self._pool.end_search()
+        self._searches.end()
 
 
 def _way(settings: PostgresSettings, environment: Mapping[str, str]) -> Way:
     """How every connection is made."""
-    check_url(settings.url.get_secret_value())
+    check_url(settings.address)
     way = way_to(settings, environment)
     way.arguments |= {
         "timeout": settings.connect_timeout,
@@ -101,7 +101,7 @@ def _way(settings: PostgresSettings, environment: Mapping[str, str]) -> Way:
     }
     if settings.statement_cache:
         # Behind a proxy that pools by transaction these would be session state.
-        way.arguments["server_settings"] |= _PLANS
+        way.arguments["server_settings"] |= SERVER_SETTINGS
     return way
 
 
@@ -118,10 +118,17 @@ def _pool(settings: PostgresSettings, way: Way) -> Pool:
 
 @asynccontextmanager
 async def open_database(
-    settings: PostgresSettings, environment: Mapping[str, str]
+    settings: PostgresSettings, environment: Mapping[str, str], host_pool: asyncpg.Pool | None = None
 ) -> AsyncIterator[Database]:
-    """The database with its schema up to date; typed errors that name the setting when it cannot be."""
+    """The database with its schema up to date; typed errors that name the setting when it cannot be.
+
+    With a pool of the host's own, the URL has no say, and the pool stays open.
+    """
     _check(settings)
+    if host_pool is not None:
+        async with _on_host_pool(settings, host_pool) as database:
+            yield database
+        return
     pool = _pool(settings, _way(settings, environment))
     try:
         with _told_at_connecting(settings):
@@ -129,9 +136,24 @@ async def open_database(
         with _told_at_opening():
             async with pool.link(unhurried=True) as link:
                 await migrations.at_opening(link.connection, settings)
-        yield Database(pool, settings)
+        yield Database(pool, SearchTurns(settings.pool_max_size, settings.pool_timeout), settings)
     finally:
         await pool.close()
+
+
+@asynccontextmanager
+async def _on_host_pool(settings: PostgresSettings, host_pool: asyncpg.Pool) -> AsyncIterator[Database]:
+    if settings.url is not None:
+        raise SettingsError(
+            "postgres: open_store() was given an asyncpg.Pool, and EVERSTORE_POSTGRES_URL is set; "
+            "take one of them out"
+        )
+    pool = HostPool(host_pool, wait_seconds=settings.pool_timeout, call_seconds=settings.statement_timeout)
+    with _told_at_opening():
+        async with pool.link(unhurried=True) as link:
+            await check_codecs(link.connection)
+            await migrations.at_opening(link.connection, settings)
+    yield Database(pool, SearchTurns(host_pool.get_max_size(), settings.pool_timeout), settings)
 
 
 async def migrate_database(settings: PostgresSettings, environment: Mapping[str, str]) -> list[str]:
@@ -163,7 +185,7 @@ def _told_at_connecting(settings: PostgresSettings) -> Iterator[None]:
         try:
             yield
         except faults.DRIVER_ERRORS as error:
-            names = parameters_for_the_server(settings.url.get_secret_value())
+            names = parameters_for_the_server(settings.address)
             told = faults.at_connecting(error, names)
             if told is None:
                 raise

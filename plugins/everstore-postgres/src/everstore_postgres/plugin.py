@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+import asyncpg
+
 from everstore import hookimpl
 from everstore.errors import UnsupportedError
 from everstore_postgres.checking import problems_of
@@ -28,8 +30,8 @@ def everstore_settings() -> type[PluginSettings]:
 
 
 async def _database(context: PluginContext) -> Database:
-    settings = cast("PostgresSettings", context.settings)
-    return await context.shared(Database, lambda: open_database(settings, context.environment))
+    settings, pool = cast("PostgresSettings", context.settings), context.get(asyncpg.Pool)
+    return await context.shared(Database, lambda: open_database(settings, context.environment, pool))
 
 
 @hookimpl

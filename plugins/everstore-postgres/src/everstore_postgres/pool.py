@@ -5,8 +5,7 @@ and a reset query that this plugin does not need, for no call leaves anything in
 session. This one keeps the same promises at the price of a list: at most so many connections, first
 come, first served, dead ones are replaced, and a connection whose call was cancelled is proven
 sound before it is used again, as is one that nobody has used for longer than a call may take. Where one
-does not answer, those not heard of since are let go of, too. Searches may have a third of the
-connections at once, so that short calls find one.
+does not answer, those not heard of since are let go of, too.
 """
 
 from __future__ import annotations
@@ -24,12 +23,20 @@ import asyncpg
 
 from everstore.clock import shift_ns
 from everstore.errors import StoreContextError
-from everstore.waiting import to_the_end
+from everstore.waiting import note_wait, to_the_end
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-__all__ = ["CONNECTION_LOST", "DRIVER_ERRORS", "Link", "NotSentError", "Pool", "PoolExhaustedError"]
+__all__ = [
+    "CONNECTION_LOST",
+    "DRIVER_ERRORS",
+    "Link",
+    "NotSentError",
+    "Pool",
+    "PoolExhaustedError",
+    "elsewhere",
+]
 
 _IDLE_SECONDS = 300.0  # a connection unused for so long is closed, down to the pool's least size
 _PROOF_SECONDS = 2.0  # how long a connection may take to show that it is sound
@@ -170,7 +177,6 @@ class Pool:
         self._idle: deque[Link] = deque()  # the longest unused on the left
         self._busy: set[Link] = set()
         self._full_until = 0.0  # until when no further connection is asked for, where there are some
-        self._searches = asyncio.Semaphore(max(1, max_size // 3))
         self._watch: asyncio.TimerHandle | None = None
         self._waiting: deque[asyncio.Future[Link | None]] = deque()
         self._all_back = asyncio.Event()
@@ -192,10 +198,10 @@ class Pool:
         either came before the statement was sent.
         """
         if asyncio.get_running_loop() is not self._loop:
-            raise _elsewhere()
+            raise elsewhere()
         link = self._idle.pop() if self._idle else None
         if link is None or self._is_doubtful(link):
-            link = await self._take(link)
+            link = await self._waited_for(link)
         self._begin(link)
         try:
             answer = await getattr(link, method)(statement, *args)
@@ -209,8 +215,8 @@ class Pool:
     async def link(self, *, unhurried: bool = False) -> AsyncIterator[Link]:
         """A connection for several statements: together within the time that a call may take, or not."""
         if asyncio.get_running_loop() is not self._loop:
-            raise _elsewhere()
-        link = await self._take(None)
+            raise elsewhere()
+        link = await self._waited_for(None)
         if not unhurried:
             self._begin(link)
         try:
@@ -257,24 +263,17 @@ class Pool:
         if self._busy:
             self._look_later()
 
-    async def begin_search(self) -> None:
-        """Wait for the turn of a search: searches never have all connections. ``end_search`` must follow."""
-        if not self._searches.locked():
-            await self._searches.acquire()
-            return
-        try:
-            async with asyncio.timeout(self._wait_seconds):
-                await self._searches.acquire()
-        except TimeoutError:
-            raise NotSentError from PoolExhaustedError()
-
-    def end_search(self) -> None:
-        """The next search may begin."""
-        self._searches.release()
-
     def _is_doubtful(self, link: Link) -> bool:
         """Whether the connection has to be looked at before it is used."""
         return link.connection.is_closed() or time.monotonic() - link.since > self._call_seconds
+
+    async def _waited_for(self, link: Link | None) -> Link:
+        """A free connection, as ``_take`` has it; whoever watches the call is told how long that took."""
+        began = time.perf_counter_ns()
+        try:
+            return await self._take(link)
+        finally:
+            note_wait(time.perf_counter_ns() - began)
 
     async def _take(self, link: Link | None) -> Link:
         """A free connection, which may have to be waited for or opened; ``link`` is a doubtful one."""
@@ -463,7 +462,8 @@ class Pool:
             self._watch.cancel()
 
 
-def _elsewhere() -> StoreContextError:
+def elsewhere() -> StoreContextError:
+    """The error of a call on another event loop than that of its store."""
     return StoreContextError("postgres: the store belongs to another event loop; open one on this one")
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from everstore.errors import SettingsError
 from everstore.settings import PluginSettings
 
 __all__ = ["PostgresSettings"]
@@ -17,7 +18,7 @@ class PostgresSettings(PluginSettings):
 
     model_config = SettingsConfigDict(env_prefix="EVERSTORE_POSTGRES_")
 
-    url: SecretStr
+    url: SecretStr | None = None
     """``postgresql://user:password@host:port/database``, or ``?host=/a/socket/folder``; shown nowhere."""
     schema_name: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,47}$")] = "everstore"
     """The schema that everything is kept in."""
@@ -43,6 +44,16 @@ class PostgresSettings(PluginSettings):
     """How the connection is encrypted, in libpq's words; without it, as ``sslmode`` in the URL says."""
     tls_ca_file: str | None = None
     """The certificates that ``verify-ca`` and ``verify-full`` trust; without it, the system's."""
+
+    @property
+    def address(self) -> str:
+        """The URL; ``SettingsError`` without one."""
+        if self.url is None:
+            raise SettingsError(
+                "postgres: EVERSTORE_POSTGRES_URL is not set, and has no default; "
+                "a host may hand over a pool in its place: open_store(pool, backend='postgres')"
+            )
+        return self.url.get_secret_value()
 
     @property
     def schema_in_sql(self) -> str:
