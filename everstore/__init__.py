@@ -41,6 +41,7 @@ from everstore.models import (
     Session,
     SessionFile,
     new_session_id,
+    to_dict,
 )
 from everstore.opening import open_store
 from everstore.paths import parse_session_id
@@ -82,6 +83,7 @@ __all__ = [
     "new_session_id",
     "open_store",
     "parse_session_id",
+    "to_dict",
 ]
 
 

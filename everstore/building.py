@@ -18,7 +18,7 @@ from everstore.interfaces import (
     SessionStore,
     storage_interface,
 )
-from everstore.middleware.base import Call, Middleware, Verb, assemble, verbs_of, wrap_all
+from everstore.middleware.base import Call, Middleware, Verb, assemble, described, verbs_of, wrap_all
 from everstore.middleware.encryption import Encryption, Envelope, Keys
 from everstore.middleware.key_ring import RingKeys
 from everstore.provided import Provided
@@ -145,7 +145,12 @@ class _Opening:
         return assemble(
             interface,
             backend,
-            {verb.name: self.log.wrap(verb, getattr(guarded, verb.name)) for verb in verbs},
+            {
+                verb.name: described(
+                    self.log.wrap(verb, getattr(guarded, verb.name)), getattr(interface, verb.name)
+                )
+                for verb in verbs
+            },
         )
 
     async def _close(self) -> None:

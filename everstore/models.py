@@ -257,7 +257,11 @@ _DERIVED = ("id", "name", "is_directory", "revision", "created_at", "updated_at"
 
 
 def to_dict(record: msgspec.Struct) -> dict[str, object]:
-    """A record as its users see it, ready for JSON: ids as text, times in ISO 8601."""
+    """A record as its users see it, ready for JSON: ids as text, times in ISO 8601.
+
+    ``msgspec.json.encode(record)`` writes what the record keeps instead, whole nanoseconds and numbers, of
+    which ``msgspec.json.decode(text, type=type(record))`` makes an equal record.
+    """
     public = {name: getattr(record, name) for name in record.__struct_fields__ if name not in _RAW}
     public |= {name: getattr(record, name) for name in _DERIVED if hasattr(record, name)}
     builtins: dict[str, object] = msgspec.to_builtins(public)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.compat import override
+from everstore.interfaces import SessionFileSystem, SessionStorageStore
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
     from uuid import UUID
 
-    from everstore.interfaces import SessionFileSystem, SessionStorageStore
     from everstore.models import (
         Encoding,
         FileInfo,
@@ -23,10 +23,23 @@ if TYPE_CHECKING:
         SessionFile,
     )
 
-    T = TypeVar("T")
-    Answer = Coroutine[Any, Any, T]
+    Answer = Coroutine[Any, Any, "T"]
+
+T = TypeVar("T")
 
 __all__ = ["BoundFiles", "BoundSession", "BoundStorage"]
+
+
+def _as_documented_by(interface: type) -> Callable[[type[T]], type[T]]:
+    """Give each verb of a class the docstring that it has in the interface, for ``help()``."""
+
+    def document(bound: type[T]) -> type[T]:
+        for name, verb in vars(bound).items():
+            if not name.startswith("_"):
+                verb.__doc__ = getattr(interface, name).__doc__
+        return bound
+
+    return document
 
 
 class BoundSession:
@@ -48,6 +61,7 @@ class BoundSession:
         return f"BoundSession({str(self.id)!r})"
 
 
+@_as_documented_by(SessionFileSystem)
 class BoundFiles:
     """The verbs of ``SessionFileSystem``, which documents them, for one session."""
 
@@ -55,6 +69,10 @@ class BoundFiles:
         """Made by ``BoundSession``."""
         self._id = session_id
         self._files = file_system
+
+    @override
+    def __repr__(self) -> str:
+        return f"<everstore: files of session {self._id}>"
 
     def read_file(self, path: str) -> Answer[SessionFile | None]:
         """See ``SessionFileSystem.read_file``."""
@@ -150,6 +168,7 @@ class BoundFiles:
         return self._files.glob_files(self._id, pattern)
 
 
+@_as_documented_by(SessionStorageStore)
 class BoundStorage:
     """The verbs of ``SessionStorageStore``, which documents them, for one session."""
 
@@ -157,6 +176,10 @@ class BoundStorage:
         """Made by ``BoundSession``."""
         self._id = session_id
         self._storage = storage
+
+    @override
+    def __repr__(self) -> str:
+        return f"<everstore: values and secrets of session {self._id}>"
 
     def set_value(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pydoc
 
 import pytest
 
@@ -157,3 +158,39 @@ async def test_a_bound_session_says_which_it_is(session_id):
         assert isinstance(work, BoundSession)
         assert work.id == session_id
         assert str(session_id) in repr(work)
+
+
+@pytest.mark.parametrize(
+    ("bound", "interface"), [(BoundFiles, SessionFileSystem), (BoundStorage, SessionStorageStore)]
+)
+def test_help_of_each_verb_is_the_interface_s(bound, interface):
+    for name in verbs_of(bound):
+        assert inspect.getdoc(getattr(bound, name)) == inspect.getdoc(getattr(interface, name))
+
+
+async def test_help_of_a_store_s_verb_shows_its_types_and_promises():
+    async with everstore.open_store() as store:
+        for part, interface in (
+            (store.file_system, SessionFileSystem),
+            (store.storage, SessionStorageStore),
+            (store.sessions, everstore.SessionStore),
+        ):
+            for name in verbs_of(interface).keys() - {"apply", "close", "search"}:
+                verb, promised = getattr(part, name), getattr(interface, name)
+                shown = inspect.signature(verb)
+                assert verb.__doc__ == promised.__doc__
+                assert [str(each) for each in shown.parameters.values()] == [
+                    str(each) for each in list(inspect.signature(promised).parameters.values())[1:]
+                ]
+                assert shown.return_annotation == inspect.signature(promised).return_annotation
+        told = pydoc.render_doc(store.storage.increment_value, renderer=pydoc.plaintext)
+        assert "increment_value(session_id: 'UUID', key: 'str', amount: 'int' = 1) -> 'int'" in told
+        assert (inspect.getdoc(SessionStorageStore.increment_value) or "-").splitlines()[0] in told
+
+
+async def test_what_is_printed_says_what_it_is():
+    async with everstore.open_store() as store:
+        work = store.session(everstore.new_session_id())
+        assert str(work.files) == f"<everstore: files of session {work.id}>"
+        assert str(work.storage) == f"<everstore: values and secrets of session {work.id}>"
+        assert "memory" in str(store)

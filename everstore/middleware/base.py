@@ -11,7 +11,7 @@ import msgspec
 
 from everstore.errors import PluginError, UnsupportedError
 
-__all__ = ["Call", "Middleware", "Verb", "assemble", "verbs_of", "wrap_all"]
+__all__ = ["Call", "Middleware", "Verb", "assemble", "described", "verbs_of", "wrap_all"]
 
 Call = Callable[..., Coroutine[Any, Any, Any]]
 """A verb as it is called: ``await call(session_id, ...)`` with the interface's own arguments."""
@@ -83,6 +83,13 @@ def wrap_all(verb: Verb, call: Call, layers: Iterable[Middleware]) -> Call:
 
 async def _refused(*_: object) -> None:
     raise UnsupportedError("apply and search are a backend's; an open store has the verbs over them")
+
+
+def described(call: Call, member: Callable[..., Any]) -> Call:
+    """``call``, which ``help()`` shows with the docstring and the types of the interface's own verb."""
+    for name in ("__doc__", "__module__", "__qualname__", "__annotations__"):
+        setattr(call, name, getattr(member, name))
+    return call
 
 
 def assemble(interface: type[T], backend: object, calls: Mapping[str, Call]) -> T:

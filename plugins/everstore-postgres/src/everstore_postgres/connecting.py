@@ -29,7 +29,7 @@ __all__ = ["SERVER_SETTINGS", "Way", "way_to"]
 # more than running. Always by the index, for a session that is small beside others must not be looked
 # for among them; and compiling to machine code never pays.
 SERVER_SETTINGS = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "jit": "off"}
-"""What a connection is best told of plans; for ``asyncpg.create_pool(server_settings=...)`` of a host, too."""
+"""What a connection is best told of plans; a host's pool is, too: ``create_pool(server_settings=...)``."""
 
 _URL = "EVERSTORE_POSTGRES_URL"
 _TLS = "EVERSTORE_POSTGRES_TLS"
