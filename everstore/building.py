@@ -25,7 +25,7 @@ from everstore.provided import Provided
 from everstore.store import Store
 from everstore.telling.calls import CallLog
 from everstore.telling.events import EventLog
-from everstore.telling.observing import Observers
+from everstore.telling.observing import Observers, about_observer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,6 +100,7 @@ class _Opening:
         storage = await self._backend("storage", SessionStorageStore)
         sessions = await self._backend("sessions", SessionStore)
         await self._lay_around()
+        await self._let_watch()
         self._provided.refuse_unasked(self._configuration.installed)
         store = Store(
             self._face(
@@ -121,8 +122,22 @@ class _Opening:
                 self._layers.append(each)
                 continue
             plugin = self._configuration.plugins[each]
-            layers = await _told(each, plugin.middleware(self.contexts[each]), self.log)
+            layers = await self._all_of(each, "everstore_middleware")
             self._layers += [_checked(plugin, "middleware", Middleware, layer) for layer in layers]
+
+    async def _let_watch(self) -> None:
+        """Let plugins watch calls, too."""
+        for name, plugin in self._configuration.plugins.items():
+            observers = await self._all_of(name, "everstore_observers")
+            for observer in observers:
+                if (complaint := about_observer(observer)) is not None:
+                    raise plugin.broken(complaint)
+            self._observers.add(observers)
+
+    async def _all_of(self, name: str, hook: str) -> list[Any]:
+        work = self._configuration.plugins[name].all_of(hook, self.contexts[name])
+        found: list[Any] = await _told(name, work, self.log)
+        return found
 
     async def _backend(self, role: str, interface: type[T]) -> T:
         name = self._configuration.roles[role]

@@ -48,17 +48,19 @@ class Configuration:
             "storage": self.settings.plugin_of("storage"),
             "sessions": self.settings.plugin_of("sessions"),
         }
-        names = dict.fromkeys([*self.settings.middleware, *self.roles.values()])
+        names = dict.fromkeys([*self.settings.middleware, *self.settings.observers, *self.roles.values()])
         self.plugins: dict[str, Plugin] = {name: self.installed.load(name) for name in names}
-        self._require_middleware()
+        self._require("middleware", "everstore_middleware")
+        self._require("observers", "everstore_observers")
         self.plugin_settings: dict[str, PluginSettings | None] = dict.fromkeys(names)
         self._load_plugin_settings(keywords)
 
-    def _require_middleware(self) -> None:
-        for name in self.settings.middleware:
-            if not self.plugins[name].has_middleware:
+    def _require(self, what: str, hook: str) -> None:
+        """``PluginError`` unless the plugins that the setting ``what`` names have something for it."""
+        for name in getattr(self.settings, what):
+            if not self.plugins[name].offers(hook):
                 raise PluginError(
-                    f"plugin {name!r} has no middleware; take it out of EVERSTORE_MIDDLEWARE", plugin=name
+                    f"plugin {name!r} has no {what}; take it out of EVERSTORE_{what.upper()}", plugin=name
                 )
 
     def _load_plugin_settings(self, keywords: Mapping[str, Any]) -> None:

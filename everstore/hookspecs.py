@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from everstore.interfaces import SessionFileSystemFactory, SessionStorageStore, SessionStore
     from everstore.middleware import Middleware
     from everstore.settings import PluginSettings
+    from everstore.telling.observing import Observer
 
 __all__ = [
     "PROJECT",
@@ -38,6 +39,7 @@ __all__ = [
     "everstore_file_system_factory",
     "everstore_middleware",
     "everstore_migrate",
+    "everstore_observers",
     "everstore_restore",
     "everstore_session_store",
     "everstore_settings",
@@ -88,6 +90,14 @@ def everstore_engine(context: PluginContext) -> Engine | Awaitable[Engine] | Non
 @hookspec
 def everstore_middleware(context: PluginContext) -> Middleware | Sequence[Middleware] | None:
     """What this plugin puts around every call of the store, outermost first."""
+
+
+@hookspec
+def everstore_observers(context: PluginContext) -> Observer | Sequence[Observer] | None:
+    """Who is handed a ``CallRecord`` of every call of the store, as ``open_store(on_call=...)`` is.
+
+    A plain callable, on a thread beside the calls: it can neither change nor delay an answer.
+    """
 
 
 @hookspec(firstresult=True)

@@ -74,11 +74,6 @@ class Plugin:
         has_engine = self.offers(ENGINE)
         return tuple(role for role, hook in ROLES.items() if has_engine or self.offers(hook))
 
-    @property
-    def has_middleware(self) -> bool:
-        """Whether this plugin puts anything around calls."""
-        return self.offers("everstore_middleware")
-
     def offers(self, hook: str) -> bool:
         """Whether the plugin implements a hook."""
         return bool(getattr(self._manager.hook, hook).get_hookimpls())
@@ -135,13 +130,13 @@ class Plugin:
             raise self.broken(f"its engine is of type {type(made).__name__}, not Engine")
         return made
 
-    async def middleware(self, context: PluginContext) -> list[Any]:
-        """What the plugin puts around calls, outermost first."""
-        layers: list[Any] = []
-        for given in self._manager.hook.everstore_middleware(context=context):
+    async def all_of(self, hook: str, context: PluginContext) -> list[Any]:
+        """What the plugin has for a hook that may give one, several or none, in the order given."""
+        found: list[Any] = []
+        for given in getattr(self._manager.hook, hook)(context=context):
             made = await given if inspect.isawaitable(given) else given
-            layers += made if isinstance(made, (list, tuple)) else [made]
-        return [layer for layer in layers if layer is not None]
+            found += made if isinstance(made, (list, tuple)) else [made]
+        return [each for each in found if each is not None]
 
     async def ask(self, hook: str, **arguments: object) -> Sequence[str] | None:
         """The lines that one of the operator's hooks answers with; ``None`` when it has nothing to say."""

@@ -162,6 +162,8 @@ class EverstoreSettings(_Settings):
     """The plugin that keeps the session records."""
     middleware: Names = ()
     """Further plugins whose middleware goes around every call, outermost first."""
+    observers: Names = ()
+    """Further plugins that are told of every call."""
     disabled_plugins: Names = ()
     """Plugins that must not be imported."""
     log_level: Literal["debug", "info", "warning", "error", "off"] | None = None
@@ -176,7 +178,7 @@ class EverstoreSettings(_Settings):
     config_file: Path | None = None
     """The settings file; no other file is ever read."""
 
-    @field_validator("middleware", "disabled_plugins", mode="before")
+    @field_validator("middleware", "observers", "disabled_plugins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

@@ -43,7 +43,7 @@ class CallLog:
     def __init__(self, events: EventLog, observers: Observers | None = None) -> None:
         """Tells ``events`` and ``observers``; ``closed`` refuses every further call, and so does a fork."""
         self._events = events
-        self._observers = observers or Observers(())
+        self._observers = Observers(()) if observers is None else observers
         self._loop = _running_loop()
         self.is_forked = False
         self.closed = False

@@ -20,7 +20,7 @@ from everstore.errors import InvalidArgumentError, shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["CallRecord", "Observer", "Observers", "Outcome", "checked_observers"]
+__all__ = ["CallRecord", "Observer", "Observers", "Outcome", "about_observer", "checked_observers"]
 
 Outcome = Literal["ok", "refused", "failed", "cancelled"]
 
@@ -62,15 +62,19 @@ def checked_observers(given: object) -> tuple[Observer, ...]:
         return ()
     observers = tuple(given) if isinstance(given, (list, tuple)) else (given,)
     for observer in observers:
-        if not callable(observer):
-            raise InvalidArgumentError(
-                f"on_call is a callable that takes a CallRecord, or some of them, not {shown(observer)}"
-            )
-        if inspect.iscoroutinefunction(observer) or inspect.iscoroutinefunction(type(observer).__call__):
-            raise InvalidArgumentError(
-                "on_call is a plain function: it runs beside the calls, on a thread, and nobody awaits it"
-            )
+        complaint = about_observer(observer)
+        if complaint is not None:
+            raise InvalidArgumentError(f"on_call: {complaint}")
     return observers
+
+
+def about_observer(observer: object) -> str | None:
+    """What keeps an object from watching calls, in words; ``None`` when nothing does."""
+    if not callable(observer):
+        return f"an observer is a callable that takes a CallRecord, not {shown(observer)}"
+    if inspect.iscoroutinefunction(observer) or inspect.iscoroutinefunction(type(observer).__call__):
+        return "an observer is a plain function: it runs beside the calls, on a thread, and nobody awaits it"
+    return None
 
 
 class Observers:
@@ -93,6 +97,10 @@ class Observers:
     def __bool__(self) -> bool:
         """Whether there are any."""
         return bool(self._observers)
+
+    def add(self, observers: Sequence[Observer]) -> None:
+        """Let further ones watch, while the store opens."""
+        self._observers += tuple(observers)
 
     def tell(self, record: CallRecord) -> None:
         """Let the observers see a record soon; it is dropped, and counted, when too many wait.

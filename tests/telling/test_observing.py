@@ -12,6 +12,7 @@ import pytest
 
 import everstore
 from everstore import CallRecord, errors, new_session_id
+from everstore.backends.memory import InMemorySessionStore
 from everstore.waiting import note_wait
 
 TRACE = contextvars.ContextVar("trace", default="none")
@@ -137,3 +138,29 @@ async def test_a_store_that_nobody_called_starts_no_thread():
     await store.storage.set_value(new_session_id(), "k", "x")
     await store.close()
     assert threading.active_count() == before
+
+
+async def test_plugins_watch_too_those_that_are_named_and_the_backends(install_plugin, session_id):
+    seen: dict[str, list[str]] = {"named": [], "brought": [], "host": []}
+
+    def watch(who):
+        return lambda record: seen[who].append(record.verb)
+
+    install_plugin("tally", everstore_observers=lambda: [watch("named"), None])
+    install_plugin(
+        "shelf",
+        everstore_session_store=lambda: InMemorySessionStore(),  # noqa: PLW0108 - a hook is a function
+        everstore_observers=lambda context: watch("brought"),
+    )
+    async with everstore.open_store(observers="tally", sessions="shelf", on_call=watch("host")) as store:
+        await store.storage.get_value(session_id, "k")
+        await store.sessions.get_session(session_id)
+    assert set(map(tuple, seen.values())) == {("get_value", "get_session")}
+
+
+async def test_a_plugin_that_is_named_and_cannot_watch_is_told(install_plugin):
+    install_plugin("mute", everstore_observers=lambda: 5)
+    with pytest.raises(errors.PluginError, match="'mute'.*is broken: an observer is a callable"):
+        await everstore.open_store(observers="mute")
+    with pytest.raises(errors.PluginError, match="'memory' has no observers; .*EVERSTORE_OBSERVERS"):
+        await everstore.open_store(observers="memory")
