@@ -18,15 +18,15 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory) -> Path:
-    """A virtual environment as a reader has it: everstore, the plugins that come with it, pip, and what examples use."""
+    """A virtual environment as a reader has it: everstore, its plugins, what the examples use, and pip."""
     folder = tmp_path_factory.mktemp("environment")
     plugins = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
     fresh = [f"--refresh-package={name}" for name in ("everstore", *(plugin.name for plugin in plugins))]
+    examples = ["--group", f"{ROOT / 'pyproject.toml'}:examples"]
     for command in (
         ["venv", "--seed", "--python", sys.executable, folder],
-        ["pip", "install", "--python", folder, *fresh, f"{ROOT}[cli,conformance]", *plugins,
-         "--group", f"{ROOT / 'pyproject.toml'}:examples"],
-    ):  # fmt: skip
+        ["pip", "install", "--python", folder, *fresh, *examples, f"{ROOT}[cli,conformance]", *plugins],
+    ):
         subprocess.run([uv.find_uv_bin(), "--quiet", *map(str, command)], check=True)
     return folder
 

@@ -160,7 +160,7 @@ async def test_plugins_watch_too_those_that_are_named_and_the_backends(install_p
 
 async def test_a_plugin_that_is_named_and_cannot_watch_is_told(install_plugin):
     install_plugin("mute", everstore_observers=lambda: 5)
-    with pytest.raises(errors.PluginError, match="'mute'.*is broken: an observer is a callable"):
+    with pytest.raises(errors.PluginError, match=r"'mute'.*is broken: an observer is a callable"):
         await everstore.open_store(observers="mute")
-    with pytest.raises(errors.PluginError, match="'memory' has no observers; .*EVERSTORE_OBSERVERS"):
+    with pytest.raises(errors.PluginError, match=r"'memory' has no observers; .*EVERSTORE_OBSERVERS"):
         await everstore.open_store(observers="memory")
