@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -27,7 +28,8 @@ class Meter:
 
     def stop(self) -> int:
         """The nanoseconds that the call waited."""
-        _METER.reset(self._token)
+        with suppress(ValueError):  # of a call that is thrown away, which whoever collects it ends
+            _METER.reset(self._token)
         return self.nanoseconds
 
 

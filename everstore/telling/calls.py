@@ -153,6 +153,8 @@ class CallLog:
         meter: Meter,
     ) -> None:
         waited = meter.stop()
+        if self.is_forked:  # the thread that would look stayed with the parent
+            return
         self._observers.tell(
             CallRecord(
                 verb=verb.name,

@@ -10,7 +10,7 @@ import threading
 import time
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -60,7 +60,7 @@ def checked_observers(given: object) -> tuple[Observer, ...]:
     """``on_call=`` as several observers; ``InvalidArgumentError`` for what cannot be called with a record."""
     if given is None:
         return ()
-    observers = tuple(given) if isinstance(given, (list, tuple)) else (given,)
+    observers: tuple[Any, ...] = tuple(given) if isinstance(given, (list, tuple)) else (given,)
     for observer in observers:
         complaint = about_observer(observer)
         if complaint is not None:

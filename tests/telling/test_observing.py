@@ -164,3 +164,13 @@ async def test_a_plugin_that_is_named_and_cannot_watch_is_told(install_plugin):
         await everstore.open_store(observers="mute")
     with pytest.raises(errors.PluginError, match=r"'memory' has no observers; .*EVERSTORE_OBSERVERS"):
         await everstore.open_store(observers="memory")
+
+
+async def test_a_call_that_is_thrown_away_is_told_without_a_word(session_id, open_odd_store, capsys):
+    seen = []
+    async with open_odd_store(asyncio.Event().wait, on_call=seen.append) as store:
+        call = store.storage.get_value(session_id, "k")
+        contextvars.copy_context().run(call.send, None)
+        call.close()
+    assert [record.outcome for record in seen] == ["failed"]
+    assert capsys.readouterr().err == ""

@@ -6,17 +6,21 @@ ignore is an error itself.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_type
+from typing import TYPE_CHECKING, Literal, assert_type
+from uuid import UUID
 
 import everstore
 from everstore import (
     BoundSession,
+    CallRecord,
     FileInfo,
     FileLines,
     FileStat,
     GrepMatch,
     InitialFile,
     KeyInfo,
+    KeyRing,
+    Middleware,
     SecretInfo,
     Session,
     SessionFile,
@@ -25,11 +29,11 @@ from everstore import (
     SessionStore,
     Store,
 )
+from everstore.compat import override
 from everstore.errors import EditError, QuotaExceededError, ReadOnlyFileError, RevisionConflictError
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from uuid import UUID
 
 
 async def opening() -> None:
@@ -43,6 +47,32 @@ async def opening() -> None:
         assert_type(session, Session)
         assert_type(store.session(session.id), BoundSession)
         assert_type(await store.delete_session(session.id), bool)
+
+
+class Ring(KeyRing):
+    @override
+    async def current_id(self) -> str:
+        return "one"
+
+    @override
+    async def key(self, key_id: str) -> bytes | None:
+        return bytes(32) if key_id == "one" else None
+
+
+def watch(record: CallRecord) -> None:
+    assert_type(record.waited_ns, int)
+    assert_type(record.session_id, UUID | None)
+    assert_type(record.outcome, Literal["ok", "refused", "failed", "cancelled"])
+
+
+async def hosting(layer: Middleware) -> None:
+    store = await everstore.open_store(Ring(), middleware=[layer, "tally"], on_call=watch, wait=30)
+    assert_type(store, Store)
+    await store.ping()
+    assert_type(everstore.to_dict(Session()), dict[str, object])
+    assert_type(everstore.__version__, str)
+    await store.close()
+    everstore.open_store(on_call=5)  # type: ignore[arg-type]
 
 
 async def files(store: Store, session_id: UUID) -> None:
