@@ -16,11 +16,9 @@ from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import structlog
-
 from everstore.errors import BackendError, EverstoreError, StoreClosedError, StoreContextError, code_of
 from everstore.models import InitialFile, Session
-from everstore.telling.events import STANDARD_LOG
+from everstore.telling.events import HOST, STANDARD_LOG
 from everstore.telling.observing import CallRecord, Observers
 from everstore.waiting import Meter
 
@@ -57,7 +55,7 @@ class CallLog:
             "_verb": verb,
             "_now": perf_counter_ns,
             "_Meter": Meter,
-            "_is_configured": structlog.is_configured,
+            "_host": HOST,
             "_log_of_all": logging.root,
             "_standard": STANDARD_LOG,
         }
@@ -193,9 +191,9 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 _HEARD = {
-    "nowhere": "_is_configured()",
+    "nowhere": "_host.is_configured",
     "own": "True",
-    "standard": "_is_configured() or (_standard.level or _log_of_all.level) <= 10",
+    "standard": "_host.is_configured or (_standard.level or _log_of_all.level) <= 10",
 }
 """Whether a call that was answered is told of, by where debug events go unless the host says otherwise.
 

@@ -15,6 +15,7 @@ import structlog
 import everstore
 from everstore import new_session_id
 from everstore.errors import InvalidPathError, PathNotFoundError, StoreClosedError
+from everstore.telling.events import HOST, _Asked
 
 
 class _FailsToPrint:
@@ -301,3 +302,12 @@ def test_events_that_wait_are_written_when_all_tasks_are_cancelled():
 
     asyncio.run(cancelled())
     assert seen == ["everstore.open", "everstore.call"]
+
+
+@pytest.mark.parametrize("host", [HOST, _Asked()])
+def test_whether_the_host_has_configured_structlog_is_known_at_any_time(host):
+    assert host.is_configured is structlog.is_configured() is False
+    structlog.configure()
+    assert host.is_configured is structlog.is_configured() is True
+    structlog.reset_defaults()
+    assert host.is_configured is structlog.is_configured() is False
