@@ -166,6 +166,7 @@ class _Opening:
                 )
                 for verb in verbs
             },
+            f"{role} of an open store, on {self._configuration.roles[role]}",
         )
 
     async def _close(self) -> None:

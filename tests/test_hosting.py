@@ -129,3 +129,4 @@ async def test_the_package_and_a_store_say_what_they_are():
     assert everstore.__version__ == version("everstore")
     async with everstore.open_store() as store:
         assert str(store) == "<everstore.Store: file_system=memory, storage=memory, sessions=memory>"
+        assert str(store.storage) == "<everstore: storage of an open store, on memory>"

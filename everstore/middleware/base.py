@@ -92,11 +92,12 @@ def described(call: Call, member: Callable[..., Any]) -> Call:
     return call
 
 
-def assemble(interface: type[T], backend: object, calls: Mapping[str, Call]) -> T:
-    """An object of the interface whose verbs are these calls."""
+def assemble(interface: type[T], backend: object, calls: Mapping[str, Call], shown: str = "") -> T:
+    """An object of the interface whose verbs are these calls; ``shown`` is what its ``repr`` says."""
     members: dict[str, object] = {name: staticmethod(call) for name, call in calls.items()}
     members["capabilities"] = getattr(backend, "capabilities", None)
     members["apply"] = members["search"] = _refused
-    members["__doc__"] = interface.__doc__
+    members["__doc__"], members["__module__"] = interface.__doc__, interface.__module__
+    members["__repr__"] = lambda _: f"<everstore: {shown or interface.__name__}>"
     members["__slots__"] = ()
     return cast("T", type(interface.__name__, (interface,), members)())
