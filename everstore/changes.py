@@ -135,6 +135,7 @@ class Delete(FileMutation[bool], frozen=True, gc=False):
     verb = "delete_file"
     path: str
     recursive: bool = False
+    strict: bool = False
 
 
 class Copy(FileMutation[FileInfo], frozen=True, gc=False):

@@ -12,6 +12,8 @@
     ├── ReadOnlyFileError (PermissionError)
     ├── ParentNotDirectoryError (NotADirectoryError)
     ├── PathIsDirectoryError (IsADirectoryError)
+    ├── PathNotDirectoryError (NotADirectoryError)
+    ├── DirectoryNotEmptyError (OSError)
     ├── PathExistsError (FileExistsError)
     ├── PathNotFoundError (FileNotFoundError)
     ├── EditError                              no match, or an ambiguous one
@@ -37,6 +39,7 @@ attributes. No error carries file content, a value or a secret (contract §7.2).
 
 from __future__ import annotations
 
+from errno import ENOTEMPTY
 from typing import TYPE_CHECKING, ClassVar, Literal, Self, cast
 
 from everstore.compat import override
@@ -48,6 +51,7 @@ __all__ = [
     "BackendError",
     "BackendUnavailableError",
     "DataDamagedError",
+    "DirectoryNotEmptyError",
     "EditError",
     "EverstoreError",
     "InvalidArgumentError",
@@ -59,6 +63,7 @@ __all__ = [
     "ParentNotDirectoryError",
     "PathExistsError",
     "PathIsDirectoryError",
+    "PathNotDirectoryError",
     "PathNotFoundError",
     "PluginError",
     "QuotaExceededError",
@@ -184,6 +189,23 @@ class PathIsDirectoryError(EverstoreError, IsADirectoryError):
     path: str
 
 
+class PathNotDirectoryError(EverstoreError, NotADirectoryError):
+    """A directory was to be listed where a file is (§3.13)."""
+
+    code = "path_not_directory"
+    words = "a file is there, which has nothing to list"
+    path: str
+
+
+class DirectoryNotEmptyError(EverstoreError, OSError):
+    """A directory with something in it was to be deleted without ``recursive`` (§3.13)."""
+
+    code = "directory_not_empty"
+    words = "directory is not empty; recursive=True deletes it with all that is in it"
+    path: str
+    errno = ENOTEMPTY
+
+
 class PathExistsError(EverstoreError, FileExistsError):
     """Something is already there and the call was not told to replace it (§3.4, §4.5)."""
 
@@ -193,7 +215,7 @@ class PathExistsError(EverstoreError, FileExistsError):
 
 
 class PathNotFoundError(EverstoreError, FileNotFoundError):
-    """The source that an edit, a move or a copy needs does not exist."""
+    """What an edit, a move or a copy needs, or a strict call is about (§3.13), does not exist."""
 
     code = "path_not_found"
     words = "no such file or directory"

@@ -19,6 +19,7 @@ __all__ = [
     "parents_of",
     "parse_session_id",
     "require_room",
+    "root_stays",
 ]
 
 MAX_SEGMENT_BYTES = 255
@@ -129,6 +130,11 @@ def require_room(source: str, destination: str, paths: Iterable[str]) -> None:
         longest = min(paths, key=lambda path: (-_size(path), path), default="")
         if _size(longest) + growth > MAX_PATH_BYTES:
             raise _refused(destination + longest[len(source) :], _TOO_LONG)
+
+
+def root_stays() -> InvalidPathError:
+    """The refusal of a strict call that would delete the root."""
+    return _refused("/", "the root cannot be deleted; delete what is in it, or the session")
 
 
 def parse_session_id(text: str) -> UUID:

@@ -112,8 +112,10 @@ class BoundFiles:
         """See ``SessionFileSystem.stat_file``."""
         return self._files.stat_file(self._id, path)
 
-    def delete_file(self, path: str, recursive: bool = False) -> Answer[bool]:  # noqa: FBT001, FBT002 - the ancestor's signature
+    def delete_file(self, path: str, recursive: bool = False, *, strict: bool = False) -> Answer[bool]:  # noqa: FBT001, FBT002 - the ancestor's signature
         """See ``SessionFileSystem.delete_file``."""
+        if strict:
+            return self._files.delete_file(self._id, path, recursive, strict=strict)
         return self._files.delete_file(self._id, path, recursive)
 
     def seed_initial_file(self, file: InitialFile) -> Answer[SessionFile]:

@@ -23,7 +23,7 @@ from everstore.cli.output import (
 )
 from everstore.cli.running import in_session
 from everstore.content import content_bytes
-from everstore.errors import PathIsDirectoryError, PathNotFoundError, ReadOnlyFileError
+from everstore.errors import DirectoryNotEmptyError, PathIsDirectoryError, PathNotFoundError
 from everstore.models import FileInfo, SessionFile, to_dict
 
 if TYPE_CHECKING:
@@ -170,16 +170,10 @@ def rm(
 
 
 async def _remove(files: BoundFiles, path: str, *, recursive: bool) -> None:
-    if await files.delete_file(path, recursive):
-        return
-    found = await _existing(files, path)
-    if found.is_readonly:
-        raise ReadOnlyFileError.at(path)
-    if found.path == "/":
-        raise PathIsDirectoryError.at(path, "the root cannot be removed; 'everstore session rm' removes all")
-    if not recursive:
-        raise PathIsDirectoryError.at(path, "directory is not empty; --recursive removes all in it")
-    raise ReadOnlyFileError.at(path, "directory holds a read-only file")
+    try:
+        await files.delete_file(path, recursive, strict=True)
+    except DirectoryNotEmptyError as error:
+        raise error.at(error.path, "directory is not empty; --recursive removes all in it") from None
 
 
 def mkdir(path: PathArgument, session: SessionOption = None, *, as_json: JsonOption = False) -> None:

@@ -180,6 +180,9 @@ ACTS: dict[str, Act] = {
     "delete": _files("delete_file", lambda at: at.files.delete_file("a")),
     "delete_empty": _files("delete_file", lambda at: at.files.delete_file("empty")),
     "delete_tree": _files("delete_file", lambda at: at.files.delete_file("d", recursive=True)),
+    "delete_strictly": _files(
+        "delete_file", lambda at: at.files.delete_file("d", recursive=True, strict=True)
+    ),
     "copy": _files("copy_file", lambda at: at.files.copy_file("a", "new/copy")),
     "copy_onto": _files("copy_file", lambda at: at.files.copy_file("a", "d/0", overwrite=True)),
     "copy_tree": _files("copy_file", lambda at: at.files.copy_file("d", "new/d")),

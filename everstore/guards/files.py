@@ -192,10 +192,20 @@ class FileSystemGuard(SessionFileSystem):
         return self._next.stat_file(session_id, normalize_path(path))
 
     @override
-    def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> Answer[bool]:  # noqa: FBT001, FBT002 - the ancestor's signature
+    def delete_file(
+        self,
+        session_id: UUID,
+        path: str,
+        recursive: bool = False,  # noqa: FBT001, FBT002 - the ancestor's signature
+        *,
+        strict: bool = False,
+    ) -> Answer[bool]:
         check_session_id(session_id)
         check_flag("recursive", recursive)
-        return self._next.delete_file(session_id, normalize_path(path), recursive)
+        if strict is False:
+            return self._next.delete_file(session_id, normalize_path(path), recursive)
+        check_flag("strict", strict)
+        return self._next.delete_file(session_id, normalize_path(path), recursive, strict=strict)
 
     @override
     def seed_initial_file(self, session_id: UUID, file: InitialFile) -> Answer[SessionFile]:

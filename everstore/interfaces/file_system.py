@@ -168,13 +168,24 @@ class SessionFileSystem(ABC):
         [answer] = await self.apply(session_id, (MakeDirectory(path),))
         return answer
 
-    async def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
+    async def delete_file(
+        self,
+        session_id: UUID,
+        path: str,
+        recursive: bool = False,  # noqa: FBT001, FBT002 - the ancestor's signature
+        *,
+        strict: bool = False,
+    ) -> bool:
         """Remove a file or a directory; ``True`` only when something was removed.
 
         ``False``, and nothing touched: missing; read-only; the root; a non-empty directory without
         ``recursive``; a recursive delete that would take a read-only file along.
+
+        With ``strict`` each of these is an error: ``PathNotFoundError``, ``ParentNotDirectoryError`` below a
+        file, ``ReadOnlyFileError`` (of several the first by path), ``DirectoryNotEmptyError``, and
+        ``InvalidPathError`` for the root.
         """
-        [answer] = await self.apply(session_id, (Delete(path, recursive),))
+        [answer] = await self.apply(session_id, (Delete(path, recursive, strict),))
         return answer
 
     async def copy_file(

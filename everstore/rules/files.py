@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from everstore.clock import later_than, now_ns
 from everstore.content import append_content, replace_text, require_text, stored_size
 from everstore.errors import (
+    DirectoryNotEmptyError,
     ParentNotDirectoryError,
     PathExistsError,
     PathIsDirectoryError,
@@ -15,7 +16,7 @@ from everstore.errors import (
     RevisionConflictError,
 )
 from everstore.models import FileInfo, SessionFile, root_of
-from everstore.paths import parent_of
+from everstore.paths import parent_of, root_stays
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,18 +121,32 @@ def make_directory(tree: Tree[E], path: str) -> FileInfo:
     return info
 
 
-def delete(tree: Tree[E], path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - a change's fields
+def delete(tree: Tree[E], path: str, recursive: bool = False, strict: bool = False) -> bool:  # noqa: FBT001, FBT002 - a change's fields
     """``delete_file``."""
     found = None if path == "/" else tree.get_to_replace(path)
     if found is None or found.is_readonly:
-        return False
+        return strict and _refuse_to_delete(tree, path, found)
     if found.is_directory:
         if tree.readonly_below(path) is not None if recursive else tree.has_below(path):
-            return False
+            return strict and _refuse_to_delete(tree, path, found, recursive=recursive)
         if recursive:
             tree.remove_below(path)
     tree.remove(found)
     return True
+
+
+def _refuse_to_delete(tree: Tree[E], path: str, found: E | None, *, recursive: bool = False) -> NoReturn:
+    """Tell what ``delete`` found in its way."""
+    if path == "/":
+        raise root_stays()
+    if found is None:
+        missing_above(tree, path)
+        raise PathNotFoundError.at(path)
+    if not found.is_directory:
+        raise ReadOnlyFileError.at(path)
+    if not recursive:
+        raise DirectoryNotEmptyError.at(path)
+    raise ReadOnlyFileError.at(tree.readonly_below(path) or path)
 
 
 def info_of(entry: SessionFile | FileInfo) -> FileInfo:

@@ -190,12 +190,12 @@ def test_rm_removes_a_file_and_with_r_a_tree(cli):
 
 def test_rm_says_why_it_removed_nothing(cli, seeded):
     assert "path_not_found" in cli("rm", "nothing").err
-    assert "everstore session rm" in cli("rm", "-r", "/").err
-    assert "file is read-only: 'docs/rules.md'" in cli("rm", "docs/rules.md").err
-    assert "directory holds a read-only file: 'docs'" in cli("rm", "-r", "docs").err
+    assert "or the session" in cli("rm", "-r", "/").err
+    for path in ("docs/rules.md", "docs"):
+        assert "file is read-only: '/docs/rules.md'" in cli("rm", "-r", path).err
     assert [cli("rm", "-r", path).status for path in ("nothing", "/", "docs", "docs/rules.md")] == [
         1,
-        3,
+        2,
         3,
         3,
     ]

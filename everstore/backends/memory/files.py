@@ -133,11 +133,18 @@ class MemoryFiles(SessionFileSystem):
             self._lock.release()
 
     @override
-    async def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
+    async def delete_file(
+        self,
+        session_id: UUID,
+        path: str,
+        recursive: bool = False,  # noqa: FBT001, FBT002 - the ancestor's signature
+        *,
+        strict: bool = False,
+    ) -> bool:
         self._lock.acquire()
         try:
             tree = self._trees.get(session_id.int) or self._tree(session_id)
-            answer = rules.delete(tree, path, recursive)
+            answer = rules.delete(tree, path, recursive, strict)
             if tree.changing:
                 self._keep(tree)
             return answer

@@ -205,6 +205,24 @@ async def delete_beside_read_only(case: Case) -> None:
     assert await case.paths() == ["/dd/", "/dd/kept"]
 
 
+@check(
+    "tree.delete.strict",
+    "3.13.1",
+    likely="a strict delete removes less, answers something else, or refuses what another would remove",
+    since="1.2",
+)
+async def delete_strictly(case: Case) -> None:
+    """Where it has no reason to refuse, a strict delete removes what any other does, and is True."""
+    await case.files.write_file("d/a", "x")
+    await case.files.write_file("d/sub/b", "x")
+    await case.files.seed_initial_file(InitialFile("dd/kept", "x", is_readonly=True))
+    await case.files.create_directory("empty")
+    assert await case.files.delete_file("d/a", strict=True) is True
+    assert await case.files.delete_file("empty", strict=True) is True
+    assert await case.files.delete_file("d", recursive=True, strict=True) is True
+    assert await case.paths() == ["/dd/", "/dd/kept"]
+
+
 @check("tree.readonly.moves_with_no_tree", "4.5.10", likely="a tree is moved with the read-only files in it")
 async def read_only_in_moved_tree(case: Case) -> None:
     """Moving a tree with a read-only file in it is refused, and nothing moves."""

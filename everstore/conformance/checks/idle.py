@@ -185,6 +185,7 @@ _SAME = {
     "write_new": "write_onto",
     "directory": "a directory that exists is returned as it is, whatever is asked",
     "delete": "write_if_absent",
+    "delete_strictly": "delete_tree",
     "delete_empty": "nothing of a directory's is promised to move",
     "copy_tree": "copy",
     "purge_files": "revisions.not_after_session asks it",

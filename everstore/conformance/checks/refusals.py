@@ -9,9 +9,11 @@ import msgspec
 from everstore.conformance.case import Mismatch, refused
 from everstore.conformance.registry import check, table
 from everstore.errors import (
+    DirectoryNotEmptyError,
     EditError,
     EverstoreError,
     InvalidContentError,
+    InvalidPathError,
     ParentNotDirectoryError,
     PathExistsError,
     PathIsDirectoryError,
@@ -169,6 +171,28 @@ _CALLS: dict[str, _Call] = {
     ),
 }
 
+_STRICT = {
+    **_FILE,
+    "on the root": Why(InvalidPathError),
+    "on a read-only file": Why(ReadOnlyFileError),
+    "where nothing is": Why(PathNotFoundError),
+}
+_STRICT_CALLS: dict[str, _Call] = {
+    "delete": (
+        lambda files, place: files.delete_file(place, strict=True),
+        {**_STRICT, "on a directory": Why(DirectoryNotEmptyError)},
+    ),
+    "delete_recursive": (
+        lambda files, place: files.delete_file(place, recursive=True, strict=True),
+        _STRICT,
+    ),
+    "delete_tree": (
+        lambda files, _: files.delete_file("/t", recursive=True, strict=True),
+        {"on a directory": _STUCK_BELOW},
+    ),
+}
+"""What tells its reason only when it is asked to."""
+
 
 @table(
     "tree.refuses.{row}",
@@ -181,6 +205,26 @@ async def refuses(
     case: Case, call: Callable[[BoundFiles, str], Awaitable[Any]], reasons: dict[str, Why]
 ) -> None:
     """In every place where it must be, this is refused, for the first reason and with its facts: {row}."""
+    await _refuses(case, call, reasons)
+
+
+@table(
+    "tree.refuses_strictly.{row}",
+    "3.13.1", "7.2.6",
+    rows=_STRICT_CALLS,
+    likely="strict does not get here, or this verb tells another reason than there is",
+    since="1.2",
+)  # fmt: skip
+async def refuses_strictly(
+    case: Case, call: Callable[[BoundFiles, str], Awaitable[Any]], reasons: dict[str, Why]
+) -> None:
+    """What a strict call tells wherever it has a reason, and with which facts: {row}."""
+    await _refuses(case, call, reasons)
+
+
+async def _refuses(
+    case: Case, call: Callable[[BoundFiles, str], Awaitable[Any]], reasons: dict[str, Why]
+) -> None:
     for path in ("/d/file", "/other", "/tree/f"):
         await case.files.write_file(path, _TEXT)
     await case.files.create_directory("/empty")

@@ -18,7 +18,9 @@ from everstore.conformance.model.plain import (
     path_selector,
 )
 from everstore.errors import (
+    DirectoryNotEmptyError,
     EditError,
+    EverstoreError,
     InvalidArgumentError,
     InvalidContentError,
     InvalidPathError,
@@ -235,14 +237,22 @@ class FileModel:
             raise PathExistsError(path)
         return self._keep(session_id, self._with_directories(tree, [*parents_of(path), path]), path)
 
-    def delete_file(self, session_id: UUID, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the interface's signature
+    def delete_file(
+        self,
+        session_id: UUID,
+        path: str,
+        recursive: bool = False,  # noqa: FBT001, FBT002 - the interface's signature
+        *,
+        strict: bool = False,
+    ) -> bool:
         """Whether something was removed."""
         path = canonical(path)
         tree = self.tree(session_id)
         doomed = _subtree(tree, path)
-        if path == "/" or not doomed or any(entry.is_readonly for entry in doomed):
-            return False
-        if len(doomed) > 1 and not recursive:
+        reason = _why_it_stays(tree, path, doomed, recursive=recursive)
+        if reason is not None:
+            if strict:
+                raise reason
             return False
         for entry in doomed:
             del tree[entry.path]
@@ -315,6 +325,21 @@ class FileModel:
 
     def _sorted(self, session_id: UUID) -> list[Entry]:
         return [entry for _, entry in sorted(self._trees[session_id].items())]
+
+
+def _why_it_stays(
+    tree: dict[str, Entry], path: str, doomed: list[Entry], *, recursive: bool
+) -> EverstoreError | None:
+    """What keeps a delete from removing these entries."""
+    readonly = [entry.path for entry in doomed if entry.is_readonly]
+    if path == "/":
+        return InvalidPathError(path)
+    if not doomed:
+        is_through_file = any(parent in tree and not tree[parent].is_directory for parent in parents_of(path))
+        return (ParentNotDirectoryError if is_through_file else PathNotFoundError).at(path)
+    if len(doomed) > 1 and not recursive:
+        return DirectoryNotEmptyError.at(path)
+    return ReadOnlyFileError.at(readonly[0]) if readonly else None
 
 
 def _below_root(path: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from everstore.conformance.mutants.broken import Broken, mutant
-from everstore.errors import ReadOnlyFileError
+from everstore.errors import ParentNotDirectoryError, PathNotFoundError, ReadOnlyFileError
 from everstore.models import InitialFile
 from everstore.paths import parents_of
 
@@ -151,6 +151,75 @@ def deletes_read_only(broken: Broken) -> None:
             await _forced(broken, session_id, path)
             return True
         return await broken.files.delete_file(session_id, path, recursive)
+
+
+@mutant("tree.delete.strict")
+def strictly_deletes_files_only(broken: Broken) -> None:
+    """A strict delete takes a directory that is not empty for one that cannot be deleted."""
+
+    @broken.verb
+    async def delete_file(
+        session_id: Any,
+        path: str,
+        recursive: bool = False,  # noqa: FBT001, FBT002 - the ancestor's signature
+        *,
+        strict: bool = False,
+    ) -> bool:
+        return await broken.files.delete_file(session_id, path, recursive and not strict, strict=strict)
+
+
+@mutant("tree.refuses_strictly.delete")
+def never_deletes_strictly(broken: Broken) -> None:
+    """A strict delete answers False, as any other."""
+
+    @broken.verb
+    async def delete_file(
+        session_id: Any,
+        path: str,
+        recursive: bool = False,  # noqa: FBT001, FBT002 - the ancestor's signature
+        *,
+        strict: bool = False,
+    ) -> bool:
+        del strict
+        return await broken.files.delete_file(session_id, path, recursive)
+
+
+@mutant("tree.refuses_strictly.delete_tree")
+def blames_the_tree(broken: Broken) -> None:
+    """A strict delete of a tree tells the tree for the read-only file in it."""
+
+    @broken.verb
+    async def delete_file(
+        session_id: Any,
+        path: str,
+        recursive: bool = False,  # noqa: FBT001, FBT002 - the ancestor's signature
+        *,
+        strict: bool = False,
+    ) -> bool:
+        try:
+            return await broken.files.delete_file(session_id, path, recursive, strict=strict)
+        except ReadOnlyFileError:
+            raise ReadOnlyFileError.at("/" + path.strip("/")) from None
+
+
+@mutant("tree.refuses_strictly.delete_recursive")
+def finds_nothing_below_files(broken: Broken) -> None:
+    """A strict delete, if recursive, takes what leads through a file for what is missing."""
+
+    @broken.verb
+    async def delete_file(
+        session_id: Any,
+        path: str,
+        recursive: bool = False,  # noqa: FBT001, FBT002 - the ancestor's signature
+        *,
+        strict: bool = False,
+    ) -> bool:
+        try:
+            return await broken.files.delete_file(session_id, path, recursive, strict=strict)
+        except ParentNotDirectoryError:
+            if not recursive:
+                raise
+            raise PathNotFoundError.at("/" + path.strip("/")) from None
 
 
 @mutant("tree.refuses.append")

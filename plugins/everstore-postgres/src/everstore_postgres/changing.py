@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from everstore.changes import Append, CompareAndWrite, Copy, Delete, Edit, MakeDirectory, Move, Seed, Write
 from everstore.content import content_bytes
 from everstore.models import FileInfo, SessionFile, root_of
-from everstore.paths import require_room
+from everstore.paths import require_room, root_stays
 from everstore_postgres.damage import content_at
 from everstore_postgres.outcomes import DIRECTORY, refusal, version_of
 
@@ -27,8 +27,8 @@ class Order(NamedTuple):
     """A change as ``apply_changes`` in changing.sql takes it; the fields are its columns.
 
     ``put_file`` in writing.sql says what its verbs and their columns mean. The others are 'directory',
-    'delete' (``option``: recursive), 'copy' and 'move' (``option``: overwrite), and 'nothing',
-    of what the root is asked.
+    'delete' and 'delete strictly' (``option``: recursive), 'copy' and 'move' (``option``: overwrite), and
+    'nothing', of what the root is asked.
     """
 
     verb: str
@@ -63,8 +63,9 @@ def order_of(change: FileMutation[Any]) -> Order:  # noqa: PLR0911 - one a chang
             return _put("append", path, content, encoding)
         case MakeDirectory(path):
             return Order("nothing" if path == "/" else "directory", path)
-        case Delete(path, recursive):
-            return Order("nothing" if path == "/" else "delete", path, option=recursive)
+        case Delete(path, recursive, strict):
+            verb = "nothing" if path == "/" else "delete"
+            return Order("delete strictly" if strict else verb, path, option=recursive)
         case Copy(source, destination, overwrite):
             return Order("copy", source, option=overwrite, destination=destination)
         case Move(source, destination, overwrite):
@@ -90,7 +91,7 @@ def answer_to(  # noqa: C901, PLR0911 - one a change
 ) -> Any:
     """What the row that the server answered with means; the typed error when it is a refusal."""
     match change:
-        case Delete():
+        case Delete() if row["outcome"] in {"done", "nothing"}:
             return row["outcome"] == "done"
         case MakeDirectory("/"):
             return root_of(session_id).info()
@@ -117,6 +118,8 @@ def answer_to(  # noqa: C901, PLR0911 - one a change
 
 def _refused(change: FileMutation[Any], row: Any, limits: Limits) -> Exception:
     match change:
+        case Delete("/"):
+            return root_stays()
         case Copy(source, destination, _) | Move(source, destination, _):
             if row["outcome"] == "too long":
                 require_room(source, destination, [row["fact"]])

@@ -70,10 +70,7 @@ class PostgresFileSystem(SessionFileSystem):
             "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
         )
         self._create = sql("SELECT * FROM {schema}.create_directory($1, $2, $3, $4, $5, $6)")
-        self._delete = sql(
-            "SELECT CASE WHEN {schema}.delete_file($1, $2, $3, $4, $5)"
-            " THEN 'done' ELSE 'nothing' END AS outcome"
-        )
+        self._delete = sql("SELECT * FROM {schema}.delete_file($1, $2, $3, $4, $5, $6)")
         self._transfer = sql("SELECT * FROM {schema}.transfer($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
         self._apply = sql(
             "SELECT * FROM {schema}.apply_changes("
@@ -133,10 +130,11 @@ class PostgresFileSystem(SessionFileSystem):
         match order:
             case Order("nothing"):
                 return {"outcome": "nothing"}
-            case Order("delete", path):
+            case Order("delete" | "delete strictly" as verb, path):
                 return await self._database.change(
-                    self._delete, session_id, path, depth_of(path), place_of(path), order.option
-                )
+                    self._delete, session_id, path, depth_of(path), place_of(path), order.option,
+                    verb == "delete strictly",
+                )  # fmt: skip
             case Order("directory", path):
                 return await self._database.change(
                     self._create, session_id, path, depth_of(path), place_of(path),

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 __all__ = ["LATEST", "at_opening", "migrate"]
 
-_STEPS: tuple[tuple[str, ...], ...] = (("tables.sql", "places.sql"), ("counting_entries.sql",), ())
+_STEPS: tuple[tuple[str, ...], ...] = (("tables.sql", "places.sql"), ("counting_entries.sql",), (), ())
 """The scripts that make version 1, those that make version 2 of it, and so on. Never edited once released.
 
-Version 3 is one of functions only.
+Versions 3 and 4 are of functions only.
 """
 
 _FUNCTIONS = (

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.content import no_single_match, no_text, other_encoding
 from everstore.errors import (
+    DirectoryNotEmptyError,
     EverstoreError,
     ParentNotDirectoryError,
     PathExistsError,
@@ -32,6 +33,7 @@ _PLAIN: dict[str, type[EverstoreError]] = {
     "read-only": ReadOnlyFileError,
     "exists": PathExistsError,
     "missing": PathNotFoundError,
+    "not empty": DirectoryNotEmptyError,
 }
 
 

@@ -23,11 +23,10 @@ BEGIN
         CASE verbs[i]
             WHEN 'nothing' THEN
                 outcome := 'nothing';
-            WHEN 'delete' THEN
-                outcome := CASE
-                    WHEN {schema}.delete_file(of_session, paths[i], depths[i], places[i], options[i]) THEN 'done'
-                    ELSE 'nothing'
-                END;
+            WHEN 'delete', 'delete strictly' THEN
+                SELECT r.outcome, r.fact INTO outcome, fact
+                FROM {schema}.delete_file(
+                    of_session, paths[i], depths[i], places[i], options[i], verbs[i] = 'delete strictly') r;
             WHEN 'directory' THEN
                 SELECT r.outcome, r.fact, r.amount, r.version, r.serial, r.created_ns, r.updated_ns
                 INTO outcome, fact, amount, version, serial, created_ns, updated_ns

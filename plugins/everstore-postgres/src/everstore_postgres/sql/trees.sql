@@ -166,9 +166,11 @@ BEGIN
 END
 $$;
 
+-- Why nothing is deleted is looked for, and told, only where it is strict; else the outcome is 'nothing'.
 CREATE FUNCTION {schema}.delete_file(
-    of_session uuid, path text, at_depth integer, at_place text, recursive boolean
-) RETURNS boolean LANGUAGE plpgsql VOLATILE
+    of_session uuid, path text, at_depth integer, at_place text, recursive boolean, strict boolean,
+    OUT outcome text, OUT fact text
+) LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     locked text;
@@ -180,10 +182,19 @@ DECLARE
     bytes bigint := 0;
 BEGIN
     locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
+    outcome := 'nothing';
     SELECT f.kind, f.size, f.is_readonly INTO old FROM {schema}.files f
     WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
-    IF NOT FOUND OR old.is_readonly THEN
-        RETURN false;
+    IF NOT FOUND THEN
+        IF strict THEN
+            fact := ({schema}.ground_of(of_session, path, at_depth)).file;
+            outcome := CASE WHEN fact IS NULL THEN 'missing' ELSE 'through file' END;
+        END IF;
+        RETURN;
+    END IF;
+    IF old.is_readonly THEN
+        outcome := CASE WHEN strict THEN 'read-only' ELSE outcome END;
+        RETURN;
     END IF;
     IF old.kind = 'd' THEN
         span := {schema}.span_of(path);
@@ -193,10 +204,15 @@ BEGIN
                 AND f.place >= span.low AND f.place < span.high
                 AND starts_with(coalesce(f.long_path, f.place), span.prefix)
         ) THEN
-            RETURN false;
+            outcome := CASE WHEN strict THEN 'not empty' ELSE outcome END;
+            RETURN;
         END IF;
-        IF recursive AND {schema}.readonly_below(of_session, span.prefix, span.low, span.high) IS NOT NULL THEN
-            RETURN false;
+        IF recursive THEN
+            fact := {schema}.readonly_below(of_session, span.prefix, span.low, span.high);
+            IF fact IS NOT NULL THEN
+                outcome := CASE WHEN strict THEN 'read-only' ELSE outcome END;
+                RETURN;
+            END IF;
         END IF;
         LOOP
             level := level + 1;
@@ -219,7 +235,7 @@ BEGIN
     DELETE FROM {schema}.files f
     WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
     PERFORM {schema}.count_usage(of_session, -entries, -bytes);
-    RETURN true;
+    outcome := 'done';
 END
 $$;
 
