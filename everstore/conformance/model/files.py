@@ -179,6 +179,7 @@ class FileModel:
         encoding: Encoding,
     ) -> Entry | None:
         """The entry as it then is; ``None``, and nothing written, when it holds something else."""
+        path = canonical(path)
         bytes_of(expected_content, expected_encoding)
         bytes_of(content, encoding)
         found = self.read_file(session_id, path)
