@@ -40,6 +40,7 @@ from everstore.models import (
     SecretInfo,
     Session,
     SessionFile,
+    StoredValue,
     new_session_id,
     to_dict,
 )
@@ -77,6 +78,7 @@ __all__ = [
     "SessionStorageStore",
     "SessionStore",
     "Store",
+    "StoredValue",
     "errors",
     "hookimpl",
     "hookspec",

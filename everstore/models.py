@@ -29,6 +29,7 @@ __all__ = [
     "Session",
     "SessionFile",
     "StoredSecret",
+    "StoredValue",
     "new_session_id",
     "root_of",
     "to_dict",
@@ -208,6 +209,21 @@ class KeyInfo(_Expiring, frozen=True, gc=False):
 
     key: str
     expires_ns: int | None = None
+
+
+class StoredValue(KeyInfo, frozen=True, gc=False, kw_only=True):
+    """A value with its key, revision and times, all of one moment."""
+
+    value: str
+
+    @property
+    def text(self) -> str:
+        """The same as ``value``."""
+        return self.value
+
+    def info(self) -> KeyInfo:
+        """The same key as a listing shows it, without its value."""
+        return KeyInfo(self.version, self.created_ns, self.updated_ns, self.key, self.expires_ns)
 
 
 class SecretInfo(_Expiring, frozen=True, gc=False):

@@ -8,7 +8,7 @@ from everstore.compat import override
 from everstore.interfaces import SessionFileSystem, SessionStorageStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Collection, Coroutine
     from uuid import UUID
 
     from everstore.models import (
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         KeyInfo,
         SecretInfo,
         SessionFile,
+        StoredValue,
     )
 
     Answer = Coroutine[Any, Any, "T"]
@@ -205,9 +206,25 @@ class BoundStorage:
         """See ``SessionStorageStore.delete_value``."""
         return self._storage.delete_value(self._id, key)
 
-    def list_keys(self) -> Answer[list[KeyInfo]]:
+    def read_value(self, key: str) -> Answer[StoredValue | None]:
+        """See ``SessionStorageStore.read_value``."""
+        return self._storage.read_value(self._id, key)
+
+    def get_values(self, keys: Collection[str]) -> Answer[dict[str, str]]:
+        """See ``SessionStorageStore.get_values``."""
+        return self._storage.get_values(self._id, keys)
+
+    def read_values(
+        self, prefix: str = "", *, after: str | None = None, limit: int | None = None, reverse: bool = False
+    ) -> Answer[list[StoredValue]]:
+        """See ``SessionStorageStore.read_values``."""
+        return self._storage.read_values(self._id, prefix, after=after, limit=limit, reverse=reverse)
+
+    def list_keys(
+        self, prefix: str = "", *, after: str | None = None, limit: int | None = None, reverse: bool = False
+    ) -> Answer[list[KeyInfo]]:
         """See ``SessionStorageStore.list_keys``."""
-        return self._storage.list_keys(self._id)
+        return self._storage.list_keys(self._id, prefix, after=after, limit=limit, reverse=reverse)
 
     def stat_value(self, key: str) -> Answer[KeyInfo | None]:
         """See ``SessionStorageStore.stat_value``."""

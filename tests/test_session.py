@@ -65,6 +65,9 @@ CALLS = {
     "set_value": ("new", "x"),
     "get_value": ("kept",),
     "delete_value": ("kept",),
+    "read_value": ("kept",),
+    "get_values": (["kept"],),
+    "read_values": (),
     "list_keys": (),
     "stat_value": ("kept",),
     "increment_value": ("n",),
@@ -91,6 +94,8 @@ OPTIONS = {
         "limit": 1,
     },
     "set_value": {"ttl": 10, "if_absent": True},
+    "read_values": {"prefix": "k", "after": "a", "limit": 1, "reverse": False},
+    "list_keys": {"prefix": "k", "after": "z", "limit": 1, "reverse": True},
     "increment_value": {"amount": 5},
     "set_secret": {"ttl": 10},
 }
@@ -110,6 +115,7 @@ def told(answer):
         "line",
         "before",
         "key",
+        "value",
         "name",
     )
     shown = [getattr(answer, name, None) for name in names]

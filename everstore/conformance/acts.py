@@ -194,6 +194,12 @@ ACTS: dict[str, Act] = {
     "get_value": _storage("get_value", lambda at: at.storage.get_value("k"), changes=False),
     "stat_value": _storage("stat_value", lambda at: at.storage.stat_value("k"), changes=False),
     "list_keys": _storage("list_keys", lambda at: at.storage.list_keys(), changes=False),
+    "read_value": _storage("read_value", lambda at: at.storage.read_value("k"), changes=False),
+    "read_values": _storage("read_values", lambda at: at.storage.read_values(), changes=False),
+    "get_values": _storage("get_values", lambda at: at.storage.get_values(["n", "none", "k"]), changes=False),
+    "list_some_keys": _storage(
+        "list_keys", lambda at: at.storage.list_keys("n", after="k", limit=1), changes=False
+    ),
     "get_secret": _storage("get_secret", lambda at: at.storage.get_secret("s"), changes=False),
     "list_secrets": _storage("list_secrets", lambda at: at.storage.list_secrets(), changes=False),
     "set_new": _storage("set_value", lambda at: at.storage.set_value("new", LARGE)),

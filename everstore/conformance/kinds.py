@@ -64,7 +64,14 @@ async def _look_at_file(scene: Scene, data: Any, encoding: Encoding) -> _Pair:
 
 
 async def _look_at_value(scene: Scene, data: str) -> _Pair:
-    return {"get_value": data}, {"get_value": await scene.storage.get_value("k")}
+    found, [last] = await scene.storage.read_value("k"), await scene.storage.read_values("k", reverse=True)
+    expected = {"get_value": data, "read_value": data, "get_values": {"k": data}, "read_values": data}
+    return expected, {
+        "get_value": await scene.storage.get_value("k"),
+        "read_value": found and found.value,
+        "get_values": await scene.storage.get_values(["k"]),
+        "read_values": last.value,
+    }
 
 
 async def _look_at_secret(scene: Scene, data: str) -> _Pair:
@@ -97,11 +104,17 @@ async def _look_at_path(scene: Scene, data: str) -> _Pair:
 
 
 async def _look_at_key(scene: Scene, data: str) -> _Pair:
-    stat = await scene.storage.stat_value(data)
-    return {"get_value": "1", "stat_value": data, "list_keys": [data]}, {
+    stat, found = await scene.storage.stat_value(data), await scene.storage.read_value(data)
+    keys = dict.fromkeys(("stat_value", "read_value"), data)
+    lists = {verb: [data] for verb in ("list_keys", "list_keys of a prefix", "read_values")}
+    return {"get_value": "1", "get_values": {data: "1"}, **keys, **lists}, {
         "get_value": await scene.storage.get_value(data),
+        "get_values": await scene.storage.get_values([data]),
         "stat_value": stat and stat.key,
+        "read_value": found and found.key,
         "list_keys": [info.key for info in await scene.storage.list_keys()],
+        "list_keys of a prefix": [info.key for info in await scene.storage.list_keys(data)],
+        "read_values": [info.key for info in await scene.storage.read_values(limit=5)],
     }
 
 

@@ -23,7 +23,7 @@ __all__ = ["looked", "looks_at"]
 
 _SHOWN = 400
 _AT_PATH = ("read_file", "stat_file", "list_directory", "read_lines")
-_AT_KEY = {"value": ("get_value", "stat_value"), "secret": ("get_secret",)}
+_AT_KEY = {"value": ("get_value", "read_value", "stat_value"), "secret": ("get_secret",)}
 _NEWEST = Session(UUID(int=(1 << 128) - 1), "", RECORD_NS + 1)
 
 
@@ -43,7 +43,7 @@ async def looks_at(act: Act) -> list[list[str]]:
             looks |= dict.fromkeys((verb, name) for verb in _AT_KEY[kind])
     whole = {
         "file_system": ("list_directory", "grep_files", "glob_files"),
-        "storage": ("list_keys", "list_secrets"),
+        "storage": ("list_keys", "read_values", "list_secrets"),
         "sessions": ("get_session", "list_sessions"),
     }
     return [[*look] for look in (*looks, *((verb,) for verb in whole[act.role]))]

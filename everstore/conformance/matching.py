@@ -11,7 +11,16 @@ from everstore.conformance.case import Mismatch
 from everstore.conformance.model import Entry, Model, Record, Value
 from everstore.conformance.showing import shown
 from everstore.errors import EverstoreError, RevisionConflictError
-from everstore.models import FileInfo, FileLines, FileStat, KeyInfo, SecretInfo, Session, SessionFile
+from everstore.models import (
+    FileInfo,
+    FileLines,
+    FileStat,
+    KeyInfo,
+    SecretInfo,
+    Session,
+    SessionFile,
+    StoredValue,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,6 +40,7 @@ _RECORDS: dict[str, tuple[type, tuple[str, ...]]] = {
     "stat_file": (FileStat, _ENTRY),
     "read_lines": (FileLines, ("path", "lines", "has_more")),
     **dict.fromkeys(("stat_value", "list_keys"), (KeyInfo, ("key",))),
+    **dict.fromkeys(("read_value", "read_values"), (StoredValue, ("key", "text"))),
     "list_secrets": (SecretInfo, ("name",)),
     **dict.fromkeys(("get_session", "update_session_title"), (Session, ("id", "title", "created_ns"))),
     "list_sessions": (Session, ("id", "title", "created_ns")),
@@ -104,13 +114,14 @@ class Pair:
         """Compare all values and secrets, and what is under these keys, which may be nothing."""
         storage = self.model.storage
         await self.call(store, Step("storage", "list_keys", (session_id,)))
+        await self.call(store, Step("storage", "read_values", (session_id,)))
         await self.call(store, Step("storage", "list_secrets", (session_id,)))
         for value in storage.list_keys(session_id):
             await self.call(store, Step("storage", "get_value", (session_id, value.key)))
         for secret in storage.list_secrets(session_id):
             await self.call(store, Step("storage", "get_secret", (session_id, secret.name)))
         for key in keys:
-            for verb in ("get_value", "stat_value", "get_secret"):
+            for verb in ("get_value", "read_value", "stat_value", "get_secret"):
                 await self.call(store, Step("storage", verb, (session_id, key)))
 
 

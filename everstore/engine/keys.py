@@ -131,6 +131,10 @@ class Names:
         """What no key of this name, or of one behind it, comes before."""
         return self._prefix + name[: self.head]
 
+    def ceiling(self, name: bytes) -> bytes:
+        """What every key of a name before this one comes before; others may, where it is long."""
+        return above(self.floor(name)) if len(name) > self.head else self._prefix + name
+
     def range(self, start: bytes) -> tuple[bytes, bytes]:
         """From where to where rows are whose names begin so; others are among them where that is long."""
         low = self.floor(start)

@@ -11,9 +11,10 @@ from everstore.engine.entries import Entries
 from everstore.engine.keys import SECRETS, VALUES
 from everstore.engine.rows import DIRECTORY, TEXT
 from everstore.engine.space import Texts
-from everstore.models import KeyInfo, SecretInfo, root_of
+from everstore.models import KeyInfo, SecretInfo, StoredValue, root_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from threading import Event
     from uuid import UUID
 
@@ -21,18 +22,22 @@ if TYPE_CHECKING:
     from everstore.engine.rows import Row
     from everstore.globs import Selection
     from everstore.models import FileInfo, FileStat, GrepMatch, SessionFile
+    from everstore.paging import KeyPage
     from everstore.search import Query
 
 __all__ = [
     "TOO_LARGE",
     "TooLarge",
     "get_text",
+    "get_values",
     "glob",
     "grep",
     "list_directory",
     "list_keys",
     "list_secrets",
     "read_file",
+    "read_value",
+    "read_values",
     "stat_file",
     "stat_value",
 ]
@@ -134,12 +139,50 @@ def stat_value(
     return None if row is None else KeyInfo(row.version, row.created_ns, row.updated_ns, key, row.expires_ns)
 
 
-def list_keys(transaction: Transaction, engine: Engine, session_id: UUID) -> list[KeyInfo]:
-    """``list_keys``."""
-    return [
-        KeyInfo(row.version, row.created_ns, row.updated_ns, key, row.expires_ns)
-        for key, row in Texts(transaction, engine, VALUES, session_id).all(now_ns())
-    ]
+def read_value(
+    transaction: Transaction, engine: Engine, most: int, session_id: UUID, key: str
+) -> StoredValue | TooLarge | None:
+    """``read_value``, if the text has at most ``most`` bytes."""
+    texts = Texts(transaction, engine, VALUES, session_id)
+    row = texts.get(key, now_ns())
+    if row is None:
+        return None
+    return _stored(texts, key, row) if row.size <= most else TOO_LARGE
+
+
+def get_values(
+    transaction: Transaction, engine: Engine, most: int, session_id: UUID, keys: Collection[str]
+) -> dict[str, str] | TooLarge:
+    """``get_values``, if the texts have at most ``most`` bytes together."""
+    texts, now = Texts(transaction, engine, VALUES, session_id), now_ns()
+    rows = {key: row for key in keys if (row := texts.get(key, now)) is not None}
+    if sum(row.size for row in rows.values()) > most:
+        return TOO_LARGE
+    return {key: texts.text(key, row) for key, row in rows.items()}
+
+
+def read_values(
+    transaction: Transaction, engine: Engine, most: int, session_id: UUID, page: KeyPage
+) -> list[StoredValue] | TooLarge:
+    """``read_values``, if no more than ``most`` bytes have to be looked at."""
+    texts = Texts(transaction, engine, VALUES, session_id)
+    rows = texts.first(page, most)
+    return TOO_LARGE if rows is None else [_stored(texts, key, row) for key, row in rows]
+
+
+def _stored(texts: Texts, key: str, row: Row) -> StoredValue:
+    text = texts.text(key, row)
+    return StoredValue(row.version, row.created_ns, row.updated_ns, key, row.expires_ns, value=text)
+
+
+def list_keys(
+    transaction: Transaction, engine: Engine, most: int, session_id: UUID, page: KeyPage
+) -> list[KeyInfo] | TooLarge:
+    """``list_keys``, if no more than ``most`` bytes have to be looked at."""
+    rows = Texts(transaction, engine, VALUES, session_id).first(page, most)
+    if rows is None:
+        return TOO_LARGE
+    return [KeyInfo(row.version, row.created_ns, row.updated_ns, key, row.expires_ns) for key, row in rows]
 
 
 def list_secrets(transaction: Transaction, engine: Engine, session_id: UUID) -> list[SecretInfo]:

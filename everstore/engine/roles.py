@@ -11,11 +11,12 @@ from everstore.engine.keys import SECRETS, VALUES
 from everstore.engine.space import EngineSpace, purge_texts, scan_secrets
 from everstore.engine.tree import EngineTree
 from everstore.interfaces import DurableStorageStore, SessionFileSystem, SessionStorageStore, SessionStore
+from everstore.paging import KeyPage
 from everstore.rules import answered_together, apply_to_space, apply_to_tree
 from everstore.search import compile_glob
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from uuid import UUID
 
     from everstore.changes import FileMutation, ValueMutation
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         Session,
         SessionFile,
         StoredSecret,
+        StoredValue,
     )
     from everstore.search import Query
     from everstore.settings import Limits
@@ -124,8 +126,38 @@ class EngineStorage(DurableStorageStore):
         return await self._threads.look(looking.stat_value, session_id, key)
 
     @override
-    async def list_keys(self, session_id: UUID) -> list[KeyInfo]:
-        return await self._threads.read(looking.list_keys, session_id)
+    async def read_value(self, session_id: UUID, key: str) -> StoredValue | None:
+        return await self._threads.look(looking.read_value, session_id, key)
+
+    @override
+    async def get_values(self, session_id: UUID, keys: Collection[str]) -> dict[str, str]:
+        return await self._threads.look_at_some(looking.get_values, len(keys), session_id, keys)
+
+    @override
+    async def read_values(
+        self,
+        session_id: UUID,
+        prefix: str = "",
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> list[StoredValue]:
+        page = KeyPage.of(prefix, after, limit, reverse=reverse)
+        return await self._threads.look_at_some(looking.read_values, limit, session_id, page)
+
+    @override
+    async def list_keys(
+        self,
+        session_id: UUID,
+        prefix: str = "",
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> list[KeyInfo]:
+        page = KeyPage.of(prefix, after, limit, reverse=reverse)
+        return await self._threads.look_at_some(looking.list_keys, limit, session_id, page)
 
     @override
     async def get_secret(self, session_id: UUID, name: str) -> str | None:

@@ -13,7 +13,7 @@ from everstore.errors import DataDamagedError
 from everstore.rules import Stamps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from uuid import UUID
 
     from everstore.engine.base import Engine, Transaction
@@ -82,24 +82,33 @@ class Rows:
         row = self._seen[name] = None if data is None else self._checked(name, data)
         return row
 
-    def beginning(self, start: bytes = b"", after: bytes = b"") -> Iterator[tuple[bytes, Row]]:
-        """The rows whose names begin so, and come after ``after``, in their order; each with its name."""
+    def beginning(self, start: bytes = b"") -> Iterator[tuple[bytes, Row]]:
+        """The rows whose names begin so, in their order; each with its name."""
+        return self._in_order(*self._names.range(start), lambda name: name.startswith(start))
+
+    def between(self, low: bytes, high: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, Row]]:
+        """The rows whose names are from ``low`` on and come before ``high``, in order; each with its name."""
+        first, end = self._names.floor(low), self._names.ceiling(high)
+        return self._in_order(first, end, lambda name: low <= name < high, reverse=reverse)
+
+    def _in_order(
+        self, low: bytes, high: bytes, is_wanted: Callable[[bytes], bool], *, reverse: bool = False
+    ) -> Iterator[tuple[bytes, Row]]:
         head = self._names.head
-        for shared, group in groupby(self._scanned(start, after), lambda found: found[0][:head]):
+        if low >= high:
+            return
+        rows = self._scanned(low, high, reverse=reverse)
+        for shared, group in groupby(rows, lambda found: found[0][:head]):
             if len(shared) < head:
                 yield from group
             else:  # what follows there may be digests, which are in no order
-                yield from sorted(found for found in group if found[0].startswith(start))
+                yield from sorted((found for found in group if is_wanted(found[0])), reverse=reverse)
 
-    def _scanned(self, start: bytes, after: bytes) -> Iterator[tuple[bytes, Row]]:
-        low, high = self._names.range(start)
-        for key, data in self._transaction.scan(max(low, self._names.floor(after)), high):
+    def _scanned(self, low: bytes, high: bytes, *, reverse: bool) -> Iterator[tuple[bytes, Row]]:
+        for key, data in self._transaction.scan(low, high, reverse=reverse):
             name = self._names.name(key)
             row = self._checked(name, data)
-            if row.name is not None:
-                name = row.name
-            if name > after:
-                yield name, row
+            yield name if row.name is None else row.name, row
 
     def kept(self) -> Iterator[tuple[bytes, Row | None]]:
         """Every key of a row, with the row unless it is damaged; in no order."""

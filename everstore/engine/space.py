@@ -11,6 +11,7 @@ from everstore.engine.keys import SECRETS, VALUES, above, deadline_key, range_of
 from everstore.engine.rows import Row, Rows, row_of
 from everstore.errors import DataDamagedError
 from everstore.models import StoredSecret
+from everstore.paging import EVERY_KEY, KeyPage
 from everstore.rules import Space
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["EngineSpace", "Texts", "purge_texts", "scan_secrets"]
 
 _SWEPT_AT_ONCE = 100
+_ROW_BYTES = 256  # what looking at a row is reckoned at, besides its text
 
 
 class Texts:
@@ -42,11 +44,26 @@ class Texts:
         """The text that belongs to a row."""
         return self.rows.text(key.encode(), row)
 
-    def all(self, now: int, after: str = "") -> Iterator[tuple[str, Row]]:
-        """What is not past its time and comes after a key, each with its key, in the order of the keys."""
-        for name, row in self.rows.beginning(after=after.encode()):
+    def all(self, now: int, page: KeyPage = EVERY_KEY) -> Iterator[tuple[str, Row]]:
+        """What is not past its time in the range of a page, in its order, each with its key; not cut."""
+        for name, row in self.rows.between(page.low.encode(), page.high.encode(), reverse=page.reverse):
             if is_alive(row, now):
                 yield self.rows.spelled(name), row
+
+    def first(self, page: KeyPage, most: int) -> list[tuple[str, Row]] | None:
+        """The rows of a page, each with its key; ``None`` when more than ``most`` bytes were looked at."""
+        now, seen, found = now_ns(), 0, list[tuple[str, Row]]()
+        if page.limit == 0:
+            return found
+        for name, row in self.rows.between(page.low.encode(), page.high.encode(), reverse=page.reverse):
+            seen += _ROW_BYTES + row.size
+            if seen > most:
+                return None
+            if is_alive(row, now):
+                found.append((self.rows.spelled(name), row))
+                if len(found) == page.limit:
+                    break
+        return found
 
 
 def is_alive(row: Row, now: int) -> bool:
@@ -171,7 +188,9 @@ def scan_secrets(
         texts = Texts(transaction, engine, SECRETS, session_id)
         if after is None or session_id != after[0]:
             name = ""
-        some = islice(texts.all(now, name), limit - len(found))
-        found += [StoredSecret(session_id, key, texts.text(key, row)) for key, row in some]
+        page = KeyPage.of("", name or None, limit - len(found), reverse=False)
+        found += [
+            StoredSecret(session_id, key, texts.text(key, row)) for key, row in page.cut(texts.all(now, page))
+        ]
         low = above(SECRETS + session_id.bytes)
     return found

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from everstore.changes import DeleteSecret, DeleteValue, Increment, SetSecret, SetValue
 from everstore.interfaces.capabilities import Capabilities
+from everstore.paging import shared_beginning
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from uuid import UUID
 
     from everstore.changes import ValueMutation
-    from everstore.models import KeyInfo, SecretInfo
+    from everstore.models import KeyInfo, SecretInfo, StoredValue
 
 __all__ = ["SessionStorageStore"]
 
@@ -51,12 +52,31 @@ class SessionStorageStore(ABC):
         """
 
     @abstractmethod
-    async def get_value(self, session_id: UUID, key: str) -> str | None:
-        """The value; ``None`` when absent (the empty value is not)."""
+    async def read_value(self, session_id: UUID, key: str) -> StoredValue | None:
+        """A value with its revision and times, all of one moment; ``None`` when absent.
+
+        To update a value without losing somebody else's: read it here, then
+        ``set_value(..., if_revision=found.revision)``.
+        """
 
     @abstractmethod
-    async def list_keys(self, session_id: UUID) -> list[KeyInfo]:
-        """Every key with its times and revision, sorted by key by code point."""
+    async def read_values(
+        self,
+        session_id: UUID,
+        prefix: str = "",
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> list[StoredValue]:
+        """The values whose keys begin with ``prefix``, of one moment, sorted by key by code point.
+
+        Those behind the key ``after``, which may be gone, and ``limit`` at most; ``None`` is all. With
+        ``reverse`` from the last key on, and those before ``after``. What it costs follows the answer, not
+        what the session holds: ten of many are a quick call.
+
+        Implementers: ``everstore.paging.KeyPage`` makes one range of these.
+        """
 
     @abstractmethod
     async def get_secret(self, session_id: UUID, name: str) -> str | None:
@@ -116,10 +136,41 @@ class SessionStorageStore(ABC):
         [answer] = await self.apply(session_id, (DeleteSecret(name),))
         return answer
 
-    async def stat_value(self, session_id: UUID, key: str) -> KeyInfo | None:
-        """A key's times and revision; ``None`` when absent.
+    async def get_value(self, session_id: UUID, key: str) -> str | None:
+        """The value; ``None`` when absent (the empty value is not)."""
+        found = await self.read_value(session_id, key)
+        return None if found is None else found.value
 
-        To update a value without losing somebody else's: take the revision here first, then
-        ``get_value``, then ``set_value(..., if_revision=)``.
+    async def get_values(self, session_id: UUID, keys: Collection[str]) -> dict[str, str]:
+        """The values of these keys, all of one moment, in the order of ``keys``; what is absent is left out.
+
+        As many keys as wanted: one call, and a key that is given twice counts once. Backends are handed each
+        key once.
         """
-        return next((info for info in await self.list_keys(session_id) if info.key == key), None)
+        if not keys:
+            return {}
+        beside = await self.read_values(session_id, shared_beginning(keys))  # one call, for one moment
+        found = {each.key: each.value for each in beside}
+        return {key: found[key] for key in keys if key in found}
+
+    async def stat_value(self, session_id: UUID, key: str) -> KeyInfo | None:
+        """A key's times and revision; ``None`` when absent."""
+        found = await self.read_value(session_id, key)
+        return None if found is None else found.info()
+
+    async def list_keys(
+        self,
+        session_id: UUID,
+        prefix: str = "",
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> list[KeyInfo]:
+        """The keys that begin with ``prefix``, with times and revisions, sorted by key by code point.
+
+        Those behind the key ``after``, which may be gone, and ``limit`` at most; ``None`` is all. With
+        ``reverse`` from the last key on, and those before ``after``. What it costs follows the answer.
+        """
+        found = await self.read_values(session_id, prefix, after=after, limit=limit, reverse=reverse)
+        return [each.info() for each in found]

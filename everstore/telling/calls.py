@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from everstore.errors import BackendError, EverstoreError, StoreClosedError, StoreContextError, code_of
-from everstore.models import InitialFile, Session
+from everstore.models import InitialFile, Session, StoredValue
 from everstore.telling.events import HOST, STANDARD_LOG
 from everstore.telling.observing import CallRecord, Observers
 from everstore.waiting import Meter
@@ -305,5 +305,15 @@ def _size_of(verb: Verb, arguments: dict[str, object], answer: object) -> int | 
         return size
     if "secret" in verb.name:
         return None
-    value = answer if isinstance(answer, str) else arguments.get("value")
-    return len(value.encode()) if isinstance(value, str) else None
+    texts = (*_texts_in(answer), arguments.get("value"))
+    sizes = [len(text.encode()) for text in texts if isinstance(text, str)]
+    return sum(sizes) if sizes else None
+
+
+def _texts_in(answer: object) -> list[object]:
+    """The values that an answer has."""
+    if isinstance(answer, dict):
+        return [*answer.values()]
+    if isinstance(answer, list):
+        return [each.value for each in answer if isinstance(each, StoredValue)]
+    return [answer.value if isinstance(answer, StoredValue) else answer]

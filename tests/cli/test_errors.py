@@ -126,9 +126,9 @@ class Broken(InMemorySessionStorageStore):
     async def get_value(self, session_id, key):
         raise ValueError("sensitive words of a driver")
 
-    async def list_keys(self, session_id):
+    async def list_keys(self, session_id, prefix="", **options):
         signal.raise_signal(signal.SIGINT)
-        return await super().list_keys(session_id)
+        return await super().list_keys(session_id, prefix, **options)
 
 
 @pytest.fixture

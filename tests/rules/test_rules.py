@@ -22,7 +22,8 @@ from everstore.changes import FileMutation, ValueMutation
 from everstore.clock import now_ns, stopped, turned
 from everstore.conformance.matching import Pair, Step
 from everstore.conformance.model import Model, ModelLimits
-from everstore.models import KeyInfo, SecretInfo, SessionFile, root_of
+from everstore.models import SecretInfo, SessionFile, StoredValue, root_of
+from everstore.paging import KeyPage
 from everstore.paths import parent_of
 from everstore.rules import Space, Stamps, Tree
 from everstore.settings import Limits
@@ -139,26 +140,25 @@ class Values(SessionStorageStore):
     async def apply(self, session_id, several):
         return [rules.apply_to_space(self.spaces[change.space], change) for change in several]
 
-    async def get_value(self, session_id, key):
-        return self.text("values", key)
+    async def read_value(self, session_id, key):
+        return next((each for each in await self.read_values(session_id) if each.key == key), None)
+
+    async def read_values(self, session_id, prefix="", *, after=None, limit=None, reverse=False):
+        page = KeyPage.of(prefix, after, limit, reverse=reverse)
+        alive = self.spaces["values"].alive(now_ns())
+        return [
+            StoredValue(each.version, each.created_ns, each.updated_ns, key, each.expires_ns, value=each.text)
+            for key, each in ((key, alive[key]) for key in page.cut(page.among([*alive])))
+        ]
 
     async def get_secret(self, session_id, name):
-        return self.text("secrets", name)
-
-    def text(self, space, key):
-        found = self.spaces[space].alive(now_ns()).get(key)
+        found = self.spaces["secrets"].alive(now_ns()).get(name)
         return found and found.text
 
-    async def list_keys(self, session_id):
-        return self.infos("values", KeyInfo)
-
     async def list_secrets(self, session_id):
-        return self.infos("secrets", SecretInfo)
-
-    def infos(self, space, kind):
         return [
-            kind(each.version, each.created_ns, each.updated_ns, key, each.expires_ns)
-            for key, each in self.spaces[space].alive(now_ns()).items()
+            SecretInfo(each.version, each.created_ns, each.updated_ns, name, each.expires_ns)
+            for name, each in self.spaces["secrets"].alive(now_ns()).items()
         ]
 
     async def purge_session(self, session_id):

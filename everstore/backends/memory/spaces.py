@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from bisect import bisect_left
 from copy import copy
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from everstore.backends.memory.deadlines import Deadlines
+    from everstore.paging import KeyPage
     from everstore.settings import Limits
 
 __all__ = ["Entry", "MemorySpace", "Namespace"]
+
+_FEW = 64  # keys that come and go, besides an eighth of all, until sorting them anew is no more work
 
 
 class Entry(Stamps, frozen=True, gc=False):
@@ -50,6 +54,8 @@ class MemorySpace(Space[Entry]):
         "_heap",
         "_namespace",
         "_number",
+        "_order",
+        "_unsorted",
         "changing",
         "entries",
         "get",
@@ -75,6 +81,9 @@ class MemorySpace(Space[Entry]):
         self.changing = True  # until it is kept
         self.entries: dict[str, Entry] = {}
         self.get = self.get_to_replace = self.entries.get
+        self._order: list[str] = []
+        self._unsorted: set[str] | None = None
+        """The keys that came or went since all were put in order; ``None`` while nobody asked for that."""
         self.held = 0
         """The bytes that all entries and their keys have; kept under a limit."""
         self.undo: list[tuple[str, Entry | None]] | None = None
@@ -118,6 +127,8 @@ class MemorySpace(Space[Entry]):
         entry, old = Entry(version, created_ns, updated_ns, expires_ns, text), self.entries.get(key)
         if self.changing or self.limits is not None:
             self._note(key, old, entry)
+        if old is None and self._unsorted is not None:
+            self._came_or_went(key)
         self.entries[key] = entry
         before = None if old is None else old.expires_ns
         if before != expires_ns:
@@ -131,6 +142,8 @@ class MemorySpace(Space[Entry]):
         if old is None:
             return False
         self._note(key, old, None)
+        if self._unsorted is not None:
+            self._came_or_went(key)
         del self.entries[key]
         if old.expires_ns is None:
             return True
@@ -149,12 +162,37 @@ class MemorySpace(Space[Entry]):
     def drop(self, key: str) -> None:
         """Let go of an entry whose deadline is seen to."""
         old = self.entries.pop(key)
+        if self._unsorted is not None:
+            self._came_or_went(key)
         if self.limits is not None:
             self.held -= _size_of(key, old)
 
-    def items(self) -> list[tuple[str, Entry]]:
-        """Every key with its entry that is not over, sorted by key."""
-        return [(key, entry) for key, entry in sorted(self.entries.items()) if not entry.is_over]
+    def items(self, page: KeyPage) -> list[tuple[str, Entry]]:
+        """The keys of a page, each with its entry that is not over."""
+        now, entries = now_ns(), self.entries
+        found = ((key, entries[key]) for key in page.among(self._ordered()))
+        return page.cut(one for one in found if one[1].expires_ns is None or one[1].expires_ns > now)
+
+    def _ordered(self) -> list[str]:
+        """All keys in order. They are sorted once; what came or went since then is put in its place."""
+        if self._unsorted is None:
+            self._order, self._unsorted = sorted(self.entries), set()
+        for key in self._unsorted:
+            at = bisect_left(self._order, key)
+            was_there = self._order[at : at + 1] == [key]
+            if key in self.entries and not was_there:
+                self._order.insert(at, key)
+            elif was_there and key not in self.entries:
+                del self._order[at]
+        self._unsorted.clear()
+        return self._order
+
+    def _came_or_went(self, key: str) -> None:
+        """Note that for the order of keys, which there is."""
+        if self._unsorted is not None:
+            self._unsorted.add(key)
+            if len(self._unsorted) > _FEW + (len(self._order) >> 3):
+                self._order, self._unsorted = [], None
 
     def keep(self) -> None:
         """Keep it in its namespace, unless nothing is in it."""
@@ -196,10 +234,10 @@ class Namespace:
         """The session's space, which is to be kept when something is in it."""
         return self.sessions.get(session_id.int) or MemorySpace(session_id.int, self)
 
-    def items(self, session_id: UUID) -> list[tuple[str, Entry]]:
-        """Every key with its entry that is not over, sorted by key."""
+    def items(self, session_id: UUID, page: KeyPage) -> list[tuple[str, Entry]]:
+        """The keys of a page, each with its entry that is not over."""
         space = self.sessions.get(session_id.int)
-        return [] if space is None else space.items()
+        return [] if space is None else space.items(page)
 
     def purge(self, session_id: UUID) -> bool:
         """Take out all of a session; whether there was anything that is not over."""

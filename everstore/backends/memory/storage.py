@@ -10,12 +10,13 @@ from everstore.backends.memory.spaces import Namespace
 from everstore.backends.memory.versions import versions
 from everstore.compat import override
 from everstore.interfaces import SessionStorageStore
-from everstore.models import KeyInfo, SecretInfo
+from everstore.models import KeyInfo, SecretInfo, StoredValue
+from everstore.paging import EVERY_KEY, KeyPage
 from everstore.rules import answered_together, apply_to_space
 from everstore.rules import values as rules
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from uuid import UUID
 
     from everstore.backends.memory.spaces import Entry
@@ -162,11 +163,46 @@ class MemoryStorage(SessionStorageStore):
         return entry
 
     @override
-    async def list_keys(self, session_id: UUID) -> list[KeyInfo]:
+    async def read_value(self, session_id: UUID, key: str) -> StoredValue | None:
+        entry = self._get(self._values, session_id, key)
+        return None if entry is None else _stored(key, entry)
+
+    @override
+    async def get_values(self, session_id: UUID, keys: Collection[str]) -> dict[str, str]:
+        with self._lock:
+            entries = self._values.space(session_id).entries
+            found = [(key, entries[key]) for key in keys if key in entries]
+            return {key: entry.text for key, entry in found if not entry.is_over}
+
+    @override
+    async def read_values(
+        self,
+        session_id: UUID,
+        prefix: str = "",
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> list[StoredValue]:
+        page = KeyPage.of(prefix, after, limit, reverse=reverse)
+        with self._lock:
+            return [_stored(key, entry) for key, entry in self._values.items(session_id, page)]
+
+    @override
+    async def list_keys(
+        self,
+        session_id: UUID,
+        prefix: str = "",
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> list[KeyInfo]:
+        page = KeyPage.of(prefix, after, limit, reverse=reverse)
         with self._lock:
             return [
                 KeyInfo(entry.version, entry.created_ns, entry.updated_ns, key, entry.expires_ns)
-                for key, entry in self._values.items(session_id)
+                for key, entry in self._values.items(session_id, page)
             ]
 
     @override
@@ -174,7 +210,7 @@ class MemoryStorage(SessionStorageStore):
         with self._lock:
             return [
                 SecretInfo(entry.version, entry.created_ns, entry.updated_ns, name, entry.expires_ns)
-                for name, entry in self._secrets.items(session_id)
+                for name, entry in self._secrets.items(session_id, EVERY_KEY)
             ]
 
     @override
@@ -182,3 +218,9 @@ class MemoryStorage(SessionStorageStore):
         with self._lock:
             # Both must go, whatever the first one answers.
             return any([self._values.purge(session_id), self._secrets.purge(session_id)])
+
+
+def _stored(key: str, entry: Entry) -> StoredValue:
+    return StoredValue(
+        entry.version, entry.created_ns, entry.updated_ns, key, entry.expires_ns, value=entry.text
+    )

@@ -88,11 +88,15 @@ _KINDS = {
     ),
     **dict.fromkeys(("encoding", "expected_encoding"), "encoding"),
     **dict.fromkeys(("if_absent", "recursive", "overwrite", "replace_all", "regex", "ignore_case"), "flag"),
+    "reverse": "flag",
     **dict.fromkeys(("start", "limit", "before", "after"), "count"),
     **dict.fromkeys(("key", "name"), "key"),
 }
 # What two verbs call by the same name is not the same thing.
 _SPECIAL: dict[str, tuple[Any, ...]] = {
+    **dict.fromkeys(("read_values.after", "list_keys.after"), _KEYS[1:]),
+    **dict.fromkeys(("read_values.prefix", "list_keys.prefix"), tuple(key for key in _KEYS if key != "")),
+    "get_values.keys": ("k", b"k", 1, None, object(), *(["k", wrong] for wrong in _KEYS)),
     "glob_files.pattern": _WRONG["glob"],
     "list_sessions.after": (*_NO_RECORD, *_records()),
     "scan_secrets.after": (
@@ -118,6 +122,7 @@ _RIGHT: dict[str, Any] = {
     "new": "y",
     "pattern": "x",
     "key": "k",
+    "keys": ["k"],
     "name": "s",
     "value": "new",
     "title": "new",
@@ -237,6 +242,9 @@ async def own_kinds(case: Case) -> None:
     await storage.set_value(at, _Text("ké"), _Text(text), ttl=_Number(50))
     assert await storage.get_value(at, "ké") == text
     assert [type(info.key) for info in await case.storage.list_keys()] == [str]
+    page = await storage.read_values(at, _Text("k"), after=_Text("a"), limit=_Number(5))
+    assert [(type(value.key), value.value) for value in page] == [(str, text)]
+    assert await storage.get_values(at, [_Text("ké")]) == {"ké": text}
     assert await storage.increment_value(at, _Text("n"), _Number(5)) == 5
     await storage.set_secret(at, _Text("s"), _Text(text))
     assert await storage.get_secret(at, "s") == text
@@ -272,4 +280,7 @@ async def largest(case: Case) -> None:
     retitled = await case.store.sessions.update_session_title(case.id, "later")
     assert retitled.updated_ns > record.updated_ns
     assert await case.storage.increment_value("n", -(2**63)) == -(2**63)
+    assert (
+        len(await case.storage.list_keys(limit=most)) == len(await case.storage.read_values(limit=most)) == 1
+    )
     assert await case.storage.increment_value("n", 2**64 - 1) == most

@@ -24,7 +24,7 @@ from everstore.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from everstore.models import Session
 
@@ -133,9 +133,33 @@ class ValueModel:
         """Whether there was one."""
         return self._values.delete(session_id, key)
 
-    def list_keys(self, session_id: UUID) -> list[Value]:
-        """Every value, sorted by key."""
-        return self._values.all(session_id)
+    read_value = stat_value
+
+    def get_values(self, session_id: UUID, keys: Collection[str]) -> dict[str, str]:
+        """The texts of those that there are, in the order that was asked for."""
+        found = {key: self.get_value(session_id, key) for key in keys}
+        return {key: text for key, text in found.items() if text is not None}
+
+    def list_keys(
+        self,
+        session_id: UUID,
+        prefix: str = "",
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> list[Value]:
+        """Every value, sorted by key; then those of them that are wanted."""
+        for text in (prefix or "any", after or "any"):
+            self._values.get(session_id, text)  # refuses what is none
+        values = [each for each in self._values.all(session_id) if each.key.startswith(prefix)]
+        if reverse:
+            values = [each for each in values[::-1] if after is None or each.key < after]
+        else:
+            values = [each for each in values if after is None or each.key > after]
+        return values if limit is None else values[:limit]
+
+    read_values = list_keys
 
     def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> int:
         """The sum."""

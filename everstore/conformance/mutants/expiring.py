@@ -23,8 +23,8 @@ def lists_expired_keys(broken: Broken) -> None:
     seen: dict[Any, Any] = {}
 
     @broken.verb
-    async def list_keys(session_id: Any) -> Any:
-        found = await broken.storage.list_keys(session_id)
+    async def list_keys(session_id: Any, *page: Any, **options: Any) -> Any:
+        found = await broken.storage.list_keys(session_id, *page, **options)
         for info in found:
             if info.expires_ns is not None:
                 seen[session_id, info.key] = info
@@ -130,10 +130,10 @@ def counts_on_what_is_over(broken: Broken) -> None:
         return await broken.storage.increment_value(session_id, key, amount)
 
     @broken.verb
-    async def list_keys(session_id: Any) -> Any:
+    async def list_keys(session_id: Any, *page: Any, **options: Any) -> Any:
         return [
             _aged(info, seen.get((session_id, info.key)))
-            for info in await broken.storage.list_keys(session_id)
+            for info in await broken.storage.list_keys(session_id, *page, **options)
         ]
 
     @broken.verb

@@ -51,8 +51,8 @@ def remembers_the_deleted(broken: Broken) -> None:
     born: dict[Any, int] = {}
 
     @broken.verb
-    async def list_keys(session_id: Any) -> Any:
-        infos = await broken.storage.list_keys(session_id)
+    async def list_keys(session_id: Any, *page: Any, **options: Any) -> Any:
+        infos = await broken.storage.list_keys(session_id, *page, **options)
         return [
             replace(info, created_ns=born.setdefault((session_id, info.key), info.created_ns))
             for info in infos

@@ -87,8 +87,10 @@ def lists_keys_by_locale(broken: Broken) -> None:
     """Keys are sorted without regard to case."""
 
     @broken.verb
-    async def list_keys(session_id: Any) -> Any:
-        return sorted(await broken.storage.list_keys(session_id), key=lambda info: info.key.casefold())
+    async def list_keys(session_id: Any, *page: Any, **options: Any) -> Any:
+        return sorted(
+            await broken.storage.list_keys(session_id, *page, **options), key=lambda info: info.key.casefold()
+        )
 
 
 @mutant("values.all_of_many")
@@ -96,8 +98,8 @@ def lists_one_page_of_keys(broken: Broken) -> None:
     """A listing of keys ends after a thousand."""
 
     @broken.verb
-    async def list_keys(session_id: Any) -> Any:
-        return (await broken.storage.list_keys(session_id))[:1000]
+    async def list_keys(session_id: Any, *page: Any, **options: Any) -> Any:
+        return (await broken.storage.list_keys(session_id, *page, **options))[:1000]
 
 
 @mutant("values.delete")

@@ -188,9 +188,9 @@ def lists_keys_in_steps(broken: Broken) -> None:
     """A list of keys takes the names first, and then looks at each of them."""
 
     @broken.verb
-    async def list_keys(session_id: Any) -> Any:
+    async def list_keys(session_id: Any, *page: Any, **options: Any) -> Any:
         found = []
-        for info in await broken.storage.list_keys(session_id):
+        for info in await broken.storage.list_keys(session_id, *page, **options):
             await asyncio.sleep(0)
             found.append(await broken.storage.stat_value(session_id, info.key))
         return [info for info in found if info is not None]

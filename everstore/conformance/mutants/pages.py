@@ -95,10 +95,12 @@ def sorts_each_page_of_keys(broken: Broken) -> None:
     """list_keys takes 256 keys at a time as they were made, and sorts each page by itself."""
 
     @broken.verb
-    async def list_keys(session_id: Any) -> Any:
-        made = sorted(await broken.storage.list_keys(session_id), key=lambda info: info.version)
+    async def list_keys(session_id: Any, *page: Any, **options: Any) -> Any:
+        made = sorted(
+            await broken.storage.list_keys(session_id, *page, **options), key=lambda info: info.version
+        )
         pages = (made[at : at + 256] for at in range(0, len(made), 256))
-        return [info for page in pages for info in sorted(page, key=lambda info: info.key)]
+        return [info for some in pages for info in sorted(some, key=lambda info: info.key)]
 
 
 @mutant("tree.all_of_many")

@@ -181,8 +181,8 @@ def counts_revisions_anew(broken: Broken) -> None:
     offset = next(_OPENED) << 64
 
     @broken.verb
-    async def list_keys(session_id: Any) -> Any:
-        infos = await broken.storage.list_keys(session_id)
+    async def list_keys(session_id: Any, *page: Any, **options: Any) -> Any:
+        infos = await broken.storage.list_keys(session_id, *page, **options)
         return [replace(info, version=info.version + offset) for info in infos]
 
 

@@ -64,9 +64,9 @@ def sorts_by_insertion(broken: Broken) -> None:
     """Keys are put into a listing one after another, each before the first that is greater."""
 
     @broken.verb
-    async def list_keys(session_id: Any) -> Any:
+    async def list_keys(session_id: Any, *page: Any, **options: Any) -> Any:
         ordered: list[Any] = []
-        for info in await broken.storage.list_keys(session_id):
+        for info in await broken.storage.list_keys(session_id, *page, **options):
             ordered.insert(sum(other.key < info.key for other in ordered), info)
         return ordered
 

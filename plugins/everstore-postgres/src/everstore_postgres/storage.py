@@ -7,14 +7,15 @@ from uuid import UUID
 
 from everstore.compat import override
 from everstore.interfaces import Capabilities, DurableStorageStore
-from everstore.models import KeyInfo, SecretInfo, StoredSecret
+from everstore.models import KeyInfo, SecretInfo, StoredSecret, StoredValue
+from everstore.paging import EVERY_KEY, KeyPage
 from everstore.rules import answered_together
 from everstore_postgres.changing_entries import SECRETS, VALUES, EntryOrder, answer_to, order_of
 from everstore_postgres.damage import text_at
 from everstore_postgres.purging import Purge, Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from everstore.changes import ValueMutation
     from everstore.settings import Limits
@@ -38,6 +39,7 @@ _ROWS = Rows(
     lock="SELECT pg_advisory_xact_lock(uuid_hash_extended($1, 2))",
     isolation="repeatable_read",
 )
+_KEYS = "SELECT version, created_ns, updated_ns, key, expires_ns"
 _ONE = f"space = $1 AND session_id = $2 AND key = $3 AND {_ALIVE}"
 
 # What set_entry in entries.sql does, too: most calls have neither a condition nor a time to live, and
@@ -77,16 +79,26 @@ class PostgresStorageStore(DurableStorageStore):
             " FROM {schema}.set_entry($1, $2, $3, $4, $5, $6, $7, $8)"
         )
         self._get = sql(f"SELECT value FROM {{schema}}.entries WHERE {_ONE}")
-        self._stat = sql(
-            f"SELECT version, created_ns, updated_ns, key, expires_ns FROM {{schema}}.entries WHERE {_ONE}"
+        self._get_several = sql(
+            "SELECT key, value FROM {schema}.entries"
+            f" WHERE space = $1 AND session_id = $2 AND key = ANY($3::text[]) AND {_ALIVE}"
         )
+        self._stat = sql(f"{_KEYS} FROM {{schema}}.entries WHERE {_ONE}")
+        self._read = sql(f"{_KEYS}, value FROM {{schema}}.entries WHERE {_ONE}")
         self._delete = sql(
             "DELETE FROM {schema}.entries WHERE space = $1 AND session_id = $2 AND key = $3"
             f" RETURNING CASE WHEN {_ALIVE} THEN 'done' ELSE 'nothing' END AS outcome"
         )
-        self._list = sql(
-            "SELECT version, created_ns, updated_ns, key, expires_ns FROM {schema}.entries"
-            f" WHERE space = $1 AND session_id = $2 AND {_ALIVE} ORDER BY key"
+        # By direction: the key's index has both, and no plan has a parameter for it.
+        self._list, self._read_page = (
+            {
+                reverse: sql(
+                    f"{columns} FROM {{schema}}.entries WHERE space = $1 AND session_id = $2"
+                    f" AND key >= $3 AND key < $4 AND {_ALIVE} ORDER BY key {order} LIMIT $5"
+                )
+                for reverse, order in ((False, "ASC"), (True, "DESC"))
+            }
+            for columns in (_KEYS, f"{_KEYS}, value")
         )
         self._increment = sql(
             "SELECT outcome, total AS amount FROM {schema}.increment($1, $2, $3::text::numeric, $4, $5)"
@@ -149,11 +161,44 @@ class PostgresStorageStore(DurableStorageStore):
 
     @override
     async def get_value(self, session_id: UUID, key: str) -> str | None:
-        return await self._read(VALUES, session_id, key)
+        return await self._text(VALUES, session_id, key)
 
     @override
-    async def list_keys(self, session_id: UUID) -> list[KeyInfo]:
-        return [KeyInfo(*row) for row in await self._database.rows(self._list, VALUES, session_id)]
+    async def read_value(self, session_id: UUID, key: str) -> StoredValue | None:
+        row = await self._database.row(self._read, VALUES, session_id, key)
+        return None if row is None else _stored(row)
+
+    @override
+    async def get_values(self, session_id: UUID, keys: Collection[str]) -> dict[str, str]:
+        rows = await self._database.rows(self._get_several, VALUES, session_id, [*keys])
+        found = {key: text_at(key, value) for key, value in rows}
+        return {key: found[key] for key in keys if key in found}
+
+    @override
+    async def read_values(
+        self,
+        session_id: UUID,
+        prefix: str = "",
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> list[StoredValue]:
+        page = KeyPage.of(prefix, after, limit, reverse=reverse)
+        return [*map(_stored, await self._page(self._read_page, VALUES, session_id, page))]
+
+    @override
+    async def list_keys(
+        self,
+        session_id: UUID,
+        prefix: str = "",
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> list[KeyInfo]:
+        page = KeyPage.of(prefix, after, limit, reverse=reverse)
+        return [KeyInfo(*row) for row in await self._page(self._list, VALUES, session_id, page)]
 
     @override
     async def stat_value(self, session_id: UUID, key: str) -> KeyInfo | None:
@@ -162,11 +207,11 @@ class PostgresStorageStore(DurableStorageStore):
 
     @override
     async def get_secret(self, session_id: UUID, name: str) -> str | None:
-        return await self._read(SECRETS, session_id, name)
+        return await self._text(SECRETS, session_id, name)
 
     @override
     async def list_secrets(self, session_id: UUID) -> list[SecretInfo]:
-        return [SecretInfo(*row) for row in await self._database.rows(self._list, SECRETS, session_id)]
+        return [SecretInfo(*row) for row in await self._page(self._list, SECRETS, session_id, EVERY_KEY)]
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:
@@ -182,6 +227,17 @@ class PostgresStorageStore(DurableStorageStore):
             rows = await self._database.rows(self._scan_on, limit, *after)
         return [StoredSecret(UUID(int=row[0].int), row[1], text_at(row[1], row[2])) for row in rows]
 
-    async def _read(self, space: bytes, session_id: UUID, key: str) -> str | None:
+    async def _page(
+        self, by_direction: dict[bool, str], space: bytes, session_id: UUID, page: KeyPage
+    ) -> list[Any]:
+        statement = by_direction[page.reverse]
+        return await self._database.rows(statement, space, session_id, page.low, page.high, page.limit)
+
+    async def _text(self, space: bytes, session_id: UUID, key: str) -> str | None:
         row: Any = await self._database.row(self._get, space, session_id, key)
         return None if row is None else text_at(key, row[0])
+
+
+def _stored(row: Any) -> StoredValue:
+    *stamps, value = row
+    return StoredValue(*stamps, value=text_at(stamps[3], value))

@@ -37,7 +37,7 @@ _WAL_BYTES = 64 << 20  # what the log file shrinks to after a long reader made i
 class Database:
     """What the three stores of one everstore share: ways to read and to write.
 
-    ``look``, ``read`` and ``search`` are those of ``Readers``.
+    ``look``, ``look_at_some``, ``read`` and ``search`` are those of ``Readers``.
     """
 
     def __init__(self, settings: SqliteSettings) -> None:
@@ -67,6 +67,7 @@ class Database:
             )
             self._writer.start()
         self.look = self._readers.look
+        self.look_at_some = self._readers.look_at_some
         self.read = self._readers.read
         self.search = self._readers.search
 

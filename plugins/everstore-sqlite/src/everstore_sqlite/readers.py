@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -20,12 +21,12 @@ from everstore_sqlite.failures import is_busy
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from everstore.workers import Call, Outcome
     from everstore_sqlite.standing import Files
 
-__all__ = ["EVERYTHING", "SMALL", "TOO_LARGE", "Direct", "Reader", "Readers"]
+__all__ = ["EVERYTHING", "SMALL", "TOO_LARGE", "Direct", "Reader", "Readers", "TooLarge", "snapshot"]
 
 T = TypeVar("T")
 
@@ -36,6 +37,9 @@ EVERYTHING = (1 << 63) - 1
 """The same, for a thread: no limit."""
 
 
+_FEW = 100  # rows that a look on the event loop's thread is at most about
+
+
 class TooLarge:
     """The answer of a look-up that found more than it may read."""
 
@@ -43,6 +47,16 @@ class TooLarge:
 TOO_LARGE: Final = TooLarge()
 
 _LONGEST_WAIT = 0.001  # seconds that an answer waits for those of the same batch
+
+
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Several statements that see one state of the database."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
 
 
 class Reader(LazyWorker):
@@ -140,6 +154,13 @@ class Readers:
                 return found
         answer: Any = await self._short.submit(work, EVERYTHING, *arguments).future
         return cast("T", answer)  # with no limit there is no TOO_LARGE
+
+    async def look_at_some(self, work: Callable[..., T | TooLarge], count: int | None, *arguments: Any) -> T:
+        """As ``look``, of ``count`` rows, or of all: on the caller's own thread only a few."""
+        if count is not None and count <= _FEW:
+            return await self.look(work, *arguments)
+        answer: Any = await self._short.submit(work, EVERYTHING, *arguments).future
+        return cast("T", answer)
 
     async def read(self, work: Callable[..., T], *arguments: Any) -> T:
         """What ``work(connection, *arguments)`` finds, on the thread for short calls."""

@@ -7,13 +7,13 @@ batches, in order of the paths, and SQLite itself passes over those that do not 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from everstore_sqlite import index
+from everstore_sqlite.readers import snapshot
 from everstore_sqlite.rows import ENTRY, content_at, infos, no_entry
 from everstore_sqlite.usage import SLOT_BITS
 
@@ -59,7 +59,7 @@ def grep(
     connection: sqlite3.Connection, unwanted: Event, session_id: UUID, query: Query, *, indexed: bool
 ) -> list[GrepMatch]:
     """``grep_files``; with ``indexed``, the search index says which files to read, where it can."""
-    with _snapshot(connection):
+    with snapshot(connection):
         some = index.candidates(connection, session_id, query.literal) if indexed else None
         top = query.selects.top
         files = _sound(_within(connection, _FILES, session_id, top) if some is None else some)
@@ -156,13 +156,3 @@ def _batches(candidates: list[_Candidate]) -> Iterator[list[_Candidate]]:
         size += candidate[2]
     if batch:
         yield batch
-
-
-@contextmanager
-def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    """Several statements that see one state of the database."""
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        connection.execute("ROLLBACK")

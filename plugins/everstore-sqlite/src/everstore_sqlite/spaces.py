@@ -17,12 +17,24 @@ from everstore_sqlite.readers import EVERYTHING, TOO_LARGE, TooLarge
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from everstore.paging import KeyPage
     from everstore.settings import Limits
     from everstore_sqlite.writer import Transaction
 
-__all__ = ["ALIVE", "SECRETS", "VALUES", "SqliteSpace", "Table", "stamps_at", "text_at"]
+__all__ = [
+    "ALIVE",
+    "SECRETS",
+    "VALUES",
+    "SqliteSpace",
+    "Table",
+    "page_arguments",
+    "stamps_at",
+    "text_at",
+]
 
 ALIVE = "(expires IS NULL OR expires > ?)"
+_KEYS = "SELECT version, created, updated, key, expires"
+_TEXT = "iif(length(value) <= ?, value, NULL)"
 _SWEPT_AT_ONCE = 100
 
 
@@ -32,12 +44,10 @@ class Table:
     def __init__(self, table: str) -> None:
         """``table`` is a constant of this module."""
         place = f"{table} WHERE session = ? AND key = ?"
-        self.value = f"SELECT iif(length(value) <= ?, value, NULL), expires FROM {place} AND {ALIVE}"
+        self._table = table
+        self.value = f"SELECT {_TEXT}, expires FROM {place} AND {ALIVE}"
         self.stamps = f"SELECT version, created, updated, expires FROM {place}"
-        self.keys = f"""
-            SELECT version, created, updated, key, expires FROM {table}
-            WHERE session = ? AND {ALIVE} ORDER BY key
-        """
+        self.whole = f"{_KEYS}, {_TEXT} FROM {place} AND {ALIVE}"
         self.put = f"""
             INSERT INTO {table} (session, key, version, created, updated, expires, value)
             VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -55,6 +65,24 @@ class Table:
             DELETE FROM {table} WHERE (session, key) IN
                 (SELECT session, key FROM {table} WHERE expires <= ? ORDER BY expires LIMIT {_SWEPT_AT_ONCE})
         """
+
+    def page(self, page: KeyPage, *, with_texts: bool = False) -> str:
+        """What selects the rows of a page; see ``page_arguments``."""
+        columns = f"{_KEYS}, {_TEXT}" if with_texts else _KEYS
+        # Where nothing ends the range, keys that are no text any more are told of, too.
+        end = "" if page.is_open else "AND key < ?"
+        order = "DESC" if page.reverse else "ASC"
+        return f"""
+            {columns} FROM {self._table}
+            WHERE session = ? AND key >= ? {end} AND {ALIVE} ORDER BY key {order} LIMIT ?
+        """
+
+
+def page_arguments(session_id: UUID, page: KeyPage) -> tuple[object, ...]:
+    """What ``Table.page`` takes, after the size that texts have at most where it selects them."""
+    limit = -1 if page.limit is None else page.limit
+    end = () if page.is_open else (page.high,)
+    return session_id.bytes, page.low, *end, now_ns(), limit
 
 
 VALUES = Table("pairs")

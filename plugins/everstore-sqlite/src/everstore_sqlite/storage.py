@@ -8,18 +8,29 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from everstore import Capabilities, DurableStorageStore, KeyInfo, SecretInfo
+from everstore import Capabilities, DurableStorageStore, KeyInfo, SecretInfo, StoredValue
 from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.errors import DataDamagedError
 from everstore.models import StoredSecret
+from everstore.paging import EVERY_KEY, KeyPage
 from everstore.rules import answered_together, apply_to_space
+from everstore_sqlite.readers import EVERYTHING, TOO_LARGE, TooLarge, snapshot
 from everstore_sqlite.sessions import session_of
-from everstore_sqlite.spaces import ALIVE, SECRETS, VALUES, SqliteSpace, Table, stamps_at, text_at
+from everstore_sqlite.spaces import (
+    ALIVE,
+    SECRETS,
+    VALUES,
+    SqliteSpace,
+    Table,
+    page_arguments,
+    stamps_at,
+    text_at,
+)
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from uuid import UUID
 
     from everstore.changes import ValueMutation
@@ -57,8 +68,38 @@ class SqliteStorageStore(DurableStorageStore):
         return await self._database.look(text_at, VALUES, session_id, key)
 
     @override
-    async def list_keys(self, session_id: UUID) -> list[KeyInfo]:
-        return await self._database.read(_list, VALUES, KeyInfo, session_id)
+    async def read_value(self, session_id: UUID, key: str) -> StoredValue | None:
+        return await self._database.look(_read, session_id, key)
+
+    @override
+    async def get_values(self, session_id: UUID, keys: Collection[str]) -> dict[str, str]:
+        return await self._database.look_at_some(_get_several, len(keys), session_id, keys)
+
+    @override
+    async def read_values(
+        self,
+        session_id: UUID,
+        prefix: str = "",
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> list[StoredValue]:
+        page = KeyPage.of(prefix, after, limit, reverse=reverse)
+        return await self._database.look_at_some(_read_page, limit, session_id, page)
+
+    @override
+    async def list_keys(
+        self,
+        session_id: UUID,
+        prefix: str = "",
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> list[KeyInfo]:
+        page = KeyPage.of(prefix, after, limit, reverse=reverse)
+        return await self._database.look_at_some(_list, limit, VALUES, KeyInfo, session_id, page)
 
     @override
     async def stat_value(self, session_id: UUID, key: str) -> KeyInfo | None:
@@ -70,7 +111,7 @@ class SqliteStorageStore(DurableStorageStore):
 
     @override
     async def list_secrets(self, session_id: UUID) -> list[SecretInfo]:
-        return await self._database.read(_list, SECRETS, SecretInfo, session_id)
+        return await self._database.look_at_some(_list, None, SECRETS, SecretInfo, session_id, EVERY_KEY)
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:
@@ -104,8 +145,74 @@ def _stat(connection: sqlite3.Connection, most: int, session_id: UUID, key: str)
     return KeyInfo(found.version, found.created_ns, found.updated_ns, key, found.expires_ns)
 
 
-def _list(connection: sqlite3.Connection, table: Table, kind: type[Any], session_id: UUID) -> list[Any]:
-    rows = connection.execute(table.keys, (session_id.bytes, now_ns())).fetchall()
+def _read(
+    connection: sqlite3.Connection, most: int, session_id: UUID, key: str
+) -> StoredValue | TooLarge | None:
+    arguments = (most, session_id.bytes, key, now_ns())
+    found = _stored(connection, most, session_id, connection.execute(VALUES.whole, arguments))
+    return found if isinstance(found, TooLarge) else next(iter(found), None)
+
+
+def _get_several(
+    connection: sqlite3.Connection, most: int, session_id: UUID, keys: Collection[str]
+) -> dict[str, str] | TooLarge:
+    found: dict[str, str] = {}
+    now, size = now_ns(), 0
+    with snapshot(connection):
+        for key in keys:
+            text = text_at(connection, most, VALUES, session_id, key, now)
+            if isinstance(text, TooLarge):
+                return text
+            if text is not None:
+                found[key] = text
+                size += len(text)
+                if size > most:
+                    return TOO_LARGE
+    return found
+
+
+def _read_page(
+    connection: sqlite3.Connection, most: int, session_id: UUID, page: KeyPage
+) -> list[StoredValue] | TooLarge:
+    sql = VALUES.page(page, with_texts=True)
+    rows = connection.execute(sql, (most, *page_arguments(session_id, page)))
+    return _stored(connection, most, session_id, rows)
+
+
+def _stored(
+    connection: sqlite3.Connection, most: int, session_id: UUID, rows: Iterable[Any]
+) -> list[StoredValue] | TooLarge:
+    """Rows of ``VALUES`` with their texts, unless those have more than ``most`` bytes together."""
+    stamps, values = list[Any](), list[object]()
+    size = 0
+    for *stamp, value in rows:
+        size += len(value) if type(value) is bytes else 0
+        if size > most or (value is None and most != EVERYTHING):
+            return TOO_LARGE
+        stamps.append(stamp)
+        values.append(value)
+    _require_sound(connection, VALUES, session_id, stamps)
+    return [
+        StoredValue(*stamp, value=_text(stamp[3], value)) for stamp, value in zip(stamps, values, strict=True)
+    ]
+
+
+def _list(
+    connection: sqlite3.Connection,
+    most: int,
+    table: Table,
+    kind: type[Any],
+    session_id: UUID,
+    page: KeyPage,
+) -> list[Any]:
+    del most
+    rows = connection.execute(table.page(page), page_arguments(session_id, page)).fetchall()
+    _require_sound(connection, table, session_id, rows)
+    return [kind(*row) for row in rows]
+
+
+def _require_sound(connection: sqlite3.Connection, table: Table, session_id: UUID, rows: list[Any]) -> None:
+    """``DataDamagedError`` unless these are keys with their stamps."""
     try:
         msgspec.convert(rows, _KEYS)
     except msgspec.ValidationError:
@@ -114,7 +221,6 @@ def _list(connection: sqlite3.Connection, table: Table, kind: type[Any], session
                 raise DataDamagedError.found(session_id, "a key of it is no text") from None
             stamps_at(connection, table, session_id, key)  # tells which of them it is
         raise
-    return [kind(*row) for row in rows]
 
 
 def _purge(transaction: Transaction, session_id: UUID) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from acme_ledger.ledger import Change, Note, new_version
-from everstore import Capabilities, DurableStorageStore, KeyInfo, SecretInfo, Session, SessionStore
+from everstore import Capabilities, DurableStorageStore, SecretInfo, Session, SessionStore, StoredValue
 from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.errors import SessionNotFoundError
 from everstore.models import StoredSecret
+from everstore.paging import KeyPage
 from everstore.rules import Space, answered_together, apply_to_space
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from everstore.settings import Limits
 
 T = TypeVar("T")
-Info = TypeVar("Info", KeyInfo, SecretInfo)
 
 
 _KINDS = {"values": "value", "secrets": "secret"}
@@ -51,13 +51,24 @@ class LedgerStorageStore(DurableStorageStore):
         return answers
 
     @override
-    async def get_value(self, session_id: UUID, key: str) -> str | None:
+    async def read_value(self, session_id: UUID, key: str) -> StoredValue | None:
         found = self._find("value", session_id, key)
-        return None if found is None else found.text
+        return None if found is None else _stored(key, found)
 
     @override
-    async def list_keys(self, session_id: UUID) -> list[KeyInfo]:
-        return self._list("value", session_id, KeyInfo)
+    async def read_values(
+        self,
+        session_id: UUID,
+        prefix: str = "",
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> list[StoredValue]:
+        page = KeyPage.of(prefix, after, limit, reverse=reverse)
+        notes = self._ledger.page("value", session_id)
+        keys = page.among(sorted(key for key, note in notes.items() if not note.is_over))
+        return [_stored(key, notes[key]) for key in page.cut(keys)]
 
     @override
     async def get_secret(self, session_id: UUID, name: str) -> str | None:
@@ -66,7 +77,11 @@ class LedgerStorageStore(DurableStorageStore):
 
     @override
     async def list_secrets(self, session_id: UUID) -> list[SecretInfo]:
-        return self._list("secret", session_id, SecretInfo)
+        return [
+            SecretInfo(note.version, note.created_ns, note.updated_ns, name, note.expires_ns)
+            for name, note in sorted(self._ledger.page("secret", session_id).items())
+            if not note.is_over
+        ]
 
     @override
     async def scan_secrets(
@@ -96,12 +111,9 @@ class LedgerStorageStore(DurableStorageStore):
         found: Note | None = self._ledger.page(kind, session_id).get(name)
         return None if found is None or found.is_over else found
 
-    def _list(self, kind: str, session_id: UUID, info: type[Info]) -> list[Info]:
-        return [
-            info(note.version, note.created_ns, note.updated_ns, name, note.expires_ns)
-            for name, note in sorted(self._ledger.page(kind, session_id).items())
-            if not note.is_over
-        ]
+
+def _stored(key: str, note: Note) -> StoredValue:
+    return StoredValue(note.version, note.created_ns, note.updated_ns, key, note.expires_ns, value=note.text)
 
 
 class LedgerSpace(Space[Note]):
