@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
 import msgspec
 
 from everstore.compat import override
-from everstore.models import Encoding, FileInfo, InitialFile, SessionFile
+from everstore.models import Encoding, FileInfo, InitialFile, KeyInfo, SessionFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +33,7 @@ __all__ = [
     "SetSecret",
     "SetValue",
     "SwapSecret",
+    "TouchValue",
     "ValueMutation",
     "Write",
 ]
@@ -156,8 +157,8 @@ class Move(FileMutation[FileInfo], frozen=True, gc=False):
     overwrite: bool = False
 
 
-class SetValue(ValueMutation[None], frozen=True, gc=False):
-    """``set_value``."""
+class SetValue(ValueMutation[KeyInfo], frozen=True, gc=False):
+    """``set_value``; several are ``set_values``."""
 
     verb = "set_value"
     key: str
@@ -172,6 +173,15 @@ class DeleteValue(ValueMutation[bool], frozen=True, gc=False):
 
     verb = "delete_value"
     key: str
+    if_revision: str | None = None
+
+
+class TouchValue(ValueMutation[bool], frozen=True, gc=False):
+    """``touch_value``."""
+
+    verb = "touch_value"
+    key: str
+    ttl: float | None = None
 
 
 class Increment(ValueMutation[int], frozen=True, gc=False):

@@ -8,7 +8,7 @@ from everstore.compat import override
 from everstore.interfaces import SessionFileSystem, SessionStorageStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine
+    from collections.abc import Callable, Collection, Coroutine, Mapping
     from uuid import UUID
 
     from everstore.models import (
@@ -192,19 +192,29 @@ class BoundStorage:
         ttl: float | None = None,
         if_revision: str | None = None,
         if_absent: bool = False,
-    ) -> Answer[None]:
+    ) -> Answer[KeyInfo]:
         """See ``SessionStorageStore.set_value``."""
         return self._storage.set_value(
             self._id, key, value, ttl=ttl, if_revision=if_revision, if_absent=if_absent
         )
 
+    def set_values(
+        self, values: Mapping[str, str], *, ttl: float | None = None, if_absent: bool = False
+    ) -> Answer[list[KeyInfo]]:
+        """See ``SessionStorageStore.set_values``."""
+        return self._storage.set_values(self._id, values, ttl=ttl, if_absent=if_absent)
+
     def get_value(self, key: str) -> Answer[str | None]:
         """See ``SessionStorageStore.get_value``."""
         return self._storage.get_value(self._id, key)
 
-    def delete_value(self, key: str) -> Answer[bool]:
+    def delete_value(self, key: str, *, if_revision: str | None = None) -> Answer[bool]:
         """See ``SessionStorageStore.delete_value``."""
-        return self._storage.delete_value(self._id, key)
+        return self._storage.delete_value(self._id, key, if_revision=if_revision)
+
+    def touch_value(self, key: str, *, ttl: float | None) -> Answer[bool]:
+        """See ``SessionStorageStore.touch_value``."""
+        return self._storage.touch_value(self._id, key, ttl=ttl)
 
     def read_value(self, key: str) -> Answer[StoredValue | None]:
         """See ``SessionStorageStore.read_value``."""

@@ -198,6 +198,8 @@ CALLS = [
     _call("file_system", "glob_files", "*.txt"),
     _call("file_system", "purge_session"),
     _call("storage", "set_value", "key", "text"),
+    _call("storage", "set_values", {"key": "text", "other": "text"}),
+    _call("storage", "touch_value", "kept", ttl=None),
     _call("storage", "get_value", "kept"),
     _call("storage", "delete_value", "kept"),
     _call("storage", "read_value", "kept"),

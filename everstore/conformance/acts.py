@@ -211,9 +211,21 @@ ACTS: dict[str, Act] = {
         "set_value", lambda at: at.storage.set_value("k", "conditional", if_revision=at.key_revision)
     ),
     "set_if_absent": _storage("set_value", lambda at: at.storage.set_value("new", "x", if_absent=True)),
+    "set_many": _storage(
+        "set_values", lambda at: at.storage.set_values({"new": LARGE, "k": f"other{at.pad}"})
+    ),
+    "set_many_new": _storage(
+        "set_values", lambda at: at.storage.set_values({"new": "x", "newer": "y"}, if_absent=True)
+    ),
+    "touch": _storage(
+        "touch_value", lambda at: at.storage.touch_value("k", ttl=3600), needs=("time_to_live",)
+    ),
     "increment": _storage("increment_value", lambda at: at.storage.increment_value("n", 3)),
     "increment_new": _storage("increment_value", lambda at: at.storage.increment_value("new")),
     "delete_value": _storage("delete_value", lambda at: at.storage.delete_value("k")),
+    "delete_if_revision": _storage(
+        "delete_value", lambda at: at.storage.delete_value("k", if_revision=at.key_revision)
+    ),
     "set_secret_new": _storage("set_secret", lambda at: at.storage.set_secret("new", LARGE)),
     "set_secret_onto": _storage("set_secret", lambda at: at.storage.set_secret("s", f"new{at.pad}")),
     "set_secret_for_a_while": _storage(

@@ -39,7 +39,7 @@ _RECORDS: dict[str, tuple[type, tuple[str, ...]]] = {
     **dict.fromkeys(("list_directory", "glob_files"), (FileInfo, _ENTRY)),
     "stat_file": (FileStat, _ENTRY),
     "read_lines": (FileLines, ("path", "lines", "has_more")),
-    **dict.fromkeys(("stat_value", "list_keys"), (KeyInfo, ("key",))),
+    **dict.fromkeys(("set_value", "set_values", "stat_value", "list_keys"), (KeyInfo, ("key",))),
     **dict.fromkeys(("read_value", "read_values"), (StoredValue, ("key", "text"))),
     "list_secrets": (SecretInfo, ("name",)),
     **dict.fromkeys(("get_session", "update_session_title"), (Session, ("id", "title", "created_ns"))),
@@ -157,6 +157,9 @@ class Matching:
     def _require_same_error(self, expected: object, got: object) -> None:
         if type(expected) is not type(got):
             raise Mismatch(_outcome(expected), _outcome(got))
+        place, told = getattr(expected, "index", None), getattr(got, "index", None)
+        if told != place:
+            raise Mismatch(f"{_outcome(expected)} with index={place!r}", f"{told!r}", field="index")
         if isinstance(expected, RevisionConflictError) and isinstance(got, RevisionConflictError):
             current = expected.current_revision
             known = None if current is None else self.revision(current)

@@ -30,7 +30,8 @@ def register(state: _Held | None, operation: Operation) -> Iterable[_Held | None
     ``{"conflict": ...}`` with the current one. ``match`` of ``[expected, content]`` -> the revision or
     ``None``. ``append`` of a text -> ``[content, revision]``. ``edit`` of ``[old, new]`` -> the same,
     ``"missing"`` or ``"no match"``. ``delete`` -> whether it was there. ``take`` -> the content that is gone,
-    or ``None``. ``add`` of an amount -> the sum. ``end`` of a content -> nothing: its time to live is over,
+    or ``None``. ``delete_if`` of a revision -> ``{}``, or ``{"conflict": ...}``. ``touch`` -> whether it is
+    there. ``add`` of an amount -> the sum. ``end`` of a content -> nothing: its time to live is over,
     and that of the numbers that were counted from it.
     """
     return _REGISTER[operation.action](state, operation)
@@ -82,6 +83,17 @@ def _delete(state: _Held | None, operation: Operation) -> Iterable[_Held | None]
     return [None] if operation.is_unknown or operation.answer is (state is not None) else []
 
 
+def _delete_if(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
+    wanted, answer = operation.argument, operation.answer or {}
+    if "conflict" in answer:
+        return [] if answer["conflict"] == wanted else _with_revision(state, answer["conflict"])
+    return [None for _ in _with_revision(state, wanted)]
+
+
+def _touch(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
+    return [state] if operation.is_unknown or operation.answer is (state is not None) else []
+
+
 def _edit(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
     old, new = operation.argument
     problem = "missing" if state is None else None if state[0].count(old) == 1 else "no match"
@@ -117,6 +129,8 @@ _REGISTER = {
     "take": _take,
     "append": _append,
     "delete": _delete,
+    "delete_if": _delete_if,
+    "touch": _touch,
     "get": _get,
     "match": _match,
     "read": _read,

@@ -227,6 +227,24 @@ async def _set_if_revision(scene: Scene, sample: Sample) -> Any:
     return sample.data
 
 
+def _set_many(*, onto: bool = False, **options: Any) -> Bring:
+    async def bring(scene: Scene, sample: Sample) -> Any:
+        if onto:
+            await scene.storage.set_value("k", "something else, which is longer than most")
+        await scene.storage.set_values({"a": "before it", "k": sample.data, "z": "behind it"}, **options)
+        for key in ("a", "z"):
+            await scene.storage.delete_value(key)
+        return sample.data
+
+    return bring
+
+
+async def _touch(scene: Scene, sample: Sample) -> Any:
+    await scene.storage.set_value("k", sample.data)
+    await scene.storage.touch_value("k", ttl=None)
+    return sample.data
+
+
 async def _add_record(scene: Scene, sample: Sample) -> Any:
     await scene.store.sessions.add_session(Session(scene.id, sample.data, RECORD_NS))
     return sample.data
@@ -287,6 +305,10 @@ WAYS: dict[str, Way] = {
     "set_if_absent": Way("value", _set("set_value", if_absent=True)),
     "set_if_revision": Way("value", _set_if_revision),
     "set_for_a_while": Way("value", _set("set_value", onto=True, ttl=3600), needs=("time_to_live",)),
+    "set_many": Way("value", _set_many()),
+    "set_many_onto": Way("value", _set_many(onto=True)),
+    "set_many_if_absent": Way("value", _set_many(if_absent=True)),
+    "touch": Way("value", _touch),
     "set_secret": Way("secret", _set("set_secret")),
     "set_secret_onto": Way("secret", _set("set_secret", onto=True)),
     "set_secret_for_a_while": Way("secret", _set("set_secret", ttl=3600), needs=("time_to_live",)),
@@ -295,6 +317,7 @@ WAYS: dict[str, Way] = {
     "retitle": Way("title", _retitle),
     **{name: Way("path", bring) for name, bring in _PATHS.items()},
     "key_of_value": Way("key", _keyed(lambda at, key: at.storage.set_value(key, "1"))),
+    "key_of_many": Way("key", _keyed(lambda at, key: at.storage.set_values({key: "1"}))),
     "key_of_counter": Way("key", _keyed(lambda at, key: at.storage.increment_value(key))),
     "name_of_secret": Way("name", _keyed(lambda at, name: at.storage.set_secret(name, "1"))),
 }

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from everstore.arguments import (
 from everstore.compat import override
 from everstore.content import is_envelope, text_size, utf8_size
 from everstore.errors import (
+    EverstoreError,
     InvalidArgumentError,
     InvalidContentError,
     InvalidKeyError,
@@ -121,7 +122,7 @@ class StorageGuard(SessionStorageStore):
         ttl: float | None = None,
         if_revision: str | None = None,
         if_absent: bool = False,
-    ) -> Answer[None]:
+    ) -> Answer[KeyInfo]:
         is_known = type(session_id) is UUID and type(key) is str and key in self._known_keys
         if not is_known:  # or else a call is saved
             key = self._key(session_id, key)
@@ -143,14 +144,90 @@ class StorageGuard(SessionStorageStore):
         )
 
     @override
+    def set_values(
+        self,
+        session_id: UUID,
+        values: Mapping[str, str],
+        *,
+        ttl: float | None = None,
+        if_absent: bool = False,
+    ) -> Answer[list[KeyInfo]]:
+        check_session_id(session_id)
+        check_flag("if_absent", if_absent)
+        if ttl is not None:
+            ttl = plain_ttl(ttl)
+            self._require_ttl()
+        plain, too_large = self._plain_values(session_id, values)
+        if too_large is not None:
+            return self._refuse_all(too_large, session_id, plain, if_absent=if_absent)
+        return self._set_all(session_id, plain, ttl=ttl, if_absent=if_absent)
+
+    def _plain_values(
+        self, session_id: UUID, values: Mapping[str, str]
+    ) -> tuple[dict[str, str], QuotaExceededError | None]:
+        """Plain values by plain keys, and why the first that is too large is so; errors tell the place."""
+        if not isinstance(values, Mapping):
+            raise InvalidArgumentError(f"values is a mapping of texts by key, not {type(values).__name__}")
+        plain: dict[str, str] = {}
+        too_large = None
+        for index, (key, value) in enumerate(values.items()):
+            try:
+                name = self._key(session_id, key)
+                if name in plain:
+                    raise InvalidArgumentError(f"values has the key {name!r} twice", key=name)
+                plain[name] = plain_text(value, "value")
+                error = self._too_large(name, text_size(plain[name], "value"))
+            except EverstoreError as refusal:
+                refusal.tell(index=index)
+                raise
+            if error is not None and too_large is None:
+                error.tell(index=index)
+                too_large = error
+        return plain, too_large
+
+    async def _set_all(self, session_id: UUID, plain: dict[str, str], **options: Any) -> list[KeyInfo]:
+        if not plain:
+            return []
+        try:
+            return await self._next.set_values(session_id, plain, **options)
+        except EverstoreError as refusal:
+            if len(plain) == 1:  # of one change no place is told
+                refusal.tell(index=0)
+            raise
+
+    async def _refuse_all(
+        self, error: QuotaExceededError, session_id: UUID, plain: dict[str, str], *, if_absent: bool
+    ) -> NoReturn:
+        for index, key in enumerate(plain if if_absent else ()):
+            if index > error.index:
+                break
+            found = await self._next.stat_value(session_id, key)
+            if found is not None:
+                conflict = RevisionConflictError.found(key, None, found.revision)
+                conflict.tell(index=index)
+                raise conflict
+        raise error
+
+    @override
     def get_value(self, session_id: UUID, key: str) -> Answer[str | None]:
         key = self._key(session_id, key)
         return self._next.get_value(session_id, key)
 
     @override
-    def delete_value(self, session_id: UUID, key: str) -> Answer[bool]:
+    def delete_value(self, session_id: UUID, key: str, *, if_revision: str | None = None) -> Answer[bool]:
         key = self._key(session_id, key)
-        return self._next.delete_value(session_id, key)
+        if if_revision is None:
+            return self._next.delete_value(session_id, key)
+        if_revision = plain_condition(if_revision, if_absent=False)
+        return self._next.delete_value(session_id, key, if_revision=if_revision)
+
+    @override
+    def touch_value(self, session_id: UUID, key: str, *, ttl: float | None) -> Answer[bool]:
+        key = self._key(session_id, key)
+        if ttl is not None:
+            ttl = plain_ttl(ttl)
+            self._require_ttl()
+        return self._next.touch_value(session_id, key, ttl=ttl)
 
     @override
     def read_value(self, session_id: UUID, key: str) -> Answer[StoredValue | None]:

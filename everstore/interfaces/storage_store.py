@@ -5,12 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, TypeVar
 
-from everstore.changes import DeleteSecret, DeleteValue, Increment, SetSecret, SetValue
+from everstore.changes import DeleteSecret, DeleteValue, Increment, SetSecret, SetValue, TouchValue
 from everstore.interfaces.capabilities import Capabilities
 from everstore.paging import shared_beginning
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from uuid import UUID
 
     from everstore.changes import ValueMutation
@@ -30,8 +30,8 @@ class SessionStorageStore(ABC):
     ``updated_at`` are as those of files. Every verb is atomic. A backend whose ``capabilities.durable``
     is true is handed ciphertext for secrets.
 
-    What grows a session (``set_value``, ``increment_value``, ``set_secret``) may be refused by a limit
-    (``QuotaExceededError``), as the last reason of all: ``context.limits.require`` knows.
+    What grows a session (``set_value``, ``set_values``, ``increment_value``, ``set_secret``) may be refused
+    by a limit (``QuotaExceededError``), as the last reason of all: ``context.limits.require`` knows.
 
     Implementers: six abstract methods are enough, and ``everstore.rules`` makes ``apply`` of what a storage
     can do. A durable backend implements ``DurableStorageStore``, which adds what changing keys takes.
@@ -104,17 +104,48 @@ class SessionStorageStore(ABC):
         ttl: float | None = None,
         if_revision: str | None = None,
         if_absent: bool = False,
-    ) -> None:
-        """Set a value; ``created_at`` survives an update.
+    ) -> KeyInfo:
+        """Set a value, and answer with the revision and times that it got; ``created_at`` survives an update.
 
         With ``if_revision`` the current revision must be that one, with ``if_absent`` nothing may
         be there: otherwise ``RevisionConflictError``, and nothing is written.
         """
-        await self.apply(session_id, (SetValue(key, value, ttl, if_revision, if_absent),))
+        [answer] = await self.apply(session_id, (SetValue(key, value, ttl, if_revision, if_absent),))
+        return answer
 
-    async def delete_value(self, session_id: UUID, key: str) -> bool:
-        """Remove a value; whether there was one."""
-        [answer] = await self.apply(session_id, (DeleteValue(key),))
+    async def set_values(
+        self,
+        session_id: UUID,
+        values: Mapping[str, str],
+        *,
+        ttl: float | None = None,
+        if_absent: bool = False,
+    ) -> list[KeyInfo]:
+        """Set many values, all or nothing, in one step; what ``set_value`` answers for each, in order.
+
+        With ``if_absent`` nothing may be at any of the keys. The error is that of the first key that is
+        refused, and tells its place among them, from 0, as ``error.index``; each counts towards the limits
+        with those before it. No values are set without asking the storage, and answered with ``[]``.
+        """
+        sets = [SetValue(key, value, ttl, None, if_absent) for key, value in values.items()]
+        return await self.apply(session_id, sets) if sets else []
+
+    async def delete_value(self, session_id: UUID, key: str, *, if_revision: str | None = None) -> bool:
+        """Remove a value; whether there was one.
+
+        With ``if_revision`` the current revision must be that one: otherwise, where nothing is there too,
+        ``RevisionConflictError``, and nothing is removed.
+        """
+        [answer] = await self.apply(session_id, (DeleteValue(key, if_revision),))
+        return answer
+
+    async def touch_value(self, session_id: UUID, key: str, *, ttl: float | None) -> bool:
+        """Give a value a new time to live, or none with ``None``; ``False`` where nothing is there.
+
+        Nothing else of it changes, neither its revision nor ``updated_at``: no conditional write fails for
+        it, and no write that is made at the same moment is lost.
+        """
+        [answer] = await self.apply(session_id, (TouchValue(key, ttl),))
         return answer
 
     async def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> int:

@@ -36,9 +36,10 @@ _OF_FILES: dict[type, Callable[..., Any]] = {
 
 _OF_VALUES: dict[type, Callable[..., Any]] = {
     changes.SetValue: values.set_value,
-    changes.DeleteValue: values.delete,
+    changes.DeleteValue: values.delete_value,
+    changes.TouchValue: values.touch,
     changes.Increment: values.increment,
-    changes.SetSecret: values.set_value,
+    changes.SetSecret: values.set_secret,
     changes.DeleteSecret: values.delete,
     changes.SwapSecret: values.swap_secret,
 }

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from everstore.clock import now_ns
 from everstore.content import add_to_counter, stored_size
 from everstore.errors import RevisionConflictError
+from everstore.models import KeyInfo
 
 if TYPE_CHECKING:
     from everstore.rules.space import S, Space
     from everstore.settings import Limits
 
-__all__ = ["delete", "increment", "set_value", "swap_secret"]
+__all__ = ["delete", "delete_value", "increment", "set_secret", "set_value", "swap_secret", "touch"]
 
 _LATEST_NS = (1 << 63) - 1  # what 64 bits hold: a time to live of centuries ends here
 
@@ -24,8 +25,8 @@ def set_value(
     ttl: float | None = None,
     if_revision: str | None = None,
     if_absent: bool = False,  # noqa: FBT001, FBT002 - as in all rules, the fields of the change
-) -> None:
-    """``set_value``, and ``set_secret``."""
+) -> KeyInfo:
+    """``set_value``."""
     now = now_ns()
     if if_absent or if_revision is not None:
         old = _alive(space, key, now)
@@ -34,10 +35,14 @@ def set_value(
         old = space.get_to_replace(key)
         if old is not None and old.expires_ns is not None and old.expires_ns <= now:
             old = None
-    expires_ns = None if ttl is None else now + int(ttl * 1e9)
-    if expires_ns is not None and expires_ns > _LATEST_NS:
-        expires_ns = _LATEST_NS
-    _put(space, key, value, old, now, expires_ns)
+    expires_ns = None if ttl is None else _end_of(ttl, now)
+    version, updated_ns = _put(space, key, value, old, now, expires_ns)
+    return KeyInfo(version, now if old is None else old.created_ns, updated_ns, key, expires_ns)
+
+
+def set_secret(space: Space[S], name: str, value: str, ttl: float | None = None) -> None:
+    """``set_secret``."""
+    set_value(space, name, value, ttl)
 
 
 def increment(space: Space[S], key: str, amount: int = 1) -> int:
@@ -50,8 +55,27 @@ def increment(space: Space[S], key: str, amount: int = 1) -> int:
 
 
 def delete(space: Space[S], key: str) -> bool:
-    """``delete_value``, and ``delete_secret``."""
+    """``delete_secret``."""
     return space.remove(key, now_ns())
+
+
+def delete_value(space: Space[S], key: str, if_revision: str | None = None) -> bool:
+    """``delete_value``."""
+    if if_revision is not None:
+        old = _alive(space, key, now_ns())
+        RevisionConflictError.require(key, if_revision, None if old is None else format(old.version, "x"))
+    return space.remove(key, now_ns())
+
+
+def touch(space: Space[S], key: str, ttl: float | None = None) -> bool:
+    """``touch_value``."""
+    now = now_ns()
+    old = _alive(space, key, now)
+    if old is None:
+        return False
+    expires_ns = None if ttl is None else _end_of(ttl, now)
+    space.put(key, space.text(key, old), old.version, old.created_ns, old.updated_ns, expires_ns)
+    return True
 
 
 def swap_secret(space: Space[S], name: str, expected: str, replacement: str) -> bool:
@@ -68,17 +92,25 @@ def _alive(space: Space[S], key: str, now: int) -> S | None:
     return None if found is None or (found.expires_ns is not None and found.expires_ns <= now) else found
 
 
-def _put(space: Space[S], key: str, text: str, old: S | None, now: int, expires_ns: int | None) -> None:
-    """Put a text in place of ``old``, unless it is over a limit."""
+def _end_of(ttl: float, now: int) -> int:
+    return min(now + int(ttl * 1e9), _LATEST_NS)
+
+
+def _put(
+    space: Space[S], key: str, text: str, old: S | None, now: int, expires_ns: int | None
+) -> tuple[int, int]:
+    """Put a text in place of ``old``, unless it is over a limit; its version, and when it was updated."""
     if space.limits is not None:
         _require_room(space, space.limits, key, text, old, now)
+    version = space.next_version()
     if old is None:
-        space.put(key, text, space.next_version(), now, now, expires_ns)
-        return
+        space.put(key, text, version, now, now, expires_ns)
+        return version, now
     created_ns, least = old.created_ns, old.updated_ns + 1000
     if now < least:  # noqa: PLR1730 - the clock stands still or went back (§3.2.6)
         now = least
-    space.put(key, text, space.next_version(), created_ns, now, expires_ns)
+    space.put(key, text, version, created_ns, now, expires_ns)
+    return version, now
 
 
 def _require_room(space: Space[S], limits: Limits, key: str, text: str, old: S | None, now: int) -> None:

@@ -270,7 +270,8 @@ async def test_changes_of_values_and_secrets_are_one_step_too(values, session_id
             SetSecret("s", "another"),
         ],
     )
-    assert answers == [None, 8, 1, None, True, False, True, None]
+    assert (answers[0].key, answers[0].created_ns) == ("n", answers[0].updated_ns)
+    assert answers[1:] == [8, 1, None, True, False, True, None]
     assert await values.get_value(session_id, "n") == "8"
     assert await values.get_secret(session_id, "s") == "another"
 

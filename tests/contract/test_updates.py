@@ -447,8 +447,8 @@ async def test_a_child_moves_over_nothing_but_out_of_its_parent(work, refused):
 async def test_a_value_is_set_only_over_the_revision_given(work, refused):
     await work.storage.set_value("a", "1")
     first = (await work.storage.stat_value("a")).revision
-    assert await work.storage.set_value("a", "2", if_revision=first) is None
-    second = (await work.storage.stat_value("a")).revision
+    second = (await work.storage.set_value("a", "2", if_revision=first)).revision
+    assert second == (await work.storage.stat_value("a")).revision
     for revision in (first, "", "0", second + "0"):
         error = await refused(
             errors.RevisionConflictError, work.storage.set_value("a", "3", if_revision=revision)

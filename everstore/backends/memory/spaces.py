@@ -109,16 +109,16 @@ class MemorySpace(Space[Entry]):
         ]
         return sum(len(space.entries) for space in spaces), sum(space.held for space in spaces)
 
-    def set_plainly(self, key: str, text: str) -> bool:
-        """What the rule of a set comes to where nothing can refuse it, a third faster; else ``False``."""
+    def set_plainly(self, key: str, text: str) -> Entry | None:
+        """What the rule of a set comes to where nothing can refuse it, a third faster; else ``None``."""
         old = self.entries.get(key)
         if old is None or old.expires_ns is not None or self.limits is not None:
-            return False
+            return None
         updated_ns = later_than(old.updated_ns)
-        self.entries[key] = Entry(self.next_version(), old.created_ns, updated_ns, None, text)
+        entry = self.entries[key] = Entry(self.next_version(), old.created_ns, updated_ns, None, text)
         if self._heap and self._heap[0][0] <= updated_ns:
             self._deadlines.sweep()
-        return True
+        return entry
 
     @override
     def put(

@@ -86,23 +86,27 @@ class MemoryStorage(SessionStorageStore):
         ttl: float | None = None,
         if_revision: str | None = None,
         if_absent: bool = False,
-    ) -> None:
+    ) -> KeyInfo:
         self._lock.acquire()
         try:
             space = self._values.sessions.get(session_id.int) or self._values.space(session_id)
-            if ttl is not None or if_revision is not None or if_absent or not space.set_plainly(key, value):
-                rules.set_value(space, key, value, ttl, if_revision, if_absent)
+            if ttl is None and if_revision is None and not if_absent:
+                entry = space.set_plainly(key, value)
+                if entry is not None:
+                    return KeyInfo(entry.version, entry.created_ns, entry.updated_ns, key)
+            answer = rules.set_value(space, key, value, ttl, if_revision, if_absent)
             if space.changing:
                 space.keep()
+            return answer
         finally:
             self._lock.release()
 
     @override
-    async def delete_value(self, session_id: UUID, key: str) -> bool:
+    async def delete_value(self, session_id: UUID, key: str, *, if_revision: str | None = None) -> bool:
         self._lock.acquire()
         try:
             space = self._values.sessions.get(session_id.int) or self._values.space(session_id)
-            answer = rules.delete(space, key)
+            answer = rules.delete_value(space, key, if_revision)
             if space.changing:
                 space.keep()
             return answer
@@ -126,8 +130,8 @@ class MemoryStorage(SessionStorageStore):
         self._lock.acquire()
         try:
             space = self._secrets.sessions.get(session_id.int) or self._secrets.space(session_id)
-            if ttl is not None or not space.set_plainly(name, value):
-                rules.set_value(space, name, value, ttl)
+            if ttl is not None or space.set_plainly(name, value) is None:
+                rules.set_secret(space, name, value, ttl)
             if space.changing:
                 space.keep()
         finally:

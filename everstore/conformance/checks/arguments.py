@@ -76,6 +76,11 @@ _WRONG: dict[str, tuple[Any, ...]] = {
     "glob": (*_PATTERNS, "a\0*", "\0"),
     "path_pattern": (*_NO_TEXT, _LONE, "a\0", "*\0*"),
     "key": _KEYS,
+    "values": (
+        *(None, *_NO_RECORD[:3], *_NO_RECORD[4:], [("k", "x")]),
+        *({"k2": "x", key: "y"} for key in _KEYS if key.__hash__),
+        *({"k2": "x", "k": text} for text in _TEXTS),
+    ),
     "ttl": (*_NO_NUMBER[:2], *_NO_NUMBER[3:], 0, 0.0, -1, float("inf"), float("-inf"), 1e300, _HUGE),
     "amount": (*_NO_NUMBER, None, 2**64, -(2**64), 10**30, -_HUGE),
     "title": (None, *_NO_TEXT, _LONE, "a\0b"),
@@ -125,6 +130,8 @@ _RIGHT: dict[str, Any] = {
     "keys": ["k"],
     "name": "s",
     "value": "new",
+    "values": {"k": "new"},
+    "ttl": None,
     "title": "new",
     "file": InitialFile("new", "x"),
     "session": Session(created_ns=5),
@@ -246,6 +253,9 @@ async def own_kinds(case: Case) -> None:
     assert [(type(value.key), value.value) for value in page] == [(str, text)]
     assert await storage.get_values(at, [_Text("ké")]) == {"ké": text}
     assert await storage.increment_value(at, _Text("n"), _Number(5)) == 5
+    await storage.set_values(at, {_Text("k2"): _Text(text), "k3": "é"})
+    assert [await storage.get_value(at, key) for key in ("k2", "k3")] == [text, "é"]
+    assert await storage.touch_value(at, _Text("k2"), ttl=_Number(50))
     await storage.set_secret(at, _Text("s"), _Text(text))
     assert await storage.get_secret(at, "s") == text
     record = Session(id=_DriversUUID(int=case.id.int), title=_Text("é"), created_ns=5)

@@ -32,6 +32,7 @@ _SEAM = "the time is read elsewhere: take everstore.clock.now_ns() for time.time
 _STAMPS_NOTHING = {
     **dict.fromkeys(LOOKING, "it stamps nothing"),
     **{name: "it stamps nothing" for name in CHANGING if name.startswith(("delete", "purge"))},
+    "touch": "it stamps nothing",
     "add_record": "a record's times are the caller's",
 }
 

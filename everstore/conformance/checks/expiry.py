@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from everstore.conformance.case import Case
+    from everstore.models import KeyInfo
     from everstore.session import BoundStorage
 
 _NEEDS = ("time_to_live",)
@@ -33,6 +34,10 @@ async def _expire(case: Case) -> None:
     for look in (case.storage.get_value, case.storage.stat_value, case.storage.get_secret):
         await look("gone")
     await asyncio.sleep(3 * _SHORT)
+
+
+async def _key_of(call: Awaitable[KeyInfo]) -> str:
+    return (await call).key
 
 
 async def names(storage: BoundStorage) -> list[str]:
@@ -79,8 +84,12 @@ def _until(end: int | None) -> str:
         "stat_value": (lambda storage: storage.stat_value("gone"), None),
         "list": (names, ["kept", "kept"]),
         "delete_value": (lambda storage: storage.delete_value("gone"), False),
+        "touch_value": (lambda storage: storage.touch_value("gone", ttl=60), False),
         "increment_value": (lambda storage: storage.increment_value("gone"), 1),
-        "set_if_absent": (lambda storage: storage.set_value("gone", "new", if_absent=True), None),
+        "set_if_absent": (
+            lambda storage: _key_of(storage.set_value("gone", "new", if_absent=True)),
+            "gone",
+        ),
         "get_secret": (lambda storage: storage.get_secret("gone"), None),
         "delete_secret": (lambda storage: storage.delete_secret("gone"), False),
     },
@@ -147,6 +156,10 @@ async def refused_ttl(case: Case, ttl: Any) -> None:
         with refused(InvalidArgumentError):
             await case.storage.set_value("k", "y", ttl=ttl)
         with refused(InvalidArgumentError):
+            await case.storage.set_values({"k": "y"}, ttl=ttl)
+        with refused(InvalidArgumentError):
+            await case.storage.touch_value("k", ttl=ttl)
+        with refused(InvalidArgumentError):
             await case.storage.set_secret("k", "y", ttl=ttl)
 
 
@@ -157,6 +170,10 @@ async def undeclared(case: Case) -> None:
     async with case.untouched():
         with refused(UnsupportedError):
             await case.storage.set_value("k", "y", ttl=60)
+        with refused(UnsupportedError):
+            await case.storage.set_values({"k": "y"}, ttl=60)
+        with refused(UnsupportedError):
+            await case.storage.touch_value("k", ttl=60)
         with refused(UnsupportedError):
             await case.storage.set_secret("k", "y", ttl=60)
 

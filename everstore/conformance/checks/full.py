@@ -59,6 +59,8 @@ def _grown() -> dict[str, Act]:
         "set_for_a_while": lambda at: at.storage.set_value("k", _MUCH, ttl=3600),
         "set_if_revision": lambda at: at.storage.set_value("k", _MUCH, if_revision=at.key_revision),
         "set_if_absent": lambda at: at.storage.set_value("new", _MUCH, if_absent=True),
+        "set_many": lambda at: at.storage.set_values({"new": "x", "k": _MUCH}),
+        "set_many_new": lambda at: at.storage.set_values({"new": "x", "newer": _MUCH}, if_absent=True),
         "set_secret_onto": lambda at: at.storage.set_secret("s", _MUCH),
         "set_secret_for_a_while": lambda at: at.storage.set_secret("s", _MUCH, ttl=3600),
         "add_record": lambda at: at.store.sessions.add_session(Session(at.id, _MUCH, 0)),

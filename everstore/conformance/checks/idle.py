@@ -126,6 +126,13 @@ async def _delete_and_set(scene: Scene) -> None:
     await scene.storage.set_value("k", "text", if_absent=True)
 
 
+async def _delete_if_and_set(scene: Scene) -> None:
+    info = await scene.storage.stat_value("k")
+    assert info is not None
+    await scene.storage.delete_value("k", if_revision=info.revision)
+    await scene.storage.set_values({"k": "text"}, if_absent=True)
+
+
 async def _delete_and_count(scene: Scene) -> None:
     await scene.storage.delete_value("n")
     await scene.storage.increment_value("n", 5)
@@ -172,6 +179,8 @@ _IDLE: dict[str, Idle] = {
     "set_for_a_while": (lambda at: at.storage.set_value("k", "text", ttl=3600), _value("k")),
     "set_if_revision": (_set_if_revision, _value("k")),
     "set_if_absent": (_delete_and_set, _gone(_value("k"))),
+    "set_many": (lambda at: at.storage.set_values({"n": "5", "k": "text"}), _value("k")),
+    "delete_if_revision": (_delete_if_and_set, _gone(_value("k"))),
     "increment": (lambda at: at.storage.increment_value("n", 0), _value("n")),
     "increment_new": (_delete_and_count, _gone(_value("n"))),
     "set_secret_onto": (lambda at: at.storage.set_secret("s", "old"), _secret),
@@ -192,6 +201,8 @@ _SAME = {
     "purge_storage": "revisions.not_after_session asks it",
     "set_new": "set_onto",
     "set_secret_new": "set_secret_onto",
+    "set_many_new": "delete_if_revision",
+    "touch": "values.touch.marks asks that it moves nothing",
     "delete_value": "set_if_absent",
     "add_record": "the record's times are the caller's",
     "delete_record": "the record's times are the caller's",

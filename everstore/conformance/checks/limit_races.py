@@ -118,11 +118,17 @@ WAYS: dict[str, Way] = {
     "keys.set_if_absent": Way(
         "session_keys", 1, lambda at, n: at.storage.set_value(f"n{n}", "x", if_absent=True)
     ),
+    "keys.set_many": Way(
+        "session_keys", 2, lambda at, n: at.storage.set_values({f"n{n}": "x", f"m{n}": "x"})
+    ),
     "keys.increment": Way("session_keys", 1, lambda at, n: at.storage.increment_value(f"n{n}")),
     "keys.secret": Way("session_keys", 1, lambda at, n: at.storage.set_secret(f"n{n}", "x")),
     "value_bytes.set": Way("session_value_bytes", 10, lambda at, n: at.storage.set_value(f"n{n}", "x" * 8)),
     "value_bytes.set_onto": Way(
         "session_value_bytes", 10, lambda at, n: at.storage.set_value(f"k{n}", "x" * 11), _values
+    ),
+    "value_bytes.set_many": Way(
+        "session_value_bytes", 10, lambda at, n: at.storage.set_values({f"n{n}": "xxx", f"m{n}": "xxx"})
     ),
     "value_bytes.increment": Way(
         "session_value_bytes", 1, lambda at, n: at.storage.increment_value(f"k{n}"), _values

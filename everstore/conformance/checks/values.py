@@ -11,6 +11,8 @@ from everstore.conformance.registry import check, table
 from everstore.errors import InvalidContentError, InvalidKeyError, RevisionConflictError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from everstore.conformance.case import Case
     from everstore.models import KeyInfo
 
@@ -129,13 +131,19 @@ async def keys(case: Case, *names: str) -> None:
 async def refused_keys(case: Case, key: Any) -> None:
     """What cannot be a key, or a secret's name, is InvalidKeyError in every verb: {row}."""
     storage = case.storage
-    setting = [partial(storage.set_value, key, "x"), partial(storage.set_secret, key, "x")]
+    calls: list[Callable[[], Awaitable[Any]]] = [
+        partial(storage.set_value, key, "x"),
+        partial(storage.set_values, {"new": "x", key: "x"}),
+        partial(storage.touch_value, key, ttl=None),
+        partial(storage.set_secret, key, "x"),
+    ]
     taking_a_key = (
         *(storage.get_value, storage.delete_value, storage.stat_value, storage.increment_value),
         *(storage.get_secret, storage.delete_secret),
     )
+    calls.extend(partial(verb, key) for verb in taking_a_key)
     async with case.untouched():
-        for call in (*setting, *(partial(verb, key) for verb in taking_a_key)):
+        for call in calls:
             with refused(InvalidKeyError):
                 await call()
 
@@ -149,6 +157,8 @@ async def refused_values(case: Case) -> None:
         for value in ("a\ud800", not_text):
             with refused(InvalidContentError):
                 await case.storage.set_value("k", value)
+            with refused(InvalidContentError):
+                await case.storage.set_values({"new": "x", "k": value})
             with refused(InvalidContentError):
                 await case.storage.set_secret("k", value)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from everstore.conformance.model.files import (
     require_one_condition,
 )
 from everstore.errors import (
+    EverstoreError,
     InvalidArgumentError,
     InvalidContentError,
     InvalidKeyError,
@@ -75,10 +77,27 @@ class _Namespace:
             raise InvalidKeyError(key)
         return {value.key: value for value in self.all(session_id)}.get(key)
 
-    def set(self, session_id: UUID, key: str, text: str, expires: float | None) -> None:
+    def set(self, session_id: UUID, key: str, text: str, expires: float | None) -> Value:
         old = self.get(session_id, key)
         identity = old.identity if old else next(self._marks)
         self._values[session_id][key] = Value(key, text, identity, next(self._marks), expires)
+        return self._values[session_id][key]
+
+    @contextmanager
+    def all_or_nothing(self, session_id: UUID) -> Iterator[None]:
+        """What an error ends leaves the session as it was."""
+        before = dict(self._values[session_id])
+        try:
+            yield
+        except EverstoreError:
+            self._values[session_id] = before
+            raise
+
+    def touch(self, session_id: UUID, key: str, expires: float | None) -> bool:
+        found = self.get(session_id, key)
+        if found:
+            self._values[session_id][key] = msgspec.structs.replace(found, expires=expires)
+        return found is not None
 
     def delete(self, session_id: UUID, key: str) -> bool:
         found = self.get(session_id, key)
@@ -110,15 +129,36 @@ class ValueModel:
         ttl: float | None = None,
         if_revision: str | None = None,
         if_absent: bool = False,
-    ) -> None:
-        """Nothing."""
+    ) -> Value:
+        """The value as it then is."""
         old = self._values.get(session_id, key)
         _size(value, InvalidContentError)
         expires = self._end(ttl)
         require_one_condition(if_revision, if_absent=if_absent)
         require_condition(old.revision if old else None, if_revision, if_absent=if_absent)
         self._require_room(session_id, old, key, value)
-        self._values.set(session_id, key, value, expires)
+        return self._values.set(session_id, key, value, expires)
+
+    def set_values(
+        self,
+        session_id: UUID,
+        values: dict[str, str],
+        *,
+        ttl: float | None = None,
+        if_absent: bool = False,
+    ) -> list[Value]:
+        """The values as they then are."""
+        self._end(ttl)
+        answers = []
+        for index, (key, value) in enumerate(values.items()):  # what no key or value is, is refused first
+            with _placed(index):
+                self._values.get(session_id, key)
+                _size(value, InvalidContentError)
+        with self._values.all_or_nothing(session_id):
+            for index, (key, value) in enumerate(values.items()):
+                with _placed(index):
+                    answers.append(self.set_value(session_id, key, value, ttl=ttl, if_absent=if_absent))
+        return answers
 
     def get_value(self, session_id: UUID, key: str) -> str | None:
         """The text, or ``None``."""
@@ -129,8 +169,10 @@ class ValueModel:
         """The value, or ``None``."""
         return self._values.get(session_id, key)
 
-    def delete_value(self, session_id: UUID, key: str) -> bool:
+    def delete_value(self, session_id: UUID, key: str, *, if_revision: str | None = None) -> bool:
         """Whether there was one."""
+        old = self._values.get(session_id, key)
+        require_condition(old.revision if old else None, if_revision, if_absent=False)
         return self._values.delete(session_id, key)
 
     read_value = stat_value
@@ -160,6 +202,10 @@ class ValueModel:
         return values if limit is None else values[:limit]
 
     read_values = list_keys
+
+    def touch_value(self, session_id: UUID, key: str, *, ttl: float | None) -> bool:
+        """Whether there is one."""
+        return self._values.touch(session_id, key, self._end(ttl))
 
     def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> int:
         """The sum."""
@@ -209,6 +255,16 @@ class ValueModel:
         if ttl is not None and not 0 < ttl < math.inf:
             raise InvalidArgumentError("a time to live is above 0")
         return None if ttl is None else self._now() + ttl
+
+
+@contextmanager
+def _placed(index: int) -> Iterator[None]:
+    """An error says that it is of this one of several."""
+    try:
+        yield
+    except EverstoreError as error:
+        error.tell(index=index)
+        raise
 
 
 def _bytes(values: list[Value]) -> int:

@@ -51,13 +51,13 @@ def sets_what_it_compared(broken: Broken) -> None:
     """A conditional set compares the revision, and sets in another step."""
 
     @broken.verb
-    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> None:
+    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> Any:
         if options.get("if_revision") is not None:
             info = await broken.storage.stat_value(session_id, key)
             await asyncio.sleep(0)
             if info is not None and info.revision == options["if_revision"]:
                 options.pop("if_revision")
-        await broken.storage.set_value(session_id, key, value, **options)
+        return await broken.storage.set_value(session_id, key, value, **options)
 
 
 @mutant("races.set_secret_onto")

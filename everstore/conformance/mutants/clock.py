@@ -94,11 +94,11 @@ def counts_from_the_last_change(broken: Broken) -> None:
     """A time to live counts from updated_at, which never goes back."""
 
     @broken.verb
-    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> None:
+    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> Any:
         found = await broken.storage.stat_value(session_id, key)
         if found is not None and ttl is not None:
             ttl += max(0, found.updated_ns - now_ns()) / 1e9
-        await broken.storage.set_value(session_id, key, value, ttl=ttl, **options)
+        return await broken.storage.set_value(session_id, key, value, ttl=ttl, **options)
 
 
 @mutant("clock.time_to_live.behind")
@@ -227,11 +227,12 @@ def is_there_at_its_end(broken: Broken) -> None:
     @broken.verb
     async def set_value(
         session_id: Any, key: str, value: str, *, ttl: float | None = None, **options: Any
-    ) -> None:
-        await broken.storage.set_value(session_id, key, value, ttl=ttl, **options)
+    ) -> Any:
+        info = await broken.storage.set_value(session_id, key, value, ttl=ttl, **options)
         ends.pop((session_id, key), None)
         if ttl is not None:
             ends[session_id, key] = (now_ns() + int(ttl * 1e9), value)
+        return info
 
     @broken.verb
     async def get_value(session_id: Any, key: str) -> str | None:

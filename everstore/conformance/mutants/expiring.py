@@ -33,10 +33,11 @@ def lists_expired_keys(broken: Broken) -> None:
         return sorted(found + stale, key=lambda info: info.key)
 
     @broken.verb
-    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> None:
-        await broken.storage.set_value(session_id, key, value, **options)
+    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> Any:
+        info = await broken.storage.set_value(session_id, key, value, **options)
         if options.get("ttl"):
             await list_keys(session_id)
+        return info
 
 
 @mutant("values.expired.get_value")
@@ -44,9 +45,9 @@ def sweeps_later(broken: Broken) -> None:
     """What is past its time goes when a sweep comes round."""
 
     @broken.verb
-    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> None:
+    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> Any:
         longer = ttl * 100 if isinstance(ttl, float) else ttl
-        await broken.storage.set_value(session_id, key, value, ttl=longer, **options)
+        return await broken.storage.set_value(session_id, key, value, ttl=longer, **options)
 
 
 @mutant("values.lives.set_value")
@@ -55,10 +56,10 @@ def keeps_the_time_to_live(broken: Broken) -> None:
     times: dict[Any, Any] = {}
 
     @broken.verb
-    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> None:
+    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> Any:
         kept = times.setdefault((session_id, key), ttl) if ttl is None else ttl
         times[session_id, key] = kept
-        await broken.storage.set_value(session_id, key, value, ttl=kept, **options)
+        return await broken.storage.set_value(session_id, key, value, ttl=kept, **options)
 
 
 @mutant("values.lives.set_value")
@@ -77,13 +78,13 @@ def takes_any_ttl(broken: Broken) -> None:
     """A time to live that is no number of seconds above 0 is no time to live."""
 
     @broken.verb
-    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> None:
+    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> Any:
         try:
-            await broken.storage.set_value(session_id, key, value, ttl=ttl, **options)
+            return await broken.storage.set_value(session_id, key, value, ttl=ttl, **options)
         except ValueError:
             if ttl is None:
                 raise
-            await broken.storage.set_value(session_id, key, value, **options)
+            return await broken.storage.set_value(session_id, key, value, **options)
 
 
 def _lasting(broken: Broken, verb: str, change: Callable[[float], float | None]) -> None:

@@ -107,8 +107,8 @@ def deletes_keys_by_prefix(broken: Broken) -> None:
     """Deleting a key deletes every key that begins with it."""
 
     @broken.verb
-    async def delete_value(session_id: Any, key: str) -> bool:
-        answer = await broken.storage.delete_value(session_id, key)
+    async def delete_value(session_id: Any, key: str, **options: Any) -> Any:
+        answer = await broken.storage.delete_value(session_id, key, **options)
         for info in await broken.storage.list_keys(session_id):
             if info.key.startswith(key):
                 await broken.storage.delete_value(session_id, info.key)
@@ -120,8 +120,8 @@ def says_that_absent_keys_were_deleted(broken: Broken) -> None:
     """delete_value answers True whatever there was."""
 
     @broken.verb
-    async def delete_value(session_id: Any, key: str) -> bool:
-        await broken.storage.delete_value(session_id, key)
+    async def delete_value(session_id: Any, key: str, **options: Any) -> Any:
+        await broken.storage.delete_value(session_id, key, **options)
         return True
 
 

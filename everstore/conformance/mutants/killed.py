@@ -16,11 +16,12 @@ def keeps_ends_behind(broken: Broken) -> None:
     """A value is kept at once, and its time to live a little later."""
 
     @broken.verb
-    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> None:
-        await broken.storage.set_value(session_id, key, value, **options)
+    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> Any:
+        info = await broken.storage.set_value(session_id, key, value, **options)
         if ttl is not None:
             await asyncio.sleep(A_WHILE)
-            await broken.storage.set_value(session_id, key, value, ttl=ttl)
+            info = await broken.storage.set_value(session_id, key, value, ttl=ttl)
+        return info
 
 
 @mutant("durability.killed.storage", durable=True)

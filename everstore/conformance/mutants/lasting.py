@@ -128,11 +128,11 @@ def notes_the_end_before_it_looks(broken: Broken) -> None:
     """The time to live is noted first, and the condition looked at then."""
 
     @broken.verb
-    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> None:
+    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> Any:
         found = await broken.storage.get_value(session_id, key)
         if found is not None and options.get("if_absent"):
             await broken.storage.set_value(session_id, key, found, ttl=ttl)
-        await broken.storage.set_value(session_id, key, value, ttl=ttl, **options)
+        return await broken.storage.set_value(session_id, key, value, ttl=ttl, **options)
 
 
 def _increments(broken: Broken, remember: Callable[[float | None, float | None], float | None]) -> None:
@@ -140,9 +140,10 @@ def _increments(broken: Broken, remember: Callable[[float | None, float | None],
     told: dict[Any, Any] = {}
 
     @broken.verb
-    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> None:
-        await broken.storage.set_value(session_id, key, value, ttl=ttl, **options)
+    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> Any:
+        info = await broken.storage.set_value(session_id, key, value, ttl=ttl, **options)
         told[session_id, key] = ttl
+        return info
 
     @broken.verb
     async def increment_value(session_id: Any, key: str, amount: int = 1) -> int:

@@ -35,13 +35,14 @@ def keeps_values_in_one_record(broken: Broken) -> None:
     """All values of a session are one record, which is read, changed and written back."""
 
     @broken.verb
-    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> None:
+    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> Any:
         read = {info.key for info in await broken.storage.list_keys(session_id)}
         await asyncio.sleep(0)
-        await broken.storage.set_value(session_id, key, value, **options)
+        answer = await broken.storage.set_value(session_id, key, value, **options)
         for info in await broken.storage.list_keys(session_id):
             if info.key not in {*read, key}:
                 await broken.storage.delete_value(session_id, info.key)
+        return answer
 
 
 def _one_for_all_sessions(broken: Broken, verb: str, remove: str, role: str) -> None:

@@ -40,14 +40,14 @@ def checks_then_sets(broken: Broken) -> None:
         ttl: float | None = None,
         if_revision: str | None = None,
         if_absent: bool = False,
-    ) -> None:
+    ) -> Any:
         if if_absent or if_revision is not None:
             found = await broken.storage.stat_value(session_id, key)
             current = found.revision if found else None
             if current != if_revision:
                 raise RevisionConflictError.found(key, if_revision, current)
             await asyncio.sleep(0)
-        await broken.storage.set_value(session_id, key, value, ttl=ttl)
+        return await broken.storage.set_value(session_id, key, value, ttl=ttl)
 
 
 @mutant("histories.tasks.counter")

@@ -188,7 +188,7 @@ def writes_behind(broken: Broken) -> None:
     tasks: set[Any] = set()
 
     @broken.verb
-    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> None:
+    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> Any:
         async def later() -> None:
             await asyncio.sleep(0.05)
             await broken.storage.set_value(session_id, key, value, **options)

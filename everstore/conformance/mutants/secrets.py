@@ -77,13 +77,13 @@ def hides_what_it_chains(broken: Broken) -> None:
     """A refusal is raised ``from None`` where the text could not be encoded, and so keeps that error."""
 
     @broken.verb
-    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> None:
+    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> Any:
         try:
             if isinstance(value, str):
                 value.encode()
         except UnicodeEncodeError:
             raise InvalidContentError("value holds a lone surrogate") from None
-        await broken.storage.set_value(session_id, key, value, **options)
+        return await broken.storage.set_value(session_id, key, value, **options)
 
 
 @mutant("secrets.hidden.in_logs")

@@ -110,13 +110,13 @@ def deletes_in_every_session(broken: Broken) -> None:
     seen: dict[UUID, None] = {}
 
     @broken.verb
-    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> None:
+    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> Any:
         seen[session_id] = None
-        await broken.storage.set_value(session_id, key, value, **options)
+        return await broken.storage.set_value(session_id, key, value, **options)
 
     @broken.verb
-    async def delete_value(session_id: Any, key: str) -> bool:
-        answer = await broken.storage.delete_value(session_id, key)
+    async def delete_value(session_id: Any, key: str, **options: Any) -> Any:
+        answer = await broken.storage.delete_value(session_id, key, **options)
         for each in seen:
             await broken.storage.delete_value(each, key)
         return answer

@@ -151,9 +151,9 @@ def expires_in_whole_seconds(broken: Broken) -> None:
     """A time to live is cut to whole seconds."""
 
     @broken.verb
-    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> None:
+    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> Any:
         whole = math.floor(ttl) if isinstance(ttl, float) and ttl > 1 else ttl
-        await broken.storage.set_value(session_id, key, value, ttl=whole, **options)
+        return await broken.storage.set_value(session_id, key, value, ttl=whole, **options)
 
 
 @mutant("values.lives.set_secret")
@@ -195,12 +195,12 @@ def takes_revisions_of_the_dead(broken: Broken) -> None:
     dying: dict[Any, str] = {}
 
     @broken.verb
-    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> None:
+    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> Any:
         if options.get("if_revision") and options["if_revision"] == dying.get((session_id, key)):
             options.pop("if_revision")
-        await broken.storage.set_value(session_id, key, value, ttl=ttl, **options)
-        info = await broken.storage.stat_value(session_id, key)
-        dying[session_id, key] = info.revision if ttl and info else ""
+        info = await broken.storage.set_value(session_id, key, value, ttl=ttl, **options)
+        dying[session_id, key] = info.revision if ttl else ""
+        return info
 
 
 @mutant("values.lives.set_if_absent")
@@ -208,9 +208,9 @@ def locks_for_ever(broken: Broken) -> None:
     """A value that is set only if absent has no time to live."""
 
     @broken.verb
-    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> None:
+    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> Any:
         given = None if options.get("if_absent") else ttl
-        await broken.storage.set_value(session_id, key, value, ttl=given, **options)
+        return await broken.storage.set_value(session_id, key, value, ttl=given, **options)
 
 
 @mutant("values.lives.set_if_revision")
@@ -218,6 +218,6 @@ def never_extends(broken: Broken) -> None:
     """A value that is set under a revision has no time to live."""
 
     @broken.verb
-    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> None:
+    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **options: Any) -> Any:
         given = None if options.get("if_revision") else ttl
-        await broken.storage.set_value(session_id, key, value, ttl=given, **options)
+        return await broken.storage.set_value(session_id, key, value, ttl=given, **options)

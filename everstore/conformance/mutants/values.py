@@ -39,8 +39,8 @@ def refuses_nul_in_values(broken: Broken) -> None:
     """NUL in a value is dropped, as a text column must."""
 
     @broken.verb
-    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> None:
-        await broken.storage.set_value(session_id, key, value.replace("\0", ""), **options)
+    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> Any:
+        return await broken.storage.set_value(session_id, key, value.replace("\0", ""), **options)
 
 
 @mutant("values.times")
@@ -48,10 +48,10 @@ def creates_again(broken: Broken) -> None:
     """An update deletes and inserts, so created_at moves."""
 
     @broken.verb
-    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> None:
+    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> Any:
         if not any(options.values()) and isinstance(value, str):
             await broken.storage.delete_value(session_id, key)
-        await broken.storage.set_value(session_id, key, value, **options)
+        return await broken.storage.set_value(session_id, key, value, **options)
 
 
 @mutant("values.condition.fails")
@@ -59,8 +59,8 @@ def ignores_value_revisions(broken: Broken) -> None:
     """set_value does not look at if_revision and if_absent."""
 
     @broken.verb
-    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **_: Any) -> None:
-        await broken.storage.set_value(session_id, key, value, ttl=ttl)
+    async def set_value(session_id: Any, key: str, value: str, *, ttl: Any = None, **_: Any) -> Any:
+        return await broken.storage.set_value(session_id, key, value, ttl=ttl)
 
 
 @mutant("limits.session_keys.secret")
@@ -114,6 +114,7 @@ def counts_what_a_sweep_leaves(broken: Broken) -> None:
         del mine[: min(over, 32)]
         if over > 32:
             raise QuotaExceededError.over("session_keys", over - 32, 0, key)
-        await broken.storage.set_value(session_id, key, value, **options)
+        info = await broken.storage.set_value(session_id, key, value, **options)
         if options.get("ttl") is not None:
             mine.append(now + int(options["ttl"] * 1e9))
+        return info

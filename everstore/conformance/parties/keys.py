@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from everstore.compat import override
 from everstore.conformance.objects import LINEAGE
 from everstore.conformance.parties.base import Party
 from everstore.errors import RevisionConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from everstore.models import KeyInfo
 
 __all__ = ["AtCounter", "AtSecret", "AtValue"]
 
@@ -17,7 +24,7 @@ class AtValue(Party):
 
     verbs = (
         *("get", "get", "stat", "stat", "stat", "set", "set_if", "set_if", "set_if", "create", "create"),
-        *("add", "add", "add", "set_briefly", "delete", "delete"),
+        *("add", "add", "add", "set_briefly", "set_many", "delete", "delete", "delete_if", "touch"),
     )
     known = "never"
 
@@ -43,14 +50,28 @@ class AtValue(Party):
     async def set(self) -> None:
         """Set, whatever is there."""
         text = self.fresh()
-        await self.me.record("write", text, self.storage.set_value(self.place, text))
+        await self.me.record("write", text, _revision(self.storage.set_value(self.place, text)))
 
     async def set_briefly(self) -> None:
         """Set for a moment, where that can be asked for."""
         text = self.fresh()
         ttl = _BRIEF if self.can_end else None
         self.me.may_happen("end", text)
-        await self.me.record("write", text, self.storage.set_value(self.place, text, ttl=ttl))
+        await self.me.record("write", text, _revision(self.storage.set_value(self.place, text, ttl=ttl)))
+
+    async def set_many(self) -> None:
+        """Set this one with another."""
+        text = self.fresh()
+
+        async def call() -> str:
+            _, info = await self.storage.set_values({f"{self.place} too": text, self.place: text})
+            return info.revision
+
+        await self.me.record("write", text, call())
+
+    async def touch(self) -> None:
+        """Let it stay for ever, if it is there."""
+        await self.me.record("touch", None, self.storage.touch_value(self.place, ttl=None))
 
     async def add(self) -> None:
         """Increment."""
@@ -70,18 +91,36 @@ class AtValue(Party):
 
         async def call() -> dict[str, str | None]:
             try:
-                await self.storage.set_value(
+                info = await self.storage.set_value(
                     self.place, text, if_revision=revision, if_absent=revision is None
                 )
             except RevisionConflictError as error:
                 return {"conflict": error.current_revision}
-            return {"revision": None}
+            return {"revision": info.revision}
 
         await self.me.record("write_if", [text, revision], call())
 
     async def delete(self) -> None:
         """Delete."""
         await self.me.record("delete", None, self.storage.delete_value(self.place))
+
+    async def delete_if(self) -> None:
+        """Delete if nobody else has set it since."""
+        revision = self.known
+
+        async def call() -> dict[str, str | None]:
+            try:
+                await self.storage.delete_value(self.place, if_revision=revision)
+            except RevisionConflictError as error:
+                return {"conflict": error.current_revision}
+            return {}
+
+        await self.me.record("delete_if", revision, call())
+
+
+async def _revision(call: Awaitable[KeyInfo]) -> str:
+    """The revision that a call tells."""
+    return (await call).revision
 
 
 class AtSecret(Party):

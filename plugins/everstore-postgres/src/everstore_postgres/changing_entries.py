@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from everstore.changes import DeleteSecret, DeleteValue, Increment, SetSecret, SetValue, SwapSecret
+from everstore.changes import (
+    DeleteSecret,
+    DeleteValue,
+    Increment,
+    SetSecret,
+    SetValue,
+    SwapSecret,
+    TouchValue,
+)
 from everstore.content import no_counter, sum_too_large
 from everstore.errors import QuotaExceededError, RevisionConflictError
+from everstore.models import KeyInfo
 from everstore_postgres.damage import damage_of_value
 from everstore_postgres.outcomes import version_of
 
@@ -18,6 +27,7 @@ __all__ = ["SECRETS", "VALUES", "EntryOrder", "answer_to", "order_of"]
 
 VALUES, SECRETS = b"v", b"s"
 _LARGEST = (1 << 63) - 1
+_ANSWERS = {"done", "nothing"}
 
 
 class EntryOrder(NamedTuple):
@@ -33,7 +43,7 @@ class EntryOrder(NamedTuple):
     other: bytes | None = None
 
 
-def order_of(change: ValueMutation[Any]) -> EntryOrder:
+def order_of(change: ValueMutation[Any]) -> EntryOrder:  # noqa: PLR0911 - one a change
     """What the server is asked for a change."""
     match change:
         case SetValue(key, value, ttl, if_revision, if_absent):
@@ -43,8 +53,10 @@ def order_of(change: ValueMutation[Any]) -> EntryOrder:
             return EntryOrder("set", SECRETS, name, value.encode(), _nanoseconds(ttl))
         case Increment(key, amount):
             return EntryOrder("increment", VALUES, key, step=str(amount))
-        case DeleteValue(key):
-            return EntryOrder("delete", VALUES, key)
+        case DeleteValue(key, if_revision):
+            return EntryOrder("delete", VALUES, key, condition=version_of(if_revision))
+        case TouchValue(key, ttl):
+            return EntryOrder("touch", VALUES, key, ttl_ns=_nanoseconds(ttl))
         case DeleteSecret(name):
             return EntryOrder("delete", SECRETS, name)
         case SwapSecret(name, expected, replacement):
@@ -61,7 +73,9 @@ def answer_to(change: ValueMutation[Any], row: Any, limits: Limits) -> Any:
     """What the row that the server answered with means; the typed error when it is a refusal."""
     outcome = row["outcome"]
     match change:
-        case DeleteValue() | DeleteSecret() | SwapSecret():
+        case SetValue(key) if outcome == "done":
+            return KeyInfo(row["version"], row["created_ns"], row["updated_ns"], key, row["expires_ns"])
+        case DeleteValue() | DeleteSecret() | SwapSecret() | TouchValue() if outcome in _ANSWERS:
             return outcome == "done"
         case Increment() if outcome == "done":
             return int(row["amount"])
@@ -77,7 +91,7 @@ def answer_to(change: ValueMutation[Any], row: Any, limits: Limits) -> Any:
             raise damage_of_value(key)
         case "conflict":
             current = row["current"]
-            wanted = change.if_revision if isinstance(change, SetValue) else None
+            wanted = change.if_revision if isinstance(change, (SetValue, DeleteValue)) else None
             raise RevisionConflictError.found(key, wanted, format(current, "x") if current else None)
         case _:
             raise QuotaExceededError.over(outcome, row["amount"], getattr(limits, outcome), key)

@@ -52,7 +52,6 @@ _REPLACED = (
     " THEN excluded.updated_ns ELSE greatest(excluded.updated_ns, e.updated_ns + 1000) END"
 )
 
-_DONE = {"outcome": "done"}
 _NOTHING = {"outcome": "nothing"}
 
 
@@ -73,9 +72,10 @@ class PostgresStorageStore(DurableStorageStore):
             " FROM (SELECT {schema}.now_ns() AS now) clock"
             " ON CONFLICT (space, session_id, key) DO UPDATE"
             f" SET {_REPLACED}, expires_ns = NULL"
+            " RETURNING 'done' AS outcome, version, created_ns, updated_ns, expires_ns"
         )
         self._set_if = sql(
-            "SELECT outcome, current, wanted AS amount"
+            "SELECT outcome, current, wanted AS amount, version, created_ns, updated_ns, expires_ns"
             " FROM {schema}.set_entry($1, $2, $3, $4, $5, $6, $7, $8)"
         )
         self._get = sql(f"SELECT value FROM {{schema}}.entries WHERE {_ONE}")
@@ -88,6 +88,11 @@ class PostgresStorageStore(DurableStorageStore):
         self._delete = sql(
             "DELETE FROM {schema}.entries WHERE space = $1 AND session_id = $2 AND key = $3"
             f" RETURNING CASE WHEN {_ALIVE} THEN 'done' ELSE 'nothing' END AS outcome"
+        )
+        self._delete_if = sql("SELECT outcome, current FROM {schema}.delete_entry($1, $2, $3, $4)")
+        self._touch = sql(
+            "UPDATE {schema}.entries SET expires_ns = {schema}.end_of($4, {schema}.now_ns())"
+            f" WHERE {_ONE} RETURNING 'done' AS outcome"
         )
         # By direction: the key's index has both, and no plan has a parameter for it.
         self._list, self._read_page = (
@@ -130,24 +135,29 @@ class PostgresStorageStore(DurableStorageStore):
         """What the statement of one change answers with."""
         limits = self._limits
         verb, space, key, data, ttl_ns, condition, step, other = order
+        change = self._database.change
+        row: Any
         match verb:
             case "set" if ttl_ns is None and condition is None and not limits.bounds_values:
-                await self._database.change(self._set, space, session_id, key, data)
-                return _DONE
+                row = await change(self._set, space, session_id, key, data)
             case "set":
-                return await self._database.change(
+                row = await change(
                     self._set_if, space, session_id, key, data, ttl_ns, condition,
                     limits.session_keys, limits.session_value_bytes,
                 )  # fmt: skip
             case "increment":
-                return await self._database.change(
+                row = await change(
                     self._increment, session_id, key, step, limits.session_keys, limits.session_value_bytes
                 )
+            case "delete" if condition is not None:
+                row = await change(self._delete_if, space, session_id, key, condition)
             case "delete":
-                return await self._database.change(self._delete, space, session_id, key) or _NOTHING
+                row = await change(self._delete, space, session_id, key)
+            case "touch":
+                row = await change(self._touch, space, session_id, key, ttl_ns)
             case _:
-                swapped = await self._database.change(self._swap, space, session_id, key, other, data)
-                return swapped or _NOTHING
+                row = await change(self._swap, space, session_id, key, other, data)
+        return row or _NOTHING
 
     async def _all(self, session_id: UUID, orders: list[EntryOrder]) -> list[Any]:
         """The rows of several changes, up to one that is refused; then nothing was written."""

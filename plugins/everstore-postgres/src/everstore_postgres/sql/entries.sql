@@ -31,11 +31,18 @@ BEGIN
 END
 $$;
 
+-- When a time to live that begins now is over; NULL without one. What 64 bits hold is the end of time.
+CREATE FUNCTION {schema}.end_of(ttl_ns bigint, now bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN ttl_ns IS NOT NULL THEN least(now::numeric + ttl_ns, 9223372036854775807)::bigint END
+$$;
+
 -- Set a value or a secret that may have a condition (as put_file's), a time to live, or limits. The outcome is
--- 'done', 'conflict' (current is the version in the way, 0 when nothing is there) or the name of a limit.
+-- 'done' (with the stamps that it got), 'conflict' (current is the version in the way, 0 when nothing is there) or
+-- the name of a limit.
 CREATE FUNCTION {schema}.set_entry(
     in_space "char", of_session uuid, at_key text, data bytea, ttl_ns bigint, if_version bigint,
-    max_keys bigint, max_bytes bigint, OUT outcome text, OUT current bigint, OUT wanted bigint
+    max_keys bigint, max_bytes bigint, OUT outcome text, OUT current bigint, OUT wanted bigint,
+    OUT version bigint, OUT created_ns bigint, OUT updated_ns bigint, OUT expires_ns bigint
 ) LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
@@ -62,13 +69,15 @@ BEGIN
             current := coalesce(found_version, 0);
             RETURN;
         END IF;
-        until := CASE WHEN ttl_ns IS NOT NULL THEN least(now::numeric + ttl_ns, 9223372036854775807) END;
+        until := {schema}.end_of(ttl_ns, now);
         IF coalesce(if_version, 0) <> 0 THEN
             UPDATE {schema}.entries e
             SET value = data, version = {schema}.next_version(), expires_ns = until,
                 updated_ns = greatest(now, e.updated_ns + 1000)
             WHERE e.space = in_space AND e.session_id = of_session AND e.key = at_key AND e.version = if_version
-                AND (e.expires_ns IS NULL OR e.expires_ns > {schema}.now_ns());
+                AND (e.expires_ns IS NULL OR e.expires_ns > {schema}.now_ns())
+            RETURNING e.version, e.created_ns, e.updated_ns, e.expires_ns
+            INTO version, created_ns, updated_ns, expires_ns;
         ELSE
             INSERT INTO {schema}.entries AS e (space, session_id, key, value, version, created_ns, updated_ns, expires_ns)
             VALUES (in_space, of_session, at_key, data, {schema}.next_version(), now, now, until)
@@ -77,7 +86,9 @@ BEGIN
                 created_ns = CASE WHEN e.expires_ns <= excluded.updated_ns THEN excluded.created_ns ELSE e.created_ns END,
                 updated_ns = CASE WHEN e.expires_ns <= excluded.updated_ns THEN excluded.updated_ns
                     ELSE greatest(excluded.updated_ns, e.updated_ns + 1000) END
-            WHERE if_version IS NULL OR e.expires_ns <= {schema}.now_ns();
+            WHERE if_version IS NULL OR e.expires_ns <= {schema}.now_ns()
+            RETURNING e.version, e.created_ns, e.updated_ns, e.expires_ns
+            INTO version, created_ns, updated_ns, expires_ns;
         END IF;
         IF NOT FOUND THEN
             SELECT e.version INTO found_version FROM {schema}.entries e
@@ -104,6 +115,35 @@ BEGIN
         END LOOP;
     END IF;
     outcome := 'done';
+END
+$$;
+
+-- Delete a value or a secret, perhaps on condition of its version. The outcome is 'done', 'nothing' or 'conflict'
+-- (current is the version that is there, 0 when nothing is).
+CREATE FUNCTION {schema}.delete_entry(
+    in_space "char", of_session uuid, at_key text, if_version bigint, OUT outcome text, OUT current bigint
+) LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+DECLARE
+    was_alive boolean;
+BEGIN
+    LOOP
+        DELETE FROM {schema}.entries e
+        WHERE e.space = in_space AND e.session_id = of_session AND e.key = at_key
+            AND (if_version IS NULL
+                OR e.version = if_version AND (e.expires_ns IS NULL OR e.expires_ns > {schema}.now_ns()))
+        RETURNING coalesce(e.expires_ns > {schema}.now_ns(), true) INTO was_alive;
+        IF FOUND OR if_version IS NULL THEN
+            outcome := CASE WHEN FOUND AND (was_alive OR if_version IS NOT NULL) THEN 'done' ELSE 'nothing' END;
+            RETURN;
+        END IF;
+        SELECT e.version INTO current FROM {schema}.entries e
+        WHERE e.space = in_space AND e.session_id = of_session AND e.key = at_key
+            AND (e.expires_ns IS NULL OR e.expires_ns > {schema}.now_ns());
+        current := coalesce(current, 0);
+        outcome := 'conflict';
+        EXIT WHEN current <> if_version;  -- else it came meanwhile
+    END LOOP;
 END
 $$;
 
