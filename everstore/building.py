@@ -12,6 +12,7 @@ from everstore.hosting import Host
 from everstore.interfaces import (
     Capabilities,
     DurableStorageStore,
+    OpenFileSystem,
     SessionFileSystem,
     SessionFileSystemFactory,
     SessionStorageStore,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["ask", "build", "migrate"]
 
 T = TypeVar("T", SessionFileSystem, SessionStorageStore, SessionStore)
+Face = TypeVar("Face", OpenFileSystem, SessionStorageStore, SessionStore)
 K = TypeVar("K")
 
 
@@ -104,7 +106,7 @@ class _Opening:
         self._provided.refuse_unasked(self._configuration.installed)
         store = Store(
             self._face(
-                "file_system", SessionFileSystem, file_system, lambda inner: FileSystemGuard(inner, limits)
+                "file_system", OpenFileSystem, file_system, lambda inner: FileSystemGuard(inner, limits)
             ),
             self._face("storage", storage_interface(storage), storage, lambda inner: _guarded(inner, limits)),
             self._face("sessions", SessionStore, sessions, lambda inner: SessionStoreGuard(inner, limits)),
@@ -150,7 +152,7 @@ class _Opening:
         _checked(plugin, f"{role}.capabilities", Capabilities, backend.capabilities)
         return backend
 
-    def _face(self, role: str, interface: type[T], backend: T, guard: Callable[[T], T]) -> T:
+    def _face(self, role: str, interface: type[Face], backend: T, guard: Callable[[T], Face]) -> Face:
         """The backend as the host sees it: logged, guarded, with every middleware around it."""
         verbs = verbs_of(interface, role, self._configuration.roles[role])
         layers: list[Middleware] = self._layers
@@ -216,7 +218,7 @@ def _keys(configuration: Configuration, host: Host) -> Keys:
     return RingKeys(host.ring)
 
 
-def _wrapped(interface: type[T], backend: T, verbs: list[Verb], layers: list[Middleware]) -> T:
+def _wrapped(interface: type[Any], backend: T, verbs: list[Verb], layers: list[Middleware]) -> T:
     """The backend with the layers around its verbs; itself where none of them wraps anything."""
     calls: dict[str, Call] = {verb.name: _call(backend, verb.name) for verb in verbs}
     wrapped = {verb.name: wrap_all(verb, calls[verb.name], layers) for verb in verbs}

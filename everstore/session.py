@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from everstore.compat import override
-from everstore.interfaces import SessionFileSystem, SessionStorageStore
+from everstore.interfaces import OpenFileSystem, SessionStorageStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Mapping
@@ -49,9 +49,7 @@ class BoundSession:
     Making one touches no backend: a session needs no record (§1.2).
     """
 
-    def __init__(
-        self, session_id: UUID, file_system: SessionFileSystem, storage: SessionStorageStore
-    ) -> None:
+    def __init__(self, session_id: UUID, file_system: OpenFileSystem, storage: SessionStorageStore) -> None:
         """Made by ``Store.session``."""
         self.id = session_id
         self.files = BoundFiles(session_id, file_system)
@@ -62,11 +60,11 @@ class BoundSession:
         return f"BoundSession({str(self.id)!r})"
 
 
-@_as_documented_by(SessionFileSystem)
+@_as_documented_by(OpenFileSystem)
 class BoundFiles:
-    """The verbs of ``SessionFileSystem``, which documents them, for one session."""
+    """The verbs of ``OpenFileSystem``, which documents them, for one session."""
 
-    def __init__(self, session_id: UUID, file_system: SessionFileSystem) -> None:
+    def __init__(self, session_id: UUID, file_system: OpenFileSystem) -> None:
         """Made by ``BoundSession``."""
         self._id = session_id
         self._files = file_system
@@ -75,9 +73,19 @@ class BoundFiles:
     def __repr__(self) -> str:
         return f"<everstore: files of session {self._id}>"
 
-    def read_file(self, path: str) -> Answer[SessionFile | None]:
-        """See ``SessionFileSystem.read_file``."""
-        return self._files.read_file(self._id, path)
+    # Of an option that few calls give, the others are not to pay for: it is handed on where it is given.
+
+    @overload
+    def read_file(self, path: str, *, strict: Literal[True]) -> Answer[SessionFile]: ...
+
+    @overload
+    def read_file(self, path: str, *, strict: bool = ...) -> Answer[SessionFile | None]: ...
+
+    def read_file(self, path: str, *, strict: bool = False) -> Answer[SessionFile | None]:
+        """See ``OpenFileSystem.read_file``."""
+        if strict is False:
+            return self._files.read_file(self._id, path)
+        return self._files.read_file(self._id, path, strict=strict)
 
     def write_file(
         self,
@@ -88,7 +96,7 @@ class BoundFiles:
         if_revision: str | None = None,
         if_absent: bool = False,
     ) -> Answer[SessionFile]:
-        """See ``SessionFileSystem.write_file``."""
+        """See ``OpenFileSystem.write_file``."""
         return self._files.write_file(
             self._id, path, content, encoding, if_revision=if_revision, if_absent=if_absent
         )
@@ -96,51 +104,53 @@ class BoundFiles:
     def write_file_if_content_matches(
         self, path: str, expected_content: str, expected_encoding: Encoding, content: str, encoding: Encoding
     ) -> Answer[SessionFile | None]:
-        """See ``SessionFileSystem.write_file_if_content_matches``."""
+        """See ``OpenFileSystem.write_file_if_content_matches``."""
         return self._files.write_file_if_content_matches(
             self._id, path, expected_content, expected_encoding, content, encoding
         )
 
     def create_directory(self, path: str) -> Answer[FileInfo]:
-        """See ``SessionFileSystem.create_directory``."""
+        """See ``OpenFileSystem.create_directory``."""
         return self._files.create_directory(self._id, path)
 
-    def list_directory(self, path: str = "/") -> Answer[list[FileInfo]]:
-        """See ``SessionFileSystem.list_directory``."""
-        return self._files.list_directory(self._id, path)
+    def list_directory(self, path: str = "/", *, strict: bool = False) -> Answer[list[FileInfo]]:
+        """See ``OpenFileSystem.list_directory``."""
+        if strict is False:
+            return self._files.list_directory(self._id, path)
+        return self._files.list_directory(self._id, path, strict=strict)
 
     def stat_file(self, path: str) -> Answer[FileStat | None]:
-        """See ``SessionFileSystem.stat_file``."""
+        """See ``OpenFileSystem.stat_file``."""
         return self._files.stat_file(self._id, path)
 
     def delete_file(self, path: str, recursive: bool = False, *, strict: bool = False) -> Answer[bool]:  # noqa: FBT001, FBT002 - the ancestor's signature
-        """See ``SessionFileSystem.delete_file``."""
-        if strict:
-            return self._files.delete_file(self._id, path, recursive, strict=strict)
-        return self._files.delete_file(self._id, path, recursive)
+        """See ``OpenFileSystem.delete_file``."""
+        if strict is False:
+            return self._files.delete_file(self._id, path, recursive)
+        return self._files.delete_file(self._id, path, recursive, strict=strict)
 
     def seed_initial_file(self, file: InitialFile) -> Answer[SessionFile]:
-        """See ``SessionFileSystem.seed_initial_file``."""
+        """See ``OpenFileSystem.seed_initial_file``."""
         return self._files.seed_initial_file(self._id, file)
 
     def edit_file(self, path: str, old: str, new: str, *, replace_all: bool = False) -> Answer[SessionFile]:
-        """See ``SessionFileSystem.edit_file``."""
+        """See ``OpenFileSystem.edit_file``."""
         return self._files.edit_file(self._id, path, old, new, replace_all=replace_all)
 
     def append_file(self, path: str, content: str, encoding: Encoding = "text") -> Answer[SessionFile]:
-        """See ``SessionFileSystem.append_file``."""
+        """See ``OpenFileSystem.append_file``."""
         return self._files.append_file(self._id, path, content, encoding)
 
     def copy_file(self, source: str, destination: str, *, overwrite: bool = False) -> Answer[FileInfo]:
-        """See ``SessionFileSystem.copy_file``."""
+        """See ``OpenFileSystem.copy_file``."""
         return self._files.copy_file(self._id, source, destination, overwrite=overwrite)
 
     def move_file(self, source: str, destination: str, *, overwrite: bool = False) -> Answer[FileInfo]:
-        """See ``SessionFileSystem.move_file``."""
+        """See ``OpenFileSystem.move_file``."""
         return self._files.move_file(self._id, source, destination, overwrite=overwrite)
 
     def read_lines(self, path: str, start: int = 1, limit: int | None = None) -> Answer[FileLines | None]:
-        """See ``SessionFileSystem.read_lines``."""
+        """See ``OpenFileSystem.read_lines``."""
         return self._files.read_lines(self._id, path, start, limit)
 
     def grep_files(
@@ -154,7 +164,7 @@ class BoundFiles:
         after: int = 0,
         limit: int | None = None,
     ) -> Answer[list[GrepMatch]]:
-        """See ``SessionFileSystem.grep_files``."""
+        """See ``OpenFileSystem.grep_files``."""
         return self._files.grep_files(
             self._id,
             pattern,
@@ -167,7 +177,7 @@ class BoundFiles:
         )
 
     def glob_files(self, pattern: str) -> Answer[list[FileInfo]]:
-        """See ``SessionFileSystem.glob_files``."""
+        """See ``OpenFileSystem.glob_files``."""
         return self._files.glob_files(self._id, pattern)
 
 

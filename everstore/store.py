@@ -15,7 +15,7 @@ from everstore.session import BoundSession
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from everstore.interfaces import SessionFileSystem, SessionStorageStore, SessionStore
+    from everstore.interfaces import OpenFileSystem, SessionStorageStore, SessionStore
 
 __all__ = ["Store"]
 
@@ -29,7 +29,7 @@ class Store:
 
     def __init__(
         self,
-        file_system: SessionFileSystem,
+        file_system: OpenFileSystem,
         storage: SessionStorageStore,
         sessions: SessionStore,
         backends: dict[str, str],

@@ -8,7 +8,7 @@ import pydoc
 import pytest
 
 import everstore
-from everstore import BoundSession, InitialFile, SessionFileSystem, SessionStorageStore
+from everstore import BoundSession, InitialFile, OpenFileSystem, SessionStorageStore
 from everstore.session import BoundFiles, BoundStorage
 
 # For those who look after the store, not for those who work in a session.
@@ -18,13 +18,13 @@ KEEPERS = {"apply", "close", "purge_session", "search"}
 def verbs_of(kind: type) -> dict[str, inspect.Signature]:
     return {
         name: inspect.signature(member)
-        for name, member in vars(kind).items()
-        if inspect.isfunction(member) and not name.startswith("_")
+        for name, member in inspect.getmembers(kind, inspect.isfunction)
+        if not name.startswith("_")
     }
 
 
 @pytest.mark.parametrize(
-    ("bound", "interface"), [(BoundFiles, SessionFileSystem), (BoundStorage, SessionStorageStore)]
+    ("bound", "interface"), [(BoundFiles, OpenFileSystem), (BoundStorage, SessionStorageStore)]
 )
 def test_each_verb_has_the_interface_s_arguments_without_the_session_id(bound, interface):
     wanted = {
@@ -38,7 +38,7 @@ def test_each_verb_has_the_interface_s_arguments_without_the_session_id(bound, i
 
 
 @pytest.mark.parametrize(
-    ("bound", "interface"), [(BoundFiles, SessionFileSystem), (BoundStorage, SessionStorageStore)]
+    ("bound", "interface"), [(BoundFiles, OpenFileSystem), (BoundStorage, SessionStorageStore)]
 )
 def test_each_verb_answers_what_the_interface_answers(bound, interface):
     for name, signature in verbs_of(bound).items():
@@ -171,7 +171,7 @@ async def test_a_bound_session_says_which_it_is(session_id):
 
 
 @pytest.mark.parametrize(
-    ("bound", "interface"), [(BoundFiles, SessionFileSystem), (BoundStorage, SessionStorageStore)]
+    ("bound", "interface"), [(BoundFiles, OpenFileSystem), (BoundStorage, SessionStorageStore)]
 )
 def test_help_of_each_verb_is_the_interface_s(bound, interface):
     for name in verbs_of(bound):
@@ -181,7 +181,7 @@ def test_help_of_each_verb_is_the_interface_s(bound, interface):
 async def test_help_of_a_store_s_verb_shows_its_types_and_promises():
     async with everstore.open_store() as store:
         for part, interface in (
-            (store.file_system, SessionFileSystem),
+            (store.file_system, OpenFileSystem),
             (store.storage, SessionStorageStore),
             (store.sessions, everstore.SessionStore),
         ):

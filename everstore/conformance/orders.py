@@ -14,8 +14,8 @@ from everstore.conformance.case import Mismatch
 from everstore.conformance.matching import plain
 from everstore.conformance.model import Entry, Model, Record, Value
 from everstore.errors import EverstoreError, UnsupportedError
-from everstore.interfaces import SessionFileSystem, SessionStorageStore, SessionStore
-from everstore.middleware.base import assemble
+from everstore.interfaces import OpenFileSystem, SessionStorageStore, SessionStore
+from everstore.middleware.base import assemble, verbs_of
 from everstore.models import FileInfo, FileLines, FileStat, KeyInfo, SecretInfo, Session, SessionFile
 from everstore.models import new_session_id as any_id
 from everstore.store import Store
@@ -139,11 +139,11 @@ def _awaited(call: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
 def _as_store(model: Model) -> Store:
     parts = []
     for interface, part in (
-        (SessionFileSystem, model.file_system),
+        (OpenFileSystem, model.file_system),
         (SessionStorageStore, model.storage),
         (SessionStore, model.sessions),
     ):
-        names = [name for name in vars(interface) if not name.startswith("_") and hasattr(part, name)]
+        names = [verb.name for verb in verbs_of(interface, "", "") if hasattr(part, verb.name)]
         calls = cast("Any", {name: _awaited(getattr(part, name)) for name in names})
         parts.append(assemble(cast("type[Any]", interface), part, calls))
 

@@ -11,8 +11,8 @@ from uuid import UUID
 from everstore.conformance.showing import shown
 from everstore.interfaces import (
     DurableStorageStore,
+    OpenFileSystem,
     SecretRotation,
-    SessionFileSystem,
     SessionStorageStore,
     SessionStore,
 )
@@ -76,7 +76,7 @@ class Trace:
     def around(self, store: Store) -> Store:
         """The same store, every call of which is recorded."""
         return type(store)(
-            self._recorded(SessionFileSystem, store.file_system),
+            self._recorded(OpenFileSystem, store.file_system),
             self._recorded(
                 DurableStorageStore if isinstance(store.storage, SecretRotation) else SessionStorageStore,
                 store.storage,

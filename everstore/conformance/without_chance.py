@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.acts import Act
 from everstore.conformance.registry import Check, all_checks
-from everstore.interfaces import DurableStorageStore, SessionFileSystem, SessionStore
+from everstore.interfaces import DurableStorageStore, OpenFileSystem, SessionStore
 from everstore.middleware.base import verbs_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ CHANCE = "chance"
 
 _VERBS = frozenset(
     verb.name
-    for interface in (SessionFileSystem, DurableStorageStore, SessionStore)
+    for interface in (OpenFileSystem, DurableStorageStore, SessionStore)
     for verb in verbs_of(interface, "", "")
 )
 _SENTENCES = {

@@ -32,7 +32,8 @@ from everstore.errors import (
     RevisionConflictError,
 )
 from everstore.guards.room import Room
-from everstore.interfaces import SessionFileSystem
+from everstore.guards.strict import list_strictly, read_strictly
+from everstore.interfaces import OpenFileSystem
 from everstore.models import InitialFile
 from everstore.paths import normalize_path, parents_of
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
     from everstore.changes import FileMutation
+    from everstore.interfaces import SessionFileSystem
     from everstore.models import (
         Encoding,
         FileInfo,
@@ -56,7 +58,7 @@ if TYPE_CHECKING:
 __all__ = ["FileSystemGuard"]
 
 
-class FileSystemGuard(SessionFileSystem):
+class FileSystemGuard(OpenFileSystem):
     """What stands before a file system."""
 
     def __init__(self, backend: SessionFileSystem, limits: Limits | None = None) -> None:
@@ -115,10 +117,13 @@ class FileSystemGuard(SessionFileSystem):
             raise ReadOnlyFileError.at(path)
 
     @override
-    def read_file(self, session_id: UUID, path: str) -> Answer[SessionFile | None]:
+    def read_file(self, session_id: UUID, path: str, *, strict: bool = False) -> Answer[Any]:
         if type(session_id) is not UUID:
             refuse_session_id(session_id)
-        return self._next.read_file(session_id, normalize_path(path))
+        if strict is False:
+            return self._next.read_file(session_id, normalize_path(path))
+        check_flag("strict", strict)
+        return read_strictly(self._next, session_id, normalize_path(path))
 
     @override
     def write_file(
@@ -181,9 +186,14 @@ class FileSystemGuard(SessionFileSystem):
         return self._next.create_directory(session_id, normalize_path(path))
 
     @override
-    def list_directory(self, session_id: UUID, path: str = "/") -> Answer[list[FileInfo]]:
+    def list_directory(
+        self, session_id: UUID, path: str = "/", *, strict: bool = False
+    ) -> Answer[list[FileInfo]]:
         check_session_id(session_id)
-        return self._next.list_directory(session_id, normalize_path(path))
+        if strict is False:
+            return self._next.list_directory(session_id, normalize_path(path))
+        check_flag("strict", strict)
+        return list_strictly(self._next, session_id, normalize_path(path))
 
     @override
     def stat_file(self, session_id: UUID, path: str) -> Answer[FileStat | None]:

@@ -210,7 +210,7 @@ async def {name}({parameters}):
     try:
         if _log.closed:
             raise _log.refusal(_verb)
-        _answer = await _guarded({passed_on})
+        _answer = await {call}
     except BaseException as _error:
         _told = _log.failed(_verb, _started, {arguments}, _error, _meter)
         if _told is None:
@@ -233,14 +233,10 @@ def _code_of(name: str, signature: inspect.Signature, heard: str, *, watched: bo
         parameters=[parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters],
         return_annotation=inspect.Signature.empty,
     )
-    passed_on = (
-        f"{parameter.name}={parameter.name}" if parameter.kind is parameter.KEYWORD_ONLY else parameter.name
-        for parameter in parameters
-    )
     source = _LOGGED.format(
         name=name,
         parameters=str(plain)[1:-1],
-        passed_on=", ".join(passed_on),
+        call=_call_of(list(parameters)),
         heard=heard,
         meter="_Meter()" if watched else "None",
         arguments="{" + ", ".join(f"{parameter!r}: {parameter}" for parameter in signature.parameters) + "}",
@@ -249,6 +245,20 @@ def _code_of(name: str, signature: inspect.Signature, heard: str, *, watched: bo
     # Without a time of change the entry is never dropped: tracebacks and debuggers show these lines, too.
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     return compile(source, file, "exec")
+
+
+def _call_of(parameters: list[inspect.Parameter]) -> str:
+    """The expression that calls what is behind the layer.
+
+    Options that are as nobody gave them are not passed on: that takes a tenth of a read from memory.
+    """
+    options = [parameter for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    places = [parameter.name for parameter in parameters if parameter not in options]
+    whole = ", ".join([*places, *(f"{option.name}={option.name}" for option in options)])
+    if not options or not all(option.default is None or option.default is False for option in options):
+        return f"_guarded({whole})"
+    are_not_given = " and ".join(f"{option.name} is {option.default}" for option in options)
+    return f"(_guarded({', '.join(places)}) if {are_not_given} else _guarded({whole}))"
 
 
 def _fields(verb: Verb, duration: int, arguments: dict[str, object], outcome: str) -> dict[str, object]:

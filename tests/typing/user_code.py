@@ -21,10 +21,10 @@ from everstore import (
     KeyInfo,
     KeyRing,
     Middleware,
+    OpenFileSystem,
     SecretInfo,
     Session,
     SessionFile,
-    SessionFileSystem,
     SessionStorageStore,
     SessionStore,
     Store,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 async def opening() -> None:
     async with everstore.open_store(backend="memory", limits__file_bytes=1 << 20) as store:
         assert_type(store, Store)
-        assert_type(store.file_system, SessionFileSystem)
+        assert_type(store.file_system, OpenFileSystem)
         assert_type(store.storage, SessionStorageStore)
         assert_type(store.sessions, SessionStore)
         seed = InitialFile("README.md", "# hello\n", is_readonly=True)
@@ -78,6 +78,9 @@ async def hosting(layer: Middleware) -> None:
 async def files(store: Store, session_id: UUID) -> None:
     system = store.file_system
     assert_type(await system.read_file(session_id, "a"), SessionFile | None)
+    assert_type(await system.read_file(session_id, "a", strict=True), SessionFile)
+    assert_type(await system.list_directory(session_id, "a", strict=True), list[FileInfo])
+    assert_type(await system.delete_file(session_id, "a", strict=True), bool)
     assert_type(await system.write_file(session_id, "a", "text"), SessionFile)
     assert_type(await system.stat_file(session_id, "a"), FileStat | None)
     assert_type(await system.list_directory(session_id), list[FileInfo])

@@ -20,6 +20,7 @@ from everstore.backends.memory.storage import MemoryStorage
 from everstore.compat import override
 from everstore.guards import FileSystemGuard, SessionStoreGuard, StorageGuard
 from everstore.interfaces import (
+    OpenFileSystem,
     SessionFileSystem,
     SessionFileSystemFactory,
     SessionStorageStore,
@@ -61,7 +62,7 @@ def _with_coroutines(made: T) -> T:
 
 
 @_with_coroutines
-class InMemorySessionFileStore(FileSystemGuard, MemoryFiles):
+class InMemorySessionFileStore(FileSystemGuard, MemoryFiles, OpenFileSystem):
     """Files in memory: every spelling of a path, every argument checked."""
 
     def __init__(self, limits: Limits | None = None) -> None:

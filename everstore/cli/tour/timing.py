@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from everstore.compat import override
-from everstore.interfaces import SessionFileSystem, SessionStorageStore
+from everstore.interfaces import OpenFileSystem, SessionStorageStore
 from everstore.middleware.base import Call, Middleware, Verb, assemble, verbs_of
 from everstore.session import BoundSession
 
@@ -54,7 +54,7 @@ class Timings(Middleware):
 
     def session(self, store: Store, session_id: UUID) -> BoundSession:
         """A session of the store, every call in it measured."""
-        files = self._around(SessionFileSystem, store.file_system)
+        files = self._around(OpenFileSystem, store.file_system)
         storage = self._around(SessionStorageStore, store.storage)
         return BoundSession(session_id, files, storage)
 

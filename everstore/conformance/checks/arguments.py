@@ -14,7 +14,7 @@ from everstore.conformance.case import refused
 from everstore.conformance.registry import check, table
 from everstore.conformance.showing import shown
 from everstore.errors import InvalidArgumentError
-from everstore.interfaces import SecretRotation, SessionFileSystem, SessionStorageStore, SessionStore
+from everstore.interfaces import OpenFileSystem, SecretRotation, SessionStorageStore, SessionStore
 from everstore.middleware.base import verbs_of
 from everstore.models import InitialFile, Session, new_session_id
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from everstore.conformance.case import Case
 
 _ROLES = {
-    "file_system": SessionFileSystem,
+    "file_system": OpenFileSystem,
     "storage": SessionStorageStore,
     "sessions": SessionStore,
     "rotation": SecretRotation,
@@ -93,7 +93,7 @@ _KINDS = {
     ),
     **dict.fromkeys(("encoding", "expected_encoding"), "encoding"),
     **dict.fromkeys(("if_absent", "recursive", "overwrite", "replace_all", "regex", "ignore_case"), "flag"),
-    "reverse": "flag",
+    **dict.fromkeys(("reverse", "strict"), "flag"),
     **dict.fromkeys(("start", "limit", "before", "after"), "count"),
     **dict.fromkeys(("key", "name"), "key"),
 }

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.case import gather
 from everstore.conformance.checks.concurrency import concurrent, kinds
-from everstore.errors import ParentNotDirectoryError, PathExistsError, PathIsDirectoryError
+from everstore.errors import (
+    ParentNotDirectoryError,
+    PathExistsError,
+    PathIsDirectoryError,
+    PathNotFoundError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -64,6 +70,38 @@ async def no_half_deleted_tree(case: Case) -> None:
             await asyncio.sleep(0)
 
     await asyncio.gather(delete(), look(), look())
+
+
+@concurrent(
+    "concurrency.strict_looks",
+    "3.13.4",
+    likely="why there was nothing is looked for later, and something may be there by then",
+    since="1.2",
+)
+async def strict_looks(case: Case) -> None:
+    """While a directory comes with a file in it and goes, a strict look sees both, or that it is missing."""
+    done = False
+
+    async def come_and_go() -> None:
+        nonlocal done
+        for _ in range(12):
+            await case.files.write_file("d/a", "x")
+            await asyncio.sleep(0)
+            await case.files.delete_file("d", recursive=True)
+            await asyncio.sleep(0)
+        done = True
+
+    async def look() -> None:
+        while not done:
+            with suppress(PathNotFoundError):
+                listed = await case.files.list_directory("d", strict=True)
+                assert [info.path for info in listed] == ["/d/a"], "a directory was told as empty"
+            with suppress(PathNotFoundError):
+                assert (await case.files.read_file("d/a", strict=True)).content == "x"
+            for _ in range(case.random.randint(1, 3)):  # else it might come at the same turn always
+                await asyncio.sleep(0)
+
+    await asyncio.gather(come_and_go(), look(), look())
 
 
 @concurrent("concurrency.parents_once", "3.2.2", "3.2.5", likely="two writers create the same parent")

@@ -257,3 +257,22 @@ async def read_root(case: Case) -> None:
     assert (empty.path, empty.content, empty.is_directory) == ("/", None, True)
     await case.files.write_file("a", "x")
     assert (await case.read("/")).id == empty.id
+
+
+@check(
+    "files.strict_looks",
+    "3.13.2", "3.13.3",
+    likely="a strict look refuses what is there, an empty file or directory perhaps, or shows less of it",
+    since="1.2",
+)  # fmt: skip
+async def strict_looks(case: Case) -> None:
+    """Where it has no reason to refuse, a strict look shows what any other does."""
+    await case.files.create_directory("empty")
+    assert await case.files.list_directory("empty", strict=True) == []
+    assert await case.files.list_directory(strict=True) == await case.files.list_directory()
+    await case.files.write_file("d/bytes", "AP8=", "base64")
+    for name, content in (("a", "x"), ("none", "")):
+        await case.files.write_file(f"d/{name}", content)
+    for name in ("a", "bytes", "none"):
+        assert await case.files.read_file(f"d/{name}", strict=True) == await case.read(f"d/{name}")
+    assert await case.files.list_directory("d", strict=True) == await case.files.list_directory("d")

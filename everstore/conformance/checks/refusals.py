@@ -17,6 +17,7 @@ from everstore.errors import (
     ParentNotDirectoryError,
     PathExistsError,
     PathIsDirectoryError,
+    PathNotDirectoryError,
     PathNotFoundError,
     ReadOnlyFileError,
     RevisionConflictError,
@@ -171,11 +172,11 @@ _CALLS: dict[str, _Call] = {
     ),
 }
 
+_ABSENT = {**_FILE, "where nothing is": Why(PathNotFoundError)}
 _STRICT = {
-    **_FILE,
+    **_ABSENT,
     "on the root": Why(InvalidPathError),
     "on a read-only file": Why(ReadOnlyFileError),
-    "where nothing is": Why(PathNotFoundError),
 }
 _STRICT_CALLS: dict[str, _Call] = {
     "delete": (
@@ -185,6 +186,11 @@ _STRICT_CALLS: dict[str, _Call] = {
     "delete_recursive": (
         lambda files, place: files.delete_file(place, recursive=True, strict=True),
         _STRICT,
+    ),
+    "read": (lambda files, place: files.read_file(place, strict=True), {**_ABSENT, **_DIRECTORIES}),
+    "list": (
+        lambda files, place: files.list_directory(place, strict=True),
+        {**_ABSENT, **dict.fromkeys(("on a read-only file", "on a file"), Why(PathNotDirectoryError))},
     ),
     "delete_tree": (
         lambda files, _: files.delete_file("/t", recursive=True, strict=True),
@@ -210,7 +216,7 @@ async def refuses(
 
 @table(
     "tree.refuses_strictly.{row}",
-    "3.13.1", "7.2.6",
+    "3.13.1", "3.13.2", "3.13.3", "7.2.6",
     rows=_STRICT_CALLS,
     likely="strict does not get here, or this verb tells another reason than there is",
     since="1.2",

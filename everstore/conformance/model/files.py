@@ -27,6 +27,7 @@ from everstore.errors import (
     ParentNotDirectoryError,
     PathExistsError,
     PathIsDirectoryError,
+    PathNotDirectoryError,
     PathNotFoundError,
     QuotaExceededError,
     ReadOnlyFileError,
@@ -87,15 +88,27 @@ class FileModel:
 
     # -- looking ------------------------------------------------------------------------------------
 
-    def read_file(self, session_id: UUID, path: str) -> Entry | None:
+    def stat_file(self, session_id: UUID, path: str) -> Entry | None:
         """The entry, or ``None``."""
         return self.tree(session_id).get(canonical(path))
 
-    stat_file = read_file
+    def read_file(self, session_id: UUID, path: str, *, strict: bool = False) -> Entry | None:
+        """The entry, or ``None``."""
+        found = self.stat_file(session_id, path)
+        if strict and found is None:
+            raise _why_absent(self.tree(session_id), canonical(path))
+        if strict and found and found.is_directory:
+            raise PathIsDirectoryError.at(found.path)
+        return found
 
-    def list_directory(self, session_id: UUID, path: str = "/") -> list[Entry]:
+    def list_directory(self, session_id: UUID, path: str = "/", *, strict: bool = False) -> list[Entry]:
         """The entries whose parent this is, sorted."""
         directory = canonical(path)
+        found = self.stat_file(session_id, path)
+        if strict and found is None:
+            raise _why_absent(self.tree(session_id), directory)
+        if strict and found and not found.is_directory:
+            raise PathNotDirectoryError.at(directory)
         return [entry for entry in self._sorted(session_id) if parents_of(entry.path)[-1] == directory]
 
     def read_lines(
@@ -328,6 +341,12 @@ class FileModel:
         return [entry for _, entry in sorted(self._trees[session_id].items())]
 
 
+def _why_absent(tree: dict[str, Entry], path: str) -> EverstoreError:
+    """What a strict call tells of a path where nothing is."""
+    is_below_file = any(parent in tree and not tree[parent].is_directory for parent in parents_of(path))
+    return (ParentNotDirectoryError if is_below_file else PathNotFoundError).at(path)
+
+
 def _why_it_stays(
     tree: dict[str, Entry], path: str, doomed: list[Entry], *, recursive: bool
 ) -> EverstoreError | None:
@@ -336,8 +355,7 @@ def _why_it_stays(
     if path == "/":
         return InvalidPathError(path)
     if not doomed:
-        is_through_file = any(parent in tree and not tree[parent].is_directory for parent in parents_of(path))
-        return (ParentNotDirectoryError if is_through_file else PathNotFoundError).at(path)
+        return _why_absent(tree, path)
     if len(doomed) > 1 and not recursive:
         return DirectoryNotEmptyError.at(path)
     return ReadOnlyFileError.at(readonly[0]) if readonly else None

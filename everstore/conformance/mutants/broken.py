@@ -9,8 +9,8 @@ import msgspec
 
 from everstore.interfaces import (
     DurableStorageStore,
+    OpenFileSystem,
     SecretRotation,
-    SessionFileSystem,
     SessionStorageStore,
     SessionStore,
 )
@@ -26,7 +26,7 @@ F = TypeVar("F", bound="Call")
 T = TypeVar("T")
 
 INTERFACES = {
-    "file_system": SessionFileSystem,
+    "file_system": OpenFileSystem,
     "storage": SessionStorageStore,
     "sessions": SessionStore,
 }

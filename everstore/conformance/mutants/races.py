@@ -25,6 +25,20 @@ def loses_updates(broken: Broken) -> None:
         return await broken.files.write_file(session_id, path, found.content.replace(old, new))
 
 
+@mutant("concurrency.strict_looks")
+def tells_a_later_reason(broken: Broken) -> None:
+    """A strict listing that found nothing takes what is a directory a moment later for an empty one."""
+
+    @broken.verb
+    async def list_directory(session_id: Any, path: str = "/", *, strict: bool = False) -> Any:
+        found = await broken.files.list_directory(session_id, path)
+        await asyncio.sleep(0)
+        is_there = await broken.files.stat_file(session_id, path)
+        if found or not strict or (is_there and is_there.is_directory):
+            return found
+        return await broken.files.list_directory(session_id, path, strict=True)
+
+
 @mutant("concurrency.appends_survive")
 def loses_appends(broken: Broken) -> None:
     """An append reads, thinks and writes."""

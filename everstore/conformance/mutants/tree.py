@@ -10,11 +10,48 @@ from everstore.errors import (
     ParentNotDirectoryError,
     PathExistsError,
     PathIsDirectoryError,
+    PathNotDirectoryError,
     PathNotFoundError,
 )
 from everstore.paths import parents_of
 
 __all__: list[str] = []
+
+
+@mutant("files.strict_looks")
+def strictly_lists_no_empty_directory(broken: Broken) -> None:
+    """A strict listing takes an empty directory for a missing one."""
+
+    @broken.verb
+    async def list_directory(session_id: Any, path: str = "/", *, strict: bool = False) -> Any:
+        found = await broken.files.list_directory(session_id, path, strict=strict)
+        if strict and not found:
+            raise PathNotFoundError.at("/" + path.strip("/"))
+        return found
+
+
+@mutant("tree.refuses_strictly.list")
+def lists_files_strictly(broken: Broken) -> None:
+    """A strict listing of a file is empty."""
+
+    @broken.verb
+    async def list_directory(session_id: Any, path: str = "/", *, strict: bool = False) -> Any:
+        try:
+            return await broken.files.list_directory(session_id, path, strict=strict)
+        except PathNotDirectoryError:
+            return []
+
+
+@mutant("tree.refuses_strictly.read")
+def reads_directories_strictly(broken: Broken) -> None:
+    """A strict read answers with a directory, as any other."""
+
+    @broken.verb
+    async def read_file(session_id: Any, path: str, *, strict: bool = False) -> Any:
+        try:
+            return await broken.files.read_file(session_id, path, strict=strict)
+        except PathIsDirectoryError:
+            return await broken.files.read_file(session_id, path)
 
 
 @mutant("tree.refuses.write")
