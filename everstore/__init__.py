@@ -46,7 +46,7 @@ from everstore.models import (
     to_dict,
 )
 from everstore.opening import open_store
-from everstore.paths import parse_session_id
+from everstore.paths import parse_session_id, session_id_of
 from everstore.session import BoundSession
 from everstore.store import Store
 
@@ -87,6 +87,7 @@ __all__ = [
     "new_session_id",
     "open_store",
     "parse_session_id",
+    "session_id_of",
     "to_dict",
 ]
 

@@ -7,6 +7,7 @@ accepted, and handed on as the plain kind, so that no backend has to know it.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import NoReturn
 from uuid import UUID
 
@@ -14,10 +15,12 @@ from everstore.content import text_size, utf8_size
 from everstore.errors import (
     InvalidArgumentError,
     InvalidContentError,
+    InvalidKeyError,
     InvalidPatternError,
     InvalidSessionIdError,
     shown,
 )
+from everstore.labels import NO_LABELS, Labels
 from everstore.models import Encoding, InitialFile, Session
 from everstore.search import MAX_CONTEXT
 
@@ -29,6 +32,8 @@ __all__ = [
     "plain_content",
     "plain_context",
     "plain_count",
+    "plain_key",
+    "plain_labels",
     "plain_pattern",
     "plain_seed",
     "plain_session",
@@ -42,6 +47,9 @@ __all__ = [
 LARGEST = (1 << 63) - 1  # what every storage has an integer for
 LATEST_NS = 9 * 10**18  # in the year 2255: times that move on from there still fit
 LONGEST_REVISION = 1024
+MAX_KEY_BYTES = 1024
+MAX_LABELS = 64
+MAX_LABEL_BYTES = 1024
 MAX_TTL = 100 * 366 * 86_400  # seconds: the nanosecond it ends at fits into 64 bits
 
 
@@ -188,6 +196,42 @@ def plain_title(title: str) -> str:
     return title
 
 
+def plain_key(key: str, what: str) -> str:
+    """A key, or another name of that kind, as a plain ``str``; ``InvalidKeyError`` when it is none."""
+    if not isinstance(key, str):
+        raise InvalidKeyError(f"a {what} is text (str), not {type(key).__name__}")
+    key = str.__str__(key)
+    if not key or "\0" in key:
+        raise InvalidKeyError(f"a {what} is text that is not empty and holds no NUL")
+    size = utf8_size(key)
+    if size is None:
+        raise InvalidKeyError(f"a {what} holds a lone surrogate, which no encoding can store")
+    if size > MAX_KEY_BYTES:
+        raise InvalidKeyError(f"a {what} has at most {MAX_KEY_BYTES} bytes in UTF-8, not {size:,}")
+    return key
+
+
+def plain_labels(labels: Mapping[str, str]) -> Labels:
+    """Labels of plain text; ``InvalidContentError`` or ``InvalidKeyError`` for what are none (§1.4.13)."""
+    if not isinstance(labels, Mapping):
+        raise InvalidContentError(f"labels are a mapping (dict) of text by name, not {type(labels).__name__}")
+    pairs = [*labels.items()]
+    if len(pairs) > MAX_LABELS:
+        raise InvalidContentError(f"a session has at most {MAX_LABELS} labels, not {len(pairs)}")
+    pairs = [(plain_key(name, "label's name"), _plain_label(text)) for name, text in pairs]
+    return Labels(sorted(pairs)) if pairs else NO_LABELS
+
+
+def _plain_label(text: str) -> str:
+    text = plain_text(text, "a label")
+    size = text_size(text, "a label")
+    if "\0" in text:
+        raise InvalidContentError("a label holds no NUL")
+    if size > MAX_LABEL_BYTES:
+        raise InvalidContentError(f"a label has at most {MAX_LABEL_BYTES} bytes in UTF-8, not {size:,}")
+    return text
+
+
 def plain_session(session: Session) -> Session:
     """A session's record of plain fields; typed errors for what is none (§1.4.9)."""
     if not isinstance(session, Session):
@@ -201,9 +245,15 @@ def plain_session(session: Session) -> Session:
         _refuse_time("created_ns", created_ns)
     if type(updated_ns) is not int or not 0 <= updated_ns <= LATEST_NS:
         _refuse_time("updated_ns", updated_ns)
-    if type(session) is Session and type(session.id) is UUID and title is session.title:
+    labels = NO_LABELS if session.labels is NO_LABELS else plain_labels(session.labels)
+    if (
+        type(session) is Session
+        and type(session.id) is UUID
+        and title is session.title
+        and labels is session.labels
+    ):
         return session  # as nearly always
-    return Session(UUID(int=session.id.int), title, created_ns, updated_ns)
+    return Session(UUID(int=session.id.int), title, created_ns, updated_ns, labels)
 
 
 def _refuse_time(name: str, value: object) -> NoReturn:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Literal, Self
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from everstore.clock import now_ns
+from everstore.labels import NO_LABELS, Labels, frozen_labels
 
 __all__ = [
     "Encoding",
@@ -242,14 +245,20 @@ class StoredSecret(msgspec.Struct, frozen=True, gc=False):
 
 
 class Session(msgspec.Struct, frozen=True, gc=False):
-    """A session's record. The id and the times are made when they are not given."""
+    """A session's record. The id and the times are made when they are not given.
+
+    ``labels`` is a ``dict`` of text by name, in the order of the names, that cannot be changed.
+    """
 
     id: uuid.UUID = msgspec.field(default_factory=new_session_id)
     title: str | None = None
     created_ns: int = msgspec.field(default_factory=now_ns)
     updated_ns: int = 0
+    labels: Mapping[str, str] = NO_LABELS
 
     def __post_init__(self) -> None:
+        if type(self.labels) is not Labels:
+            msgspec.structs.force_setattr(self, "labels", frozen_labels(self.labels))
         if not self.updated_ns:
             msgspec.structs.force_setattr(self, "updated_ns", self.created_ns)
 
@@ -263,9 +272,24 @@ class Session(msgspec.Struct, frozen=True, gc=False):
         """When the record last changed, in UTC."""
         return _datetime(self.updated_ns)
 
-    def retitled(self, title: str, now_ns: int) -> Self:
-        """The record with another title; ``updated_at`` moves, and never backwards."""
-        return msgspec.structs.replace(self, title=title, updated_ns=max(now_ns, self.updated_ns + 1000))
+    def has_labels(self, labels: Mapping[str, str]) -> bool:
+        """Whether it has all of these."""
+        return labels.items() <= self.labels.items()
+
+    def updated(
+        self,
+        now_ns: int,
+        *,
+        title: str | UnsetType | None = UNSET,
+        labels: Mapping[str, str] | UnsetType = UNSET,
+    ) -> Self:
+        """The record with another title, or labels, or both; ``updated_at`` moves, and never backwards."""
+        return msgspec.structs.replace(
+            self,
+            title=self.title if title is UNSET else title,
+            updated_ns=max(now_ns, self.updated_ns + 1000),
+            labels=self.labels if labels is UNSET else labels,
+        )
 
 
 _RAW = {"version", "serial", "created_ns", "updated_ns", "expires_ns"}

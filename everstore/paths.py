@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from uuid import UUID
+from uuid import UUID, uuid5
 
-from everstore.errors import InvalidPathError, InvalidSessionIdError, shown
+from everstore.errors import InvalidArgumentError, InvalidPathError, InvalidSessionIdError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +20,7 @@ __all__ = [
     "parse_session_id",
     "require_room",
     "root_stays",
+    "session_id_of",
 ]
 
 MAX_SEGMENT_BYTES = 255
@@ -31,6 +32,8 @@ _SESSION_TEXT = re.compile(
     r"(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|session_[0-9a-fA-F]{32})"
 )
 
+_NAMESPACE = UUID("8fa84d6d-a390-40c6-9605-c34bc0baf619")
+"""What ids made of text are of (RFC 9562, version 5): the same for ever."""
 
 _known: dict[str, str] = {}
 """Spellings seen lately: an agent names the same few files over and over."""
@@ -147,3 +150,28 @@ def parse_session_id(text: str) -> UUID:
         told = f"{text!r:.100}" if isinstance(text, str) else shown(text)
         raise InvalidSessionIdError(f"{message}, not {told}")
     return UUID(text.removeprefix("session_"))
+
+
+def session_id_of(*parts: str) -> UUID:
+    """The session id that a framework's own name of it stands for, or several: tenant and thread, say.
+
+    The same text always makes the same id (UUID version 5), in every process and release, and parts are told
+    apart: ``("a", "bc")`` makes another than ``("ab", "c")``. Unicode is taken as it is written. Who knows a
+    text knows its id: that is no secret. ``InvalidArgumentError`` without a part, for what is no text, and
+    for lone surrogates.
+    """
+    if not parts:
+        raise InvalidArgumentError("session_id_of takes one text or more that name the session")
+    encoded: list[str] = []
+    for part in parts:
+        if not isinstance(part, str):
+            raise InvalidArgumentError(f"session_id_of takes text (str), not {shown(part)}")
+        text = str.__str__(part)
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError:  # not chained: it would carry the text
+            size = -1
+        if size < 0:
+            raise InvalidArgumentError("session_id_of takes text without lone surrogates")
+        encoded.append(f"{size}:{text},")
+    return uuid5(_NAMESPACE, "".join(encoded))

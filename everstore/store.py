@@ -9,11 +9,12 @@ from everstore.arguments import check_session_id, plain_session
 from everstore.compat import override
 from everstore.errors import EverstoreError, InvalidArgumentError, UnsupportedError, shown
 from everstore.interfaces import SecretRotation
+from everstore.labels import NO_LABELS
 from everstore.models import InitialFile, Session, new_session_id
 from everstore.session import BoundSession
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from everstore.interfaces import OpenFileSystem, SessionStorageStore, SessionStore
 
@@ -61,7 +62,12 @@ class Store:
         )
 
     async def create_session(
-        self, title: str | None = None, *, session_id: UUID | None = None, files: Iterable[InitialFile] = ()
+        self,
+        title: str | None = None,
+        *,
+        session_id: UUID | None = None,
+        files: Iterable[InitialFile] = (),
+        labels: Mapping[str, str] | None = None,
     ) -> Session:
         """Make a session with a record, and perhaps its first files; returns the record.
 
@@ -73,7 +79,11 @@ class Store:
         job. The error says ``session_id``, and in a note what has stayed.
         """
         session = plain_session(
-            Session(id=new_session_id() if session_id is None else session_id, title=title)
+            Session(
+                id=new_session_id() if session_id is None else session_id,
+                title=title,
+                labels=NO_LABELS if labels is None else labels,
+            )
         )
         if not hasattr(type(files), "__iter__") or isinstance(files, (str, bytes)):
             raise InvalidArgumentError(f"files are some InitialFile objects, not {shown(files)}")

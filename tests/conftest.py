@@ -215,6 +215,7 @@ CALLS = [
     _call("storage", "purge_session"),
     pytest.param(Call("sessions", "add_session", lambda one: ((Session(id=one),), {})), id="add_session"),
     _call("sessions", "get_session"),
+    _call("sessions", "update_session", title="title"),
     _call("sessions", "update_session_title", "title"),
     pytest.param(Call("sessions", "list_sessions", lambda _: ((), {})), id="list_sessions"),
     _call("sessions", "delete_session"),

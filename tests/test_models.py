@@ -111,9 +111,9 @@ def test_a_session_is_made_with_an_id_and_times():
 
 def test_a_new_title_moves_the_time_and_never_backwards():
     session = Session(id=SESSION, created_ns=NOW)
-    later = session.retitled("x", NOW + 5_000)
+    later = session.updated(NOW + 5_000, title="x")
     assert (later.title, later.updated_ns, later.created_ns) == ("x", NOW + 5_000, NOW)
-    assert later.retitled("y", NOW - 5_000).updated_at > later.updated_at
+    assert later.updated(NOW - 5_000, title="y").updated_at > later.updated_at
 
 
 def test_expiry_is_told_when_there_is_one():

@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from everstore.session import BoundFiles, BoundStorage
     from everstore.store import Store
 
-__all__ = ["ACTS", "CHANGING", "LOOKING", "NO_ACTS", "RECORD_NS", "Act", "Scene", "asked_of"]
+__all__ = ["ACTS", "CHANGING", "LABELS", "LOOKING", "NO_ACTS", "RECORD_NS", "Act", "Scene", "asked_of"]
 
 LARGE = "\u00e9" * 25_000
 """A content that takes a storage more than one page."""
+
+LABELS = {"kind": "act", "\u00e9": "\U0001f600"}
+"""The labels of the session's record."""
 
 SEEDED = InitialFile("kept/seed", "fixed", is_readonly=True)
 RECORD_NS = 1_700_000_000_000_000_000
@@ -99,7 +102,8 @@ class Scene:
 
     async def fill_record(self) -> None:
         """Add the session's record."""
-        await self.store.sessions.add_session(Session(self.id, f"a title{self.pad}", RECORD_NS))
+        record = Session(self.id, f"a title{self.pad}", RECORD_NS, labels=LABELS)
+        await self.store.sessions.add_session(record)
 
 
 class Act(msgspec.Struct, frozen=True):
@@ -239,9 +243,15 @@ ACTS: dict[str, Act] = {
     "list_records": _records(
         "list_sessions", lambda at: at.store.sessions.list_sessions(limit=1), changes=False
     ),
+    "list_labelled": _records(
+        "list_sessions", lambda at: at.store.sessions.list_sessions(limit=1, labels=LABELS), changes=False
+    ),
     "add_record": _records(
         "add_session",
         lambda at: at.store.sessions.add_session(Session(at.id, f"another{at.pad}", RECORD_NS)),
+    ),
+    "relabel": _records(
+        "update_session", lambda at: at.store.sessions.update_session(at.id, labels={"kind": "relabelled"})
     ),
     "retitle": _records(
         "update_session_title", lambda at: at.store.sessions.update_session_title(at.id, f"renamed{at.pad}")

@@ -89,6 +89,18 @@ async def _look_at_title(scene: Scene, data: str) -> _Pair:
     }
 
 
+async def _look_at_label(scene: Scene, data: str) -> _Pair:
+    labels = {data: data}
+    after = Session(scene.id, None, RECORD_NS + 1)
+    found = await scene.store.sessions.get_session(scene.id)
+    page = await scene.store.sessions.list_sessions(limit=1, after=after, labels=labels)
+    listed = [record.labels for record in page if record.id == scene.id]
+    return {"get_session": labels, "list_sessions": [labels]}, {
+        "get_session": found and found.labels,
+        "list_sessions": listed,
+    }
+
+
 async def _look_at_path(scene: Scene, data: str) -> _Pair:
     path = f"/d/{data}"
     found, stat = await scene.files.read_file(path), await scene.files.stat_file(path)
@@ -154,6 +166,7 @@ KINDS: dict[str, tuple[Callable[[Any], str | None], Callable[[Scene, Any], Await
     "value": (_only_text, _look_at_value),
     "secret": (_only_text, _look_at_secret),
     "title": (_only_titles, _look_at_title),
+    "label": (_only_keys, _look_at_label),
     "path": (_only_segments, _look_at_path),
     "key": (_only_keys, _look_at_key),
     "name": (_only_keys, _look_at_name),

@@ -32,6 +32,7 @@ __all__ = ["Matching", "Pair", "Step", "plain"]
 
 _FILE = ("path", "size_bytes", "is_readonly", "is_directory", "content", "encoding")
 _ENTRY = ("path", "size_bytes", "is_readonly", "is_directory")
+_SESSION = ("id", "title", "created_ns", "labels")
 _RECORDS: dict[str, tuple[type, tuple[str, ...]]] = {
     **dict.fromkeys(("read_file", "write_file", "write_file_if_content_matches"), (SessionFile, _FILE)),
     **dict.fromkeys(("seed_initial_file", "edit_file", "append_file"), (SessionFile, _FILE)),
@@ -42,8 +43,8 @@ _RECORDS: dict[str, tuple[type, tuple[str, ...]]] = {
     **dict.fromkeys(("set_value", "set_values", "stat_value", "list_keys"), (KeyInfo, ("key",))),
     **dict.fromkeys(("read_value", "read_values"), (StoredValue, ("key", "text"))),
     "list_secrets": (SecretInfo, ("name",)),
-    **dict.fromkeys(("get_session", "update_session_title"), (Session, ("id", "title", "created_ns"))),
-    "list_sessions": (Session, ("id", "title", "created_ns")),
+    **dict.fromkeys(("get_session", "list_sessions"), (Session, _SESSION)),
+    **dict.fromkeys(("update_session", "update_session_title"), (Session, _SESSION)),
 }
 """The record that a verb answers with, and what of it is compared as it is; the rest are marks."""
 

@@ -261,6 +261,18 @@ async def _retitle(scene: Scene, sample: Sample) -> Any:
     return sample.data
 
 
+async def _add_label(scene: Scene, sample: Sample) -> Any:
+    labels = {sample.data: sample.data}
+    await scene.store.sessions.add_session(Session(scene.id, None, RECORD_NS, labels=labels))
+    return sample.data
+
+
+async def _relabel(scene: Scene, sample: Sample) -> Any:
+    await scene.store.sessions.add_session(Session(scene.id, "a title", RECORD_NS, labels={"a": "b"}))
+    await scene.store.sessions.update_session(scene.id, labels={sample.data: sample.data})
+    return sample.data
+
+
 # -- names
 
 
@@ -315,6 +327,8 @@ WAYS: dict[str, Way] = {
     "title": Way("title", _add_record),
     "title_onto": Way("title", _replace_record),
     "retitle": Way("title", _retitle),
+    "label": Way("label", _add_label),
+    "relabel": Way("label", _relabel),
     **{name: Way("path", bring) for name, bring in _PATHS.items()},
     "key_of_value": Way("key", _keyed(lambda at, key: at.storage.set_value(key, "1"))),
     "key_of_many": Way("key", _keyed(lambda at, key: at.storage.set_values({key: "1"}))),

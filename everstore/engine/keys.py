@@ -10,6 +10,7 @@
     x <time> <digest>                   when a value or secret is over; the value is the key of it
     s <id>                              a session's record
     a <time> <id>                       that it is of this age; nothing
+    k <digest> <time> <id>              that it is of this age and has the label of this digest; nothing
     l                                   the number of this layout, and how long keys and values may be
 
 Names are text in UTF-8, whose bytes are in the order of its code points. One that is too long for a key is
@@ -34,6 +35,7 @@ __all__ = [
     "age_key",
     "deadline_key",
     "id_of_age",
+    "label_keys",
     "number",
     "range_of",
     "split_key",
@@ -41,7 +43,7 @@ __all__ = [
 ]
 
 ENTRIES, VALUES, SECRETS, AGES, RECORDS, LAYOUT = b"e", b"v", b"p", b"a", b"s", b"l"
-_USAGES, _DEADLINES = b"u", b"x"
+_USAGES, _DEADLINES, _LABELS = b"u", b"x", b"k"
 _ID_BYTES = 16
 _DIGEST_BYTES = 16
 _NUMBER_BYTES = 8
@@ -79,6 +81,11 @@ def age_key(created_ns: int, session_id: UUID) -> bytes:
 def id_of_age(key: bytes) -> UUID:
     """The session of such a key."""
     return UUID(bytes=key[-_ID_BYTES:])
+
+
+def label_keys(name: str, text: str) -> bytes:
+    """What the keys of sessions with a label begin with; what follows are ages, as ``age_key`` ends."""
+    return _LABELS + _digest(f"{name}\0{text}".encode())  # neither holds a NUL
 
 
 def usage_key(session_id: UUID) -> bytes:

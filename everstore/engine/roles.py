@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec import UNSET, UnsetType
+
 from everstore.changes import SwapSecret
 from everstore.compat import override
 from everstore.engine import looking, records
@@ -16,7 +18,7 @@ from everstore.rules import answered_together, apply_to_space, apply_to_tree
 from everstore.search import compile_glob
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from uuid import UUID
 
     from everstore.changes import FileMutation, ValueMutation
@@ -222,12 +224,20 @@ class EngineSessions(SessionStore):
         return await self._threads.look(records.look, session_id)
 
     @override
-    async def update_session_title(self, session_id: UUID, title: str) -> Session:
-        return await self._threads.write(records.retitle, session_id, title)
+    async def update_session(
+        self,
+        session_id: UUID,
+        *,
+        title: str | UnsetType | None = UNSET,
+        labels: Mapping[str, str] | UnsetType = UNSET,
+    ) -> Session:
+        return await self._threads.write(records.update, session_id, title, labels)
 
     @override
-    async def list_sessions(self, *, limit: int = 100, after: Session | None = None) -> list[Session]:
-        return await self._threads.read(records.newest, limit, after)
+    async def list_sessions(
+        self, *, limit: int = 100, after: Session | None = None, labels: Mapping[str, str] | None = None
+    ) -> list[Session]:
+        return await self._threads.read(records.newest, limit, after, labels)
 
     @override
     async def delete_session(self, session_id: UUID) -> bool:

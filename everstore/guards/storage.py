@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from uuid import UUID
 
 from everstore.arguments import (
+    MAX_KEY_BYTES,
     check_flag,
     check_session_id,
     plain_amount,
     plain_condition,
     plain_count,
+    plain_key,
     plain_text,
     plain_ttl,
     refuse_session_id,
 )
 from everstore.compat import override
-from everstore.content import is_envelope, text_size, utf8_size
+from everstore.content import is_envelope, text_size
 from everstore.errors import (
     EverstoreError,
     InvalidArgumentError,
     InvalidContentError,
-    InvalidKeyError,
     QuotaExceededError,
     RevisionConflictError,
     UnsupportedError,
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DurableStorageGuard", "StorageGuard"]
 
-MAX_KEY_BYTES = 1024
 KNOWN_KEYS = 1024  # so many are remembered
 
 
@@ -79,15 +79,8 @@ class StorageGuard(SessionStorageStore):
             refuse_session_id(session_id)
         if type(key) is str and key in self._known_keys:
             return key
-        if not isinstance(key, str):
-            raise InvalidKeyError(f"a {what} is text (str), not {type(key).__name__}")
-        key = str.__str__(key)
-        if not key or "\0" in key:
-            raise InvalidKeyError(f"a {what} is text that is not empty and holds no NUL")
-        size = len(key) if key.isascii() else _key_size(key, what)
-        if size > MAX_KEY_BYTES:
-            raise InvalidKeyError(f"a {what} has at most {MAX_KEY_BYTES} bytes in UTF-8, not {size:,}")
-        if size <= self._key_bytes:
+        key = plain_key(key, what)
+        if text_size(key) <= self._key_bytes:
             if len(self._known_keys) >= KNOWN_KEYS:
                 self._known_keys.clear()
             self._known_keys.add(key)
@@ -370,10 +363,3 @@ class DurableStorageGuard(StorageGuard, DurableStorageStore):
                 "nothing else; set_secret encrypts"
             )
         return self._rotation.swap_secret(session_id, name, expected, replacement)
-
-
-def _key_size(key: str, what: str) -> int:
-    size = utf8_size(key)
-    if size is None:
-        raise InvalidKeyError(f"a {what} holds a lone surrogate, which no encoding can store")
-    return size

@@ -5,9 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET, UnsetType
+
 from everstore.interfaces.capabilities import Capabilities
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from uuid import UUID
 
     from everstore.models import Session
@@ -29,15 +32,35 @@ class SessionStore(ABC):
         """The record; ``None`` when there is none."""
 
     @abstractmethod
-    async def update_session_title(self, session_id: UUID, title: str) -> Session:
-        """Set the title and move ``updated_at``; ``SessionNotFoundError`` when there is no record.
+    async def update_session(
+        self,
+        session_id: UUID,
+        *,
+        title: str | UnsetType | None = UNSET,
+        labels: Mapping[str, str] | UnsetType = UNSET,
+    ) -> Session:
+        """Set the title, or all the labels, or both, in one step; the record as it then is.
 
-        ``record.retitled(title, now_ns())`` of ``everstore.clock`` moves it, also when the clock went back.
+        ``title=None`` takes the title away, and labels that are not among the new ones go, all of them with
+        ``labels={}``; what is not given stays. ``updated_at`` moves, ``created_at`` stays.
+        ``SessionNotFoundError`` when there is no record, ``InvalidArgumentError`` when neither is given.
+
+        ``record.updated(now_ns(), title=title, labels=labels)``, with the time of ``everstore.clock``, makes
+        it, also when the clock went back.
         """
 
+    async def update_session_title(self, session_id: UUID, title: str) -> Session:
+        """``update_session`` with a title and nothing else."""
+        return await self.update_session(session_id, title=title)
+
     @abstractmethod
-    async def list_sessions(self, *, limit: int = 100, after: Session | None = None) -> list[Session]:
+    async def list_sessions(
+        self, *, limit: int = 100, after: Session | None = None, labels: Mapping[str, str] | None = None
+    ) -> list[Session]:
         """A page of records, newest first (by ``created_at``, then id, both descending).
+
+        With ``labels`` only those that have all of them (``record.has_labels``), found by an index: what the
+        records without them cost is nothing.
 
         For the next page pass the last record of this one as ``after``: it need not exist any
         more. Fewer than ``limit`` only when no more follow, ``[]`` when there are none.

@@ -16,6 +16,8 @@ from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from msgspec import UNSET
+
 from everstore.errors import BackendError, EverstoreError, StoreClosedError, StoreContextError, code_of
 from everstore.models import InitialFile, Session, StoredValue
 from everstore.telling.events import HOST, STANDARD_LOG
@@ -58,6 +60,7 @@ class CallLog:
             "_host": HOST,
             "_log_of_all": logging.root,
             "_standard": STANDARD_LOG,
+            "UNSET": UNSET,  # what a parameter may be when nothing is given for it
         }
         watched = bool(self._observers)
         heard = "True" if watched else _HEARD[self._events.debug_goes]

@@ -112,7 +112,7 @@ async def test_an_engine_may_be_made_by_a_coroutine_and_a_role_played_by_somethi
         async def get_session(self, session_id):
             return everstore.Session(session_id, "made up")
 
-        add_session = update_session_title = list_sessions = delete_session = get_session
+        add_session = update_session = list_sessions = delete_session = get_session
 
     async def engine(context):
         assert context.settings is None

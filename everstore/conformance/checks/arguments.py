@@ -31,6 +31,13 @@ _HUGE = 10**5000  # has more digits than Python would print
 _LONE = "a\ud800"
 _NO_TEXT: tuple[Any, ...] = (b"a", bytearray(b"a"), 1, 1.5, True, [], {}, {"a"}, object(), str, UUID(int=1))
 _NO_NUMBER: tuple[Any, ...] = ("1", b"1", 1.0, float("nan"), True, False, Decimal(1), [], object())
+_NO_NAMES: tuple[Any, ...] = ("", "a\0b", _LONE, "k" * 1025, "é" * 513, None, 1, b"a", True)
+_NO_LABELS: tuple[Any, ...] = (
+    *("", "ab", b"", 0, 1.5, True, [], [("a", "b")], (), {"a"}, object(), dict, UUID(int=1)),
+    *({name: "x"} for name in _NO_NAMES),
+    *({"a": text} for text in _NO_NAMES[1:]),
+    {str(number): "" for number in range(65)},
+)
 _NO_RECORD: tuple[Any, ...] = ("a", b"a", 1, {}, [], ("a", "b"), object())
 
 
@@ -40,6 +47,7 @@ def _records() -> tuple[Any, ...]:
     return (
         *(Session(**{**record, "id": wrong}) for wrong in _WRONG["session_id"]),
         *(Session(**{**record, "title": wrong}) for wrong in (*_NO_TEXT, _LONE, "a\0b")),
+        *(Session(**{**record, "labels": wrong}) for wrong in (None, *_NO_LABELS)),
         *(
             Session(**{**record, name: time})
             for name in ("created_ns", "updated_ns")
@@ -84,6 +92,7 @@ _WRONG: dict[str, tuple[Any, ...]] = {
     "ttl": (*_NO_NUMBER[:2], *_NO_NUMBER[3:], 0, 0.0, -1, float("inf"), float("-inf"), 1e300, _HUGE),
     "amount": (*_NO_NUMBER, None, 2**64, -(2**64), 10**30, -_HUGE),
     "title": (None, *_NO_TEXT, _LONE, "a\0b"),
+    "labels": _NO_LABELS,
     "is_readonly": _FLAGS,
 }
 _KINDS = {
@@ -112,6 +121,8 @@ _SPECIAL: dict[str, tuple[Any, ...]] = {
         *((new_session_id(), key) for key in _KEYS),
         object(),
     ),
+    "update_session.title": (*_NO_TEXT, _LONE, "a\0b"),
+    "update_session.labels": (None, *_NO_LABELS),
     "add_session.session": (None, *_NO_RECORD, *_records()),
     "seed_initial_file.file": (None, *_NO_RECORD, *_seeds()),
 }
@@ -258,12 +269,15 @@ async def own_kinds(case: Case) -> None:
     assert await storage.touch_value(at, _Text("k2"), ttl=_Number(50))
     await storage.set_secret(at, _Text("s"), _Text(text))
     assert await storage.get_secret(at, "s") == text
-    record = Session(id=_DriversUUID(int=case.id.int), title=_Text("é"), created_ns=5)
+    labels = {_Text("ö"): _Text("ü")}
+    record = Session(id=_DriversUUID(int=case.id.int), title=_Text("é"), created_ns=5, labels=labels)  # type: ignore[arg-type]
     await case.store.sessions.add_session(record)
     kept = await case.store.sessions.get_session(case.id)
     assert kept is not None
-    assert kept == Session(id=case.id, title="é", created_ns=5)
-    assert [type(value) for value in msgspec.structs.astuple(kept)] == [UUID, str, int, int]
+    assert kept == Session(id=case.id, title="é", created_ns=5, labels={"ö": "ü"})
+    kinds = [type(value) for value in msgspec.structs.astuple(kept)]
+    assert kinds[:-1] == [UUID, str, int, int]
+    assert [[type(text) for text in pair] for pair in kept.labels.items()] == [[str, str]]
 
 
 @check(

@@ -163,7 +163,7 @@ async def kept(case: Case, way: Way) -> None:
     empty={
         name: "no name, and no title that anybody has, is so long"
         for name, way in WAYS.items()
-        if way.kind in {"path", "key", "name", "title"}
+        if way.kind in {"path", "key", "name", "title", "label"}
     },
     since="1.1",
 )

@@ -28,7 +28,7 @@ def _told(outcome: object) -> str:
     "7.2.2",
     empty={
         "add_record": "the record brings its id, which a guard reads",
-        "list_records": "it takes no session id",
+        **dict.fromkeys(("list_records", "list_labelled"), "it takes no session id"),
     },
     likely="an exception is caught and answered, or translated without 'raise ... from'",
 )

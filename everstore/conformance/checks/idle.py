@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from everstore.conformance.acts import ACTS, SEEDED, Act, Scene, asked_of
+from everstore.conformance.acts import ACTS, LABELS, SEEDED, Act, Scene, asked_of
 from everstore.conformance.case import Mismatch, each
 from everstore.conformance.registry import product
 from everstore.models import InitialFile
@@ -187,6 +187,7 @@ _IDLE: dict[str, Idle] = {
     "set_secret_for_a_while": (lambda at: at.storage.set_secret("s", "old", ttl=3600), _secret),
     "delete_secret": (_delete_and_set_secret, _gone(_secret)),
     "retitle": (lambda at: at.store.sessions.update_session_title(at.id, "a title"), _record),
+    "relabel": (lambda at: at.store.sessions.update_session(at.id, labels=LABELS), _record),
 }
 """What to do again and again by the act that it is a case of, and what is looked at."""
 

@@ -45,6 +45,7 @@ _GLOBS = (
 )  # fmt: skip
 _AT = st.integers(0, 3)
 _FLAG = st.booleans()
+_LABELS = st.sampled_from([{}, {}, {"a": "1"}, {"a": "2"}, {"a": "1", "b": "1"}])
 _COUNT = st.sampled_from([0, 1, 2])
 _NAME = st.integers(0, 15)
 _TEXT = st.sampled_from(_TEXTS)
@@ -175,15 +176,16 @@ class RecordMachine(Machine):
         await self.pair.call(store, Step("sessions", "get_session", (session_id,)))
         await self.pair.call(store, self.page(9, -1), self.ours)
 
-    def page(self, limit: int, age: int) -> Step:
+    def page(self, limit: int, age: int, labels: dict[str, str] | None = None) -> Step:
         """A page of the records that are older than so much; -1 for the youngest of the run, and the rest."""
         after = Session(self.ids[0], None, self.born - age)
-        return Step("sessions", "list_sessions", (), {"limit": limit, "after": after})
+        options = {"limit": limit, "after": after, **({"labels": labels} if labels else {})}
+        return Step("sessions", "list_sessions", (), options)
 
-    @step(at=_AT, age=_COUNT, title=st.sampled_from([None, "", "a", "\u00e9"]))
-    def add_session(self, at: int, age: int, title: str | None) -> None:
+    @step(at=_AT, age=_COUNT, title=st.sampled_from([None, "", "a", "\u00e9"]), labels=_LABELS)
+    def add_session(self, at: int, age: int, title: str | None, labels: dict[str, str]) -> None:
         """Add or replace a record; several may be of one age."""
-        record = Session(self.session(at), title, self.born - age)
+        record = Session(self.session(at), title, self.born - age, labels=labels)
         self.make(at, Step("sessions", "add_session", (record,)))
 
     @step(at=_AT, title=st.sampled_from(["", "a", "b\u2028", "a\0"]))
@@ -191,10 +193,15 @@ class RecordMachine(Machine):
         """Set a title."""
         self.call(at, "sessions", "update_session_title", title)
 
-    @step(at=_AT, limit=st.integers(1, 3), age=st.integers(-1, 2))
-    def list_sessions(self, at: int, limit: int, age: int) -> None:
-        """List a page, perhaps from within the run's records."""
-        self.make(at, self.page(limit, age), self.ours)
+    @step(at=_AT, title=st.sampled_from([None, "b"]), labels=_LABELS)
+    def update_session(self, at: int, title: str | None, labels: dict[str, str]) -> None:
+        """Set labels and take the title away or set it."""
+        self.call(at, "sessions", "update_session", title=title, labels=labels)
+
+    @step(at=_AT, limit=st.integers(1, 3), age=st.integers(-1, 2), labels=_LABELS)
+    def list_sessions(self, at: int, limit: int, age: int, labels: dict[str, str]) -> None:
+        """List a page, perhaps from within the run's records, perhaps those with some labels."""
+        self.make(at, self.page(limit, age, labels), self.ours)
 
     @step(at=_AT)
     def delete_record(self, at: int) -> None:

@@ -98,7 +98,10 @@ def _turns(act: Act, others: Sequence[Act]) -> list[tuple[int, int]]:
     level="standard",
     since="1.1",
     tags=("concurrency",),
-    empty={"list_records": "its answer is that of all sessions: concurrency.records_survive asks it"},
+    empty=dict.fromkeys(
+        ("list_records", "list_labelled"),
+        "its answer is that of all sessions: concurrency.records_survive asks it",
+    ),
 )  # fmt: skip
 async def race(case: Case, act: Act) -> None:
     """Beside every verb of its kind it ends as before it or after it, answers and all: {act}."""

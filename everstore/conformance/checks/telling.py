@@ -133,7 +133,8 @@ async def _watched(case: Case, on_call: Any) -> Store:
 
 
 _FIELDS = ("verb", "role", "backend", "started_ns", "duration_ns", "outcome", "error_code", "bytes")
-_NO_FAILURE = ("add_record", "list_records")  # the first one's guard reads the id, the second takes none
+# The first one's guard reads the id, the others take none.
+_NO_FAILURE = ("add_record", "list_records", "list_labelled")
 
 
 @product(

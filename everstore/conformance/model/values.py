@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from everstore.conformance.model.files import (
     ModelLimits,
@@ -26,7 +27,7 @@ from everstore.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from everstore.models import Session
 
@@ -55,6 +56,7 @@ class Record(msgspec.Struct, frozen=True):
     title: str | None
     created_ns: int
     revision: str
+    labels: dict[str, str] = {}
 
 
 class _Namespace:
@@ -283,7 +285,10 @@ class RecordModel:
         """Nothing."""
         if session.title is not None:
             _title(session.title)
-        self._records[session.id] = Record(session.id, session.title, session.created_ns, next(self._marks))
+        labels = _labels(session.labels)
+        self._records[session.id] = Record(
+            session.id, session.title, session.created_ns, next(self._marks), labels
+        )
 
     def get_session(self, session_id: UUID) -> Record | None:
         """The record, or ``None``."""
@@ -292,18 +297,43 @@ class RecordModel:
     def update_session_title(self, session_id: UUID, title: str) -> Record:
         """The record as it then is."""
         _title(title)
+        return self.update_session(session_id, title=title)
+
+    def update_session(
+        self,
+        session_id: UUID,
+        *,
+        title: str | UnsetType | None = UNSET,
+        labels: Mapping[str, str] | UnsetType = UNSET,
+    ) -> Record:
+        """The record as it then is."""
+        if title is UNSET and labels is UNSET:
+            raise InvalidArgumentError("nothing to set")
+        if isinstance(title, str):
+            _title(title)
+        wanted = labels if labels is UNSET else _labels(labels)
         if session_id not in self._records:
             raise SessionNotFoundError(str(session_id))
         old = self._records[session_id]
-        self._records[session_id] = Record(session_id, title, old.created_ns, next(self._marks))
+        self._records[session_id] = Record(
+            session_id,
+            old.title if title is UNSET else title,
+            old.created_ns,
+            next(self._marks),
+            old.labels if wanted is UNSET else wanted,
+        )
         return self._records[session_id]
 
-    def list_sessions(self, *, limit: int = 100, after: Session | None = None) -> list[Record]:
+    def list_sessions(
+        self, *, limit: int = 100, after: Session | None = None, labels: Mapping[str, str] | None = None
+    ) -> list[Record]:
         """A page, newest first."""
         if limit < 1:
             raise InvalidArgumentError("a page of nothing")
+        wanted = _labels(labels or {})
         newest = sorted(self._records.values(), key=_age, reverse=True)
-        return [record for record in newest if after is None or _age(record) < _age(after)][:limit]
+        older = [record for record in newest if after is None or _age(record) < _age(after)]
+        return [record for record in older if wanted.items() <= record.labels.items()][:limit]
 
     def delete_session(self, session_id: UUID) -> bool:
         """Whether there was one."""
@@ -317,6 +347,17 @@ def _age(record: Record | Session) -> tuple[int, int]:
 def _title(title: str) -> None:
     if _size(title, InvalidContentError) and "\0" in title:
         raise InvalidContentError("NUL in a title")
+
+
+def _labels(labels: Mapping[str, str]) -> dict[str, str]:
+    for name, text in labels.items():
+        if not name or "\0" in name or _size(name, InvalidKeyError) > 1024:
+            raise InvalidKeyError(name)
+        if "\0" in text or _size(text, InvalidContentError) > 1024:
+            raise InvalidContentError(text)
+    if len(labels) > 64:
+        raise InvalidContentError("too many labels")
+    return dict(labels)
 
 
 def _size(text: str, error: type[InvalidContentError]) -> int:

@@ -43,9 +43,14 @@ def makes_ids_of_the_session(broken: Broken) -> None:
 class _Leaving(Store):
     @override
     async def create_session(
-        self, title: str | None = None, *, session_id: UUID | None = None, files: Iterable[InitialFile] = ()
+        self,
+        title: str | None = None,
+        *,
+        session_id: UUID | None = None,
+        files: Iterable[InitialFile] = (),
+        **rest: Any,
     ) -> Session:
-        session = Session(id=session_id or new_session_id(), title=title)
+        session = Session(id=session_id or new_session_id(), title=title, **rest)
         for file in files:
             await self.file_system.seed_initial_file(session.id, file)
             await asyncio.sleep(0)
@@ -56,11 +61,16 @@ class _Leaving(Store):
 class _Listing(_Leaving):
     @override
     async def create_session(
-        self, title: str | None = None, *, session_id: UUID | None = None, files: Iterable[InitialFile] = ()
+        self,
+        title: str | None = None,
+        *,
+        session_id: UUID | None = None,
+        files: Iterable[InitialFile] = (),
+        **rest: Any,
     ) -> Session:
-        session = await super().create_session(title, session_id=session_id)
+        session = await super().create_session(title, session_id=session_id, **rest)
         try:
-            return await super().create_session(title, session_id=session.id, files=files)
+            return await super().create_session(title, session_id=session.id, files=files, **rest)
         except Exception:
             await self.file_system.purge_session(session.id)
             raise

@@ -127,7 +127,7 @@ def retitles_what_it_read(broken: Broken) -> None:
         if found is None:
             return await broken.sessions.update_session_title(session_id, title)
         await asyncio.sleep(0)
-        record = found.retitled(title, now_ns())
+        record = found.updated(now_ns(), title=title)
         await broken.sessions.add_session(record)
         return record
 

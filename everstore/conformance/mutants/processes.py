@@ -247,7 +247,7 @@ def retitles_behind(broken: Broken) -> None:
         if record is None:
             return await broken.sessions.update_session_title(session_id, title)
         behind.do(lambda: broken.sessions.update_session_title(session_id, title))
-        return record.retitled(title, record.updated_ns)
+        return record.updated(record.updated_ns, title=title)
 
 
 @mutant("durability.kill.shared_places", durable=True)

@@ -17,6 +17,7 @@ SCHEMAS = sorted((Path(__file__).parent / "schemas").glob("version_*.sql"))
 IN_THE_WAY = {
     "version_1": "CREATE TABLE pairs_by_expiry (in_the_way)",
     "version_2": "ALTER TABLE trees ADD COLUMN directories",
+    "version_3": "CREATE TABLE labels (in_the_way)",
 }
 SESSION_ID = UUID("01900000-0000-7000-8000-000000000001")
 
@@ -60,7 +61,11 @@ async def test_an_older_database_becomes_like_a_new_one(opened, path, tmp_path, 
 async def test_an_older_database_keeps_what_it_held(opened, path, script):
     build(path, script)
     async with opened() as store:
-        assert (await store.sessions.get_session(SESSION_ID)).title == "kept"
+        kept = await store.sessions.get_session(SESSION_ID)
+        assert (kept.title, kept.labels) == ("kept", {})
+        await store.sessions.update_session(SESSION_ID, labels={"a": "b"})
+        [labelled] = await store.sessions.list_sessions(labels={"a": "b"})
+        assert labelled.id == SESSION_ID
         work = store.session(SESSION_ID)
         listed = [(info.path, info.is_readonly) for info in await work.files.glob_files("**")]
         assert listed == [

@@ -12,15 +12,20 @@ if TYPE_CHECKING:
 
 __all__ = ["LATEST", "at_opening", "migrate"]
 
-_STEPS: tuple[tuple[str, ...], ...] = (("tables.sql", "places.sql"), ("counting_entries.sql",), (), ())
+_STEPS: tuple[tuple[str, ...], ...] = (
+    ("tables.sql", "places.sql"),
+    ("counting_entries.sql",),
+    (),
+    ("labels.sql",),
+)
 """The scripts that make version 1, those that make version 2 of it, and so on. Never edited once released.
 
-Versions 3 and 4 are of functions only.
+Version 3 is of functions only.
 """
 
 _FUNCTIONS = (
     *("functions.sql", "trees.sql", "writing.sql", "transfers.sql", "changing.sql"),
-    *("entries.sql", "changing_entries.sql"),
+    *("entries.sql", "changing_entries.sql", "records.sql"),
 )
 """The scripts that make the functions of the latest version, whatever functions there were."""
 
@@ -46,7 +51,7 @@ SELECT has_schema_privilege(n.oid, 'USAGE')
          WHERE c.relnamespace = n.oid AND c.relkind = 'S')
     AND (SELECT bool_and(has_table_privilege(c.oid, kind))
          FROM pg_catalog.pg_class c, unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS kind
-         WHERE c.relnamespace = n.oid AND c.relname IN ('files', 'usage', 'entries', 'sessions'))
+         WHERE c.relnamespace = n.oid AND c.relname IN ('files', 'usage', 'entries', 'sessions', 'labels'))
     AND (SELECT bool_and(has_function_privilege(p.oid, 'EXECUTE')) FROM pg_catalog.pg_proc p
          WHERE p.pronamespace = n.oid)
 FROM pg_catalog.pg_namespace n WHERE n.nspname = $1

@@ -5,15 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import msgspec
+from msgspec import UNSET, UnsetType
+
 from everstore.compat import override
-from everstore.errors import SessionNotFoundError
+from everstore.errors import DataDamagedError, SessionNotFoundError
 from everstore.interfaces import Capabilities, SessionStore
 from everstore.models import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from everstore_postgres.database import Database
 
 __all__ = ["PostgresSessionStore"]
+
+_COLUMNS = "id, title, created_ns, updated_ns, labels::text"
+_LAST = (1 << 63) - 1, UUID(int=(1 << 128) - 1)
+
+_encoded = msgspec.json.Encoder().encode
+_decoded = msgspec.json.Decoder(dict[str, str]).decode
 
 
 class PostgresSessionStore(SessionStore):
@@ -26,26 +37,34 @@ class PostgresSessionStore(SessionStore):
         self._database = database
         sql = database.sql
         self._add = sql(
-            "INSERT INTO {schema}.sessions (id, title, created_ns, updated_ns) VALUES ($1, $2, $3, $4)"
+            "INSERT INTO {schema}.sessions (id, title, created_ns, updated_ns, labels)"
+            " VALUES ($1, $2, $3, $4, $5::text::jsonb)"
             " ON CONFLICT (id) DO UPDATE SET title = excluded.title, created_ns = excluded.created_ns,"
-            " updated_ns = excluded.updated_ns"
+            " updated_ns = excluded.updated_ns, labels = excluded.labels"
         )
-        self._get = sql("SELECT id, title, created_ns, updated_ns FROM {schema}.sessions WHERE id = $1")
-        self._retitle = sql(
-            "UPDATE {schema}.sessions"
-            " SET title = $2, updated_ns = greatest({schema}.now_ns(), updated_ns + 1000)"
-            " WHERE id = $1 RETURNING id, title, created_ns, updated_ns"
+        listed = f"SELECT {_COLUMNS} FROM {{schema}}.sessions"
+        self._get = sql(f"{listed} WHERE id = $1")
+        self._update = sql(
+            "UPDATE {schema}.sessions SET title = CASE WHEN $2 THEN $3 ELSE title END,"
+            " labels = CASE WHEN $4 THEN $5::text::jsonb ELSE labels END,"
+            " updated_ns = greatest({schema}.now_ns(), updated_ns + 1000)"
+            f" WHERE id = $1 RETURNING {_COLUMNS}"
         )
-        listed = "SELECT id, title, created_ns, updated_ns FROM {schema}.sessions"
         order = "ORDER BY created_ns DESC, id DESC LIMIT $1"
         self._first_page = sql(f"{listed} {order}")
         self._next_page = sql(f"{listed} WHERE (created_ns, id) < ($2, $3) {order}")
+        self._labelled = sql(f"SELECT {_COLUMNS} FROM {{schema}}.labelled($1, $2, $3, $4, $5)")
         self._delete = sql("DELETE FROM {schema}.sessions WHERE id = $1 RETURNING id")
 
     @override
     async def add_session(self, session: Session) -> None:
         await self._database.change(
-            self._add, session.id, session.title, session.created_ns, session.updated_ns
+            self._add,
+            session.id,
+            session.title,
+            session.created_ns,
+            session.updated_ns,
+            _packed(session.labels),
         )
 
     @override
@@ -54,15 +73,33 @@ class PostgresSessionStore(SessionStore):
         return None if row is None else _session(row)
 
     @override
-    async def update_session_title(self, session_id: UUID, title: str) -> Session:
-        row = await self._database.change(self._retitle, session_id, title)
+    async def update_session(
+        self,
+        session_id: UUID,
+        *,
+        title: str | UnsetType | None = UNSET,
+        labels: Mapping[str, str] | UnsetType = UNSET,
+    ) -> Session:
+        row = await self._database.change(
+            self._update,
+            session_id,
+            title is not UNSET,
+            None if title is UNSET else title,
+            labels is not UNSET,
+            None if labels is UNSET else _packed(labels),
+        )
         if row is None:
             raise SessionNotFoundError.of(session_id)
         return _session(row)
 
     @override
-    async def list_sessions(self, *, limit: int = 100, after: Session | None = None) -> list[Session]:
-        if after is None:
+    async def list_sessions(
+        self, *, limit: int = 100, after: Session | None = None, labels: Mapping[str, str] | None = None
+    ) -> list[Session]:
+        if labels:
+            place = _LAST if after is None else (after.created_ns, after.id)
+            rows = await self._database.rows(self._labelled, [*labels], [*labels.values()], limit, *place)
+        elif after is None:
             rows = await self._database.rows(self._first_page, limit)
         else:
             rows = await self._database.rows(self._next_page, limit, after.created_ns, after.id)
@@ -73,6 +110,18 @@ class PostgresSessionStore(SessionStore):
         return await self._database.change(self._delete, session_id) is not None
 
 
+def _packed(labels: Mapping[str, str]) -> str | None:
+    return _encoded(labels).decode() if labels else None
+
+
 def _session(row: Any) -> Session:
     # The driver has its own kind of UUID; a record's is the standard one.
-    return Session(UUID(int=row[0].int), row[1], row[2], row[3])
+    session_id = UUID(int=row[0].int)
+    if row[4] is None:
+        return Session(session_id, row[1], row[2], row[3])
+    try:
+        labels = _decoded(row[4])
+    except msgspec.DecodeError:  # not chained: it would carry what is kept
+        reason = "its record holds labels that are none"
+        raise DataDamagedError.found(session_id, reason, session_id=session_id) from None
+    return Session(session_id, row[1], row[2], row[3], labels)

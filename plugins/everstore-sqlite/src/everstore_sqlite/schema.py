@@ -13,6 +13,9 @@ so one range, to delete, to search, and to ask the search index for, whatever ot
 ``trees`` has what a session's limits on files are checked against, and its slot. ``counters`` has one row:
 the last slot that was given out (``version`` is not counted any more).
 
+``labels`` has a row for each label of a session's record, in the order that records are listed in: what
+``sessions`` has of them in JSON is the record, this is the index, which triggers keep, whoever writes.
+
 Text is compared with SQLite's ``BINARY`` collation, byte by byte in UTF-8, which is by code point.
 Contents and values are ``BLOB``: SQL's text functions end at a NUL, bytes do not.
 """
@@ -106,7 +109,44 @@ _VERSION_3 = (
     """,
 )
 
-MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
+# A record without labels costs the triggers a look at the row. What is no JSON any more has no labels.
+_LABELS = "json_each(iif(json_valid({0}.labels), {0}.labels, '{{}}'))"
+_INDEX_LABELS = f"""
+    INSERT OR IGNORE INTO labels (name, text, created, session)
+        SELECT key, value, new.created, new.id FROM {_LABELS.format("new")};
+"""  # noqa: S608 - made of constants
+_FORGET_LABELS = f"""
+    DELETE FROM labels WHERE (name, text, created, session) IN
+        (SELECT key, value, old.created, old.id FROM {_LABELS.format("old")});
+"""  # noqa: S608 - made of constants
+
+_VERSION_4 = (
+    "ALTER TABLE sessions ADD COLUMN labels TEXT",
+    """
+    CREATE TABLE labels (
+        name TEXT NOT NULL,
+        text TEXT NOT NULL,
+        created INTEGER NOT NULL,
+        session BLOB NOT NULL,
+        PRIMARY KEY (name, text, created, session)
+    ) WITHOUT ROWID
+    """,
+    f"""
+    CREATE TRIGGER labels_added AFTER INSERT ON sessions WHEN new.labels IS NOT NULL
+    BEGIN {_INDEX_LABELS} END
+    """,
+    f"""
+    CREATE TRIGGER labels_changed AFTER UPDATE ON sessions
+    WHEN old.labels IS NOT new.labels OR (new.labels IS NOT NULL AND old.created <> new.created)
+    BEGIN {_FORGET_LABELS} {_INDEX_LABELS} END
+    """,
+    f"""
+    CREATE TRIGGER labels_removed AFTER DELETE ON sessions WHEN old.labels IS NOT NULL
+    BEGIN {_FORGET_LABELS} END
+    """,
+)
+
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """The statements that lead from each version to the next, the empty file's being version 0."""
 
 LATEST = len(MIGRATIONS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from msgspec import UNSET, UnsetType
+
 from acme_ledger.ledger import Change, Note, new_version
 from everstore import Capabilities, DurableStorageStore, SecretInfo, Session, SessionStore, StoredValue
 from everstore.clock import now_ns
@@ -14,7 +16,7 @@ from everstore.paging import KeyPage
 from everstore.rules import Space, answered_together, apply_to_space
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     from acme_ledger.ledger import Ledger
@@ -188,17 +190,26 @@ class LedgerSessionStore(SessionStore):
         return self._ledger.page("session", session_id).get("record")
 
     @override
-    async def update_session_title(self, session_id: UUID, title: str) -> Session:
+    async def update_session(
+        self,
+        session_id: UUID,
+        *,
+        title: str | UnsetType | None = UNSET,
+        labels: Mapping[str, str] | UnsetType = UNSET,
+    ) -> Session:
         record = await self.get_session(session_id)
         if record is None:
             raise SessionNotFoundError.of(session_id)
-        retitled = record.retitled(title, now_ns())
-        await self.add_session(retitled)
-        return retitled
+        updated = record.updated(now_ns(), title=title, labels=labels)
+        await self.add_session(updated)
+        return updated
 
     @override
-    async def list_sessions(self, *, limit: int = 100, after: Session | None = None) -> list[Session]:
+    async def list_sessions(
+        self, *, limit: int = 100, after: Session | None = None, labels: Mapping[str, str] | None = None
+    ) -> list[Session]:
         records = [page["record"] for _, page in self._ledger.pages("session") if page]
+        records = [record for record in records if record.has_labels(labels or {})]
         newest_first = sorted(records, key=_age, reverse=True)
         return [record for record in newest_first if after is None or _age(record) < _age(after)][:limit]
 
