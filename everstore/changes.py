@@ -24,6 +24,7 @@ __all__ = [
     "DeleteSecret",
     "DeleteValue",
     "Edit",
+    "FileChange",
     "FileMutation",
     "Increment",
     "MakeDirectory",
@@ -128,6 +129,7 @@ class MakeDirectory(FileMutation[FileInfo], frozen=True, gc=False):
 
     verb = "create_directory"
     path: str
+    exist_ok: bool = True
 
 
 class Delete(FileMutation[bool], frozen=True, gc=False):
@@ -155,6 +157,10 @@ class Move(FileMutation[FileInfo], frozen=True, gc=False):
     source: str
     destination: str
     overwrite: bool = False
+
+
+FileChange = Write | Edit | Append | Delete | Move | Copy | MakeDirectory
+"""What ``apply_changes`` takes."""
 
 
 class SetValue(ValueMutation[KeyInfo], frozen=True, gc=False):

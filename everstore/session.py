@@ -8,9 +8,10 @@ from everstore.compat import override
 from everstore.interfaces import OpenFileSystem, SessionStorageStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Mapping
+    from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
     from uuid import UUID
 
+    from everstore.changes import FileChange
     from everstore.models import (
         Encoding,
         FileInfo,
@@ -109,9 +110,11 @@ class BoundFiles:
             self._id, path, expected_content, expected_encoding, content, encoding
         )
 
-    def create_directory(self, path: str) -> Answer[FileInfo]:
+    def create_directory(self, path: str, *, exist_ok: bool = True) -> Answer[FileInfo]:
         """See ``OpenFileSystem.create_directory``."""
-        return self._files.create_directory(self._id, path)
+        if exist_ok is True:
+            return self._files.create_directory(self._id, path)
+        return self._files.create_directory(self._id, path, exist_ok=exist_ok)
 
     def list_directory(self, path: str = "/", *, strict: bool = False) -> Answer[list[FileInfo]]:
         """See ``OpenFileSystem.list_directory``."""
@@ -148,6 +151,10 @@ class BoundFiles:
     def move_file(self, source: str, destination: str, *, overwrite: bool = False) -> Answer[FileInfo]:
         """See ``OpenFileSystem.move_file``."""
         return self._files.move_file(self._id, source, destination, overwrite=overwrite)
+
+    def apply_changes(self, changes: Sequence[FileChange]) -> Answer[list[FileInfo | None]]:
+        """See ``OpenFileSystem.apply_changes``."""
+        return self._files.apply_changes(self._id, changes)
 
     def read_lines(self, path: str, start: int = 1, limit: int | None = None) -> Answer[FileLines | None]:
         """See ``OpenFileSystem.read_lines``."""

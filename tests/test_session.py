@@ -9,6 +9,7 @@ import pytest
 
 import everstore
 from everstore import BoundSession, InitialFile, OpenFileSystem, SessionStorageStore
+from everstore.changes import Append
 from everstore.session import BoundFiles, BoundStorage
 
 # For those who look after the store, not for those who work in a session.
@@ -59,6 +60,7 @@ CALLS = {
     "append_file": ("kept.txt", "x"),
     "copy_file": ("kept.txt", "copy"),
     "move_file": ("kept.txt", "moved"),
+    "apply_changes": ([Append("kept.txt", "x")],),
     "read_lines": ("kept.txt",),
     "grep_files": ("kept",),
     "glob_files": ("*",),
@@ -80,6 +82,7 @@ CALLS = {
 }
 OPTIONS = {
     "write_file": {"encoding": "text", "if_absent": True},
+    "create_directory": {"exist_ok": False},
     "list_directory": {"path": "/"},
     "delete_file": {"recursive": True},
     "edit_file": {"replace_all": True},

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from everstore.changes import Append, Copy, Delete, Edit, MakeDirectory, Move, Write
 from everstore.interfaces import SecretRotation
 from everstore.models import InitialFile, Session
 
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from everstore.changes import FileChange
     from everstore.interfaces import Capabilities
     from everstore.session import BoundFiles, BoundStorage
     from everstore.store import Store
@@ -144,6 +146,21 @@ async def _seal_anew(at: Scene) -> None:
         await at.store.rotation.swap_secret(at.id, "s", at.sealed, at.sealed)
 
 
+def _several(at: Scene) -> list[FileChange]:
+    """A change of each kind, some of them of what others before them have left."""
+    return [
+        Delete("d/sub", recursive=True),
+        Delete("bytes"),
+        MakeDirectory("new/d", exist_ok=False),
+        Write("a", at.text, if_revision=at.revision),
+        Edit("a", "two", "three"),
+        Append("a", LARGE),
+        Write("new/f", "x", if_absent=True),
+        Copy("a", "new/copy"),
+        Move("d/0", "new/d/moved"),
+    ]
+
+
 ACTS: dict[str, Act] = {
     # -- looking at files
     "read_file": _files("read_file", lambda at: at.files.read_file("a"), changes=False),
@@ -181,6 +198,9 @@ ACTS: dict[str, Act] = {
     "append_bytes": _files("append_file", lambda at: at.files.append_file("bytes", "AQ==", "base64")),
     "append_new": _files("append_file", lambda at: at.files.append_file("new/log", "x")),
     "directory": _files("create_directory", lambda at: at.files.create_directory("new/d")),
+    "directory_new": _files(
+        "create_directory", lambda at: at.files.create_directory("new/d", exist_ok=False)
+    ),
     "delete": _files("delete_file", lambda at: at.files.delete_file("a")),
     "delete_empty": _files("delete_file", lambda at: at.files.delete_file("empty")),
     "delete_tree": _files("delete_file", lambda at: at.files.delete_file("d", recursive=True)),
@@ -193,6 +213,7 @@ ACTS: dict[str, Act] = {
     "move": _files("move_file", lambda at: at.files.move_file("a", "new/moved")),
     "move_onto": _files("move_file", lambda at: at.files.move_file("a", "d/0", overwrite=True)),
     "move_tree": _files("move_file", lambda at: at.files.move_file("d", "new/d")),
+    "changes": _files("apply_changes", lambda at: at.files.apply_changes(_several(at))),
     "purge_files": _files("purge_session", lambda at: at.store.file_system.purge_session(at.id)),
     # -- values and secrets
     "get_value": _storage("get_value", lambda at: at.storage.get_value("k"), changes=False),

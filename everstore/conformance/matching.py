@@ -37,7 +37,7 @@ _RECORDS: dict[str, tuple[type, tuple[str, ...]]] = {
     **dict.fromkeys(("read_file", "write_file", "write_file_if_content_matches"), (SessionFile, _FILE)),
     **dict.fromkeys(("seed_initial_file", "edit_file", "append_file"), (SessionFile, _FILE)),
     **dict.fromkeys(("create_directory", "copy_file", "move_file"), (FileInfo, _ENTRY)),
-    **dict.fromkeys(("list_directory", "glob_files"), (FileInfo, _ENTRY)),
+    **dict.fromkeys(("list_directory", "glob_files", "apply_changes"), (FileInfo, _ENTRY)),
     "stat_file": (FileStat, _ENTRY),
     "read_lines": (FileLines, ("path", "lines", "has_more")),
     **dict.fromkeys(("set_value", "set_values", "stat_value", "list_keys"), (KeyInfo, ("key",))),

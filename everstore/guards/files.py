@@ -31,6 +31,7 @@ from everstore.errors import (
     ReadOnlyFileError,
     RevisionConflictError,
 )
+from everstore.guards.changes import MADE, checked_changes
 from everstore.guards.room import Room
 from everstore.guards.strict import list_strictly, read_strictly
 from everstore.interfaces import OpenFileSystem
@@ -40,7 +41,7 @@ from everstore.paths import normalize_path, parents_of
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
-    from everstore.changes import FileMutation
+    from everstore.changes import FileChange, FileMutation
     from everstore.interfaces import SessionFileSystem
     from everstore.models import (
         Encoding,
@@ -181,9 +182,12 @@ class FileSystemGuard(OpenFileSystem):
         )
 
     @override
-    def create_directory(self, session_id: UUID, path: str) -> Answer[FileInfo]:
+    def create_directory(self, session_id: UUID, path: str, *, exist_ok: bool = True) -> Answer[FileInfo]:
         check_session_id(session_id)
-        return self._next.create_directory(session_id, normalize_path(path))
+        if exist_ok is True:
+            return self._next.create_directory(session_id, normalize_path(path))
+        check_flag("exist_ok", exist_ok)
+        return self._next.create_directory(session_id, normalize_path(path), exist_ok=exist_ok)
 
     @override
     def list_directory(
@@ -270,6 +274,12 @@ class FileSystemGuard(OpenFileSystem):
         source, destination = self._ends("moved", source, destination, overwrite=overwrite)
         return self._next.move_file(session_id, source, destination, overwrite=overwrite)
 
+    @override
+    def apply_changes(self, session_id: UUID, changes: Sequence[FileChange]) -> Answer[list[FileInfo | None]]:
+        check_session_id(session_id)
+        checked = checked_changes(_ChangeGuard(self._room), session_id, changes)
+        return self._next.apply_changes(session_id, checked)
+
     @staticmethod
     def _ends(done: str, source: str, destination: str, *, overwrite: bool) -> tuple[str, str]:
         source, destination = normalize_path(source), normalize_path(destination)
@@ -338,6 +348,26 @@ class FileSystemGuard(OpenFileSystem):
     def purge_session(self, session_id: UUID) -> Answer[bool]:
         check_session_id(session_id)
         return self._next.purge_session(session_id)
+
+
+class _ChangeGuard(FileSystemGuard):
+    """What a change has to pass: the guard of its verb, behind which no backend is called.
+
+    What is too large by itself is refused at once: the reasons to refuse it for that come before the limit
+    could only be found one change after the other.
+    """
+
+    def __init__(self, room: Room) -> None:
+        self._next = MADE
+        self._room = room
+
+    def _refuse_at_once(
+        self, session_id: UUID, path: str, size: int, *reasons: object, **options: object
+    ) -> NoReturn:
+        del session_id, reasons, options
+        raise self._room.refusal(size, path)
+
+    _refuse_size = _refuse_appending = _refuse_at_once
 
 
 def _file_path(session_id: UUID, path: str) -> str:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from operator import attrgetter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from everstore.changes import Append, CompareAndWrite, Copy, Delete, Edit, MakeDirectory, Move, Seed, Write
 from everstore.content import require_text
-from everstore.errors import BackendUnavailableError
+from everstore.errors import (
+    BackendUnavailableError,
+    EverstoreError,
+    StorageReplacedError,
+    UnsupportedError,
+)
 from everstore.interfaces.capabilities import Capabilities
+from everstore.models import FileInfo, SessionFile
 from everstore.search import Query, compile_glob, lines_of, selected
 from everstore.turns import sorted_in_turns
 
@@ -17,15 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from uuid import UUID
 
-    from everstore.changes import FileMutation
+    from everstore.changes import FileChange, FileMutation
     from everstore.context import PluginContext
     from everstore.globs import Selection
-    from everstore.models import Encoding, FileInfo, FileLines, FileStat, GrepMatch, InitialFile, SessionFile
+    from everstore.models import Encoding, FileLines, FileStat, GrepMatch, InitialFile
 
 __all__ = ["SessionFileSystem", "SessionFileSystemFactory"]
 
 Answer = TypeVar("Answer")
 
+_NO_CHANGES_FAULT = (BackendUnavailableError, StorageReplacedError, UnsupportedError)
 _MOST_LOOKS = 100  # at files that change meanwhile
 
 
@@ -160,12 +167,12 @@ class SessionFileSystem(ABC):
         [answer] = await self.apply(session_id, (Append(path, content, encoding),))
         return answer
 
-    async def create_directory(self, session_id: UUID, path: str) -> FileInfo:
+    async def create_directory(self, session_id: UUID, path: str, *, exist_ok: bool = True) -> FileInfo:
         """Create a directory and its missing parents; one that exists is returned as it is.
 
-        ``PathExistsError`` where a file is.
+        ``PathExistsError`` where a file is and, without ``exist_ok``, where a directory is, the root too.
         """
-        [answer] = await self.apply(session_id, (MakeDirectory(path),))
+        [answer] = await self.apply(session_id, (MakeDirectory(path, exist_ok),))
         return answer
 
     async def delete_file(
@@ -212,6 +219,28 @@ class SessionFileSystem(ABC):
         """
         [answer] = await self.apply(session_id, (Move(source, destination, overwrite),))
         return answer
+
+    async def apply_changes(self, session_id: UUID, changes: Sequence[FileChange]) -> list[FileInfo | None]:
+        """Make several changes (``everstore.changes``), in their order: all or nothing, one atomic step.
+
+        ``Write``, ``Edit``, ``Append``, ``Delete``, ``Move``, ``Copy`` and ``MakeDirectory`` are what their
+        verbs do; each sees those before it. The answer has what is then at the path of each, ``None`` for a
+        ``Delete``, which is always ``strict``. No changes answer ``[]``.
+
+        The error is that of the first change that is refused, with its place in the list, from 0, as
+        ``error.index``; then nothing was changed. All arguments are looked at before any change is tried,
+        and so is whether a file that is written is too large by itself.
+        """
+        if not changes:
+            return []
+        several = cast("Sequence[FileMutation[Any]]", changes)
+        try:
+            answers = await self.apply(session_id, several)
+        except EverstoreError as error:
+            if len(changes) == 1 and not isinstance(error, _NO_CHANGES_FAULT):
+                error.tell(index=0)  # ``apply`` tells it of several only
+            raise
+        return [_info_of(answer) for answer in answers]
 
     # -- verbs that look ----------------------------------------------------------------------------
 
@@ -309,6 +338,13 @@ class SessionFileSystem(ABC):
             directories += [info.path for info in infos if info.is_directory]
             found += await selected(selection, [info for info in infos if not info.is_directory])
         return await sorted_in_turns(found, attrgetter("path"))
+
+
+def _info_of(answer: object) -> FileInfo | None:
+    """What ``apply_changes`` tells of a change whose verb answers so; a delete's answer is ``True``."""
+    if isinstance(answer, SessionFile):
+        return answer.info()
+    return answer if isinstance(answer, FileInfo) else None
 
 
 class SessionFileSystemFactory(ABC):

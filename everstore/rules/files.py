@@ -105,20 +105,17 @@ def append(tree: Tree[E], path: str, content: str, encoding: Encoding = "text") 
     return _store(tree, path, old, missing, content, encoding)
 
 
-def make_directory(tree: Tree[E], path: str) -> FileInfo:
+def make_directory(tree: Tree[E], path: str, exist_ok: bool = True) -> FileInfo:  # noqa: FBT001, FBT002 - a change's fields
     """``create_directory``."""
-    if path == "/":
-        return root_of(tree.session_id).info()
-    found = tree.get(path)
+    found = root_of(tree.session_id) if path == "/" else tree.get(path)
     if found is None:
         missing = missing_above(tree, path)
         require_room(tree, path, 1 + len(missing), 0)
         make_directories(tree, missing)
         return _make_directory(tree, path).info()
-    info = info_of(found)
-    if not info.is_directory:
+    if not (found.is_directory and exist_ok):
         raise PathExistsError.at(path)
-    return info
+    return info_of(found)
 
 
 def delete(tree: Tree[E], path: str, recursive: bool = False, strict: bool = False) -> bool:  # noqa: FBT001, FBT002 - a change's fields

@@ -316,6 +316,8 @@ def _size_of(verb: Verb, arguments: dict[str, object], answer: object) -> int | 
     size = getattr(answer, "size_bytes", None)
     if isinstance(size, int):
         return size
+    if verb.name == "apply_changes" and isinstance(answer, list):
+        return sum(getattr(info, "size_bytes", 0) for info in answer)
     if "secret" in verb.name:
         return None
     texts = (*_texts_in(answer), arguments.get("value"))

@@ -174,11 +174,11 @@ class MemoryFiles(SessionFileSystem):
             self._lock.release()
 
     @override
-    async def create_directory(self, session_id: UUID, path: str) -> FileInfo:
+    async def create_directory(self, session_id: UUID, path: str, *, exist_ok: bool = True) -> FileInfo:
         self._lock.acquire()
         try:
             tree = self._trees.get(session_id.int) or self._tree(session_id)
-            answer = rules.make_directory(tree, path)
+            answer = rules.make_directory(tree, path, exist_ok)
             if tree.changing:
                 self._keep(tree)
             return answer

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from everstore.changes import Append, Copy, Delete, Edit, MakeDirectory, Move, Seed, Write
 from everstore.compat import override
 from everstore.conformance.case import refused
 from everstore.conformance.registry import check, table
@@ -16,7 +17,7 @@ from everstore.conformance.showing import shown
 from everstore.errors import InvalidArgumentError
 from everstore.interfaces import OpenFileSystem, SecretRotation, SessionStorageStore, SessionStore
 from everstore.middleware.base import verbs_of
-from everstore.models import InitialFile, Session, new_session_id
+from everstore.models import FileInfo, InitialFile, Session, new_session_id
 
 if TYPE_CHECKING:
     from everstore.conformance.case import Case
@@ -95,6 +96,21 @@ _WRONG: dict[str, tuple[Any, ...]] = {
     "labels": _NO_LABELS,
     "is_readonly": _FLAGS,
 }
+_CHANGES: tuple[Any, ...] = (
+    *(None, 1, "", "Write", b"", {}, object(), Write, Write("b", "x"), iter([Write("b", "x")])),
+    *([Write("b", "x"), wrong] for wrong in (None, "b", {}, Write, object(), Seed(InitialFile("b", "x")))),
+    *([Write("b", "x"), Write(wrong, "x")] for wrong in _WRONG["path"]),
+    *([Append("b", wrong)] for wrong in _TEXTS),
+    *([Append("b", "x", wrong)] for wrong in _WRONG["encoding"]),
+    *([Write("b", "x", if_absent=wrong)] for wrong in _FLAGS),
+    *([Write("b", "x", if_revision=wrong)] for wrong in _WRONG["if_revision"]),
+    *([Delete("a", recursive=wrong)] for wrong in _FLAGS),
+    *([MakeDirectory("b", exist_ok=wrong)] for wrong in _FLAGS),
+    *([Edit("a", wrong, "x")] for wrong in _TEXTS),
+    *([Edit("a", "x", "y", replace_all=wrong)] for wrong in _FLAGS),
+    *([Move("a", wrong)] for wrong in _WRONG["path"]),
+    *([Copy("a", "b", overwrite=wrong)] for wrong in _FLAGS),
+)
 _KINDS = {
     **dict.fromkeys(("path", "source", "destination"), "path"),
     **dict.fromkeys(
@@ -102,7 +118,7 @@ _KINDS = {
     ),
     **dict.fromkeys(("encoding", "expected_encoding"), "encoding"),
     **dict.fromkeys(("if_absent", "recursive", "overwrite", "replace_all", "regex", "ignore_case"), "flag"),
-    **dict.fromkeys(("reverse", "strict"), "flag"),
+    **dict.fromkeys(("reverse", "strict", "exist_ok"), "flag"),
     **dict.fromkeys(("start", "limit", "before", "after"), "count"),
     **dict.fromkeys(("key", "name"), "key"),
 }
@@ -124,9 +140,11 @@ _SPECIAL: dict[str, tuple[Any, ...]] = {
     "update_session.title": (*_NO_TEXT, _LONE, "a\0b"),
     "update_session.labels": (None, *_NO_LABELS),
     "add_session.session": (None, *_NO_RECORD, *_records()),
+    "apply_changes.changes": _CHANGES,
     "seed_initial_file.file": (None, *_NO_RECORD, *_seeds()),
 }
 _RIGHT: dict[str, Any] = {
+    "changes": [],
     "path": "a",
     "source": "a",
     "destination": "b",
@@ -224,6 +242,10 @@ class _Number(int):
     """A number of somebody's own."""
 
 
+class _Change(Append, frozen=True):
+    """A change of somebody's own."""
+
+
 class _DriversUUID(UUID):
     """As asyncpg has one."""
 
@@ -245,7 +267,8 @@ async def own_kinds(case: Case) -> None:
     text = "ünï\n" * 3
     # An encoding of a kind of its own is no Literal to a type checker, and one to whoever calls without.
     await files.write_file(at, _Text("d/a"), _Text(text), _Text("text"))  # type: ignore[arg-type]
-    await files.append_file(at, _Text("d/a"), _Text("é"))
+    [info] = await files.apply_changes(at, [_Change(_Text("d/a"), _Text("é"))])
+    assert [type(info), type(getattr(info, "path", None))] == [FileInfo, str]
     await files.edit_file(at, _Text("d/a"), _Text("é"), _Text("è"))
     await files.seed_initial_file(at, InitialFile(_Text("d/b"), _Text(text), _Text("text")))  # type: ignore[arg-type]
     found = await case.read("/d/a")

@@ -124,6 +124,20 @@ async def directory_once(case: Case) -> None:
 
 
 @concurrent(
+    "concurrency.directory_new_once",
+    "3.5.3",
+    "3.10.1",
+    likely="whether the directory is there is looked at before it is made",
+    since="1.2",
+)
+async def directory_new_once(case: Case) -> None:
+    """Of many who make one directory at once with exist_ok=False, one does, and the others are refused."""
+    for path in ("d", "new/deep/d"):
+        answers = await gather(*(case.files.create_directory(path, exist_ok=False) for _ in range(_MANY)))
+        assert kinds(answers) == {"ok": 1, "PathExistsError": _MANY - 1}
+
+
+@concurrent(
     "concurrency.file_or_directory",
     "3.4.1",
     "3.4.3",

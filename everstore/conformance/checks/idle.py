@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from everstore.changes import Append, Edit
 from everstore.conformance.acts import ACTS, LABELS, SEEDED, Act, Scene, asked_of
 from everstore.conformance.case import Mismatch, each
 from everstore.conformance.registry import product
@@ -175,6 +176,7 @@ _IDLE: dict[str, Idle] = {
     "move": (_move_and_back, _file("a")),
     "move_onto": (_move_onto, _replaced("a")),
     "move_tree": (_move_tree_and_back, _file("d/sub/f")),
+    "changes": (lambda at: at.files.apply_changes([Edit("a", "two", "two"), Append("a", "")]), _file("a")),
     "set_onto": (lambda at: at.storage.set_value("k", "text"), _value("k")),
     "set_for_a_while": (lambda at: at.storage.set_value("k", "text", ttl=3600), _value("k")),
     "set_if_revision": (_set_if_revision, _value("k")),
@@ -194,6 +196,7 @@ _IDLE: dict[str, Idle] = {
 _SAME = {
     "write_new": "write_onto",
     "directory": "a directory that exists is returned as it is, whatever is asked",
+    "directory_new": "nothing of a directory's is promised to move",
     "delete": "write_if_absent",
     "delete_strictly": "delete_tree",
     "delete_empty": "nothing of a directory's is promised to move",
@@ -300,7 +303,7 @@ async def still(case: Case, acts: dict[str, Act]) -> None:
         await scene.storage.set_value("beside", "x")
         await scene.storage.set_secret("beside", "x")
         before = await _all_marks(case, scene)
-        moved_trees = ("file /d/",) if name in {"move_tree", "delete_tree"} else ()
+        moved_trees = ("file /d/",) if name in {"move_tree", "delete_tree", "delete_strictly"} else ()
         await act.call(scene)
         after = await _all_marks(case, scene)
         if moved_trees:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.case import refused
 from everstore.conformance.registry import check, table
+from everstore.errors import ParentNotDirectoryError, PathExistsError
 from everstore.models import InitialFile
 
 if TYPE_CHECKING:
@@ -54,6 +55,25 @@ async def directory_idempotent(case: Case) -> None:
     async with case.untouched():
         again = await case.files.create_directory("a/b")
     assert (again.id, again.created_at) == (first.id, first.created_at)
+
+
+@check(
+    "tree.directory.new",
+    "3.5.3",
+    likely="exist_ok does not get here, or the root, and a file, are asked before it",
+    since="1.2",
+)
+async def directory_new(case: Case) -> None:
+    """With exist_ok=False a directory is made where nothing is, and refused where anything is."""
+    info = await case.files.create_directory("a/b", exist_ok=False)
+    assert (info.path, info.is_directory) == ("/a/b", True)
+    await case.files.write_file("a/f", "x")
+    async with case.untouched():
+        for path in ("a/b", "a", "a/f", "/"):
+            with refused(PathExistsError, about=f" at {path}"):
+                await case.files.create_directory(path, exist_ok=False)
+        with refused(ParentNotDirectoryError):
+            await case.files.create_directory("a/f/d", exist_ok=False)
 
 
 @check("tree.directory.root", "3.5.2", "3.7.2", likely="the root is created like any directory")

@@ -7,7 +7,16 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import asdict
 
+from everstore.changes import Delete
+from everstore.conformance.model.changes import (
+    below_root,
+    require_arguments,
+    require_ends,
+    require_one_condition,
+    require_text_to_replace,
+)
 from everstore.conformance.model.plain import (
     bytes_of,
     canonical,
@@ -36,10 +45,12 @@ from everstore.errors import (
 from everstore.models import Encoding, FileLines, GrepMatch, InitialFile, NumberedLine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from uuid import UUID
 
-__all__ = ["Entry", "FileModel", "ModelLimits", "require_condition", "require_one_condition"]
+    from everstore.changes import FileChange
+
+__all__ = ["Entry", "FileModel", "ModelLimits", "require_condition"]
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -174,7 +185,7 @@ class FileModel:
         if_absent: bool = False,
     ) -> Entry:
         """The entry as it then is."""
-        path = _below_root(path)
+        path = below_root(path)
         bytes_of(content, encoding)
         require_one_condition(if_revision, if_absent=if_absent)
         tree = self.tree(session_id)
@@ -202,7 +213,7 @@ class FileModel:
 
     def seed_initial_file(self, session_id: UUID, file: InitialFile) -> Entry:
         """The entry as it then is; a read-only file is no obstacle."""
-        path = _below_root(file.path)
+        path = below_root(file.path)
         bytes_of(file.content, file.encoding)
         tree = self.tree(session_id)
         _require_file_place(tree, path)
@@ -214,10 +225,8 @@ class FileModel:
         self, session_id: UUID, path: str, old: str, new: str, *, replace_all: bool = False
     ) -> Entry:
         """The entry as it then is."""
-        path = _below_root(path)
-        if not bytes_of(old):
-            raise InvalidContentError("nothing to replace")
-        bytes_of(new)
+        path = below_root(path)
+        require_text_to_replace(old, new)
         tree = self.tree(session_id)
         found = _writable(tree, path)
         if found is None:
@@ -230,7 +239,7 @@ class FileModel:
 
     def append_file(self, session_id: UUID, path: str, content: str, encoding: Encoding = "text") -> Entry:
         """The entry as it then is."""
-        path = _below_root(path)
+        path = below_root(path)
         bytes_of(content, encoding)
         tree = self.tree(session_id)
         old = _writable(tree, path)
@@ -242,12 +251,12 @@ class FileModel:
         whole = joined.decode() if encoding == "text" else base64.b64encode(joined).decode()
         return self._keep(session_id, self._with(tree, path, whole, encoding), path)
 
-    def create_directory(self, session_id: UUID, path: str) -> Entry:
+    def create_directory(self, session_id: UUID, path: str, *, exist_ok: bool = True) -> Entry:
         """The directory, new or not."""
         path = canonical(path)
         tree = self.tree(session_id)
         _require_no_file_above(tree, path)
-        if path in tree and not tree[path].is_directory:
+        if path in tree and not (tree[path].is_directory and exist_ok):
             raise PathExistsError(path)
         return self._keep(session_id, self._with_directories(tree, [*parents_of(path), path]), path)
 
@@ -281,6 +290,22 @@ class FileModel:
         """What is then at the destination."""
         return self._transfer(session_id, source, destination, overwrite=overwrite, move=True)
 
+    def apply_changes(self, session_id: UUID, changes: Sequence[FileChange]) -> list[Entry | None]:
+        """What each leaves at its path, as it is then, and ``None`` where that is nothing."""
+        require_arguments(changes, self._limits.file_bytes)
+        before = self._trees[session_id]
+        answers: list[Entry | None] = []
+        for index, change in enumerate(changes):
+            strict = {"strict": True} if isinstance(change, Delete) else {}
+            try:
+                answer = getattr(self, change.verb)(session_id, **(asdict(change) | strict))
+            except EverstoreError as error:
+                self._trees[session_id] = before
+                error.tell(index=index)
+                raise
+            answers.append(answer if isinstance(answer, Entry) else None)
+        return answers
+
     def purge_session(self, session_id: UUID) -> bool:
         """Whether there was anything."""
         return bool(self._trees.pop(session_id, None))
@@ -288,13 +313,9 @@ class FileModel:
     def _transfer(
         self, session_id: UUID, source: str, destination: str, *, overwrite: bool, move: bool
     ) -> Entry:
-        source, destination = canonical(source), canonical(destination)
-        if source in {"/", destination} or destination.startswith(source + "/"):
-            raise InvalidPathError(destination)
+        source, destination = require_ends(source, destination)
         tree = self.tree(session_id)
         taken = _subtree(tree, source)
-        if destination == "/":
-            raise PathIsDirectoryError(destination)
         if not taken:
             raise PathNotFoundError(source)
         _require_no_file_above(tree, destination)
@@ -361,13 +382,6 @@ def _why_it_stays(
     return ReadOnlyFileError.at(readonly[0]) if readonly else None
 
 
-def _below_root(path: str) -> str:
-    path = canonical(path)
-    if path == "/":
-        raise PathIsDirectoryError(path)
-    return path
-
-
 def _subtree(tree: dict[str, Entry], path: str) -> list[Entry]:
     """The entry at the path and all below it, parents first; empty when nothing is there."""
     return [entry for at, entry in sorted(tree.items()) if at == path or path in parents_of(at)]
@@ -391,12 +405,6 @@ def _writable(tree: dict[str, Entry], path: str) -> Entry | None:
     if old and old.is_readonly:
         raise ReadOnlyFileError(path)
     return old
-
-
-def require_one_condition(if_revision: str | None, *, if_absent: bool) -> None:
-    """Refuse two conditions that cannot both hold."""
-    if if_revision is not None and if_absent:
-        raise InvalidArgumentError("one condition at a time")
 
 
 def require_condition(current: str | None, if_revision: str | None, *, if_absent: bool) -> None:

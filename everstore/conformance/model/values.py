@@ -12,11 +12,11 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from everstore.conformance.model.changes import require_one_condition
 from everstore.conformance.model.files import (
     ModelLimits,
     require_condition,
     require_limit,
-    require_one_condition,
 )
 from everstore.errors import (
     EverstoreError,

@@ -120,6 +120,12 @@ def lets_answers_wait_for_who_watches(broken: Broken) -> None:
     _watch(broken, lambda error: True)  # noqa: ARG005 - every call
 
 
+@mutant("changes.told", without=("on_call",))
+def tells_of_no_size(broken: Broken) -> None:
+    """Who watches is told how large a record is that answers, and not what several are together."""
+    _watch(broken, lambda error: True)  # noqa: ARG005 - every call
+
+
 class _Writing(Store):
     @override
     async def ping(self) -> None:

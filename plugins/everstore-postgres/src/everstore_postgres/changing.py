@@ -26,9 +26,9 @@ _TEXT_WITH_NUL = b"z"
 class Order(NamedTuple):
     """A change as ``apply_changes`` in changing.sql takes it; the fields are its columns.
 
-    ``put_file`` in writing.sql says what its verbs and their columns mean. The others are 'directory',
-    'delete' and 'delete strictly' (``option``: recursive), 'copy' and 'move' (``option``: overwrite), and
-    'nothing', of what the root is asked.
+    ``put_file`` in writing.sql says what its verbs and their columns mean. The others are 'directory'
+    (``option``: exist_ok), 'delete' and 'delete strictly' (``option``: recursive), 'copy' and 'move'
+    (``option``: overwrite), and 'nothing', of what the root is asked.
     """
 
     verb: str
@@ -61,8 +61,8 @@ def order_of(change: FileMutation[Any]) -> Order:  # noqa: PLR0911 - one a chang
             return order._replace(option=replace_all, other_kind=other_kind, other_data=other_data)
         case Append(path, content, encoding):
             return _put("append", path, content, encoding)
-        case MakeDirectory(path):
-            return Order("nothing" if path == "/" else "directory", path)
+        case MakeDirectory(path, exist_ok):
+            return Order("nothing" if path == "/" and exist_ok else "directory", path, option=exist_ok)
         case Delete(path, recursive, strict):
             verb = "nothing" if path == "/" else "delete"
             return Order("delete strictly" if strict else verb, path, option=recursive)
@@ -93,7 +93,7 @@ def answer_to(  # noqa: C901, PLR0911 - one a change
     match change:
         case Delete() if row["outcome"] in {"done", "nothing"}:
             return row["outcome"] == "done"
-        case MakeDirectory("/"):
+        case MakeDirectory("/", True):
             return root_of(session_id).info()
         case CompareAndWrite() if row["outcome"] == "different":
             return None

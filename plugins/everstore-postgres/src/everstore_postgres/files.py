@@ -69,7 +69,7 @@ class PostgresFileSystem(SessionFileSystem):
             "SELECT * FROM {schema}.put_file("
             "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
         )
-        self._create = sql("SELECT * FROM {schema}.create_directory($1, $2, $3, $4, $5, $6)")
+        self._create = sql("SELECT * FROM {schema}.create_directory($1, $2, $3, $4, $5, $6, $7)")
         self._delete = sql("SELECT * FROM {schema}.delete_file($1, $2, $3, $4, $5, $6)")
         self._transfer = sql("SELECT * FROM {schema}.transfer($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
         self._apply = sql(
@@ -137,7 +137,7 @@ class PostgresFileSystem(SessionFileSystem):
                 )  # fmt: skip
             case Order("directory", path):
                 return await self._database.change(
-                    self._create, session_id, path, depth_of(path), place_of(path),
+                    self._create, session_id, path, depth_of(path), place_of(path), order.option,
                     limits.session_entries, limits.session_bytes,
                 )  # fmt: skip
             case Order(verb, path, destination=str(destination)):

@@ -31,7 +31,7 @@ BEGIN
                 SELECT r.outcome, r.fact, r.amount, r.version, r.serial, r.created_ns, r.updated_ns
                 INTO outcome, fact, amount, version, serial, created_ns, updated_ns
                 FROM {schema}.create_directory(
-                    of_session, paths[i], depths[i], places[i], max_entries, max_bytes) r;
+                    of_session, paths[i], depths[i], places[i], options[i], max_entries, max_bytes) r;
             WHEN 'copy', 'move' THEN
                 SELECT r.outcome, r.fact, r.amount, r.version, r.serial, r.created_ns, r.updated_ns, r.size, r.kind
                 INTO outcome, fact, amount, version, serial, created_ns, updated_ns, size, kind

@@ -115,7 +115,7 @@ END
 $$;
 
 CREATE FUNCTION {schema}.create_directory(
-    of_session uuid, path text, at_depth integer, at_place text, max_entries bigint, max_bytes bigint,
+    of_session uuid, path text, at_depth integer, at_place text, exist_ok boolean, max_entries bigint, max_bytes bigint,
     OUT outcome text, OUT fact text, OUT amount bigint, OUT version bigint, OUT serial bigint, OUT created_ns bigint, OUT updated_ns bigint
 ) LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
@@ -126,8 +126,13 @@ DECLARE
     old record;
     ground record;
     over record;
+    is_new boolean := false;
 BEGIN
-    IF limited THEN
+    IF at_depth = 0 THEN  -- the root, which is always there: it is asked for only to be refused
+        outcome := 'exists';
+        RETURN;
+    END IF;
+    IF limited OR NOT exist_ok THEN  -- or else another might make it between the look and the insertion
         locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
     ELSE
         locked := pg_advisory_xact_lock_shared(uuid_hash_extended(of_session, 1));
@@ -136,7 +141,7 @@ BEGIN
         SELECT f.version, f.serial, f.created_ns, f.updated_ns, f.kind INTO old FROM {schema}.files f
         WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
         IF FOUND THEN
-            outcome := CASE old.kind WHEN 'd' THEN 'done' ELSE 'exists' END;
+            outcome := CASE WHEN old.kind = 'd' AND (exist_ok OR is_new) THEN 'done' ELSE 'exists' END;
             version := old.version;
             serial := old.serial;
             created_ns := old.created_ns;
@@ -162,6 +167,7 @@ BEGIN
             outcome := 'through file';
             RETURN;
         END IF;
+        is_new := true;
     END LOOP;
 END
 $$;
