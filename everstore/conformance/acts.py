@@ -149,15 +149,14 @@ async def _seal_anew(at: Scene) -> None:
 def _several(at: Scene) -> list[FileChange]:
     """A change of each kind, some of them of what others before them have left."""
     return [
-        Delete("d/sub", recursive=True),
-        Delete("bytes"),
-        MakeDirectory("new/d", exist_ok=False),
+        Delete("empty"),
+        MakeDirectory("new/made", exist_ok=False),
         Write("a", at.text, if_revision=at.revision),
         Edit("a", "two", "three"),
+        Copy("a", "new/copy"),
         Append("a", LARGE),
         Write("new/f", "x", if_absent=True),
-        Copy("a", "new/copy"),
-        Move("d/0", "new/d/moved"),
+        Move("a", "new/moved"),
     ]
 
 

@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, ClassVar
 
 from hypothesis import strategies as st
 
-from everstore.changes import Append, Copy, Delete, Edit, MakeDirectory, Move, Write
 from everstore.compat import override
 from everstore.conformance.checks.machine_values import ValueMachine
 from everstore.conformance.machine import Machine, run_machine, step
 from everstore.conformance.matching import Step
 from everstore.conformance.model import ModelLimits
 from everstore.conformance.registry import check
+from everstore.conformance.several import SeveralMachine
 from everstore.models import InitialFile, Session
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from everstore.changes import FileChange
     from everstore.conformance.case import Case
     from everstore.conformance.machine import Bench
     from everstore.models import Encoding
@@ -55,27 +54,10 @@ _CONTENT = st.sampled_from(_CONTENTS)
 _CONDITION = st.sampled_from([None, None, None, "current", "outdated", "never", "absent"])
 
 
-_CHANGE = st.sampled_from(["write", "edit", "append", "delete", "move", "copy", "directory"])
-
-
-def _change(kind: str, path: str, other: str, content: tuple[str, Encoding], *, flag: bool) -> FileChange:
-    """A change of a kind, of what was drawn."""
-    text, encoding = content
-    kinds: dict[str, FileChange] = {
-        "write": Write(path, text, encoding, if_absent=flag),
-        "edit": Edit(path, text, "ab", replace_all=flag),
-        "append": Append(path, text, encoding),
-        "delete": Delete(path, recursive=flag),
-        "move": Move(path, other, overwrite=flag),
-        "copy": Copy(path, other, overwrite=flag),
-        "directory": MakeDirectory(path, exist_ok=flag),
-    }
-    return kinds[kind]
-
-
-class FileMachine(Machine):
+class FileMachine(SeveralMachine):
     """Every verb of files, on a few paths that are easily taken for each other."""
 
+    @override
     def path(self, which: int) -> str:
         """One of the run's paths."""
         return self.name(which, _PATHS, _ODD_PATHS)
@@ -130,20 +112,6 @@ class FileMachine(Machine):
     def create_directory(self, at: int, path: int) -> None:
         """Create a directory."""
         self.call(at, "file_system", "create_directory", self.path(path))
-
-    @step(at=_AT, path=_NAME)
-    def create_directory_anew(self, at: int, path: int) -> None:
-        """Create a directory that is not there."""
-        self.call(at, "file_system", "create_directory", self.path(path), exist_ok=False)
-
-    @step(at=_AT, drawn=st.lists(st.tuples(_CHANGE, _NAME, _NAME, _CONTENT, _FLAG), max_size=4))
-    def apply_changes(self, at: int, drawn: list[tuple[str, int, int, tuple[str, Encoding], bool]]) -> None:
-        """Make several changes."""
-        changes = [
-            _change(kind, self.path(a), self.path(b), content, flag=flag)
-            for kind, a, b, content, flag in drawn
-        ]
-        self.call(at, "file_system", "apply_changes", changes)
 
     @step(at=_AT, path=_NAME, recursive=_FLAG)
     def delete_file(self, at: int, path: int, *, recursive: bool) -> None:
