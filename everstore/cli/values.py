@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,10 +11,6 @@ from everstore.cli.options import JsonOption, SessionOption, TtlOption
 from everstore.cli.output import print_json, print_table, shown_time, write, write_value
 from everstore.cli.running import AbsentError, in_session
 from everstore.models import to_dict
-
-if TYPE_CHECKING:
-    from everstore.models import KeyInfo
-    from everstore.session import BoundStorage
 
 __all__ = ["app"]
 
@@ -30,18 +26,13 @@ def _absent(key: str) -> AbsentError:
 @app.command("get")
 def get(key: KeyArgument, session: SessionOption = None, *, as_json: JsonOption = False) -> None:
     """Print a value, exactly as it was set; status 1 when there is none."""
-    info, value = in_session(session, lambda work: _read(work.storage, key))
-    if value is None or info is None:
+    found = in_session(session, lambda work: work.storage.read_value(key))
+    if found is None:
         raise _absent(key)
     if as_json:
-        print_json({**to_dict(info), "value": value})
+        print_json(to_dict(found))
     else:
-        write_value(value)
-
-
-async def _read(storage: BoundStorage, key: str) -> tuple[KeyInfo | None, str | None]:
-    # The revision first: with it, a set --if-revision never overwrites a value that was not seen.
-    return await storage.stat_value(key), await storage.get_value(key)
+        write_value(found.value)
 
 
 @app.command("set")
@@ -88,9 +79,20 @@ def rm(key: KeyArgument, session: SessionOption = None, *, as_json: JsonOption =
 
 
 @app.command("ls")
-def ls(session: SessionOption = None, *, as_json: JsonOption = False) -> None:
+def ls(
+    session: SessionOption = None,
+    *,
+    prefix: Annotated[str, typer.Option(help="Only keys that begin so.")] = "",
+    after: Annotated[str | None, typer.Option(help="Only keys behind this one; before it with -r.")] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many.")] = None,
+    reverse: Annotated[bool, typer.Option("--reverse", "-r", help="From the last key on.")] = False,
+    as_json: JsonOption = False,
+) -> None:
     """List the keys, without their values."""
-    infos = in_session(session, lambda work: work.storage.list_keys())
+    infos = in_session(
+        session,
+        lambda work: work.storage.list_keys(prefix, after=after, limit=limit, reverse=reverse),
+    )
     if as_json:
         print_json([to_dict(info) for info in infos])
         return

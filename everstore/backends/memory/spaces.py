@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_left
+from collections import deque
 from copy import copy
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Entry", "MemorySpace", "Namespace"]
 
-_FEW = 64  # keys that come and go, besides an eighth of all, until sorting them anew is no more work
+_FEW = 64  # besides an eighth of all keys: sorting is no more work than putting more into their places
+_UNORDERED: deque[str] = deque(maxlen=0)  # it is full at once, and one is enough for whoever keeps no order
 
 
 class Entry(Stamps, frozen=True, gc=False):
@@ -52,10 +54,10 @@ class MemorySpace(Space[Entry]):
     __slots__ = (
         "_deadlines",
         "_heap",
+        "_moved",
         "_namespace",
         "_number",
         "_order",
-        "_unsorted",
         "changing",
         "entries",
         "get",
@@ -82,8 +84,8 @@ class MemorySpace(Space[Entry]):
         self.entries: dict[str, Entry] = {}
         self.get = self.get_to_replace = self.entries.get
         self._order: list[str] = []
-        self._unsorted: set[str] | None = None
-        """The keys that came or went since all were put in order; ``None`` while nobody asked for that."""
+        self._moved = _UNORDERED
+        """The keys that came or went since all were put in order; a full one has lost some."""
         self.held = 0
         """The bytes that all entries and their keys have; kept under a limit."""
         self.undo: list[tuple[str, Entry | None]] | None = None
@@ -127,8 +129,8 @@ class MemorySpace(Space[Entry]):
         entry, old = Entry(version, created_ns, updated_ns, expires_ns, text), self.entries.get(key)
         if self.changing or self.limits is not None:
             self._note(key, old, entry)
-        if old is None and self._unsorted is not None:
-            self._came_or_went(key)
+        if old is None:
+            self._moved.append(key)
         self.entries[key] = entry
         before = None if old is None else old.expires_ns
         if before != expires_ns:
@@ -142,8 +144,7 @@ class MemorySpace(Space[Entry]):
         if old is None:
             return False
         self._note(key, old, None)
-        if self._unsorted is not None:
-            self._came_or_went(key)
+        self._moved.append(key)
         del self.entries[key]
         if old.expires_ns is None:
             return True
@@ -162,8 +163,7 @@ class MemorySpace(Space[Entry]):
     def drop(self, key: str) -> None:
         """Let go of an entry whose deadline is seen to."""
         old = self.entries.pop(key)
-        if self._unsorted is not None:
-            self._came_or_went(key)
+        self._moved.append(key)
         if self.limits is not None:
             self.held -= _size_of(key, old)
 
@@ -175,24 +175,18 @@ class MemorySpace(Space[Entry]):
 
     def _ordered(self) -> list[str]:
         """All keys in order. They are sorted once; what came or went since then is put in its place."""
-        if self._unsorted is None:
-            self._order, self._unsorted = sorted(self.entries), set()
-        for key in self._unsorted:
+        if len(self._moved) == self._moved.maxlen:
+            self._order = sorted(self.entries)
+            self._moved = deque(maxlen=_FEW + (len(self._order) >> 3))
+        for key in self._moved:
             at = bisect_left(self._order, key)
             was_there = self._order[at : at + 1] == [key]
             if key in self.entries and not was_there:
                 self._order.insert(at, key)
             elif was_there and key not in self.entries:
                 del self._order[at]
-        self._unsorted.clear()
+        self._moved.clear()
         return self._order
-
-    def _came_or_went(self, key: str) -> None:
-        """Note that for the order of keys, which there is."""
-        if self._unsorted is not None:
-            self._unsorted.add(key)
-            if len(self._unsorted) > _FEW + (len(self._order) >> 3):
-                self._order, self._unsorted = [], None
 
     def keep(self) -> None:
         """Keep it in its namespace, unless nothing is in it."""
