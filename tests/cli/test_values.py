@@ -64,6 +64,19 @@ def test_kv_ls_lists_keys_without_values(cli):
     assert [info["key"] for info in cli("kv", "ls", "--json").json] == ["a\nb", "b"]
 
 
+def test_kv_ls_shows_a_page(cli):
+    for key in ("log:1", "log:2", "log:3", "other"):
+        cli("kv", "set", key, "x")
+
+    def listed(*options):
+        return [info["key"] for info in cli("kv", "ls", "--json", *options).json]
+
+    assert listed("--prefix", "log:", "--after", "log:1") == ["log:2", "log:3"]
+    assert listed("--prefix", "log:", "--reverse", "--limit", "2") == ["log:3", "log:2"]
+    assert listed("--limit", "0") == []
+    assert cli("kv", "ls", "--limit", "-1").status == 2
+
+
 def test_kv_rm_removes_one(cli):
     cli("kv", "set", "key", "1")
     assert cli("kv", "rm", "key") == (0, b"", "")

@@ -55,6 +55,27 @@ class ValueMachine(Machine):
         options = self.condition(at, self.key(key), condition, found[0].revision if found else None)
         self.call(at, "storage", "set_value", self.key(key), value, **options)
 
+    @step(
+        at=_AT,
+        verb=st.sampled_from(["list_keys", "read_values"]),
+        prefix=st.none() | _NAME,
+        after=st.none() | _NAME,
+        limit=st.sampled_from([None, 0, 1, 2]),
+        reverse=_FLAG,
+    )
+    def page(
+        self, at: int, verb: str, prefix: int | None, after: int | None, limit: int | None, *, reverse: bool
+    ) -> None:
+        """Look at a page."""
+        begin = "" if prefix is None else self.key(prefix)[:2]
+        last = None if after is None else self.key(after)
+        self.call(at, "storage", verb, begin, after=last, limit=limit, reverse=reverse)
+
+    @step(at=_AT, keys=st.lists(_NAME, max_size=4))
+    def get_values(self, at: int, keys: list[int]) -> None:
+        """Get several."""
+        self.call(at, "storage", "get_values", [*map(self.key, keys)])
+
     @step(at=_AT, key=_NAME, amount=st.sampled_from([1, -1, 40, 2**62]))
     def increment_value(self, at: int, key: int, amount: int) -> None:
         """Increment."""
@@ -111,7 +132,7 @@ class ValueMachine(Machine):
 
 @by_chance(
     "machine.values",
-    "4.1.2", "4.6.1", "4.6.2", "6.1.1", "6.1.3", "6.2.1", "6.2.3", "6.5.1", "6.5.2", "6.5.3",
+    "4.1.2", "4.6.1", "4.6.2", "6.1.1", "6.1.3", "6.1.11", "6.1.12", "6.1.13", "6.2.1", "6.2.3", "6.5.1", "6.5.2", "6.5.3",
     likely="two verbs disagree about a state that only a third one makes; the lines show how to get there",
 )  # fmt: skip
 async def values(case: Case) -> None:

@@ -194,8 +194,9 @@ class ValueModel:
         reverse: bool = False,
     ) -> list[Value]:
         """Every value, sorted by key; then those of them that are wanted."""
-        for text in (prefix or "any", after or "any"):
-            self._values.get(session_id, text)  # refuses what is none
+        for key in (prefix or None, after):
+            if key is not None:
+                self._values.get(session_id, key)  # refuses what is none
         values = [each for each in self._values.all(session_id) if each.key.startswith(prefix)]
         if reverse:
             values = [each for each in values[::-1] if after is None or each.key < after]
