@@ -63,7 +63,7 @@ class ValueMachine(Machine):
         limit=st.sampled_from([None, 0, 1, 2]),
         reverse=_FLAG,
     )
-    def page(
+    def look_at_page(
         self, at: int, verb: str, prefix: int | None, after: int | None, limit: int | None, *, reverse: bool
     ) -> None:
         """Look at a page."""
@@ -132,7 +132,8 @@ class ValueMachine(Machine):
 
 @by_chance(
     "machine.values",
-    "4.1.2", "4.6.1", "4.6.2", "6.1.1", "6.1.3", "6.1.11", "6.1.12", "6.1.13", "6.2.1", "6.2.3", "6.5.1", "6.5.2", "6.5.3",
+    "4.1.2", "4.6.1", "4.6.2", "6.1.1", "6.1.3", "6.1.11", "6.1.12", "6.1.13", "6.2.1", "6.2.3",
+    "6.5.1", "6.5.2", "6.5.3",
     likely="two verbs disagree about a state that only a third one makes; the lines show how to get there",
 )  # fmt: skip
 async def values(case: Case) -> None:

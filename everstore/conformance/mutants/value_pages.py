@@ -155,10 +155,10 @@ def forgets_keys_that_came_again(broken: Broken) -> None:
     lost: set[tuple[Any, str]] = set()
 
     def note(call: Call) -> Call:
-        async def delete_value(session_id: Any, key: str) -> Any:
+        async def delete_value(session_id: Any, key: str, **options: Any) -> Any:
             if key in seen.get(session_id, ()):
                 lost.add((session_id, key))
-            return await call(session_id, key)
+            return await call(session_id, key, **options)
 
         return delete_value
 
