@@ -234,13 +234,10 @@ def _guarded(storage: SessionStorageStore, limits: Limits) -> SessionStorageStor
 def _call(backend: object, verb: str) -> Call:
     """A verb of a backend's; one that its author left out must not seem to have no secrets."""
     found: Call | None = getattr(backend, verb, None)
-    kind = type(backend)
 
     async def refused(*_args: object, **_kwargs: object) -> NoReturn:
-        raise UnsupportedError(
-            f"{kind.__module__}.{kind.__qualname__} keeps secrets and lacks {verb}, so that they can "
-            "neither be counted nor encrypted anew; its author has to add it"
-        )
+        so = "so that the secrets that it keeps can neither be counted nor encrypted anew"
+        raise UnsupportedError.lacks(backend, verb, so)
 
     return refused if found is None else found
 

@@ -336,6 +336,12 @@ class UnsupportedError(EverstoreError):
 
     code = "unsupported"
 
+    @classmethod
+    def lacks(cls, backend: object, verb: str, so: str) -> Self:
+        """The refusal of a verb that a backend's author left out; ``so`` says what that means."""
+        kind = type(backend)
+        return cls(f"{kind.__module__}.{kind.__qualname__} lacks {verb}, {so}; its author has to add it")
+
 
 class StoreClosedError(EverstoreError):
     """The store was used after it was closed."""

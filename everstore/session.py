@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from everstore.compat import override
 from everstore.interfaces import OpenFileSystem, SessionStorageStore
+from everstore.models import SessionUsage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
         FileInfo,
         FileLines,
         FileStat,
+        FileUsage,
         GrepMatch,
         InitialFile,
         KeyInfo,
         SecretInfo,
         SessionFile,
+        StorageUsage,
         StoredValue,
     )
 
@@ -59,6 +62,14 @@ class BoundSession:
     @override
     def __repr__(self) -> str:
         return f"BoundSession({str(self.id)!r})"
+
+    async def usage(self) -> SessionUsage:
+        """What the session holds: files, directories, bytes, values, secrets, and when it was last written.
+
+        What the files are is of one moment, and so is what the values and secrets are. Of an empty session
+        all are 0, and ``last_write_at`` is ``None``. The record counts for nothing.
+        """
+        return SessionUsage.of(await self.files.usage(), await self.storage.usage())
 
 
 @_as_documented_by(OpenFileSystem)
@@ -187,6 +198,10 @@ class BoundFiles:
         """See ``OpenFileSystem.glob_files``."""
         return self._files.glob_files(self._id, pattern)
 
+    def usage(self) -> Answer[FileUsage]:
+        """See ``SessionFileSystem.usage``."""
+        return self._files.usage(self._id)
+
 
 @_as_documented_by(SessionStorageStore)
 class BoundStorage:
@@ -276,3 +291,7 @@ class BoundStorage:
     def list_secrets(self) -> Answer[list[SecretInfo]]:
         """See ``SessionStorageStore.list_secrets``."""
         return self._storage.list_secrets(self._id)
+
+    def usage(self) -> Answer[StorageUsage]:
+        """See ``SessionStorageStore.usage``."""
+        return self._storage.usage(self._id)

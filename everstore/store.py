@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from everstore.interfaces import OpenFileSystem, SessionStorageStore, SessionStore
+    from everstore.models import SessionUsage
 
 __all__ = ["Store"]
 
@@ -129,6 +130,22 @@ class Store:
         storage = await self.storage.purge_session(session_id)
         record = await self.sessions.delete_session(session_id)
         return files or storage or record
+
+    async def usage(self, session_id: UUID) -> SessionUsage:
+        """What a session holds: see ``BoundSession.usage``."""
+        return await self.session(session_id).usage()
+
+    async def session_ids(self, after: UUID | None = None, limit: int = 100) -> list[UUID]:
+        """A page of the ids of all sessions that hold anything, record or not, ascending, each once.
+
+        A file, a directory, a value, a secret or a record is something; what is past its time is not. For
+        the next page pass the last id of this one as ``after``: it need not hold anything any more. Fewer
+        than ``limit`` only when no more follow, ``[]`` when there are none. What each part answers is of one
+        moment. ``UnsupportedError`` where one of the backends cannot list them.
+        """
+        parts = self.file_system, self.storage, self.sessions
+        pages = [await part.session_ids(after=after, limit=limit) for part in parts]
+        return sorted({session_id for page in pages for session_id in page})[:limit]
 
     async def ping(self) -> None:
         """Ask each role for something that is not there: an error says that the store is not ready.

@@ -13,7 +13,7 @@ from everstore.changes import Append
 from everstore.session import BoundFiles, BoundStorage
 
 # For those who look after the store, not for those who work in a session.
-KEEPERS = {"apply", "close", "purge_session", "search"}
+KEEPERS = {"apply", "close", "purge_session", "search", "session_ids"}
 
 
 def verbs_of(kind: type) -> dict[str, inspect.Signature]:
@@ -79,6 +79,7 @@ CALLS = {
     "get_secret": ("kept",),
     "delete_secret": ("kept",),
     "list_secrets": (),
+    "usage": (),
 }
 OPTIONS = {
     "write_file": {"encoding": "text", "if_absent": True},
@@ -124,6 +125,7 @@ def told(answer):
         "key",
         "value",
         "name",
+        *("files", "directories", "bytes"),
     )
     shown = [getattr(answer, name, None) for name in names]
     return shown if any(part is not None for part in shown) else answer

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import msgspec
 
@@ -18,14 +19,23 @@ from everstore.interfaces import SecretRotation
 from everstore.models import InitialFile, Session
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from everstore.changes import FileChange
     from everstore.interfaces import Capabilities
     from everstore.session import BoundFiles, BoundStorage
     from everstore.store import Store
 
-__all__ = ["ACTS", "CHANGING", "LABELS", "LOOKING", "NO_ACTS", "RECORD_NS", "Act", "Scene", "asked_of"]
+__all__ = [
+    "ACTS",
+    "CHANGING",
+    "LABELS",
+    "LOOKING",
+    "NO_ACTS",
+    "NO_SESSION",
+    "RECORD_NS",
+    "Act",
+    "Scene",
+    "asked_of",
+]
 
 LARGE = "\u00e9" * 25_000
 """A content that takes a storage more than one page."""
@@ -160,6 +170,13 @@ def _several(at: Scene) -> list[FileChange]:
     ]
 
 
+async def _is_listed(at: Scene, role: str) -> bool:
+    """Whether the session is the next that has something behind the one before it."""
+    before = UUID(int=at.id.int - 1)
+    page: list[UUID] = await getattr(at.store, role).session_ids(after=before, limit=1)
+    return page == [at.id]
+
+
 ACTS: dict[str, Act] = {
     # -- looking at files
     "read_file": _files("read_file", lambda at: at.files.read_file("a"), changes=False),
@@ -172,6 +189,8 @@ ACTS: dict[str, Act] = {
         "grep_files", lambda at: at.files.grep_files("t.o", "**/*", regex=True, limit=1), changes=False
     ),
     "glob": _files("glob_files", lambda at: at.files.glob_files("d/**"), changes=False),
+    "usage_of_files": _files("usage", lambda at: at.files.usage(), changes=False),
+    "ids_of_files": _files("session_ids", lambda at: _is_listed(at, "file_system"), changes=False),
     # -- changing files
     "write_new": _files("write_file", lambda at: at.files.write_file("new/f", LARGE)),
     "write_onto": _files("write_file", lambda at: at.files.write_file("a", LARGE)),
@@ -226,6 +245,8 @@ ACTS: dict[str, Act] = {
     ),
     "get_secret": _storage("get_secret", lambda at: at.storage.get_secret("s"), changes=False),
     "list_secrets": _storage("list_secrets", lambda at: at.storage.list_secrets(), changes=False),
+    "usage_of_storage": _storage("usage", lambda at: at.storage.usage(), changes=False),
+    "ids_of_storage": _storage("session_ids", lambda at: _is_listed(at, "storage"), changes=False),
     "set_new": _storage("set_value", lambda at: at.storage.set_value("new", LARGE)),
     "set_onto": _storage("set_value", lambda at: at.storage.set_value("k", f"other{at.pad}")),
     "set_for_a_while": _storage(
@@ -266,6 +287,7 @@ ACTS: dict[str, Act] = {
     "list_labelled": _records(
         "list_sessions", lambda at: at.store.sessions.list_sessions(limit=1, labels=LABELS), changes=False
     ),
+    "ids_of_records": _records("session_ids", lambda at: _is_listed(at, "sessions"), changes=False),
     "add_record": _records(
         "add_session",
         lambda at: at.store.sessions.add_session(Session(at.id, f"another{at.pad}", RECORD_NS)),
@@ -282,6 +304,12 @@ ACTS: dict[str, Act] = {
 
 CHANGING = {name: act for name, act in ACTS.items() if act.changes}
 LOOKING = {name: act for name, act in ACTS.items() if not act.changes}
+
+NO_SESSION = dict.fromkeys(
+    ("list_records", "list_labelled", "ids_of_files", "ids_of_storage", "ids_of_records"),
+    "it takes no session id",
+)
+"""Acts that are of no session, for hazards that a session's id brings about."""
 
 NO_ACTS = {
     "scan_secrets": "it is how `swap` finds what to replace",

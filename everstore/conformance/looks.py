@@ -42,8 +42,8 @@ async def looks_at(act: Act) -> list[list[str]]:
         else:
             looks |= dict.fromkeys((verb, name) for verb in _AT_KEY[kind])
     whole = {
-        "file_system": ("list_directory", "grep_files", "glob_files"),
-        "storage": ("list_keys", "read_values", "list_secrets"),
+        "file_system": ("list_directory", "grep_files", "glob_files", "usage"),
+        "storage": ("list_keys", "read_values", "list_secrets", "usage"),
         "sessions": ("get_session", "list_sessions"),
     }
     return [[*look] for look in (*looks, *((verb,) for verb in whole[act.role]))]
@@ -60,6 +60,8 @@ def _look(scene: Scene, verb: str, *place: str) -> Awaitable[Any]:
         return scene.store.sessions.get_session(scene.id)
     if verb == "list_sessions":
         return _listed(scene)
+    if verb == "usage":  # of both parts
+        return scene.store.usage(scene.id)
     pattern = {"grep_files": ("",), "glob_files": ("**",)}.get(verb, place)
     part: Any = scene.files if hasattr(scene.files, verb) else scene.storage
     answer: Awaitable[Any] = getattr(part, verb)(*pattern)

@@ -15,10 +15,12 @@ from everstore.models import (
     FileInfo,
     FileLines,
     FileStat,
+    FileUsage,
     KeyInfo,
     SecretInfo,
     Session,
     SessionFile,
+    StorageUsage,
     StoredValue,
 )
 
@@ -50,6 +52,7 @@ _RECORDS: dict[str, tuple[type, tuple[str, ...]]] = {
 
 
 _OF_MODEL = (Entry, Value, Record)
+_USAGES = (FileUsage, StorageUsage)
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -103,6 +106,7 @@ class Pair:
 
     async def look_at_files(self, store: Store, session_id: UUID, paths: Iterable[str]) -> None:
         """Compare the whole tree, and what is at these paths, which may be nothing."""
+        await self.call(store, Step("file_system", "usage", (session_id,)))
         tree = self.model.file_system.tree(session_id)
         for path, entry in tree.items():
             verb = "list_directory" if entry.is_directory else "read_file"
@@ -114,6 +118,7 @@ class Pair:
     async def look_at_values(self, store: Store, session_id: UUID, keys: Iterable[str]) -> None:
         """Compare all values and secrets, and what is under these keys, which may be nothing."""
         storage = self.model.storage
+        await self.call(store, Step("storage", "usage", (session_id,)))
         await self.call(store, Step("storage", "list_keys", (session_id,)))
         await self.call(store, Step("storage", "read_values", (session_id,)))
         await self.call(store, Step("storage", "list_secrets", (session_id,)))
@@ -208,6 +213,8 @@ def plain(verb: str, answer: object) -> object:
     """An answer without times, ids and revisions, the model's and the backend's in one form."""
     if isinstance(answer, list):
         return [plain(verb, each) for each in answer]
+    if isinstance(answer, _USAGES) and answer.last_write_ns is not None:
+        return msgspec.structs.replace(answer, last_write_ns=0)
     if answer is None or verb not in _RECORDS:
         return answer
     record, fields = _RECORDS[verb]

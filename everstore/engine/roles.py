@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from everstore.changes import SwapSecret
 from everstore.compat import override
-from everstore.engine import looking, records
+from everstore.engine import counting, looking, records
 from everstore.engine.keys import SECRETS, VALUES
 from everstore.engine.space import EngineSpace, purge_texts, scan_secrets
 from everstore.engine.tree import EngineTree
@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     from everstore.models import (
         FileInfo,
         FileStat,
+        FileUsage,
         GrepMatch,
         KeyInfo,
         SecretInfo,
         Session,
         SessionFile,
+        StorageUsage,
         StoredSecret,
         StoredValue,
     )
@@ -83,6 +85,14 @@ class EngineFiles(SessionFileSystem):
     @override
     async def glob_files(self, session_id: UUID, pattern: str) -> list[FileInfo]:
         return await self._threads.search(looking.glob, session_id, compile_glob(pattern))
+
+    @override
+    async def usage(self, session_id: UUID) -> FileUsage:
+        return await self._threads.read(counting.usage_of_files, session_id)
+
+    @override
+    async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
+        return await self._threads.read(counting.ids_of_files, after, limit)
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:
@@ -170,6 +180,14 @@ class EngineStorage(DurableStorageStore):
         return await self._threads.read(looking.list_secrets, session_id)
 
     @override
+    async def usage(self, session_id: UUID) -> StorageUsage:
+        return await self._threads.read(counting.usage_of_texts, session_id)
+
+    @override
+    async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
+        return await self._threads.read(counting.ids_of_texts, after, limit)
+
+    @override
     async def purge_session(self, session_id: UUID) -> bool:
         return await self._threads.write(purge_texts, session_id)
 
@@ -238,6 +256,10 @@ class EngineSessions(SessionStore):
         self, *, limit: int = 100, after: Session | None = None, labels: Mapping[str, str] | None = None
     ) -> list[Session]:
         return await self._threads.read(records.newest, limit, after, labels)
+
+    @override
+    async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
+        return await self._threads.read(counting.ids_of_records, after, limit)
 
     @override
     async def delete_session(self, session_id: UUID) -> bool:

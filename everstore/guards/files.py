@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         FileInfo,
         FileLines,
         FileStat,
+        FileUsage,
         GrepMatch,
         SessionFile,
     )
@@ -343,6 +344,18 @@ class FileSystemGuard(OpenFileSystem):
     def glob_files(self, session_id: UUID, pattern: str) -> Answer[list[FileInfo]]:
         check_session_id(session_id)
         return self._next.glob_files(session_id, plain_pattern(pattern, "a glob"))
+
+    @override
+    def usage(self, session_id: UUID) -> Answer[FileUsage]:
+        check_session_id(session_id)
+        return self._next.usage(session_id)
+
+    @override
+    def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> Answer[list[UUID]]:
+        limit = plain_count("limit", limit, 1)
+        if after is not None:
+            check_session_id(after)
+        return self._next.session_ids(after=after, limit=limit)
 
     @override
     def purge_session(self, session_id: UUID) -> Answer[bool]:

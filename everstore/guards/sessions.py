@@ -93,3 +93,10 @@ class SessionStoreGuard(SessionStore):
     def delete_session(self, session_id: UUID) -> Answer[bool]:
         check_session_id(session_id)
         return self._next.delete_session(session_id)
+
+    @override
+    def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> Answer[list[UUID]]:
+        limit = plain_count("limit", limit, 1)
+        if after is not None:
+            check_session_id(after)
+        return self._next.session_ids(after=after, limit=limit)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from everstore.models import (
         KeyInfo,
         SecretInfo,
+        StorageUsage,
         StoredSecret,
         StoredValue,
     )
@@ -323,6 +324,18 @@ class StorageGuard(SessionStorageStore):
     def list_secrets(self, session_id: UUID) -> Answer[list[SecretInfo]]:
         check_session_id(session_id)
         return self._next.list_secrets(session_id)
+
+    @override
+    def usage(self, session_id: UUID) -> Answer[StorageUsage]:
+        check_session_id(session_id)
+        return self._next.usage(session_id)
+
+    @override
+    def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> Answer[list[UUID]]:
+        limit = plain_count("limit", limit, 1)
+        if after is not None:
+            check_session_id(after)
+        return self._next.session_ids(after=after, limit=limit)
 
     @override
     def purge_session(self, session_id: UUID) -> Answer[bool]:

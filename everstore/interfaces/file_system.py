@@ -15,7 +15,7 @@ from everstore.errors import (
     UnsupportedError,
 )
 from everstore.interfaces.capabilities import Capabilities
-from everstore.models import FileInfo, SessionFile
+from everstore.models import FileInfo, FileUsage, SessionFile
 from everstore.search import Query, compile_glob, lines_of, selected
 from everstore.turns import sorted_in_turns
 
@@ -300,6 +300,43 @@ class SessionFileSystem(ABC):
         for what is too large.
         """
         return await self._settled(session_id, compile_glob(pattern))
+
+    async def usage(self, session_id: UUID) -> FileUsage:
+        """How many files and directories the session has, the files' bytes, and the latest write of any.
+
+        All of one moment. Bytes are those of the contents, as ``session_bytes`` counts them; the root is not
+        counted. Of an empty session all are 0, and ``last_write_at`` is ``None``.
+        """
+        infos = await self._entries(session_id)
+        for _ in range(_MOST_LOOKS):
+            before, infos = infos, await self._entries(session_id)
+            if infos == before:
+                return FileUsage.of(infos)
+        raise BackendUnavailableError(
+            "the files changed whenever they were counted: ask again", happened=False
+        )
+
+    async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
+        """A page of the ids of all sessions that have a file or a directory, ascending.
+
+        For the next page pass the last id of this one as ``after``: it need not hold anything any more. Fewer
+        than ``limit`` only when no more follow, ``[]`` when there are none.
+
+        Implementers: no default can be made of other verbs; without it no one finds the files of a session
+        whose id is lost, and asking is ``UnsupportedError``.
+        """
+        del after, limit
+        raise UnsupportedError.lacks(self, "session_ids", "so that sessions with files cannot be listed")
+
+    async def _entries(self, session_id: UUID) -> list[FileInfo]:
+        """Every entry of the session but the root, looked at directory by directory."""
+        found: list[FileInfo] = []
+        directories = ["/"]
+        while directories:
+            infos = await self.list_directory(session_id, directories.pop())
+            directories += [info.path for info in infos if info.is_directory]
+            found += infos
+        return found
 
     async def _settled(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from everstore.models import Session
 
 __all__ = ["SessionStore"]
+
+_ALL = (1 << 63) - 1  # a limit that every storage has an integer for
 
 
 class SessionStore(ABC):
@@ -69,6 +72,17 @@ class SessionStore(ABC):
     @abstractmethod
     async def delete_session(self, session_id: UUID) -> bool:
         """Remove the record (only that); whether there was one."""
+
+    async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
+        """A page of the ids of all sessions that have a record, ascending.
+
+        For the next page pass the last id of this one as ``after``: it need not exist any more. Fewer than
+        ``limit`` only when no more follow, ``[]`` when there are none.
+
+        Implementers: the default reads all records at once.
+        """
+        ids = [session.id for session in await self.list_sessions(limit=_ALL)]
+        return heapq.nsmallest(limit, ids if after is None else filter(after.__lt__, ids))
 
     async def close(self) -> None:
         """Release what this object holds. Called once, when the store closes."""

@@ -6,7 +6,9 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, TypeVar
 
 from everstore.changes import DeleteSecret, DeleteValue, Increment, SetSecret, SetValue, TouchValue
+from everstore.errors import BackendUnavailableError, UnsupportedError
 from everstore.interfaces.capabilities import Capabilities
+from everstore.models import StorageUsage
 from everstore.paging import shared_beginning
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["SessionStorageStore"]
 
 Answer = TypeVar("Answer")
+
+_MOST_LOOKS = 100  # at keys that change meanwhile
 
 
 class SessionStorageStore(ABC):
@@ -205,3 +209,33 @@ class SessionStorageStore(ABC):
         """
         found = await self.read_values(session_id, prefix, after=after, limit=limit, reverse=reverse)
         return [each.info() for each in found]
+
+    async def usage(self, session_id: UUID) -> StorageUsage:
+        """How many values and secrets the session has, and the latest write of any of them.
+
+        All of one moment; what is past its time does not count. Of an empty session both are 0, and
+        ``last_write_at`` is ``None``.
+        """
+        keys = await self.list_keys(session_id)
+        for _ in range(_MOST_LOOKS):
+            secrets = await self.list_secrets(session_id)
+            before, keys = keys, await self.list_keys(session_id)
+            if keys == before:  # so they were the same when the secrets were listed
+                return StorageUsage.of(keys, secrets)
+        raise BackendUnavailableError(
+            "the values changed whenever they were counted: ask again", happened=False
+        )
+
+    async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
+        """A page of the ids of all sessions that have a value or a secret, ascending.
+
+        What is past its time does not count. For the next page pass the last id of this one as ``after``: it
+        need not hold anything any more. Fewer than ``limit`` only when no more follow, ``[]`` when there are
+        none.
+
+        Implementers: no default can be made of other verbs; without it no one finds the values of a session
+        whose id is lost, and asking is ``UnsupportedError``.
+        """
+        del after, limit
+        so = "so that sessions with values or secrets cannot be listed"
+        raise UnsupportedError.lacks(self, "session_ids", so)

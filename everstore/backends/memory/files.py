@@ -7,11 +7,12 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar
 
+from everstore.backends.memory.ids import page_of
 from everstore.backends.memory.tree import MemoryTree
 from everstore.backends.memory.versions import versions
 from everstore.compat import override
 from everstore.interfaces import SessionFileSystem
-from everstore.models import root_of
+from everstore.models import FileUsage, root_of
 from everstore.rules import answered_together, apply_to_tree, transfers
 from everstore.rules import files as rules
 from everstore.search import compile_glob, selected
@@ -252,6 +253,17 @@ class MemoryFiles(SessionFileSystem):
             if top == "/":
                 return list(tree.nodes.values())
             return [tree.nodes[top], *(tree.below(top) if tree.has_directory(top) else ())]
+
+    @override
+    async def usage(self, session_id: UUID) -> FileUsage:
+        with self._lock:
+            tree = self._trees.get(session_id.int)
+            return FileUsage() if tree is None else tree.counted()
+
+    @override
+    async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
+        with self._lock:
+            return page_of(self._trees, lambda tree: len(tree.nodes) > 1, after, limit)
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:

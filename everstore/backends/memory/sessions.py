@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, UnsetType
 
+from everstore.backends.memory.ids import page_of
 from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.errors import SessionNotFoundError
@@ -92,6 +93,11 @@ class MemorySessions(SessionStore):
             record = self._records.pop(session_id.int, None)
             self._forget(record)
             return record is not None
+
+    @override
+    async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
+        with self._lock:
+            return page_of(self._records, lambda _: True, after, limit)
 
     def _newest(self, limit: int, below: int | None) -> Iterable[int]:
         end = len(self._ages) if below is None else bisect.bisect_left(self._ages, below)

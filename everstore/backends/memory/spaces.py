@@ -17,7 +17,7 @@ from everstore.content import stored_size
 from everstore.rules import Space, Stamps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from uuid import UUID
 
     from everstore.backends.memory.deadlines import Deadlines
@@ -188,6 +188,15 @@ class MemorySpace(Space[Entry]):
         self._moved.clear()
         return self._order
 
+    def alive(self) -> Iterator[Entry]:
+        """The entries that are not over."""
+        now = now_ns()
+        return (e for e in self.entries.values() if e.expires_ns is None or e.expires_ns > now)
+
+    def holds(self) -> bool:
+        """Whether there is an entry that is not over."""
+        return next(self.alive(), None) is not None
+
     def keep(self) -> None:
         """Keep it in its namespace, unless nothing is in it."""
         self.changing = False
@@ -232,6 +241,11 @@ class Namespace:
         """The keys of a page, each with its entry that is not over."""
         space = self.sessions.get(session_id.int)
         return [] if space is None else space.items(page)
+
+    def alive(self, session_id: UUID) -> Iterable[Entry]:
+        """The session's entries that are not over."""
+        space = self.sessions.get(session_id.int)
+        return () if space is None else space.alive()
 
     def purge(self, session_id: UUID) -> bool:
         """Take out all of a session; whether there was anything that is not over."""

@@ -6,11 +6,12 @@ import threading
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from everstore.backends.memory.deadlines import Deadlines
-from everstore.backends.memory.spaces import Namespace
+from everstore.backends.memory.ids import page_of
+from everstore.backends.memory.spaces import MemorySpace, Namespace
 from everstore.backends.memory.versions import versions
 from everstore.compat import override
 from everstore.interfaces import SessionStorageStore
-from everstore.models import KeyInfo, SecretInfo, StoredValue
+from everstore.models import KeyInfo, SecretInfo, StorageUsage, StoredValue
 from everstore.paging import EVERY_KEY, KeyPage
 from everstore.rules import answered_together, apply_to_space
 from everstore.rules import values as rules
@@ -216,6 +217,24 @@ class MemoryStorage(SessionStorageStore):
                 SecretInfo(entry.version, entry.created_ns, entry.updated_ns, name, entry.expires_ns)
                 for name, entry in self._secrets.items(session_id, EVERY_KEY)
             ]
+
+    @override
+    async def usage(self, session_id: UUID) -> StorageUsage:
+        with self._lock:
+            values, secrets = (
+                [entry.updated_ns for entry in namespace.alive(session_id)]
+                for namespace in (self._values, self._secrets)
+            )
+        return StorageUsage(len(values), len(secrets), max((*values, *secrets), default=None))
+
+    @override
+    async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
+        with self._lock:
+            pages = [
+                page_of(namespace.sessions, MemorySpace.holds, after, limit)
+                for namespace in (self._values, self._secrets)
+            ]
+        return sorted({*pages[0], *pages[1]})[:limit]
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from copy import copy
+from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from everstore.clock import later_than, now_ns
 from everstore.compat import override
 from everstore.content import stored_size
-from everstore.models import SessionFile, root_of
+from everstore.models import FileUsage, SessionFile, root_of
 from everstore.rules import Tree
 
 if TYPE_CHECKING:
@@ -100,6 +101,13 @@ class MemoryTree(Tree[SessionFile]):
     @override
     def usage(self) -> tuple[int, int]:
         return len(self.nodes) - 1, self.size  # the root counts for nothing
+
+    def counted(self) -> FileUsage:
+        """All that is in it, and when it was last written."""
+        directories = len(self.children) - 1
+        entries = islice(self.nodes.values(), 1, None)  # the root comes first
+        last_write_ns = max(map(attrgetter("updated_ns"), entries), default=None)
+        return FileUsage(len(self.nodes) - 1 - directories, directories, self.size, last_write_ns)
 
     @override
     def new_serial(self, version: int) -> int:

@@ -129,6 +129,7 @@ _SPECIAL: dict[str, tuple[Any, ...]] = {
     "get_values.keys": ("k", b"k", 1, None, object(), *(["k", wrong] for wrong in _KEYS)),
     "glob_files.pattern": _WRONG["glob"],
     "list_sessions.after": (*_NO_RECORD, *_records()),
+    "session_ids.after": _WRONG["session_id"][1:],
     "scan_secrets.after": (
         *_NO_RECORD[:-2],
         (),

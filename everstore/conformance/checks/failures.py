@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from everstore.conformance.acts import Act, Scene, asked_of
+from everstore.conformance.acts import NO_SESSION, Act, Scene, asked_of
 from everstore.conformance.case import gather
 from everstore.conformance.faults import Unreadable
 from everstore.conformance.registry import check, product
@@ -26,10 +26,7 @@ def _told(outcome: object) -> str:
 @product(
     "failures.thrown.{role}",
     "7.2.2",
-    empty={
-        "add_record": "the record brings its id, which a guard reads",
-        **dict.fromkeys(("list_records", "list_labelled"), "it takes no session id"),
-    },
+    empty={"add_record": "the record brings its id, which a guard reads", **NO_SESSION},
     likely="an exception is caught and answered, or translated without 'raise ... from'",
 )
 async def thrown(case: Case, acts: dict[str, Act]) -> None:

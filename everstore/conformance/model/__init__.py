@@ -18,7 +18,9 @@ import itertools
 from typing import TYPE_CHECKING
 
 from everstore.conformance.model.files import Entry, FileModel, ModelLimits
+from everstore.conformance.model.plain import page_of
 from everstore.conformance.model.values import Record, RecordModel, Value, ValueModel
+from everstore.models import SessionUsage
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -37,6 +39,15 @@ class Model:
         self.file_system = FileModel(marks, limits)
         self.storage = ValueModel(lambda: self.now, marks, limits)
         self.sessions = RecordModel(marks)
+
+    def usage(self, session_id: UUID) -> SessionUsage:
+        """See ``Store.usage``; of the last write only whether there was one."""
+        return SessionUsage.of(self.file_system.usage(session_id), self.storage.usage(session_id))
+
+    def session_ids(self, after: UUID | None = None, limit: int = 100) -> list[UUID]:
+        """See ``Store.session_ids``."""
+        parts = self.file_system, self.storage, self.sessions
+        return page_of({each for part in parts for each in part.session_ids(limit=1 << 62)}, after, limit)
 
     def delete_session(self, session_id: UUID) -> bool:
         """See ``Store.delete_session``."""

@@ -23,6 +23,7 @@ from everstore.conformance.model.plain import (
     glob_selects,
     lines_of,
     matching_lines,
+    page_of,
     parents_of,
     path_selector,
 )
@@ -42,7 +43,7 @@ from everstore.errors import (
     ReadOnlyFileError,
     RevisionConflictError,
 )
-from everstore.models import Encoding, FileLines, GrepMatch, InitialFile, NumberedLine
+from everstore.models import Encoding, FileLines, FileUsage, GrepMatch, InitialFile, NumberedLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -171,6 +172,16 @@ class FileModel:
             for entry in self._sorted(session_id)
             if not entry.is_directory and glob_selects(pattern, entry.path)
         ]
+
+    def usage(self, session_id: UUID) -> FileUsage:
+        """The numbers; of the last write only whether there was one."""
+        entries = self._trees[session_id].values()
+        directories = sum(entry.is_directory for entry in entries)
+        return FileUsage(len(entries) - directories, directories, _size(entries), 0 if entries else None)
+
+    def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
+        """A page, ascending."""
+        return page_of((each for each, tree in self._trees.items() if tree), after, limit)
 
     # -- changing -----------------------------------------------------------------------------------
 

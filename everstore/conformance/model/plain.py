@@ -7,10 +7,16 @@ import binascii
 import re
 from typing import TYPE_CHECKING
 
-from everstore.errors import InvalidContentError, InvalidPathError, InvalidPatternError
+from everstore.errors import (
+    InvalidArgumentError,
+    InvalidContentError,
+    InvalidPathError,
+    InvalidPatternError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from uuid import UUID
 
 __all__ = [
     "bytes_of",
@@ -18,6 +24,7 @@ __all__ = [
     "glob_selects",
     "lines_of",
     "matching_lines",
+    "page_of",
     "parents_of",
     "path_selector",
 ]
@@ -53,6 +60,13 @@ def canonical(path: str) -> str:
     ):
         raise InvalidPathError(path)
     return "/" + "/".join(segments)
+
+
+def page_of(session_ids: Iterable[UUID], after: UUID | None, limit: int) -> list[UUID]:
+    """The first of these behind ``after``, in order (§1.7)."""
+    if limit < 1:
+        raise InvalidArgumentError("a page of nothing")
+    return sorted(each for each in session_ids if after is None or each > after)[:limit]
 
 
 def parents_of(path: str) -> list[str]:

@@ -18,6 +18,7 @@ from everstore.conformance.model.files import (
     require_condition,
     require_limit,
 )
+from everstore.conformance.model.plain import page_of
 from everstore.errors import (
     EverstoreError,
     InvalidArgumentError,
@@ -25,6 +26,7 @@ from everstore.errors import (
     InvalidKeyError,
     SessionNotFoundError,
 )
+from everstore.models import StorageUsage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -105,6 +107,9 @@ class _Namespace:
         found = self.get(session_id, key)
         self._values[session_id].pop(key, None)
         return found is not None
+
+    def sessions(self) -> list[UUID]:
+        return [session_id for session_id in [*self._values] if self.all(session_id)]
 
     def purge(self, session_id: UUID) -> bool:
         had = bool(self.all(session_id))
@@ -242,6 +247,16 @@ class ValueModel:
         """Every secret, sorted by name."""
         return self._secrets.all(session_id)
 
+    def usage(self, session_id: UUID) -> StorageUsage:
+        """The numbers; of the last write only whether there was one."""
+        values, secrets = self._values.all(session_id), self._secrets.all(session_id)
+        return StorageUsage(len(values), len(secrets), 0 if values or secrets else None)
+
+    def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
+        """A page, ascending."""
+        known = {*self._values.sessions(), *self._secrets.sessions()}
+        return page_of(known, after, limit)
+
     def purge_session(self, session_id: UUID) -> bool:
         """Whether there was anything."""
         gone = [self._values.purge(session_id), self._secrets.purge(session_id)]
@@ -335,6 +350,10 @@ class RecordModel:
         newest = sorted(self._records.values(), key=_age, reverse=True)
         older = [record for record in newest if after is None or _age(record) < _age(after)]
         return [record for record in older if wanted.items() <= record.labels.items()][:limit]
+
+    def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
+        """A page, ascending."""
+        return page_of(self._records, after, limit)
 
     def delete_session(self, session_id: UUID) -> bool:
         """Whether there was one."""

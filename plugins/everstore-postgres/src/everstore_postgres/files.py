@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.compat import override
 from everstore.interfaces import Capabilities, SessionFileSystem, SessionFileSystemFactory
-from everstore.models import FileStat, SessionFile, root_of
+from everstore.models import FileStat, FileUsage, SessionFile, root_of
 from everstore.paths import parent_of
 from everstore.rules import answered_together
 from everstore_postgres.changing import Order, answer_to, order_of
 from everstore_postgres.damage import ENCODINGS, content_at
+from everstore_postgres.ids import Ids
 from everstore_postgres.outcomes import DIRECTORY
 from everstore_postgres.places import depth_of, place_of, span_of
 from everstore_postgres.purging import Purge, Rows
@@ -76,6 +77,11 @@ class PostgresFileSystem(SessionFileSystem):
             "SELECT * FROM {schema}.apply_changes("
             "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
         )
+        self._usage = sql(
+            "SELECT count(*) FILTER (WHERE kind <> 'd'), count(*) FILTER (WHERE kind = 'd'),"
+            " coalesce(sum(size), 0), max(updated_ns) FROM {schema}.files WHERE session_id = $1"
+        )
+        self._ids = Ids(database, "{schema}.files WHERE true")
         self._purge = Purge(database, _ROWS)
 
     @override
@@ -178,6 +184,14 @@ class PostgresFileSystem(SessionFileSystem):
     @override
     async def glob_files(self, session_id: UUID, pattern: str) -> list[FileInfo]:
         return await self._searcher.glob(session_id, pattern)
+
+    @override
+    async def usage(self, session_id: UUID) -> FileUsage:
+        return FileUsage(*await self._database.row(self._usage, session_id))
+
+    @override
+    async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
+        return await self._ids.page(after, limit)
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:

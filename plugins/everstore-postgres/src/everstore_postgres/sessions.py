@@ -12,6 +12,7 @@ from everstore.compat import override
 from everstore.errors import DataDamagedError, SessionNotFoundError
 from everstore.interfaces import Capabilities, SessionStore
 from everstore.models import Session
+from everstore_postgres.ids import Ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +55,7 @@ class PostgresSessionStore(SessionStore):
         self._first_page = sql(f"{listed} {order}")
         self._next_page = sql(f"{listed} WHERE (created_ns, id) < ($2, $3) {order}")
         self._labelled = sql(f"SELECT {_COLUMNS} FROM {{schema}}.labelled($1, $2, $3, $4, $5)")
+        self._ids = Ids(database, "{schema}.sessions WHERE true", column="id")
         self._delete = sql("DELETE FROM {schema}.sessions WHERE id = $1 RETURNING id")
 
     @override
@@ -104,6 +106,10 @@ class PostgresSessionStore(SessionStore):
         else:
             rows = await self._database.rows(self._next_page, limit, after.created_ns, after.id)
         return [_session(row) for row in rows]
+
+    @override
+    async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
+        return await self._ids.page(after, limit)
 
     @override
     async def delete_session(self, session_id: UUID) -> bool:

@@ -7,11 +7,12 @@ from uuid import UUID
 
 from everstore.compat import override
 from everstore.interfaces import Capabilities, DurableStorageStore
-from everstore.models import KeyInfo, SecretInfo, StoredSecret, StoredValue
+from everstore.models import KeyInfo, SecretInfo, StorageUsage, StoredSecret, StoredValue
 from everstore.paging import EVERY_KEY, KeyPage
 from everstore.rules import answered_together
 from everstore_postgres.changing_entries import SECRETS, VALUES, EntryOrder, answer_to, order_of
 from everstore_postgres.damage import text_at
+from everstore_postgres.ids import Ids
 from everstore_postgres.purging import Purge, Rows
 
 if TYPE_CHECKING:
@@ -110,6 +111,14 @@ class PostgresStorageStore(DurableStorageStore):
         )
         self._apply = sql(
             "SELECT * FROM {schema}.apply_entry_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+        )
+        self._usage = sql(
+            "SELECT count(*) FILTER (WHERE space = 'v'), count(*) FILTER (WHERE space = 's'),"
+            " max(updated_ns) FROM {schema}.entries"
+            f" WHERE space IN ('v', 's') AND session_id = $1 AND {_ALIVE}"
+        )
+        self._ids = Ids(
+            database, *(f"{{schema}}.entries WHERE space = '{space}' AND {_ALIVE}" for space in "vs")
         )
         self._purge = Purge(database, _ROWS)
         scan = f"SELECT session_id, key, value FROM {{schema}}.entries WHERE space = 's' AND {_ALIVE}"
@@ -222,6 +231,14 @@ class PostgresStorageStore(DurableStorageStore):
     @override
     async def list_secrets(self, session_id: UUID) -> list[SecretInfo]:
         return [SecretInfo(*row) for row in await self._page(self._list, SECRETS, session_id, EVERY_KEY)]
+
+    @override
+    async def usage(self, session_id: UUID) -> StorageUsage:
+        return StorageUsage(*await self._database.row(self._usage, session_id))
+
+    @override
+    async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
+        return await self._ids.page(after, limit)
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:

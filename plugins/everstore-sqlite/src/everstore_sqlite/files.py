@@ -11,6 +11,7 @@ from everstore.compat import override
 from everstore.rules import answered_together, apply_to_tree
 from everstore.search import compile_glob
 from everstore_sqlite import rows, search
+from everstore_sqlite.ids import FILES, page_of
 from everstore_sqlite.tree import SqliteTree
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from everstore import FileInfo, FileStat, GrepMatch, SessionFile
     from everstore.changes import FileMutation
+    from everstore.models import FileUsage
     from everstore.search import Query
     from everstore.settings import Limits
     from everstore_sqlite.database import Database
@@ -55,6 +57,14 @@ class SqliteFileSystem(SessionFileSystem):
     @override
     async def list_directory(self, session_id: UUID, path: str = "/") -> list[FileInfo]:
         return await self._database.read(rows.list_directory, session_id, path)
+
+    @override
+    async def usage(self, session_id: UUID) -> FileUsage:
+        return await self._database.read(rows.usage, session_id)
+
+    @override
+    async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
+        return await self._database.read(page_of, FILES, after, limit)
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:

@@ -13,7 +13,7 @@ import msgspec
 
 from everstore.content import content_of
 from everstore.errors import DataDamagedError
-from everstore.models import FileInfo, FileStat, SessionFile, root_of
+from everstore.models import FileInfo, FileStat, FileUsage, SessionFile, root_of
 from everstore_sqlite.failures import code_of
 from everstore_sqlite.readers import EVERYTHING, TOO_LARGE, TooLarge
 
@@ -37,6 +37,7 @@ __all__ = [
     "require_entry",
     "split",
     "stat_file",
+    "usage",
 ]
 
 ENTRY = "version, created, updated, serial, size, is_readonly, is_directory"
@@ -55,6 +56,16 @@ _READ = f"""
 _STAT = f"SELECT {ENTRY} FROM entries WHERE {KEY}"  # noqa: S608 - made of constants
 _LIST = f"SELECT name, {ENTRY} FROM entries WHERE session = ? AND parent = ? ORDER BY name"  # noqa: S608 - made of constants
 
+
+_WHOLE = " AND ".join(
+    f"typeof({column}) = 'integer'" for column in ("version", "created", "updated", "serial", "size")
+)
+_USAGE = f"""
+    SELECT count(*), total(is_directory), total(size), max(updated),
+        total({_WHOLE} AND size >= 0 AND is_readonly IN (0, 1) AND is_directory IN (0, 1))
+    FROM entries WHERE session = ?
+"""  # noqa: S608 - made of constants
+_ALL = f"SELECT parent || name, {ENTRY} FROM entries WHERE session = ?"  # noqa: S608 - made of constants
 
 _FLAGS = (0, 1)
 _Flag = Annotated[int, msgspec.Meta(ge=0, le=1)]
@@ -167,6 +178,16 @@ def list_directory(connection: sqlite3.Connection, session_id: UUID, path: str) 
     """The children of a directory."""
     parent = path if path == "/" else path + "/"
     return infos(session_id, connection.execute(_LIST, (session_id.bytes, parent)), parent)
+
+
+def usage(connection: sqlite3.Connection, session_id: UUID) -> FileUsage:
+    """What all entries are."""
+    found = connection.execute(_USAGE, (session_id.bytes,)).fetchone()
+    entries, directories, size, last_write_ns, sound = found
+    if sound != entries:
+        infos(session_id, connection.execute(_ALL, (session_id.bytes,)))  # tells which of them is damaged
+        return usage(connection, session_id)  # or it was mended meanwhile
+    return FileUsage(entries - int(directories), int(directories), int(size), last_write_ns)
 
 
 def infos(session_id: UUID, rows: Iterable[tuple[Any, ...]], above: str = "") -> list[FileInfo]:

@@ -16,7 +16,7 @@ from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.errors import DataDamagedError, SessionNotFoundError
 from everstore.labels import age_of, shared_ages
-from everstore_sqlite.failures import damaged_file
+from everstore_sqlite.ids import RECORDS, page_of, session_of
 from everstore_sqlite.readers import snapshot
 
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from everstore_sqlite.database import Database
     from everstore_sqlite.writer import Transaction
 
-__all__ = ["SqliteSessionStore", "session_of"]
-
-_ID_BYTES = 16
+__all__ = ["SqliteSessionStore"]
 
 _PUT = """
     INSERT INTO sessions (id, title, created, updated, labels) VALUES (?, ?, ?, ?, ?)
@@ -86,6 +84,10 @@ class SqliteSessionStore(SessionStore):
         return await self._database.read(_list, limit, after)
 
     @override
+    async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
+        return await self._database.read(page_of, RECORDS, after, limit)
+
+    @override
     async def delete_session(self, session_id: UUID) -> bool:
         return await self._database.write(_delete, session_id)
 
@@ -100,13 +102,6 @@ def _put(transaction: Transaction, session: Session) -> None:
 def _get(connection: sqlite3.Connection, session_id: UUID) -> Session | None:
     row = connection.execute(_GET, (session_id.bytes,)).fetchone()
     return None if row is None else _record(session_id, *row)
-
-
-def session_of(key: object) -> UUID:
-    """The session that a row belongs to; ``DataDamagedError`` when it cannot be told."""
-    if type(key) is not bytes or len(key) != _ID_BYTES:
-        raise damaged_file("it holds a session whose id is none")
-    return UUID(bytes=key)
 
 
 def _record(session_id: UUID, title: object, created: object, updated: object, labels: object) -> Session:

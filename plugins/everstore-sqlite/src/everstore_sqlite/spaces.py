@@ -60,6 +60,11 @@ class Table:
         self.size = f"SELECT length(value) FROM {place}"
         size = "length(CAST(key AS BLOB)) + length(value)"
         self.held = f"SELECT count(*), total({size}) FROM {table} WHERE session = ? AND {ALIVE}"
+        sound = " AND ".join(f"typeof({column}) = 'integer'" for column in ("version", "created", "updated"))
+        self.usage = f"""
+            SELECT count(*), max(updated), total({sound} AND typeof(expires) IN ('integer', 'null'))
+            FROM {table} WHERE session = :session AND (expires IS NULL OR expires > :now)
+        """
         self.count = f"SELECT count(*) FROM {table} WHERE session = ? AND {ALIVE}"
         self.sweep = f"""
             DELETE FROM {table} WHERE (session, key) IN

@@ -12,11 +12,11 @@ from everstore import Capabilities, DurableStorageStore, KeyInfo, SecretInfo, St
 from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.errors import DataDamagedError
-from everstore.models import StoredSecret
+from everstore.models import StorageUsage, StoredSecret, latest
 from everstore.paging import EVERY_KEY, KeyPage
 from everstore.rules import answered_together, apply_to_space
+from everstore_sqlite.ids import TEXTS, page_of, session_of
 from everstore_sqlite.readers import EVERYTHING, TOO_LARGE, TooLarge, snapshot
-from everstore_sqlite.sessions import session_of
 from everstore_sqlite.spaces import (
     ALIVE,
     SECRETS,
@@ -46,6 +46,7 @@ _LATEST = (1 << 63) - 1  # what an INTEGER holds
 _KEYS = list[tuple[int, int, int, str, int | None]]
 _SCAN = f"SELECT session, key, value FROM secrets WHERE {ALIVE} {{}} ORDER BY session, key LIMIT ?"  # noqa: S608 - constants
 _SCAN_FIRST = _SCAN.format("")
+_USAGE = f"{VALUES.usage} UNION ALL {SECRETS.usage}"
 _SCAN_NEXT = _SCAN.format("AND (session, key) > (?, ?)")
 
 
@@ -112,6 +113,14 @@ class SqliteStorageStore(DurableStorageStore):
     @override
     async def list_secrets(self, session_id: UUID) -> list[SecretInfo]:
         return await self._database.look_at_some(_list, None, SECRETS, SecretInfo, session_id, EVERY_KEY)
+
+    @override
+    async def usage(self, session_id: UUID) -> StorageUsage:
+        return await self._database.read(_usage, session_id)
+
+    @override
+    async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
+        return await self._database.read(page_of, TEXTS, after, limit)
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:
@@ -221,6 +230,16 @@ def _require_sound(connection: sqlite3.Connection, table: Table, session_id: UUI
                 raise DataDamagedError.found(session_id, "a key of it is no text") from None
             stamps_at(connection, table, session_id, key)  # tells which of them it is
         raise
+
+
+def _usage(connection: sqlite3.Connection, session_id: UUID) -> StorageUsage:
+    arguments = {"session": session_id.bytes, "now": now_ns()}
+    values, secrets = connection.execute(_USAGE, arguments).fetchall()
+    if values[0] != values[2] or secrets[0] != secrets[2]:
+        for table in (VALUES, SECRETS):  # tells which of them is damaged, unless it was mended meanwhile
+            _list(connection, EVERYTHING, table, KeyInfo, session_id, EVERY_KEY)
+        return _usage(connection, session_id)
+    return StorageUsage(values[0], secrets[0], latest(values[1], secrets[1]))
 
 
 def _purge(transaction: Transaction, session_id: UUID) -> bool:
