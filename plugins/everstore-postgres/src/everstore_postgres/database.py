@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.errors import EverstoreError, SettingsError
 from everstore_postgres import faults, migrations
@@ -14,7 +15,7 @@ from everstore_postgres.pool import Link, NotSentError, Pool
 from everstore_postgres.search_turns import SearchTurns
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
     import asyncpg
 
@@ -22,13 +23,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Database", "migrate_database", "open_database"]
 
+T = TypeVar("T")
+
 
 class Database:
     """An open database. Each statement is one round trip, and a transaction of its own."""
 
     def __init__(self, pool: Pool | HostPool, searches: SearchTurns, settings: PostgresSettings) -> None:
         """Made by ``open_database``."""
-        self._pool = pool
+        self.pool = pool
         self._searches = searches
         self._schema = settings.schema_in_sql
         self.search_index = settings.search_index
@@ -54,35 +57,38 @@ class Database:
         return self._call("fetch", statement, args, changes=False)
 
     async def _call(self, method: str, statement: str, args: tuple[object, ...], *, changes: bool) -> Any:
-        for last in (False, True):
-            try:
-                return await self._pool.call(method, statement, *args)
-            except NotSentError as error:
-                # What was not sent may be sent to somebody else, whatever it is.
-                if last or not isinstance(error.__cause__, faults.RETRIED):
-                    raise faults.not_sent(error) from error.__cause__
-            except faults.DRIVER_ERRORS as error:
-                if last or changes or not isinstance(error, faults.RETRIED):
-                    raise faults.at_work(error, changes=changes) from error
-        raise AssertionError  # the second time around, it returns or raises
+        try:
+            return await self.tried(partial(self.pool.call, method, statement, *args), changes=changes)
+        except (NotSentError, *faults.DRIVER_ERRORS) as error:
+            raise faults.told(error, changes=changes) from faults.cause_of(error)
+
+    async def tried(self, send: Callable[[], Awaitable[T]], *, changes: bool) -> T:
+        """What is sent answers with; sent again where a connection proves dead, as far as that may be.
+
+        Raises what the pool raises.
+        """
+        try:
+            return await send()
+        except (NotSentError, *faults.DRIVER_ERRORS) as error:
+            if not faults.may_be_sent_again(error, changes=changes):
+                raise
+        return await send()
 
     @asynccontextmanager
     async def link(self, *, changes: bool = False) -> AsyncIterator[Link | HostLink]:
         """A connection for several statements; what it throws inside is told in everstore's words."""
         try:
-            async with self._pool.link() as link:
+            async with self.pool.link() as link:
                 yield link
-        except NotSentError as error:
-            raise faults.not_sent(error) from error.__cause__
-        except faults.DRIVER_ERRORS as error:
-            raise faults.at_work(error, changes=changes) from error
+        except (NotSentError, *faults.DRIVER_ERRORS) as error:
+            raise faults.told(error, changes=changes) from faults.cause_of(error)
 
     async def begin_search(self) -> None:
         """Wait for the turn of a search: they take turns, so that short calls find a connection."""
         try:
             await self._searches.begin()
         except NotSentError as error:
-            raise faults.not_sent(error) from error.__cause__
+            raise faults.told(error, changes=False) from faults.cause_of(error)
 
     def end_search(self) -> None:
         """Give the turn to the next search, however this one ended."""

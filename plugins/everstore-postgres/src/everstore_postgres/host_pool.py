@@ -68,7 +68,7 @@ class HostPool:
         """The pool belongs to the running event loop, as this does."""
         self._pool = pool
         self._loop = asyncio.get_running_loop()
-        self._wait_seconds = wait_seconds
+        self.wait_seconds = wait_seconds
         self._call_seconds = call_seconds
 
     async def call(self, method: str, statement: str, *args: object) -> Any:
@@ -77,20 +77,24 @@ class HostPool:
             return await getattr(link, method)(statement, *args)
 
     @asynccontextmanager
-    async def link(self, *, unhurried: bool = False) -> AsyncIterator[HostLink]:
-        """A connection for several statements: together within the time that a call may take, or not."""
+    async def link(self, *, unhurried: bool = False, until: float | None = None) -> AsyncIterator[HostLink]:
+        """A connection for several statements: together within the time that a call may take, or not.
+
+        It is waited for ``until`` then, of ``time.monotonic()``, or as long as a call waits.
+        """
         if asyncio.get_running_loop() is not self._loop:
             raise elsewhere()
-        connection = await self._taken()
+        connection = await self._taken(until)
         try:
             yield HostLink(connection, None if unhurried else self._call_seconds)
         finally:
             await self._pool.release(connection)
 
-    async def _taken(self) -> Any:
+    async def _taken(self, until: float | None) -> Any:
+        seconds = self.wait_seconds if until is None else max(0.001, until - time.monotonic())
         began = time.perf_counter_ns()
         try:
-            return await self._pool.acquire(timeout=self._wait_seconds)
+            return await self._pool.acquire(timeout=seconds)
         except TimeoutError:
             raise NotSentError from PoolExhaustedError()
         except DRIVER_ERRORS as error:

@@ -171,7 +171,7 @@ class Pool:
         self._keeps_statements = keeps_statements
         self._min_size = min(min_size, max_size)
         self._max_size = max_size
-        self._wait_seconds = wait_seconds
+        self.wait_seconds = wait_seconds
         self._call_seconds = call_seconds
         self._size = 0  # connections that are open, being opened, or promised to a waiting call
         self._idle: deque[Link] = deque()  # the longest unused on the left
@@ -212,11 +212,14 @@ class Pool:
         return answer
 
     @asynccontextmanager
-    async def link(self, *, unhurried: bool = False) -> AsyncIterator[Link]:
-        """A connection for several statements: together within the time that a call may take, or not."""
+    async def link(self, *, unhurried: bool = False, until: float | None = None) -> AsyncIterator[Link]:
+        """A connection for several statements: together within the time that a call may take, or not.
+
+        It is waited for ``until`` then, of ``time.monotonic()``, or as long as a call waits.
+        """
         if asyncio.get_running_loop() is not self._loop:
             raise elsewhere()
-        link = await self._waited_for(None)
+        link = await self._waited_for(None, until)
         if not unhurried:
             self._begin(link)
         try:
@@ -267,17 +270,16 @@ class Pool:
         """Whether the connection has to be looked at before it is used."""
         return link.connection.is_closed() or time.monotonic() - link.since > self._call_seconds
 
-    async def _waited_for(self, link: Link | None) -> Link:
+    async def _waited_for(self, link: Link | None, until: float | None = None) -> Link:
         """A free connection, as ``_take`` has it; whoever watches the call is told how long that took."""
         began = time.perf_counter_ns()
         try:
-            return await self._take(link)
+            return await self._take(link, time.monotonic() + self.wait_seconds if until is None else until)
         finally:
             note_wait(time.perf_counter_ns() - began)
 
-    async def _take(self, link: Link | None) -> Link:
+    async def _take(self, link: Link | None, until: float) -> Link:
         """A free connection, which may have to be waited for or opened; ``link`` is a doubtful one."""
-        until = time.monotonic() + self._wait_seconds
         try:
             while True:
                 link = link or (self._idle.pop() if self._idle else None)

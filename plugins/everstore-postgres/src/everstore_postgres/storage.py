@@ -13,6 +13,7 @@ from everstore.rules import answered_together
 from everstore_postgres.changing_entries import SECRETS, VALUES, EntryOrder, answer_to, order_of
 from everstore_postgres.damage import text_at
 from everstore_postgres.ids import Ids
+from everstore_postgres.plain_entries import ALIVE, ONE, plain_gets, plain_sets
 from everstore_postgres.purging import Purge, Rows
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ __all__ = ["PostgresStorageStore"]
 
 T = TypeVar("T")
 
-_ALIVE = "(expires_ns IS NULL OR expires_ns > {schema}.now_ns())"
 # Writers of values keep nobody out: those that write in the midst of it are told by the isolation.
 _ROWS = Rows(
     table="entries",
@@ -35,23 +35,12 @@ _ROWS = Rows(
     after="space = $2 AND key > $3",
     upto="space = $4 AND key <= $5",
     starts=((VALUES, ""), (SECRETS, "")),
-    was=_ALIVE,
+    was=ALIVE,
     function="purge_entries",
     lock="SELECT pg_advisory_xact_lock(uuid_hash_extended($1, 2))",
     isolation="repeatable_read",
 )
 _KEYS = "SELECT version, created_ns, updated_ns, key, expires_ns"
-_ONE = f"space = $1 AND session_id = $2 AND key = $3 AND {_ALIVE}"
-
-# What set_entry in entries.sql does, too: most calls have neither a condition nor a time to live, and
-# need no function.
-_REPLACED = (
-    "value = excluded.value, version = excluded.version,"
-    " created_ns = CASE WHEN e.expires_ns <= excluded.updated_ns"
-    " THEN excluded.created_ns ELSE e.created_ns END,"
-    " updated_ns = CASE WHEN e.expires_ns <= excluded.updated_ns"
-    " THEN excluded.updated_ns ELSE greatest(excluded.updated_ns, e.updated_ns + 1000) END"
-)
 
 _NOTHING = {"outcome": "nothing"}
 
@@ -66,41 +55,33 @@ class PostgresStorageStore(DurableStorageStore):
         self._database = database
         self._limits = limits
         sql = database.sql
-        self._set = sql(
-            "INSERT INTO {schema}.entries AS e"
-            " (space, session_id, key, value, version, created_ns, updated_ns)"
-            " SELECT $1, $2, $3, $4, {schema}.next_version(), now, now"
-            " FROM (SELECT {schema}.now_ns() AS now) clock"
-            " ON CONFLICT (space, session_id, key) DO UPDATE"
-            f" SET {_REPLACED}, expires_ns = NULL"
-            " RETURNING 'done' AS outcome, version, created_ns, updated_ns, expires_ns"
-        )
+        self._set = plain_sets(database)
         self._set_if = sql(
             "SELECT outcome, current, wanted AS amount, version, created_ns, updated_ns, expires_ns"
             " FROM {schema}.set_entry($1, $2, $3, $4, $5, $6, $7, $8)"
         )
-        self._get = sql(f"SELECT value FROM {{schema}}.entries WHERE {_ONE}")
+        self._get = plain_gets(database)
         self._get_several = sql(
             "SELECT key, value FROM {schema}.entries"
-            f" WHERE space = $1 AND session_id = $2 AND key = ANY($3::text[]) AND {_ALIVE}"
+            f" WHERE space = $1 AND session_id = $2 AND key = ANY($3::text[]) AND {ALIVE}"
         )
-        self._stat = sql(f"{_KEYS} FROM {{schema}}.entries WHERE {_ONE}")
-        self._read = sql(f"{_KEYS}, value FROM {{schema}}.entries WHERE {_ONE}")
+        self._stat = sql(f"{_KEYS} FROM {{schema}}.entries WHERE {ONE}")
+        self._read = sql(f"{_KEYS}, value FROM {{schema}}.entries WHERE {ONE}")
         self._delete = sql(
             "DELETE FROM {schema}.entries WHERE space = $1 AND session_id = $2 AND key = $3"
-            f" RETURNING CASE WHEN {_ALIVE} THEN 'done' ELSE 'nothing' END AS outcome"
+            f" RETURNING CASE WHEN {ALIVE} THEN 'done' ELSE 'nothing' END AS outcome"
         )
         self._delete_if = sql("SELECT outcome, current FROM {schema}.delete_entry($1, $2, $3, $4)")
         self._touch = sql(
             "UPDATE {schema}.entries SET expires_ns = {schema}.end_of($4, {schema}.now_ns())"
-            f" WHERE {_ONE} RETURNING 'done' AS outcome"
+            f" WHERE {ONE} RETURNING 'done' AS outcome"
         )
         # By direction: the key's index has both, and no plan has a parameter for it.
         self._list, self._read_page = (
             {
                 reverse: sql(
                     f"{columns} FROM {{schema}}.entries WHERE space = $1 AND session_id = $2"
-                    f" AND key >= $3 AND key < $4 AND {_ALIVE} ORDER BY key {order} LIMIT $5"
+                    f" AND key >= $3 AND key < $4 AND {ALIVE} ORDER BY key {order} LIMIT $5"
                 )
                 for reverse, order in ((False, "ASC"), (True, "DESC"))
             }
@@ -115,18 +96,17 @@ class PostgresStorageStore(DurableStorageStore):
         self._usage = sql(
             "SELECT count(*) FILTER (WHERE space = 'v'), count(*) FILTER (WHERE space = 's'),"
             " max(updated_ns) FROM {schema}.entries"
-            f" WHERE space IN ('v', 's') AND session_id = $1 AND {_ALIVE}"
+            f" WHERE space IN ('v', 's') AND session_id = $1 AND {ALIVE}"
         )
         self._ids = Ids(
-            database, *(f"{{schema}}.entries WHERE space = '{space}' AND {_ALIVE}" for space in "vs")
+            database, *(f"{{schema}}.entries WHERE space = '{space}' AND {ALIVE}" for space in "vs")
         )
         self._purge = Purge(database, _ROWS)
-        scan = f"SELECT session_id, key, value FROM {{schema}}.entries WHERE space = 's' AND {_ALIVE}"
+        scan = f"SELECT session_id, key, value FROM {{schema}}.entries WHERE space = 's' AND {ALIVE}"
         self._scan = sql(f"{scan} ORDER BY session_id, key LIMIT $1")
         self._scan_on = sql(f"{scan} AND (session_id, key) > ($2, $3) ORDER BY session_id, key LIMIT $1")
         self._swap = sql(
-            f"UPDATE {{schema}}.entries SET value = $5 WHERE {_ONE} AND value = $4"
-            " RETURNING 'done' AS outcome"
+            f"UPDATE {{schema}}.entries SET value = $5 WHERE {ONE} AND value = $4 RETURNING 'done' AS outcome"
         )
 
     @override
@@ -148,7 +128,7 @@ class PostgresStorageStore(DurableStorageStore):
         row: Any
         match verb:
             case "set" if ttl_ns is None and condition is None and not limits.bounds_values:
-                row = await change(self._set, space, session_id, key, data)
+                row = await self._set.row(space, session_id, key, data, size=len(data or b""))
             case "set":
                 row = await change(
                     self._set_if, space, session_id, key, data, ttl_ns, condition,
@@ -261,8 +241,8 @@ class PostgresStorageStore(DurableStorageStore):
         return await self._database.rows(statement, space, session_id, page.low, page.high, page.limit)
 
     async def _text(self, space: bytes, session_id: UUID, key: str) -> str | None:
-        row: Any = await self._database.row(self._get, space, session_id, key)
-        return None if row is None else text_at(key, row[0])
+        row = await self._get.row(space, session_id, key)
+        return None if row is None else text_at(key, row["value"])
 
 
 def _stored(row: Any) -> StoredValue:

@@ -1,0 +1,60 @@
+"""The plain set and get of a value or a secret, which most calls are: those at one moment share statements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from everstore_postgres.sharing import LARGE, PATIENCE, Shared
+
+if TYPE_CHECKING:
+    from everstore_postgres.database import Database
+
+__all__ = ["ALIVE", "ONE", "plain_gets", "plain_sets"]
+
+ALIVE = "(expires_ns IS NULL OR expires_ns > {schema}.now_ns())"
+"""Of an entry that is not past its time."""
+ONE = f"space = $1 AND session_id = $2 AND key = $3 AND {ALIVE}"
+"""Of one entry."""
+
+# What set_entry in entries.sql does, too: most calls have neither a condition nor a time to live, and
+# need no function.
+_SET = """
+INSERT INTO {schema}.entries AS e (space, session_id, key, value, version, created_ns, updated_ns)
+SELECT %s, {schema}.next_version(), now, now FROM (SELECT {schema}.now_ns() AS now) clock%s
+ON CONFLICT (space, session_id, key) DO UPDATE SET
+    value = excluded.value, version = excluded.version, expires_ns = NULL,
+    created_ns = CASE WHEN e.expires_ns <= excluded.updated_ns THEN excluded.created_ns ELSE e.created_ns END,
+    updated_ns = CASE WHEN e.expires_ns <= excluded.updated_ns THEN excluded.updated_ns
+        ELSE greatest(excluded.updated_ns, e.updated_ns + 1000) END
+RETURNING %s 'done' AS outcome, version, created_ns, updated_ns, expires_ns
+"""
+# In one order, so that of those who write several none waits for another in a ring.
+_GIVEN = """, patience, unnest($1::"char"[], $2::uuid[], $3::text[], $4::bytea[])
+    AS given (space, session_id, key, value)
+ORDER BY space, session_id, key COLLATE "C"
+"""
+_SET_ONE = _SET % ("$1, $2, $3, $4", "", "")
+_SET_MANY = f"WITH patience AS MATERIALIZED ({PATIENCE})" + _SET % (
+    *("space, session_id, key, value", _GIVEN),
+    "space, session_id, key, false AS alone,",
+)
+_GET_ONE = f"SELECT value FROM {{schema}}.entries WHERE {ONE}"
+_GET_MANY = f"""
+SELECT space, session_id, key, length(value) > {LARGE} AS alone,
+    CASE WHEN length(value) <= {LARGE} THEN value END AS value
+FROM unnest($1::"char"[], $2::uuid[], $3::text[]) AS asked (space, session_id, key)
+JOIN {{schema}}.entries USING (space, session_id, key) WHERE {ALIVE}
+"""
+_ABOUT = 3  # space, session and key
+
+
+def plain_sets(database: Database) -> Shared:
+    """Sets without a condition, a time to live or limits, of a space, a session, a key and a value."""
+    one, many = database.sql(_SET_ONE), database.sql(_SET_MANY)
+    return Shared(database, one, many, about=_ABOUT, changes=True)
+
+
+def plain_gets(database: Database) -> Shared:
+    """The ``value`` of a space, a session and a key."""
+    one, many = database.sql(_GET_ONE), database.sql(_GET_MANY)
+    return Shared(database, one, many, about=_ABOUT, changes=False)

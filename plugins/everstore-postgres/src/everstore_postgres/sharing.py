@@ -1,0 +1,173 @@
+"""Calls that wait at the same moment share a statement: one round trip, and one flush of what they write.
+
+While a call or two of a kind are under way, each is sent at once, as if there were no other. Who comes then
+waits for the end of the event loop's turn, and for a connection where none is free; all who came until
+then go together. What is so small that a round trip costs more than its work is shared, nothing else.
+
+Each still fails by itself. What the server refuses it has rolled back: then each of the calls is made again,
+alone. A lock that somebody else keeps for long is a refusal, too, so no call waits long for another one's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from contextvars import Context
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from everstore.waiting import note_wait, to_the_end
+from everstore_postgres import faults
+from everstore_postgres.pool import PoolExhaustedError, elsewhere
+
+if TYPE_CHECKING:
+    from everstore_postgres.database import Database
+
+__all__ = ["LARGE", "PATIENCE", "Shared"]
+
+LARGE = 1 << 16
+"""Bytes past which a call is sent by itself."""
+
+PATIENCE = "SELECT set_config('lock_timeout', '50ms', true)"
+"""What a shared statement that writes does first: it gives a lock up long before a deadlock is looked for."""
+
+_AT_ONCE = 2  # calls of a kind that go by themselves, beside each other
+_MOST = 128  # calls that share a statement
+_ALONE = object()  # the answer to a call that has to be sent by itself
+
+
+class _Batch:
+    """Calls that are sent together, and what has become of them."""
+
+    def __init__(self, until: float) -> None:
+        self.until = until  # when the first of them has waited long enough for a connection
+        self.args: dict[tuple[Any, ...], tuple[Any, ...]] = {}  # of each call, by what it is about
+        self.turns: set[asyncio.Future[None]] = set()  # of those who wait for the answers
+        self.task: asyncio.Task[None]
+        self.sent_ns: int | None = None
+        self.answers: dict[tuple[Any, ...], Any] = {}
+        self.error: Exception | None = None
+
+
+class Shared:
+    """The calls of one kind. For one event loop."""
+
+    def __init__(self, database: Database, one: str, many: str, *, about: int, changes: bool) -> None:
+        """``one`` is the statement of one call; ``many``, of lists of arguments, answers each with a row.
+
+        A call is about its first so many arguments, which a row of ``many`` has first, too. The column
+        ``alone`` says that the call has to be sent by itself, after all.
+        """
+        self._database = database
+        self._one = one
+        self._many = many
+        self._about = about
+        self._changes = changes
+        self._loop = asyncio.get_running_loop()
+        self._single = 0  # calls under way by themselves
+        self._batches: set[_Batch] = set()  # those under way, and the open one
+        self._open: _Batch | None = None  # the one that further calls may join
+
+    async def row(self, *args: Any, size: int = 0) -> Any:
+        """What the statement of one call answers with: its row, or ``None``. ``size`` is of what is sent."""
+        if asyncio.get_running_loop() is not self._loop:
+            raise elsewhere()
+        if size > LARGE or (self._open is None and self._single + len(self._batches) < _AT_ONCE):
+            return await self._alone(args)
+        return await self._with_others(args)
+
+    async def _alone(self, args: tuple[Any, ...]) -> Any:
+        self._single += 1
+        try:
+            if self._changes:
+                return await self._database.change(self._one, *args)
+            return await self._database.row(self._one, *args)
+        finally:
+            self._single -= 1
+
+    async def _with_others(self, args: tuple[Any, ...]) -> Any:
+        until = time.monotonic() + self._database.pool.wait_seconds
+        while True:
+            batch = await self._sent(args, until)
+            error = batch.error
+            if error is None:
+                answer = batch.answers.get(args[: self._about])
+                return await self._alone(args) if answer is _ALONE else answer
+            if len(batch.args) > 1 and faults.was_refused(error):
+                return await self._alone(args)
+            # Who came later than the first still has time.
+            if not isinstance(error.__cause__, PoolExhaustedError) or time.monotonic() >= until:
+                raise faults.told(error, changes=self._changes) from faults.cause_of(error)
+
+    async def _sent(self, args: tuple[Any, ...], until: float) -> _Batch:
+        """The batch with a call in it, when it has its answers."""
+        began = time.perf_counter_ns()
+        batch = self._joined(args, until)
+        turn = self._loop.create_future()
+        batch.turns.add(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            await self._leave(batch, turn, args)
+            raise
+        finally:
+            note_wait((batch.sent_ns or time.perf_counter_ns()) - began)
+        return batch
+
+    def _joined(self, args: tuple[Any, ...], until: float) -> _Batch:
+        about = args[: self._about]
+        batch = self._open
+        # No statement writes a row twice.
+        if batch is None or len(batch.args) >= _MOST or (self._changes and about in batch.args):
+            batch = self._open = _Batch(until)
+            self._batches.add(batch)
+            # It is nobody's own: whoever watches the first call must not take it for a part of that.
+            batch.task = self._loop.create_task(self._send(batch), context=Context())
+        batch.args[about] = args
+        return batch
+
+    async def _leave(self, batch: _Batch, turn: asyncio.Future[None], args: tuple[Any, ...]) -> None:
+        """Be gone from a batch: from its writes only when it is certain what has happened."""
+        batch.turns.discard(turn)
+        if batch.sent_ns is None and self._changes:
+            del batch.args[args[: self._about]]
+        if not batch.turns:
+            self._close(batch)
+            batch.task.cancel()
+        elif batch.sent_ns is None or not self._changes:
+            return
+        with suppress(asyncio.CancelledError):
+            await to_the_end(batch.task)
+
+    def _close(self, batch: _Batch) -> None:
+        if self._open is batch:
+            self._open = None
+
+    async def _send(self, batch: _Batch) -> None:
+        """Send a batch at the next turn of the event loop, and let those who wait for it look."""
+        try:
+            send = partial(self._on_link, batch)
+            batch.answers = await self._database.tried(send, changes=self._changes)
+        except asyncio.CancelledError:  # by who ends all tasks, or for nobody waits
+            for turn in batch.turns:
+                turn.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the callers get it
+            batch.error = error
+        finally:
+            self._close(batch)
+            self._batches.discard(batch)
+            for turn in batch.turns:
+                if not turn.done():
+                    turn.set_result(None)
+
+    async def _on_link(self, batch: _Batch) -> dict[tuple[Any, ...], Any]:
+        async with self._database.pool.link(until=batch.until) as link:
+            self._close(batch)
+            batch.sent_ns = batch.sent_ns or time.perf_counter_ns()
+            if len(batch.args) == 1:
+                [(about, args)] = batch.args.items()
+                return {about: await link.fetchrow(self._one, *args)}
+            rows = await link.fetch(self._many, *map(list, zip(*batch.args.values(), strict=True)))
+        return {tuple(row[: self._about]): _ALONE if row["alone"] else row for row in rows}

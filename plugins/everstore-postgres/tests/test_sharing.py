@@ -1,0 +1,377 @@
+"""Calls that come together share statements, and still each fails, waits and is cancelled by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import asynccontextmanager, suppress
+from itertools import count
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+from on_host_pool import open_on_host_pool
+from pooler import TransactionPooler
+from proxy import Proxy
+
+import everstore
+from everstore.errors import BackendError, BackendUnavailableError, DataDamagedError, QuotaExceededError
+from everstore_postgres.sharing import LARGE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+CROWD = range(100)
+
+
+@asynccontextmanager
+async def _through_pooler(**settings) -> AsyncIterator[everstore.Store]:
+    async with everstore.open_store(**settings):
+        pass
+    async with TransactionPooler(settings["postgres_url"]) as pooler:
+        over = {**settings, "postgres_url": pooler.url, "postgres_statement_cache": False}
+        async with everstore.open_store(**over) as store:
+            yield store
+
+
+WAYS = {"own pool": everstore.open_store, "host's pool": open_on_host_pool, "pooler": _through_pooler}
+
+
+@pytest.fixture(params=WAYS.values(), ids=list(WAYS))
+async def any_store(request, settings) -> AsyncIterator[everstore.Store]:
+    """A store on connections of each kind."""
+    async with request.param(**settings) as store:
+        yield store
+
+
+@pytest.fixture
+def work(store) -> everstore.BoundSession:
+    """A session of an open store."""
+    return store.session(everstore.new_session_id())
+
+
+@asynccontextmanager
+async def _held(database, session_id, key="held"):
+    """Another client's transaction, which has changed a value and does not end."""
+    async with database.transaction():
+        found = await database.execute(
+            "UPDATE entries SET version = version WHERE session_id = $1 AND key = $2", session_id, key
+        )
+        assert found == "UPDATE 1"
+        yield
+
+
+async def test_many_sets_and_gets_at_once_are_few_statements(any_store, database):
+    sessions = [everstore.new_session_id() for _ in CROWD]
+    storage = any_store.storage
+    await asyncio.gather(*(storage.set_value(one, f"k{n % 7}", str(n)) for n, one in enumerate(sessions)))
+    assert await database.fetchval("SELECT count(*) FROM entries") == len(CROWD)
+    assert await database.fetchval("SELECT count(DISTINCT xmin::text) FROM entries") <= 4
+    reads = (storage.get_value(one, f"k{n % 7}") for n, one in enumerate(sessions))
+    assert await asyncio.gather(*reads) == [str(n) for n in CROWD]
+    assert await asyncio.gather(*(storage.get_value(one, "none") for one in sessions)) == [None] * len(CROWD)
+
+
+async def test_secrets_and_values_of_one_name_stay_apart(any_store):
+    work = any_store.session(everstore.new_session_id())
+    names = [f"name {n}" for n in range(30)]
+    await asyncio.gather(
+        *(work.storage.set_value(name, "value of " + name) for name in names),
+        *(work.storage.set_secret(name, "secret of " + name) for name in names),
+    )
+    assert await asyncio.gather(*map(work.storage.get_value, names)) == ["value of " + name for name in names]
+    assert await asyncio.gather(*map(work.storage.get_secret, names)) == [
+        "secret of " + name for name in names
+    ]
+
+
+async def test_many_sets_of_one_value_are_all_answered_and_one_of_them_stays(any_store):
+    work = any_store.session(everstore.new_session_id())
+    await asyncio.gather(*(work.storage.set_value("key", str(n)) for n in CROWD))
+    first = await work.storage.stat_value("key")
+    assert await work.storage.get_value("key") in set(map(str, CROWD))
+    await asyncio.gather(*(work.storage.set_value("key", str(n)) for n in CROWD))
+    then = await work.storage.stat_value("key")
+    assert then.revision != first.revision
+    assert (then.created_ns, then.updated_ns > first.updated_ns) == (first.created_ns, True)
+
+
+async def test_large_values_go_by_themselves(work):
+    texts = {f"k{n}": str(n) * (LARGE + n - 15) for n in range(30)}
+    await asyncio.gather(*(work.storage.set_value(key, text) for key, text in texts.items()))
+    assert await asyncio.gather(*map(work.storage.get_value, texts)) == list(texts.values())
+
+
+async def test_a_set_ends_the_time_to_live_of_what_was_there(work):
+    keys = [f"k{n}" for n in CROWD]
+    await asyncio.gather(*(work.storage.set_value(key, "old", ttl=1000) for key in keys))
+    await asyncio.gather(*(work.storage.set_value(key, "new") for key in keys))
+    assert {info.expires_at for info in await work.storage.list_keys()} == {None}
+
+
+async def test_a_limit_is_asked_of_each(settings):
+    async with everstore.open_store(**settings, limits__session_keys=5) as store:
+        work = store.session(everstore.new_session_id())
+        ended = await asyncio.gather(
+            *(work.storage.set_value(f"k{n}", "") for n in range(30)), return_exceptions=True
+        )
+        assert sum(isinstance(error, QuotaExceededError) for error in ended) == 25
+
+
+@asynccontextmanager
+async def _refusing(database, state: str):
+    """The server refuses every row whose key is 'bad'."""
+    await database.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$"
+        f" BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$;"
+        "CREATE TRIGGER refuse BEFORE INSERT ON entries"
+        " FOR EACH ROW WHEN (new.key = 'bad') EXECUTE FUNCTION refuse()"
+    )
+    yield
+    await database.execute("DROP TRIGGER refuse ON entries")
+
+
+@pytest.mark.parametrize("state", ["40P01", "55P03", "53100", "57014"])
+async def test_one_that_the_server_refuses_fails_alone(any_store, database, state):
+    work = any_store.session(everstore.new_session_id())
+    async with _refusing(database, state):
+        keys = [*(f"k{n}" for n in range(40)), "bad", *(f"l{n}" for n in range(40))]
+        ended = await asyncio.gather(
+            *(work.storage.set_value(key, key) for key in keys), return_exceptions=True
+        )
+    assert [key for key, error in zip(keys, ended, strict=True) if isinstance(error, BackendError)] == ["bad"]
+    assert ended[40].happened is False
+    assert {info.key for info in await work.storage.list_keys()} == {*keys} - {"bad"}
+
+
+async def test_each_has_an_error_of_its_own_when_all_fail(work, database):
+    await work.storage.set_value("key", "value")
+    await database.execute("ALTER TABLE entries RENAME TO hidden")
+    ended = await asyncio.gather(
+        *(work.storage.set_value(f"k{n}", "") for n in range(20)),
+        *(work.storage.get_value(f"k{n}") for n in range(20)),
+        return_exceptions=True,
+    )
+    assert {type(error).__name__ for error in ended} == {"StorageReplacedError"}
+    assert len({id(error) for error in ended}) == 40
+    await database.execute("ALTER TABLE hidden RENAME TO entries")
+    await asyncio.gather(*(work.storage.set_value(f"k{n}", "") for n in range(20)))
+
+
+async def test_a_damaged_value_is_told_to_who_asks_for_it(work, database):
+    await asyncio.gather(*(work.storage.set_value(f"k{n}", "text") for n in range(50)))
+    await database.execute("UPDATE entries SET value = '\\xff' WHERE key = 'k30'")
+    ended = await asyncio.gather(
+        *(work.storage.get_value(f"k{n}") for n in range(50)), return_exceptions=True
+    )
+    assert isinstance(ended.pop(30), DataDamagedError)
+    assert ended == ["text"] * 49
+
+
+async def test_a_lock_that_another_client_keeps_holds_nobody_else(any_store, database):
+    work = any_store.session(everstore.new_session_id())
+    await work.storage.set_value("held", "before")
+    async with _held(database, work.id):
+        kept = asyncio.create_task(work.storage.set_value("held", "mine"))
+        others = [asyncio.create_task(work.storage.set_value(f"k{n}", "x")) for n in range(50)]
+        # Those who come later, and get into a batch with it.
+        more = [asyncio.create_task(work.storage.set_value("held", "theirs"))]
+        more += [asyncio.create_task(work.storage.set_value(f"l{n}", "x")) for n in range(50)]
+        async with asyncio.timeout(20):
+            await asyncio.gather(*others, *more[1:])
+        assert not kept.done()
+        assert not more[0].done()
+    await asyncio.gather(kept, more[0])
+    assert await work.storage.get_value("held") in {"mine", "theirs"}
+
+
+async def test_clients_that_set_the_same_values_in_any_order_do_not_wait_in_a_ring(settings):
+    session_id, chance = everstore.new_session_id(), random.Random(12)
+    async with everstore.open_store(**settings) as one, everstore.open_store(**settings) as two:
+
+        async def work(store, number):
+            for key in chance.choices(range(12), k=12):
+                await store.storage.set_value(session_id, f"k{key}", str(number))
+
+        async with asyncio.timeout(60):
+            await asyncio.gather(*(work((one, two)[n % 2], n) for n in range(60)))
+        assert len(await two.storage.list_keys(session_id)) == 12
+
+
+async def _cancelled(call) -> None:
+    call.cancel()
+    with suppress(asyncio.CancelledError):
+        await call
+
+
+async def test_whoever_is_cancelled_takes_nobody_along(any_store):
+    work, chance = any_store.session(everstore.new_session_id()), random.Random(5)
+    for turn in range(15):
+        sets = {f"{turn} {n}": asyncio.create_task(work.storage.set_value(f"{turn} {n}", "x")) for n in CROWD}
+        for _ in range(turn):
+            await asyncio.sleep(0)
+        unlucky = set(chance.sample(sorted(sets), chance.choice([1, 50, 99, 100])))
+        await asyncio.gather(*(_cancelled(sets[key]) for key in unlucky))
+        await asyncio.gather(*(call for key, call in sets.items() if key not in unlucky))
+        assert {key for key, call in sets.items() if call.cancelled()} <= unlucky
+        found = dict(zip(sets, await asyncio.gather(*map(work.storage.get_value, sets)), strict=True))
+        assert all(found[key] == "x" for key in sets if not sets[key].cancelled())
+    assert not [task for task in asyncio.all_tasks() if "_Shared" in repr(task) or "_send" in repr(task)]
+
+
+async def test_what_a_cancelled_set_did_is_settled_before_the_next_is_answered(any_store):
+    work, numbers = any_store.session(everstore.new_session_id()), count()
+    chance = random.Random(7)
+
+    async def contend(key):
+        for _ in range(12):
+            call = asyncio.create_task(work.storage.set_value(key, "cancelled"))
+            for _ in range(chance.randrange(8)):
+                await asyncio.sleep(0)
+            await _cancelled(call)
+            last = str(next(numbers))
+            await work.storage.set_value(key, last)
+            for _ in range(3):
+                assert await work.storage.get_value(key) == last
+
+    await asyncio.gather(*(contend(f"k{n}") for n in range(40)))
+
+
+async def test_reads_that_are_cancelled_are_gone_at_once_and_leave_the_others(settings, database):
+    async with everstore.open_store(**settings, postgres_pool_max_size=2) as store:
+        work = store.session(everstore.new_session_id())
+        await work.storage.set_value("key", "value")
+        async with database.transaction():
+            await database.execute("LOCK TABLE entries IN ACCESS EXCLUSIVE MODE")
+            reads = [asyncio.create_task(work.storage.get_value("key")) for _ in range(20)]
+            await asyncio.sleep(0.05)
+            for read in reads[5:15]:
+                read.cancel()
+            async with asyncio.timeout(10):
+                await asyncio.wait(reads[5:15])
+        assert await asyncio.gather(*reads[:5], *reads[15:]) == ["value"] * 10
+
+
+async def test_when_all_are_cancelled_their_statement_is(settings, database):
+    async with everstore.open_store(**settings) as store:
+        work = store.session(everstore.new_session_id())
+        await work.storage.set_value("key", "value")
+        async with database.transaction():
+            await database.execute("LOCK TABLE entries IN ACCESS EXCLUSIVE MODE")
+            calls = [asyncio.create_task(work.storage.set_value(f"k{n}", "x")) for n in range(20)]
+            calls += [asyncio.create_task(work.storage.get_value("key")) for _ in range(20)]
+            await asyncio.sleep(0.05)
+            async with asyncio.timeout(20):
+                await asyncio.gather(*map(_cancelled, calls))
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert [info.key for info in await work.storage.list_keys()] == ["key"]
+
+
+async def test_a_connection_cut_under_many_is_told_to_each(work, database):
+    await database.execute(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$"
+        " BEGIN PERFORM pg_sleep(60); RETURN new; END $$;"
+        "CREATE TRIGGER slow BEFORE INSERT ON entries"
+        " FOR EACH ROW WHEN (new.key = 'k20') EXECUTE FUNCTION slow()"
+    )
+    async with asyncio.TaskGroup() as group:
+        calls = [group.create_task(_outcome(work.storage.set_value(f"k{n}", "x"))) for n in range(30)]
+        async with asyncio.timeout(10):
+            while not await database.fetchval(_CUT):  # noqa: ASYNC110 - the server tells nobody
+                await asyncio.sleep(0.01)
+    lost = [call.result() for call in calls if call.result() is not None]
+    assert len({id(error) for error in lost}) == len(lost) == 28  # all but the two that went by themselves
+    assert {(type(error), error.happened) for error in lost} == {(BackendUnavailableError, None)}
+    assert len(await work.storage.list_keys()) == 2
+
+
+_CUT = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE wait_event = 'PgSleep' AND query LIKE '%patience%' AND query LIKE '%' || current_schema() || '%'
+"""
+
+
+async def _outcome(call) -> Exception | None:
+    try:
+        await call
+    except BackendUnavailableError as error:
+        return error
+    return None
+
+
+async def test_reads_whose_connection_dies_are_made_again(settings, database):
+    async with everstore.open_store(**settings, postgres_pool_min_size=3) as store:
+        work = store.session(everstore.new_session_id())
+        await work.storage.set_value("key", "value")
+        await database.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE application_name = 'everstore' AND query LIKE '%' || current_schema() || '%'"
+        )
+        assert await asyncio.gather(*(work.storage.get_value("key") for _ in CROWD)) == ["value"] * len(CROWD)
+
+
+async def test_a_server_that_does_not_answer_is_told_to_each_in_time(settings):
+    async with Proxy(settings["postgres_url"]) as proxy:
+        over = {**settings, "postgres_url": proxy.url, "postgres_statement_timeout": 0.5}
+        async with everstore.open_store(**over, postgres_connect_timeout=0.5) as store:
+            work = store.session(everstore.new_session_id())
+            await work.storage.set_value("key", "value")
+            proxy.swallow()
+            calls = [asyncio.create_task(_outcome(work.storage.set_value(f"k{n}", "x"))) for n in range(20)]
+            calls += [asyncio.create_task(_outcome(work.storage.get_value("key"))) for _ in range(20)]
+            told = await asyncio.gather(*calls)
+            assert {type(error) for error in told} == {BackendUnavailableError}
+            assert {error.happened for error in told[20:]} == {False}
+            proxy.pass_on()
+            await asyncio.gather(*(work.storage.set_value(f"k{n}", "y") for n in range(20)))
+
+
+async def test_who_waits_for_a_connection_in_vain_is_told_in_time_and_who_came_later_goes_on(
+    settings, database
+):
+    short = {**settings, "postgres_pool_max_size": 1, "postgres_pool_timeout": 0.4}
+    async with everstore.open_store(**short) as store:
+        work = store.session(everstore.new_session_id())
+        await work.storage.set_value("held", "before")
+        async with _held(database, work.id):
+            first = asyncio.create_task(work.storage.set_value("held", "mine"))
+            await asyncio.sleep(0)
+            early = [asyncio.create_task(_outcome(work.storage.set_value(f"k{n}", "x"))) for n in range(9)]
+            await asyncio.sleep(0.3)
+            late = [asyncio.create_task(work.storage.set_value(f"l{n}", "x")) for n in range(9)]
+            told = await asyncio.gather(*early)
+            assert {(type(error), error.happened) for error in told} == {(BackendUnavailableError, False)}
+            assert "EVERSTORE_POSTGRES_POOL_TIMEOUT" in str(told[0])
+        await asyncio.gather(first, *late)
+
+
+async def test_what_each_waits_is_in_its_record(url, settings, database):
+    seen: list[everstore.CallRecord] = []
+    async with everstore.open_store(**settings, postgres_pool_max_size=1, on_call=seen.append) as store:
+        work = store.session(everstore.new_session_id())
+        await work.storage.set_value("held", "before")
+        async with _held(database, work.id):
+            calls = [asyncio.create_task(work.storage.set_value("held", "mine"))]
+            await asyncio.sleep(0)
+            calls += [asyncio.create_task(work.storage.set_value(f"k{n}", "x")) for n in range(20)]
+            await asyncio.sleep(0.05)
+        await asyncio.gather(*calls)
+    waited = [record for record in seen if record.waited_ns > 40_000_000]
+    assert len(waited) == 20
+    assert all(record.waited_ns <= record.duration_ns for record in waited)
+
+
+async def test_calls_at_once_are_all_answered_when_the_store_closes(settings):
+    store = await everstore.open_store(**settings)
+    work = store.session(everstore.new_session_id())
+    calls = [asyncio.create_task(work.storage.set_value(f"k{n}", "x")) for n in CROWD]
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(store.close())
+    ended = await asyncio.gather(*calls, return_exceptions=True)
+    await closing
+    assert all(error is None or isinstance(error, everstore.EverstoreError) for error in ended)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    connection = await asyncpg.connect(settings["postgres_url"])
+    schema = settings["postgres_schema_name"]
+    assert await connection.fetchval(f"SELECT count(*) FROM {schema}.entries") >= ended.count(None)
+    await connection.close()
