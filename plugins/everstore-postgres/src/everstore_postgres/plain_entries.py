@@ -1,4 +1,4 @@
-"""The plain set and get of a value or a secret, which most calls are: those at one moment share statements."""
+"""The plain set and get of a value or a secret, which most calls are, and which share statements."""
 
 from __future__ import annotations
 
