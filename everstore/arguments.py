@@ -32,8 +32,10 @@ __all__ = [
     "plain_content",
     "plain_context",
     "plain_count",
+    "plain_data",
     "plain_key",
     "plain_labels",
+    "plain_offset",
     "plain_pattern",
     "plain_seed",
     "plain_session",
@@ -79,6 +81,26 @@ def plain_content(content: str, encoding: Encoding) -> tuple[str, Encoding]:
         raise InvalidContentError(f"encoding is 'text' or 'base64', not {shown(encoding)}")
     plain: Encoding = str.__str__(encoding)  # type: ignore[assignment]  # a guard looks at it next
     return plain_text(content, "content"), plain
+
+
+def plain_data(data: bytes | bytearray | memoryview) -> bytes:
+    """Bytes that nobody can change any more; ``InvalidContentError`` when it is none."""
+    if type(data) is bytes:
+        return data
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        given = "text, which write_file() takes" if isinstance(data, str) else type(data).__name__
+        raise InvalidContentError(f"data is bytes, a bytearray or a memoryview, not {given}")
+    try:
+        return data.tobytes() if isinstance(data, memoryview) else bytes.join(b"", (data,))
+    except ValueError:
+        raise InvalidContentError("data is a memoryview that was released") from None
+
+
+def plain_offset(name: str, value: int) -> int:
+    """A whole number of 64 bits, perhaps negative, as a plain ``int``; else ``InvalidArgumentError``."""
+    if isinstance(value, int) and not isinstance(value, bool) and -LARGEST - 1 <= value <= LARGEST:
+        return int.__index__(value)
+    raise InvalidArgumentError(f"{name} is a whole number, and of 64 bits at most, not {shown(value)}")
 
 
 def check_flag(name: str, value: object) -> None:

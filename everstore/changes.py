@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Append",
+    "AppendBytes",
     "CompareAndWrite",
     "Copy",
     "Delete",
@@ -37,6 +38,7 @@ __all__ = [
     "TouchValue",
     "ValueMutation",
     "Write",
+    "WriteBytes",
 ]
 
 Answer = TypeVar("Answer")
@@ -83,6 +85,16 @@ class Write(FileMutation[SessionFile], frozen=True, gc=False):
     if_absent: bool = False
 
 
+class WriteBytes(FileMutation[FileInfo], frozen=True, gc=False):
+    """``write_bytes``."""
+
+    verb = "write_bytes"
+    path: str
+    data: bytes
+    if_revision: str | None = None
+    if_absent: bool = False
+
+
 class Seed(FileMutation[SessionFile], frozen=True, gc=False):
     """``seed_initial_file``."""
 
@@ -122,6 +134,14 @@ class Append(FileMutation[SessionFile], frozen=True, gc=False):
     path: str
     content: str
     encoding: Encoding = "text"
+
+
+class AppendBytes(FileMutation[FileInfo], frozen=True, gc=False):
+    """``append_bytes``."""
+
+    verb = "append_bytes"
+    path: str
+    data: bytes
 
 
 class MakeDirectory(FileMutation[FileInfo], frozen=True, gc=False):

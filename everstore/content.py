@@ -104,21 +104,25 @@ def _decoded_or_why(content: str) -> bytes | str:
         return str(error)
 
 
-def stored_size(content: str, encoding: Encoding) -> int:
+def stored_size(content: str | bytes, encoding: Encoding) -> int:
     """The number of real bytes of a content that is known to be valid."""
+    if isinstance(content, bytes):
+        return len(content)
     if encoding == "base64":
         return len(content) // 4 * 3 - content[-2:].count("=")
     return len(content) if content.isascii() else len(content.encode())
 
 
-def content_bytes(content: str, encoding: Encoding) -> bytes:
+def content_bytes(content: str | bytes, encoding: Encoding) -> bytes:
     """The real bytes of a valid content, for a backend that keeps bytes."""
+    if isinstance(content, bytes):
+        return content
     return content.encode() if encoding == "text" else b64decode(content)
 
 
-def content_of(data: bytes, encoding: Encoding) -> str:
-    """The content that these bytes are, as it was written: the inverse of ``content_bytes``."""
-    return data.decode() if encoding == "text" else b64encode(data).decode()
+def content_of(data: bytes, encoding: Encoding) -> str | bytes:
+    """The content that these bytes are, as ``file_of`` takes it: the inverse of ``content_bytes``."""
+    return data.decode() if encoding == "text" else data
 
 
 def require_text(file: SessionFile) -> str:
@@ -162,17 +166,18 @@ def replace_text(path: str, text: str, old: str, new: str, *, replace_all: bool)
     return text.replace(old, new)
 
 
-def append_content(file: SessionFile, content: str, encoding: Encoding) -> str:
+def append_content(file: SessionFile, content: str | bytes, encoding: Encoding) -> str | bytes:
     """The content of ``file`` with ``content`` behind it; typed errors when that cannot be."""
-    if file.content is None:
+    kept = file.kept
+    if kept is None:
         raise PathIsDirectoryError.at(file.path)
     if file.is_readonly:
         raise ReadOnlyFileError.at(file.path)
     if file.encoding != encoding:
         raise other_encoding(file.path, file.encoding, encoding)
-    if encoding == "text":
-        return file.content + content
-    return b64encode(b64decode(file.content) + b64decode(content)).decode()
+    if encoding == "text" and isinstance(kept, str) and isinstance(content, str):
+        return kept + content
+    return b"".join((file.data or b"", content if isinstance(content, bytes) else b64decode(content)))
 
 
 def add_to_counter(text: str | None, amount: int) -> int:

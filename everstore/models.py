@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import os
 import uuid
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from everstore.clock import now_ns
+from everstore.compat import override
 from everstore.labels import NO_LABELS, Labels, frozen_labels
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from typing import Any
 
 __all__ = [
+    "BytesFile",
     "Encoding",
     "FileInfo",
     "FileLines",
@@ -39,9 +43,11 @@ __all__ = [
     "StorageUsage",
     "StoredSecret",
     "StoredValue",
+    "file_of",
     "latest",
     "new_session_id",
     "root_of",
+    "span_within",
     "to_dict",
 ]
 
@@ -134,25 +140,112 @@ class SessionFile(_Entry, frozen=True, gc=False):
 
     content: str | None
     encoding: Encoding = "text"
+    kept: ClassVar[str | bytes | None]
+    """``content`` as it is kept here: bytes where base64 is made of them when it is asked for."""
+
+    @property
+    def data(self) -> bytes | None:
+        """The real bytes: of a text those of its UTF-8; ``None`` of a directory."""
+        kept = self.kept
+        if isinstance(kept, str):
+            return kept.encode() if self.encoding == "text" else b64decode(kept)
+        return kept
+
+    def part(self, start: int, length: int | None) -> bytes | None:
+        """Some of the real bytes, as ``read_bytes`` answers them; ``None`` of a directory."""
+        kept = self.kept
+        if kept is None:
+            return None
+        low, high = span_within(self.size_bytes, start, length)
+        if isinstance(kept, bytes):
+            return kept[low:high]
+        if self.encoding == "text":
+            return kept[low:high].encode() if kept.isascii() else kept.encode()[low:high]
+        first = low // 3  # three bytes are four characters
+        return b64decode(kept[first * 4 : -(-high // 3) * 4])[low - first * 3 : high - first * 3]
 
     @property
     def is_directory(self) -> bool:
         """Whether this is a directory."""
-        return self.content is None
+        return self.kept is None
 
     def info(self) -> FileInfo:
         """The same entry as a listing shows it, without its content."""
         return FileInfo(
             self.version, self.created_ns, self.updated_ns, self.session_id, self.path,
-            self.serial, self.size_bytes, self.is_readonly, self.content is None,
+            self.serial, self.size_bytes, self.is_readonly, self.kept is None,
         )  # fmt: skip
 
     def stat(self) -> FileStat:
         """The same entry as ``stat_file`` shows it, without its content."""
         return FileStat(
             self.version, self.created_ns, self.updated_ns, self.session_id, self.path,
-            self.serial, self.size_bytes, self.is_readonly, self.content is None,
+            self.serial, self.size_bytes, self.is_readonly, self.kept is None,
         )  # fmt: skip
+
+
+SessionFile.kept = SessionFile.content  # its place in the record, whatever a subclass makes of it
+
+
+class BytesFile(SessionFile, frozen=True, gc=False):
+    """A ``SessionFile`` in base64 that keeps the bytes, which ``file_of`` makes.
+
+    Most who write and read bytes never look at their base64, which takes longer than all else.
+    """
+
+    if not TYPE_CHECKING:  # to type checkers it is the field still
+
+        @property
+        def content(self) -> str | None:
+            """The base64 of the bytes."""
+            kept = self.kept
+            return b64encode(kept).decode() if isinstance(kept, bytes) else kept
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SessionFile):
+            return NotImplemented
+        is_alike = self.encoding == other.encoding and self.info() == other.info()
+        return is_alike and self.data == other.data
+
+    @override
+    def __hash__(self) -> int:
+        return hash(self._plain())
+
+    @override
+    def __repr__(self) -> str:
+        return repr(self._plain())
+
+    def _plain(self) -> SessionFile:
+        """The same with its base64."""
+        fields: Any = (*msgspec.structs.astuple(self)[:-2], self.content, self.encoding)
+        return SessionFile(*fields)
+
+
+def file_of(
+    version: int,
+    created_ns: int,
+    updated_ns: int,
+    session_id: uuid.UUID,
+    path: str,
+    serial: int,
+    size_bytes: int,
+    is_readonly: bool,  # noqa: FBT001 - as in the record
+    content: str | bytes | None,
+    encoding: Encoding = "text",
+) -> SessionFile:
+    """A record of a file, whose content may be the bytes where the encoding is base64."""
+    made: Any = BytesFile if isinstance(content, bytes) else SessionFile
+    file: SessionFile = made(
+        version, created_ns, updated_ns, session_id, path, serial, size_bytes, is_readonly, content, encoding
+    )
+    return file
+
+
+def span_within(size: int, start: int, length: int | None) -> tuple[int, int]:
+    """From where to where ``length`` of ``size`` bytes are; all that follow without, as in a slice."""
+    low = max(size + start, 0) if start < 0 else min(start, size)
+    return low, size if length is None else min(low + length, size)
 
 
 def root_of(session_id: uuid.UUID) -> SessionFile:

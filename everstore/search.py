@@ -236,7 +236,7 @@ class Query:
             if self.is_full:
                 return
             self._pending += _ENTRY
-            text = file.content
+            text = file.content if file.encoding == "text" else ""  # no base64 is made for a search
             if text is None:
                 continue
             if selects is not None:
@@ -247,8 +247,7 @@ class Query:
                 if not selects(file.path):
                     continue
             if required is None or len(text) > MOST_AT_ONCE or required in text:
-                if file.encoding == "text":
-                    yield from self._scan(file.path, text)
+                yield from self._scan(file.path, text)
             else:
                 self._pending += len(text)
             if self._pending > MOST_AT_ONCE:

@@ -113,6 +113,21 @@ class BoundFiles:
             self._id, path, content, encoding, if_revision=if_revision, if_absent=if_absent
         )
 
+    def read_bytes(self, path: str, start: int = 0, length: int | None = None) -> Answer[bytes | None]:
+        """See ``SessionFileSystem.read_bytes``."""
+        return self._files.read_bytes(self._id, path, start, length)
+
+    def write_bytes(
+        self,
+        path: str,
+        data: bytes | bytearray | memoryview,
+        *,
+        if_revision: str | None = None,
+        if_absent: bool = False,
+    ) -> Answer[FileInfo]:
+        """See ``SessionFileSystem.write_bytes``."""
+        return self._files.write_bytes(self._id, path, data, if_revision=if_revision, if_absent=if_absent)
+
     def write_file_if_content_matches(
         self, path: str, expected_content: str, expected_encoding: Encoding, content: str, encoding: Encoding
     ) -> Answer[SessionFile | None]:
@@ -154,6 +169,10 @@ class BoundFiles:
     def append_file(self, path: str, content: str, encoding: Encoding = "text") -> Answer[SessionFile]:
         """See ``OpenFileSystem.append_file``."""
         return self._files.append_file(self._id, path, content, encoding)
+
+    def append_bytes(self, path: str, data: bytes | bytearray | memoryview) -> Answer[FileInfo]:
+        """See ``SessionFileSystem.append_bytes``."""
+        return self._files.append_bytes(self._id, path, data)
 
     def copy_file(self, source: str, destination: str, *, overwrite: bool = False) -> Answer[FileInfo]:
         """See ``OpenFileSystem.copy_file``."""

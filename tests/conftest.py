@@ -183,6 +183,9 @@ def _call(role: str, verb: str, *args: Any, **kwargs: Any) -> Any:
 CALLS = [
     _call("file_system", "read_file", "kept.txt"),
     _call("file_system", "write_file", "new.txt", "text"),
+    _call("file_system", "read_bytes", "kept.txt"),
+    _call("file_system", "write_bytes", "new.txt", b"bytes"),
+    _call("file_system", "append_bytes", "kept.bin", b"bytes"),
     _call("file_system", "write_file_if_content_matches", "kept.txt", "kept", "text", "text", "text"),
     _call("file_system", "create_directory", "new"),
     _call("file_system", "list_directory", "/"),

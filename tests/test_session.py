@@ -50,6 +50,9 @@ def test_each_verb_answers_what_the_interface_answers(bound, interface):
 CALLS = {
     "read_file": ("kept.txt",),
     "write_file": ("new", "x"),
+    "read_bytes": ("kept.txt",),
+    "write_bytes": ("new", b"x"),
+    "append_bytes": ("new", b"x"),
     "write_file_if_content_matches": ("kept.txt", "kept", "text", "x", "text"),
     "create_directory": ("dir",),
     "list_directory": (),
@@ -83,6 +86,8 @@ CALLS = {
 }
 OPTIONS = {
     "write_file": {"encoding": "text", "if_absent": True},
+    "read_bytes": {"start": -3, "length": 2},
+    "write_bytes": {"if_absent": True},
     "create_directory": {"exist_ok": False},
     "list_directory": {"path": "/"},
     "delete_file": {"recursive": True},

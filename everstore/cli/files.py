@@ -22,7 +22,6 @@ from everstore.cli.output import (
     write_bytes,
 )
 from everstore.cli.running import in_session
-from everstore.content import content_bytes
 from everstore.errors import DirectoryNotEmptyError, PathIsDirectoryError, PathNotFoundError
 from everstore.models import FileInfo, SessionFile, to_dict
 
@@ -112,12 +111,12 @@ def cat(path: PathArgument, session: SessionOption = None, *, as_json: JsonOptio
     found = in_session(session, lambda work: work.files.read_file(path))
     if found is None:
         raise PathNotFoundError.at(path)
-    if found.content is None:
+    if found.data is None:
         raise PathIsDirectoryError.at(path)
     if as_json:
         print_json(to_dict(found))
     else:
-        write_bytes(content_bytes(found.content, found.encoding))
+        write_bytes(found.data)
 
 
 def put(

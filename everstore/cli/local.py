@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
+from base64 import b64encode
 from io import UnsupportedOperation
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from everstore.content import content_of
 from everstore.errors import InvalidArgumentError, InvalidContentError
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ def content_from(data: bytes, encoding: Encoding | None = None) -> tuple[str, En
     ``InvalidContentError`` when text is demanded of bytes that are not UTF-8.
     """
     if encoding == "base64":
-        return content_of(data, "base64"), "base64"
+        return b64encode(data).decode(), "base64"
     try:
-        return content_of(data, "text"), "text"
+        return data.decode(), "text"
     except UnicodeDecodeError:
         if encoding == "text":
             raise InvalidContentError(
                 "the input is not UTF-8; leave --encoding out to keep its bytes"
             ) from None
-        return content_of(data, "base64"), "base64"
+        return b64encode(data).decode(), "base64"
 
 
 def read_source(source: str) -> bytes:

@@ -180,7 +180,9 @@ async def _is_listed(at: Scene, role: str) -> bool:
 ACTS: dict[str, Act] = {
     # -- looking at files
     "read_file": _files("read_file", lambda at: at.files.read_file("a"), changes=False),
-    "read_bytes": _files("read_file", lambda at: at.files.read_file("bytes"), changes=False),
+    "read_base64": _files("read_file", lambda at: at.files.read_file("bytes"), changes=False),
+    "read_bytes": _files("read_bytes", lambda at: at.files.read_bytes("bytes"), changes=False),
+    "read_range": _files("read_bytes", lambda at: at.files.read_bytes("a", -3, 2), changes=False),
     "stat_file": _files("stat_file", lambda at: at.files.stat_file("a"), changes=False),
     "list_directory": _files("list_directory", lambda at: at.files.list_directory("d"), changes=False),
     "read_lines": _files("read_lines", lambda at: at.files.read_lines("a", 2, 1), changes=False),
@@ -194,7 +196,14 @@ ACTS: dict[str, Act] = {
     # -- changing files
     "write_new": _files("write_file", lambda at: at.files.write_file("new/f", LARGE)),
     "write_onto": _files("write_file", lambda at: at.files.write_file("a", LARGE)),
-    "write_bytes": _files("write_file", lambda at: at.files.write_file("a", "AP8A", "base64")),
+    "write_base64": _files("write_file", lambda at: at.files.write_file("a", "AP8A", "base64")),
+    "write_bytes": _files("write_bytes", lambda at: at.files.write_bytes("a", LARGE.encode())),
+    "write_bytes_if_revision": _files(
+        "write_bytes", lambda at: at.files.write_bytes("a", b"\0\xff", if_revision=at.revision)
+    ),
+    "write_bytes_if_absent": _files(
+        "write_bytes", lambda at: at.files.write_bytes("new/f", b"\0\xff", if_absent=True)
+    ),
     "write_if_revision": _files(
         "write_file", lambda at: at.files.write_file("a", "conditional", if_revision=at.revision)
     ),
@@ -213,7 +222,9 @@ ACTS: dict[str, Act] = {
     "edit": _files("edit_file", lambda at: at.files.edit_file("a", "two", "three")),
     "edit_all": _files("edit_file", lambda at: at.files.edit_file("a", "o", "0", replace_all=True)),
     "append": _files("append_file", lambda at: at.files.append_file("a", "three\n")),
-    "append_bytes": _files("append_file", lambda at: at.files.append_file("bytes", "AQ==", "base64")),
+    "append_base64": _files("append_file", lambda at: at.files.append_file("bytes", "AQ==", "base64")),
+    "append_bytes": _files("append_bytes", lambda at: at.files.append_bytes("bytes", b"\1")),
+    "append_bytes_new": _files("append_bytes", lambda at: at.files.append_bytes("new/log", b"\1")),
     "append_new": _files("append_file", lambda at: at.files.append_file("new/log", "x")),
     "directory": _files("create_directory", lambda at: at.files.create_directory("new/d")),
     "directory_new": _files(

@@ -49,11 +49,13 @@ async def _look_at_file(scene: Scene, data: Any, encoding: Encoding) -> _Pair:
     size = len(as_bytes(data))
     expected: dict[str, Any] = {
         "read_file": (encoded(data, encoding), encoding, size),
+        "read_bytes": as_bytes(data),
         "stat_file": size,
         "list_directory": [(PATH, size)],
     }
     got: dict[str, Any] = {
         "read_file": found and (found.content, found.encoding, found.size_bytes),
+        "read_bytes": await scene.files.read_bytes(PATH),
         "stat_file": stat and stat.size_bytes,
         "list_directory": [(info.path, info.size_bytes) for info in listed],
     }

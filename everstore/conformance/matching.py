@@ -39,6 +39,7 @@ _RECORDS: dict[str, tuple[type, tuple[str, ...]]] = {
     **dict.fromkeys(("read_file", "write_file", "write_file_if_content_matches"), (SessionFile, _FILE)),
     **dict.fromkeys(("seed_initial_file", "edit_file", "append_file"), (SessionFile, _FILE)),
     **dict.fromkeys(("create_directory", "copy_file", "move_file"), (FileInfo, _ENTRY)),
+    **dict.fromkeys(("write_bytes", "append_bytes"), (FileInfo, _ENTRY)),
     **dict.fromkeys(("list_directory", "glob_files", "apply_changes"), (FileInfo, _ENTRY)),
     "stat_file": (FileStat, _ENTRY),
     "read_lines": (FileLines, ("path", "lines", "has_more")),
@@ -219,6 +220,8 @@ def plain(verb: str, answer: object) -> object:
         return answer
     record, fields = _RECORDS[verb]
     name = record.__name__ if isinstance(answer, _OF_MODEL) else type(answer).__name__
+    if isinstance(answer, SessionFile):  # of whatever kind
+        name = SessionFile.__name__
     return name, *(getattr(answer, field, "missing") for field in fields)
 
 

@@ -140,6 +140,45 @@ def _append_behind(encoding: Encoding) -> Bring:
     return bring
 
 
+def _write_bytes(*, onto: bool = False, if_absent: bool = False) -> Bring:
+    async def bring(scene: Scene, sample: Sample) -> Any:
+        if onto:
+            await scene.files.write_file(PATH, "something else, which is longer than most")
+        await scene.files.write_bytes(PATH, as_bytes(sample.data), if_absent=if_absent)
+        return sample.data
+
+    return bring
+
+
+async def _write_buffer(scene: Scene, sample: Sample) -> Any:
+    buffer = bytearray(as_bytes(sample.data))
+    with memoryview(buffer) as view:
+        await scene.files.write_bytes(PATH, view)
+    buffer[:] = b"?" * len(buffer)  # which is the caller's own again
+    return sample.data
+
+
+async def _append_rest_of_bytes(scene: Scene, sample: Sample) -> Any:
+    data = as_bytes(sample.data)
+    await scene.files.append_bytes(PATH, data[: sample.cut])
+    await scene.files.append_bytes(PATH, bytearray(data[sample.cut :]))
+    return sample.data
+
+
+async def _append_bytes_to_base64(scene: Scene, sample: Sample) -> Any:
+    data = as_bytes(sample.data)
+    await scene.files.write_file(PATH, encoded(data[: sample.cut], "base64"), "base64")
+    await scene.files.append_bytes(PATH, data[sample.cut :])
+    return sample.data
+
+
+async def _append_base64_to_bytes(scene: Scene, sample: Sample) -> Any:
+    data = as_bytes(sample.data)
+    await scene.files.write_bytes(PATH, data[: sample.cut])
+    await scene.files.append_file(PATH, encoded(data[sample.cut :], "base64"), "base64")
+    return sample.data
+
+
 def _transfer(verb: str, encoding: Encoding, *, onto: bool = False, tree: bool = False) -> Bring:
     async def bring(scene: Scene, sample: Sample) -> Any:
         content = encoded(sample.data, encoding)
@@ -194,6 +233,15 @@ def _contents(encoding: Encoding) -> dict[str, Bring]:
     }
 
 
+_BYTES = {
+    "bytes": _write_bytes(),
+    "bytes_onto": _write_bytes(onto=True),
+    "bytes_if_absent": _write_bytes(if_absent=True),
+    "bytes_of_buffer": _write_buffer,
+    "bytes_append_rest": _append_rest_of_bytes,
+    "bytes_append_to_base64": _append_bytes_to_base64,
+    "bytes_append_base64": _append_base64_to_bytes,
+}
 _EDITS = {
     "edit_into": _edit(
         lambda one: one.data[: one.cut] + _MARK + one.data[one.cut + 1 :],
@@ -312,6 +360,7 @@ _PATHS = {
 WAYS: dict[str, Way] = {
     **{name: Way("text", bring) for name, bring in (_contents("text") | _EDITS).items()},
     **{f"{name}_bytes": Way("bytes", bring) for name, bring in _contents("base64").items()},
+    **{name: Way("bytes", bring) for name, bring in _BYTES.items()},
     "set": Way("value", _set("set_value")),
     "set_onto": Way("value", _set("set_value", onto=True)),
     "set_if_absent": Way("value", _set("set_value", if_absent=True)),

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from everstore.content import content_of
 from everstore.engine.keys import ENTRIES
 from everstore.engine.rows import DIRECTORY, READONLY, TEXT, Row, Rows
-from everstore.models import FileInfo, FileStat, SessionFile
+from everstore.models import FileInfo, FileStat, file_of, span_within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from uuid import UUID
 
     from everstore.engine.base import Engine, Transaction
-    from everstore.models import Encoding
+    from everstore.models import Encoding, SessionFile
 
 __all__ = ["Entries"]
 
@@ -67,17 +67,23 @@ class Entries:
 
     def file(self, path: str, row: Row) -> SessionFile:
         """A row with its content."""
-        content: str | None = None
+        content: str | bytes | None = None
         encoding: Encoding = "text"
         if row.flags & TEXT:
             content = self.text(path, row)
         elif not row.flags & DIRECTORY:
             encoding = "base64"
             content = content_of(self.rows.content(self.name(path), row), encoding)
-        return SessionFile(
+        return file_of(
             row.version, row.created_ns, row.updated_ns, self.session_id, path, row.serial, row.size,
             row.flags & READONLY != 0, content, encoding,
         )  # fmt: skip
+
+    def part(self, path: str, row: Row, start: int, length: int | None) -> bytes | None:
+        """Some of the bytes of a row; ``None`` of a directory."""
+        if row.flags & DIRECTORY:
+            return None
+        return self.rows.part(self.name(path), row, *span_within(row.size, start, length))
 
     def children(self, path: str) -> Iterator[tuple[str, Row]]:
         """What is in a directory, in the order of the paths; each with its path."""

@@ -11,7 +11,7 @@ from everstore.engine.entries import Entries
 from everstore.engine.keys import SECRETS, VALUES
 from everstore.engine.rows import DIRECTORY, TEXT
 from everstore.engine.space import Texts
-from everstore.models import KeyInfo, SecretInfo, StoredValue, root_of
+from everstore.models import KeyInfo, SecretInfo, StoredValue, root_of, span_within
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -35,6 +35,7 @@ __all__ = [
     "list_directory",
     "list_keys",
     "list_secrets",
+    "read_bytes",
     "read_file",
     "read_value",
     "read_values",
@@ -61,6 +62,24 @@ def read_file(
     if row is None:
         return None
     return entries.file(path, row) if row.size <= most else TOO_LARGE
+
+
+def read_bytes(
+    transaction: Transaction,
+    engine: Engine,
+    most: int,
+    session_id: UUID,
+    path: str,
+    start: int,
+    length: int | None,
+) -> bytes | TooLarge | None:
+    """``read_bytes``, if what is asked for has at most ``most`` bytes."""
+    entries = Entries(transaction, engine, session_id)
+    row = None if path == "/" else entries.row(path)
+    if row is None:
+        return None
+    low, high = span_within(row.size, start, length)
+    return entries.part(path, row, start, length) if high - low <= most else TOO_LARGE
 
 
 def stat_file(

@@ -71,6 +71,12 @@ class EngineFiles(SessionFileSystem):
         return await self._threads.look(looking.read_file, session_id, path)
 
     @override
+    async def read_bytes(
+        self, session_id: UUID, path: str, start: int = 0, length: int | None = None
+    ) -> bytes | None:
+        return await self._threads.look(looking.read_bytes, session_id, path, start, length)
+
+    @override
     async def stat_file(self, session_id: UUID, path: str) -> FileStat | None:
         return await self._threads.look(looking.stat_file, session_id, path)
 

@@ -117,17 +117,23 @@ class Rows:
 
     def content(self, name: bytes, row: Row) -> bytes:
         """The content that belongs to a row."""
-        data = row.body
+        return self.part(name, row, 0, row.size)
+
+    def part(self, name: bytes, row: Row, low: int, high: int) -> bytes:
+        """What of it is from ``low`` up to ``high``; no other pieces are read."""
+        data, start, end = row.body, 0, row.size
         if data is None:
-            keys = (self._names.piece(row.serial, place) for place in range(self._pieces(row)))
+            first, behind = (low // self._most, -(-high // self._most)) if low < high else (0, 0)
+            start, end = first * self._most, min(behind * self._most, row.size)
+            keys = (self._names.piece(row.serial, place) for place in range(first, behind))
             pieces = [*map(self._transaction.get, keys)]
             if None in pieces:
                 raise self.damaged(name, "its content is missing")
             data = b"".join(piece for piece in pieces if piece is not None)
-        if len(data) != row.size:
-            reason = f"its content has {len(data)} bytes where there were {row.size}"
+        if len(data) != end - start:
+            reason = f"its content has {start + len(data)} bytes where there were {end}"
             raise self.damaged(name, reason)
-        return data
+        return data if high - low == len(data) else data[low - start : high - start]
 
     def text(self, name: bytes, row: Row) -> str:
         """The same, as a text."""

@@ -132,8 +132,8 @@ class EngineTree(Tree[FileInfo]):
     @override
     def put(self, file: SessionFile, old: FileInfo | None) -> None:
         content, flags = b"", DIRECTORY
-        if file.content is not None:
-            content = content_bytes(file.content, file.encoding)
+        if file.kept is not None:
+            content = content_bytes(file.kept, file.encoding)
             flags = (TEXT if file.encoding == "text" else 0) | (READONLY if file.is_readonly else 0)
         row = Row(file.version, file.created_ns, file.updated_ns, None, serial=file.serial, flags=flags)
         self._entries.rows.put(self._entries.name(file.path), row, content)

@@ -16,6 +16,8 @@ from everstore.arguments import (
     plain_content,
     plain_context,
     plain_count,
+    plain_data,
+    plain_offset,
     plain_pattern,
     plain_seed,
     plain_text,
@@ -96,7 +98,7 @@ class FileSystemGuard(OpenFileSystem):
         raise self._room.refusal(size, path)
 
     async def _refuse_appending(
-        self, session_id: UUID, path: str, size: int, content: str, encoding: Encoding
+        self, session_id: UUID, path: str, size: int, content: str | bytes, encoding: Encoding
     ) -> NoReturn:
         found = await self._next.read_file(session_id, path)
         await self._require_writable(session_id, path, found)
@@ -157,6 +159,34 @@ class FileSystemGuard(OpenFileSystem):
         return self._next.write_file(
             session_id, path, content, encoding, if_revision=if_revision, if_absent=if_absent
         )
+
+    @override
+    def read_bytes(
+        self, session_id: UUID, path: str, start: int = 0, length: int | None = None
+    ) -> Answer[bytes | None]:
+        check_session_id(session_id)
+        start = plain_offset("start", start)
+        if length is not None:
+            length = plain_count("length", length, 0)
+        return self._next.read_bytes(session_id, normalize_path(path), start, length)
+
+    @override
+    def write_bytes(
+        self,
+        session_id: UUID,
+        path: str,
+        data: bytes | bytearray | memoryview,
+        *,
+        if_revision: str | None = None,
+        if_absent: bool = False,
+    ) -> Answer[FileInfo]:
+        path = _file_path(session_id, path)
+        data = plain_data(data)
+        if_revision = plain_condition(if_revision, if_absent)
+        if len(data) > self._room.bytes:
+            condition = (if_revision,) if if_absent or if_revision is not None else ()
+            return self._refuse_size(session_id, path, len(data), *condition)
+        return self._next.write_bytes(session_id, path, data, if_revision=if_revision, if_absent=if_absent)
 
     @override
     def write_file_if_content_matches(
@@ -258,6 +288,16 @@ class FileSystemGuard(OpenFileSystem):
         if size > self._room.bytes:
             return self._refuse_appending(session_id, path, size, content, encoding)
         return self._next.append_file(session_id, path, content, encoding)
+
+    @override
+    def append_bytes(
+        self, session_id: UUID, path: str, data: bytes | bytearray | memoryview
+    ) -> Answer[FileInfo]:
+        path = _file_path(session_id, path)
+        data = plain_data(data)
+        if len(data) > self._room.bytes:
+            return self._refuse_appending(session_id, path, len(data), data, "base64")
+        return self._next.append_bytes(session_id, path, data)
 
     @override
     def copy_file(

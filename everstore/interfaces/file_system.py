@@ -6,7 +6,19 @@ from abc import ABC, abstractmethod
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from everstore.changes import Append, CompareAndWrite, Copy, Delete, Edit, MakeDirectory, Move, Seed, Write
+from everstore.changes import (
+    Append,
+    AppendBytes,
+    CompareAndWrite,
+    Copy,
+    Delete,
+    Edit,
+    MakeDirectory,
+    Move,
+    Seed,
+    Write,
+    WriteBytes,
+)
 from everstore.content import require_text
 from everstore.errors import (
     BackendUnavailableError,
@@ -124,6 +136,23 @@ class SessionFileSystem(ABC):
         [answer] = await self.apply(session_id, (Write(path, content, encoding, if_revision, if_absent),))
         return answer
 
+    async def write_bytes(
+        self,
+        session_id: UUID,
+        path: str,
+        data: bytes | bytearray | memoryview,
+        *,
+        if_revision: str | None = None,
+        if_absent: bool = False,
+    ) -> FileInfo:
+        """Create or replace a file of bytes, with its missing parents, and return its line of a listing.
+
+        What ``write_file`` does with these bytes in base64, under the same conditions, without making base64
+        of them: ``read_file`` shows it so. ``data`` of a kind that can change is copied at the call.
+        """
+        [answer] = await self.apply(session_id, (WriteBytes(path, bytes(data), if_revision, if_absent),))
+        return answer
+
     async def write_file_if_content_matches(
         self,
         session_id: UUID,
@@ -165,6 +194,16 @@ class SessionFileSystem(ABC):
         ``InvalidContentError`` when the file has another encoding.
         """
         [answer] = await self.apply(session_id, (Append(path, content, encoding),))
+        return answer
+
+    async def append_bytes(
+        self, session_id: UUID, path: str, data: bytes | bytearray | memoryview
+    ) -> FileInfo:
+        """Add bytes to the end of a file of bytes, which is created when missing; atomic.
+
+        ``InvalidContentError`` when it is a text, whatever the bytes are.
+        """
+        [answer] = await self.apply(session_id, (AppendBytes(path, bytes(data)),))
         return answer
 
     async def create_directory(self, session_id: UUID, path: str, *, exist_ok: bool = True) -> FileInfo:
@@ -248,6 +287,17 @@ class SessionFileSystem(ABC):
         """What is at the path, without its content; ``None`` when missing. The root always exists."""
         found = await self.read_file(session_id, path)
         return None if found is None else found.stat()
+
+    async def read_bytes(
+        self, session_id: UUID, path: str, start: int = 0, length: int | None = None
+    ) -> bytes | None:
+        """The bytes of a file from ``start`` on, at most ``length``; of a text those of its UTF-8.
+
+        A negative ``start`` counts from the end, and means the beginning where that is nearer. ``b""`` from
+        the end on; ``None`` when missing or a directory.
+        """
+        found = await self.read_file(session_id, path)
+        return None if found is None else found.part(start, length)
 
     async def read_lines(
         self, session_id: UUID, path: str, start: int = 1, limit: int | None = None

@@ -24,10 +24,12 @@ C = TypeVar("C")
 
 _OF_FILES: dict[type, Callable[..., Any]] = {
     changes.Write: files.write,
+    changes.WriteBytes: files.write_bytes,
     changes.Seed: files.seed,
     changes.CompareAndWrite: files.compare_and_write,
     changes.Edit: files.edit,
     changes.Append: files.append,
+    changes.AppendBytes: files.append_bytes,
     changes.MakeDirectory: files.make_directory,
     changes.Delete: files.delete,
     changes.Copy: transfers.copy,

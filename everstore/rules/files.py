@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from everstore.clock import later_than, now_ns
 from everstore.content import append_content, replace_text, require_text, stored_size
@@ -15,7 +15,7 @@ from everstore.errors import (
     ReadOnlyFileError,
     RevisionConflictError,
 )
-from everstore.models import FileInfo, SessionFile, root_of
+from everstore.models import BytesFile, FileInfo, SessionFile, root_of
 from everstore.paths import parent_of, root_stays
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "append",
+    "append_bytes",
     "compare_and_write",
     "delete",
     "edit",
@@ -36,13 +37,14 @@ __all__ = [
     "require_room",
     "seed",
     "write",
+    "write_bytes",
 ]
 
 
 def write(
     tree: Tree[E],
     path: str,
-    content: str,
+    content: str | bytes,
     encoding: Encoding = "text",
     if_revision: str | None = None,
     if_absent: bool = False,  # noqa: FBT001, FBT002 - as in all rules, the fields of the change
@@ -53,6 +55,17 @@ def write(
     if if_absent or if_revision is not None:
         RevisionConflictError.require(path, if_revision, None if old is None else old.revision)
     return _store(tree, path, old, missing, content, encoding)
+
+
+def write_bytes(
+    tree: Tree[E],
+    path: str,
+    data: bytes,
+    if_revision: str | None = None,
+    if_absent: bool = False,  # noqa: FBT001, FBT002 - a change's fields
+) -> FileInfo:
+    """``write_bytes``."""
+    return write(tree, path, data, "base64", if_revision, if_absent).info()
 
 
 def compare_and_write(
@@ -96,13 +109,18 @@ def edit(tree: Tree[E], path: str, old: str, new: str, replace_all: bool = False
     return _store(tree, path, found, (), edited, "text")
 
 
-def append(tree: Tree[E], path: str, content: str, encoding: Encoding = "text") -> SessionFile:
+def append(tree: Tree[E], path: str, content: str | bytes, encoding: Encoding = "text") -> SessionFile:
     """``append_file``."""
     old = tree.get(path)
     missing = _require_writable(tree, path, old)
     if old is not None:
         content = append_content(tree.read(old), content, encoding)
     return _store(tree, path, old, missing, content, encoding)
+
+
+def append_bytes(tree: Tree[E], path: str, data: bytes) -> FileInfo:
+    """``append_bytes``."""
+    return append(tree, path, data, "base64").info()
 
 
 def make_directory(tree: Tree[E], path: str, exist_ok: bool = True) -> FileInfo:  # noqa: FBT001, FBT002 - a change's fields
@@ -212,13 +230,14 @@ def _store(
     path: str,
     old: E | None,
     missing: Sequence[str],
-    content: str,
+    content: str | bytes,
     encoding: Encoding,
     *,
     is_readonly: bool = False,
 ) -> SessionFile:
     """Put a file in place of ``old``, and below what is ``missing``, unless it is over a limit."""
     ascii_text = encoding == "text" and content.isascii()
+    made: Any = BytesFile if isinstance(content, bytes) else SessionFile
     size = len(content) if ascii_text else stored_size(content, encoding)  # nearly always without a call
     if tree.limits is not None:
         more = 0 if old is not None else 1 + len(missing)
@@ -231,7 +250,7 @@ def _store(
         serial = tree.new_serial(version)
     else:
         created_ns, updated_ns, serial = old.created_ns, later_than(old.updated_ns), old.serial
-    file = SessionFile(
+    file: SessionFile = made(
         version, created_ns, updated_ns, tree.session_id, path, serial, size, is_readonly, content, encoding
     )
     tree.put(file, old)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from msgspec.structs import replace
 
 from everstore.clock import later_than
-from everstore.models import FileInfo, SessionFile
+from everstore.models import FileInfo, SessionFile, file_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -135,7 +135,7 @@ class Tree(ABC, Generic[E]):
 
 def _with_content(entry: SessionFile | FileInfo, file: SessionFile) -> SessionFile:
     """The entry with the content that a file has."""
-    return SessionFile(
+    return file_of(
         entry.version, entry.created_ns, entry.updated_ns, entry.session_id, entry.path, entry.serial,
-        entry.size_bytes, entry.is_readonly, file.content, file.encoding,
+        entry.size_bytes, entry.is_readonly, file.kept, file.encoding,
     )  # fmt: skip

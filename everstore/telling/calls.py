@@ -320,6 +320,8 @@ def _size_of(verb: Verb, arguments: dict[str, object], answer: object) -> int | 
         return sum(getattr(info, "size_bytes", 0) for info in answer)
     if "secret" in verb.name:
         return None
+    if isinstance(answer, bytes):
+        return len(answer)
     texts = (*_texts_in(answer), arguments.get("value"))
     sizes = [len(text.encode()) for text in texts if isinstance(text, str)]
     return sum(sizes) if sizes else None

@@ -106,6 +106,31 @@ class MemoryFiles(SessionFileSystem):
             self._lock.release()
 
     @override
+    async def write_bytes(
+        self,
+        session_id: UUID,
+        path: str,
+        data: bytes | bytearray | memoryview,
+        *,
+        if_revision: str | None = None,
+        if_absent: bool = False,
+    ) -> FileInfo:
+        data = bytes(data)
+        self._lock.acquire()
+        try:
+            tree = self._trees.get(session_id.int) or self._tree(session_id)
+            file = None
+            if if_revision is None and not if_absent:
+                file = tree.write_plainly(path, data, "base64")
+            if file is None:
+                file = rules.write(tree, path, data, "base64", if_revision, if_absent)
+            if tree.changing:
+                self._keep(tree)
+            return file.info()
+        finally:
+            self._lock.release()
+
+    @override
     async def edit_file(
         self, session_id: UUID, path: str, old: str, new: str, *, replace_all: bool = False
     ) -> SessionFile:
@@ -240,7 +265,7 @@ class MemoryFiles(SessionFileSystem):
     @override
     async def glob_files(self, session_id: UUID, pattern: str) -> list[FileInfo]:
         selects = compile_glob(pattern)
-        files = [file for file in self._snapshot(session_id, selects.top) if file.content is not None]
+        files = [file for file in self._snapshot(session_id, selects.top) if file.kept is not None]
         found = await sorted_in_turns(await selected(selects, files), _PATH)
         return [file.info() for file in found]
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from copy import copy
 from itertools import islice
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from everstore.clock import later_than, now_ns
 from everstore.compat import override
 from everstore.content import stored_size
-from everstore.models import FileUsage, SessionFile, root_of
+from everstore.models import BytesFile, FileUsage, SessionFile, root_of
 from everstore.rules import Tree
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class MemoryTree(Tree[SessionFile]):
             self.children[path.rpartition("/")[0] or "/"][path] = None
             self.size += file.size_bytes
             self.readonly += file.is_readonly
-            if file.content is None:
+            if file.kept is None:
                 self.changing = True  # it is never the only one that a change is about
                 self.children[path] = {}
         else:
@@ -135,7 +135,7 @@ class MemoryTree(Tree[SessionFile]):
                 self.children[path.rpartition("/")[0] or "/"][path] = None
         self.nodes[path] = file
 
-    def write_plainly(self, path: str, content: str, encoding: Encoding) -> SessionFile | None:
+    def write_plainly(self, path: str, content: str | bytes, encoding: Encoding) -> SessionFile | None:
         """What the rule of a write comes to where nothing can refuse it, a third faster; else ``None``."""
         old = self.nodes.get(path)
         if self.limits is not None:
@@ -145,13 +145,14 @@ class MemoryTree(Tree[SessionFile]):
             if (path.rpartition("/")[0] or "/") not in self.children:
                 return None
             created_ns = updated_ns = now_ns()
-        elif old.content is None or old.is_readonly:
+        elif old.kept is None or old.is_readonly:
             return None
         else:
             created_ns, updated_ns, serial = old.created_ns, later_than(old.updated_ns), old.serial
         ascii_text = encoding == "text" and content.isascii()
         size = len(content) if ascii_text else stored_size(content, encoding)
-        file = SessionFile(
+        made: Any = BytesFile if isinstance(content, bytes) else SessionFile
+        file: SessionFile = made(
             version, created_ns, updated_ns, self.session_id, path, serial, size,
             is_readonly=False, content=content, encoding=encoding,
         )  # fmt: skip
@@ -167,7 +168,7 @@ class MemoryTree(Tree[SessionFile]):
     def remove(self, entry: SessionFile) -> None:
         path = entry.path
         del self.children[path.rpartition("/")[0] or "/"][path], self.nodes[path]
-        if entry.content is None:
+        if entry.kept is None:
             del self.children[path]
         self.size -= entry.size_bytes
         self.readonly -= entry.is_readonly
@@ -182,7 +183,7 @@ class MemoryTree(Tree[SessionFile]):
     @override
     def move(self, entry: SessionFile, destination: str, old: SessionFile | None) -> SessionFile:
         path = entry.path
-        taken = [path] if entry.content is not None else [path, *self._paths_below(path)]
+        taken = [path] if entry.kept is not None else [path, *self._paths_below(path)]
         moved = [self.moved_to(self.nodes[each], destination + each[len(path) :]) for each in taken]
         del self.children[path.rpartition("/")[0] or "/"][path]
         self._take(taken)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from everstore.cli.tour.guide import Step
 from everstore.cli.tour.scene import numbered_lines
-from everstore.content import content_bytes
 from everstore.errors import (
     InvalidPathError,
     ReadOnlyFileError,
@@ -38,9 +37,9 @@ _AGENTS = 20
 
 def sha256(file: SessionFile | None) -> str:
     """The digest of a file's real bytes; empty for what is missing or a directory."""
-    if file is None or file.content is None:
+    if file is None or file.data is None:
         return ""
-    return hashlib.sha256(content_bytes(file.content, file.encoding)).hexdigest()
+    return hashlib.sha256(file.data).hexdigest()
 
 
 async def _write(files: BoundFiles, plan: str, plan_text: str) -> object:

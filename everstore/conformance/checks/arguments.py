@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from array import array
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -67,6 +68,11 @@ def _seeds() -> tuple[Any, ...]:
     )
 
 
+def _released() -> memoryview:
+    with memoryview(b"a") as view:
+        return view
+
+
 _FLAGS: tuple[Any, ...] = (None, 0, 1, "yes", "", [], object())
 _COUNTS: tuple[Any, ...] = (*_NO_NUMBER, -1, -(2**63), 2**63, 10**30, _HUGE)
 _PATTERNS: tuple[Any, ...] = (None, *_NO_TEXT, _LONE, "\udfff*")
@@ -77,6 +83,7 @@ _WRONG: dict[str, tuple[Any, ...]] = {
     "session_id": (None, "", str(new_session_id()), b"0" * 16, 1, _HUGE, [], object(), UUID),
     "path": (None, *_NO_TEXT, _LONE, "a\0b", "..", "x" * 256),
     "content": _TEXTS,
+    "data": (None, "a", "", *_NO_TEXT[2:], [1], array("I", [1]), _released()),
     "encoding": (None, *_NO_TEXT, "", "utf-8", "TEXT", "text ", _LONE, "x" * 100_000),
     "if_revision": (*_NO_TEXT, _LONE, "1" * 10_000_000),
     "flag": _FLAGS,
@@ -119,7 +126,7 @@ _KINDS = {
     **dict.fromkeys(("encoding", "expected_encoding"), "encoding"),
     **dict.fromkeys(("if_absent", "recursive", "overwrite", "replace_all", "regex", "ignore_case"), "flag"),
     **dict.fromkeys(("reverse", "strict", "exist_ok"), "flag"),
-    **dict.fromkeys(("start", "limit", "before", "after"), "count"),
+    **dict.fromkeys(("start", "length", "limit", "before", "after"), "count"),
     **dict.fromkeys(("key", "name"), "key"),
 }
 # What two verbs call by the same name is not the same thing.
@@ -128,6 +135,7 @@ _SPECIAL: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("read_values.prefix", "list_keys.prefix"), tuple(key for key in _KEYS if key != "")),
     "get_values.keys": ("k", b"k", 1, None, object(), *(["k", wrong] for wrong in _KEYS)),
     "glob_files.pattern": _WRONG["glob"],
+    "read_bytes.start": (*_NO_NUMBER, -(2**63) - 1, 2**63, 10**30, -_HUGE),
     "list_sessions.after": (*_NO_RECORD, *_records()),
     "session_ids.after": _WRONG["session_id"][1:],
     "scan_secrets.after": (
@@ -150,6 +158,7 @@ _RIGHT: dict[str, Any] = {
     "source": "a",
     "destination": "b",
     "content": "new",
+    "data": b"new",
     "encoding": "text",
     "expected_content": "other",
     "expected_encoding": "text",
@@ -239,6 +248,14 @@ class _Text(str):
         return True
 
 
+class _Bytes(bytes):
+    """Bytes of somebody's own, which answer for themselves."""
+
+    @override
+    def __bytes__(self) -> bytes:
+        return b"something else"
+
+
 class _Number(int):
     """A number of somebody's own."""
 
@@ -293,6 +310,10 @@ async def own_kinds(case: Case) -> None:
     assert await storage.touch_value(at, _Text("k2"), ttl=_Number(50))
     await storage.set_secret(at, _Text("s"), _Text(text))
     assert await storage.get_secret(at, "s") == text
+    await files.write_bytes(at, _Text("d/c"), _Bytes(b"\0\xff"))
+    await files.append_bytes(at, _Text("d/c"), _Bytes(b"\1"))
+    assert await files.read_bytes(at, "d/c", _Number(-2), _Number(1)) == b"\xff"
+    assert type(await files.read_bytes(at, "d/c")) is bytes
     labels = {_Text("ö"): _Text("ü")}
     record = Session(id=_DriversUUID(int=case.id.int), title=_Text("é"), created_ns=5, labels=labels)  # type: ignore[arg-type]
     await case.store.sessions.add_session(record)
@@ -321,6 +342,8 @@ async def largest(case: Case) -> None:
         found = await case.files.read_lines("a", start, most)
         assert found is not None
         assert (len(found.lines), found.has_more) == (count, False)
+    for start, data in ((-most - 1, b"x\ny\n"), (most, b"")):
+        assert await case.files.read_bytes("a", start, most) == data
     record = Session(id=case.id, created_ns=0, updated_ns=9 * 10**18)
     await case.store.sessions.add_session(record)
     assert await case.store.sessions.get_session(case.id) == record

@@ -40,7 +40,12 @@ def _grown() -> dict[str, Act]:
     deep = "/".join("d" * 200 for _ in range(19))
     base64 = _MUCH + "xxxx"  # in whole groups
     calls: dict[str, Callable[[Scene], Awaitable[Any]]] = {
-        "write_bytes": lambda at: at.files.write_file("a", base64, "base64"),
+        "write_base64": lambda at: at.files.write_file("a", base64, "base64"),
+        "write_bytes": lambda at: at.files.write_bytes("a", _MUCH.encode()),
+        "write_bytes_if_revision": lambda at: at.files.write_bytes(
+            "a", _MUCH.encode(), if_revision=at.revision
+        ),
+        "write_bytes_if_absent": lambda at: at.files.write_bytes("new/f", _MUCH.encode(), if_absent=True),
         "write_if_revision": lambda at: at.files.write_file("a", _MUCH, if_revision=at.revision),
         "write_if_absent": lambda at: at.files.write_file("new/f", _MUCH, if_absent=True),
         "match": lambda at: at.files.write_file_if_content_matches("a", "one\ntwo\n", "text", _MUCH, "text"),
@@ -48,7 +53,9 @@ def _grown() -> dict[str, Act]:
         "edit": lambda at: at.files.edit_file("a", "two", _MUCH),
         "edit_all": lambda at: at.files.edit_file("a", "o", _MUCH, replace_all=True),
         "append": lambda at: at.files.append_file("a", _MUCH),
-        "append_bytes": lambda at: at.files.append_file("bytes", base64, "base64"),
+        "append_base64": lambda at: at.files.append_file("bytes", base64, "base64"),
+        "append_bytes": lambda at: at.files.append_bytes("bytes", _MUCH.encode()),
+        "append_bytes_new": lambda at: at.files.append_bytes("new/log", _MUCH.encode()),
         "append_new": lambda at: at.files.append_file("new/log", _MUCH),
         "directory": lambda at: at.files.create_directory(deep),
         "copy": lambda at: at.files.copy_file("d/sub/0", "new/copy"),

@@ -22,7 +22,7 @@ _TIMES = 70  # more than six bits count
 _MOST = 300  # more than a byte counts, for the calls that a counter of its own would belong to
 _OFTEN = {
     "append",
-    "append_bytes",
+    "append_base64",
     "edit",
     "increment",
     "retitle",
@@ -156,7 +156,8 @@ def _gone(look: Callable[[Scene], Awaitable[Any]]) -> Callable[[Scene], Awaitabl
 
 _IDLE: dict[str, Idle] = {
     "write_onto": (lambda at: at.files.write_file("a", _FILE), _file("a")),
-    "write_bytes": (lambda at: at.files.write_file("bytes", "AP8=", "base64"), _file("bytes")),
+    "write_base64": (lambda at: at.files.write_file("bytes", "AP8=", "base64"), _file("bytes")),
+    "write_bytes": (lambda at: at.files.write_bytes("bytes", b"\0\xff"), _file("bytes")),
     "write_if_revision": (_write_if_revision, _file("a")),
     "write_if_absent": (_delete_and_write, _gone(_file("a"))),
     "match": (
@@ -168,7 +169,8 @@ _IDLE: dict[str, Idle] = {
     "edit": (lambda at: at.files.edit_file("a", "two", "two"), _file("a")),
     "edit_all": (lambda at: at.files.edit_file("a", "o", "o", replace_all=True), _file("a")),
     "append": (lambda at: at.files.append_file("a", ""), _file("a")),
-    "append_bytes": (lambda at: at.files.append_file("bytes", "", "base64"), _file("bytes")),
+    "append_base64": (lambda at: at.files.append_file("bytes", "", "base64"), _file("bytes")),
+    "append_bytes": (lambda at: at.files.append_bytes("bytes", b""), _file("bytes")),
     "append_new": (_delete_and_append, _gone(_file("a"))),
     "delete_tree": (_delete_tree_and_write, _gone(_file("d/0"))),
     "copy": (_delete_and_copy, _gone(_file("a"))),
@@ -195,6 +197,9 @@ _IDLE: dict[str, Idle] = {
 
 _SAME = {
     "write_new": "write_onto",
+    "write_bytes_if_revision": "write_if_revision",
+    "write_bytes_if_absent": "write_if_absent",
+    "append_bytes_new": "append_new",
     "directory": "a directory that exists is returned as it is, whatever is asked",
     "directory_new": "nothing of a directory's is promised to move",
     "delete": "write_if_absent",

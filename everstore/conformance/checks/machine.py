@@ -50,6 +50,7 @@ _LABELS = st.sampled_from([{}, {}, {"a": "1"}, {"a": "2"}, {"a": "1", "b": "1"}]
 _COUNT = st.sampled_from([0, 1, 2])
 _NAME = st.integers(0, 15)
 _TEXT = st.sampled_from(_TEXTS)
+_DATA = st.sampled_from([b"", b"a", b"\0\xff", "\u00e9".encode()])
 _CONTENT = st.sampled_from(_CONTENTS)
 _CONDITION = st.sampled_from([None, None, None, "current", "outdated", "never", "absent"])
 
@@ -107,6 +108,23 @@ class FileMachine(SeveralMachine):
     def append_file(self, at: int, path: int, content: tuple[str, Encoding]) -> None:
         """Append."""
         self.call(at, "file_system", "append_file", self.path(path), *content)
+
+    @step(at=_AT, path=_NAME, data=_DATA, condition=_CONDITION)
+    def write_bytes(self, at: int, path: int, data: bytes, condition: str | None) -> None:
+        """Write bytes, perhaps under a condition."""
+        found = self.model.file_system.tree(self.session(at)).get(self.path(path))
+        options = self.condition(at, self.path(path), condition, found.revision if found else None)
+        self.call(at, "file_system", "write_bytes", self.path(path), data, **options)
+
+    @step(at=_AT, path=_NAME, data=_DATA)
+    def append_bytes(self, at: int, path: int, data: bytes) -> None:
+        """Append bytes."""
+        self.call(at, "file_system", "append_bytes", self.path(path), data)
+
+    @step(at=_AT, path=_NAME, start=st.sampled_from([0, 1, 9, -1, -2, -9]), length=st.none() | _COUNT)
+    def read_bytes(self, at: int, path: int, start: int, length: int | None) -> None:
+        """Read some bytes."""
+        self.call(at, "file_system", "read_bytes", self.path(path), start, length)
 
     @step(at=_AT, path=_NAME)
     def create_directory(self, at: int, path: int) -> None:

@@ -106,6 +106,19 @@ _CALLS: dict[str, _Call] = {
     "write": (lambda files, place: files.write_file(place, "y"), _TREE),
     "write_same": (lambda files, place: files.write_file(place, _TEXT), _TREE),
     "write_base64": (lambda files, place: files.write_file(place, "AP8=", "base64"), _TREE),
+    "write_bytes": (lambda files, place: files.write_bytes(place, b"\0\xff"), _TREE),
+    "write_bytes_if_absent": (
+        lambda files, place: files.write_bytes(place, b"y", if_absent=True),
+        {**_TREE, "on a file": Why(RevisionConflictError, {"expected_revision": None})},
+    ),
+    "write_bytes_if_revision": (
+        lambda files, place: files.write_bytes(place, b"y", if_revision="1"),
+        {
+            **_TREE,
+            "on a file": Why(RevisionConflictError, {"expected_revision": "1"}),
+            "where nothing is": Why(RevisionConflictError, _CONFLICT),
+        },
+    ),
     "write_if_absent": (
         lambda files, place: files.write_file(place, "y", if_absent=True),
         {**_TREE, "on a file": Why(RevisionConflictError, {"expected_revision": None})},
@@ -128,8 +141,12 @@ _CALLS: dict[str, _Call] = {
     ),
     "append": (lambda files, place: files.append_file(place, "y"), _TREE),
     "append_nothing": (lambda files, place: files.append_file(place, ""), _TREE),
-    "append_bytes": (
+    "append_base64": (
         lambda files, place: files.append_file(place, "AP8=", "base64"),
+        {**_TREE, "on a file": _NO_TEXT},
+    ),
+    "append_bytes": (
+        lambda files, place: files.append_bytes(place, b"y"),
         {**_TREE, "on a file": _NO_TEXT},
     ),
     "edit": (

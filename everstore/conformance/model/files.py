@@ -113,6 +113,18 @@ class FileModel:
             raise PathIsDirectoryError.at(found.path)
         return found
 
+    def read_bytes(
+        self, session_id: UUID, path: str, start: int = 0, length: int | None = None
+    ) -> bytes | None:
+        """The bytes asked for."""
+        _require_counts(length)
+        entry = self.read_file(session_id, path)
+        if entry is None or entry.content is None:
+            return None
+        data = bytes_of(entry.content, entry.encoding)
+        rest = data[max(0, len(data) + start) if start < 0 else start :]
+        return rest if length is None else rest[:length]
+
     def list_directory(self, session_id: UUID, path: str = "/", *, strict: bool = False) -> list[Entry]:
         """The entries whose parent this is, sorted."""
         directory = canonical(path)
@@ -203,6 +215,25 @@ class FileModel:
         old = _writable(tree, path)
         require_condition(old.revision if old else None, if_revision, if_absent=if_absent)
         return self._keep(session_id, self._with(tree, path, content, encoding), path)
+
+    def write_bytes(
+        self,
+        session_id: UUID,
+        path: str,
+        data: bytes,
+        *,
+        if_revision: str | None = None,
+        if_absent: bool = False,
+    ) -> Entry:
+        """The entry as it then is."""
+        content = base64.b64encode(data).decode()
+        return self.write_file(
+            session_id, path, content, "base64", if_revision=if_revision, if_absent=if_absent
+        )
+
+    def append_bytes(self, session_id: UUID, path: str, data: bytes) -> Entry:
+        """The entry as it then is."""
+        return self.append_file(session_id, path, base64.b64encode(data).decode(), "base64")
 
     def write_file_if_content_matches(
         self,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.mutants.broken import Broken, mutant
-from everstore.content import add_to_counter, append_content
+from everstore.content import add_to_counter
 from everstore.errors import PathExistsError
 from everstore.search import Query
 
@@ -128,7 +129,7 @@ def makes_a_directory_of_a_file(broken: Broken) -> None:
             return await broken.files.create_directory(session_id, path)
 
 
-@mutant("races.append_bytes")
+@mutant("races.append_base64")
 def joins_old_bytes(broken: Broken) -> None:
     """Appending bytes reads, joins and writes."""
 
@@ -137,7 +138,7 @@ def joins_old_bytes(broken: Broken) -> None:
         found = await broken.files.read_file(session_id, path)
         if encoding == "text" or found is None or found.encoding == "text":
             return await broken.files.append_file(session_id, path, content, encoding)
-        joined = append_content(found, content, encoding)
+        joined = b64encode(b64decode(found.content or "") + b64decode(content)).decode()
         await asyncio.sleep(0)
         return await broken.files.write_file(session_id, path, joined, encoding)
 

@@ -37,7 +37,7 @@ def _refusing(broken: Broken, verb: str, instead: Callable[..., Awaitable[Except
     broken.around(wrap, names=(verb,))
 
 
-@mutant("tree.refuses.append_bytes")
+@mutant("tree.refuses.append_base64")
 def appends_by_encoding_first(broken: Broken) -> None:
     """An append looks at the encoding before it looks whether the file is read-only."""
 

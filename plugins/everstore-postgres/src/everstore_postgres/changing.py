@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from everstore.changes import Append, CompareAndWrite, Copy, Delete, Edit, MakeDirectory, Move, Seed, Write
+from everstore.changes import (
+    Append,
+    AppendBytes,
+    CompareAndWrite,
+    Copy,
+    Delete,
+    Edit,
+    MakeDirectory,
+    Move,
+    Seed,
+    Write,
+    WriteBytes,
+)
 from everstore.content import content_bytes
-from everstore.models import FileInfo, SessionFile, root_of
+from everstore.models import FileInfo, file_of, root_of
 from everstore.paths import require_room, root_stays
 from everstore_postgres.damage import content_at
 from everstore_postgres.outcomes import DIRECTORY, refusal, version_of
@@ -15,12 +27,12 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from everstore.changes import FileMutation
-    from everstore.models import Encoding
+    from everstore.models import Encoding, SessionFile
     from everstore.settings import Limits
 
 __all__ = ["Order", "answer_to", "order_of"]
 
-_TEXT_WITH_NUL = b"z"
+_TEXT_WITH_NUL, _BYTES = b"z", b"b"
 
 
 class Order(NamedTuple):
@@ -42,12 +54,15 @@ class Order(NamedTuple):
     destination: str | None = None
 
 
-def order_of(change: FileMutation[Any]) -> Order:  # noqa: PLR0911 - one a change
+def order_of(change: FileMutation[Any]) -> Order:  # noqa: C901, PLR0911 - one a change
     """What the server is asked for a change."""
     match change:
         case Write(path, content, encoding, if_revision, if_absent):
             condition = 0 if if_absent else version_of(if_revision)
             return _put("write", path, content, encoding)._replace(condition=condition)
+        case WriteBytes(path, data, if_revision, if_absent):
+            condition = 0 if if_absent else version_of(if_revision)
+            return Order("write", path, _BYTES, data, condition)
         case Seed(file):
             return _put("seed", file.path, file.content, file.encoding)._replace(option=file.is_readonly)
         case CompareAndWrite(path, expected, expected_encoding, content, encoding):
@@ -61,6 +76,8 @@ def order_of(change: FileMutation[Any]) -> Order:  # noqa: PLR0911 - one a chang
             return order._replace(option=replace_all, other_kind=other_kind, other_data=other_data)
         case Append(path, content, encoding):
             return _put("append", path, content, encoding)
+        case AppendBytes(path, data):
+            return Order("append", path, _BYTES, data, option=True)
         case MakeDirectory(path, exist_ok):
             return Order("nothing" if path == "/" and exist_ok else "directory", path, option=exist_ok)
         case Delete(path, recursive, strict):
@@ -82,7 +99,7 @@ def _stored_as(content: str, encoding: Encoding) -> tuple[bytes, bytes]:
     """The kind and the bytes of a content."""
     data = content_bytes(content, encoding)
     if encoding == "base64":
-        return b"b", data
+        return _BYTES, data
     return (_TEXT_WITH_NUL if "\0" in content else b"t"), data
 
 
@@ -101,6 +118,8 @@ def answer_to(  # noqa: C901, PLR0911 - one a change
             raise _refused(change, row, limits)
         case MakeDirectory(path):
             return _info(row, session_id, path, 0, is_directory=True)
+        case WriteBytes(path) | AppendBytes(path):
+            return _info(row, session_id, path, row["size"], is_directory=False)
         case Copy(_, path, _) | Move(_, path, _):
             return _info(row, session_id, path, row["size"], is_directory=row["kind"] == DIRECTORY)
         case Seed(file):
@@ -126,8 +145,10 @@ def _refused(change: FileMutation[Any], row: Any, limits: Limits) -> Exception:
             return refusal(row, source if row["outcome"] == "missing" else destination, limits)
         case Seed(file):
             return refusal(row, file.path, limits)
-        case Write(path, _, _, if_revision):
+        case Write(path, _, _, if_revision) | WriteBytes(path, _, if_revision):
             return refusal(row, path, limits, if_revision)
+        case AppendBytes(path):
+            return refusal(row, path, limits, appended="base64")
         case Append(path, _, encoding):
             return refusal(row, path, limits, appended=encoding)
         case _:
@@ -138,11 +159,11 @@ def _file(
     row: Any,
     session_id: UUID,
     path: str,
-    content: str,
+    content: str | bytes,
     encoding: Encoding,
     is_readonly: bool = False,  # noqa: FBT001, FBT002 - as in the record
 ) -> SessionFile:
-    return SessionFile(
+    return file_of(
         row["version"], row["created_ns"], row["updated_ns"], session_id, path, row["serial"], row["size"],
         is_readonly, content, encoding,
     )  # fmt: skip

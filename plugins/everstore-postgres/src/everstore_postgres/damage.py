@@ -8,23 +8,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from everstore.content import content_of
 from everstore.errors import DataDamagedError
 
 if TYPE_CHECKING:
     from everstore.models import Encoding
 
-__all__ = ["ENCODINGS", "content_at", "damage_of_content", "damage_of_value", "text_at"]
+__all__ = ["ENCODINGS", "content_as_text", "content_at", "damage_of_content", "damage_of_value", "text_at"]
 
 ENCODINGS: dict[bytes, Encoding] = {b"t": "text", b"z": "text", b"b": "base64"}
 """How a file of each kind is written."""
 
 
-def content_at(path: str, size: int, data: bytes | None, encoding: Encoding | None) -> str:
+def content_at(path: str, size: int, data: bytes | None, encoding: Encoding | None) -> str | bytes:
     """The content that a file's bytes are; ``DataDamagedError`` when they cannot be."""
-    if data is not None and encoding is not None and len(data) == size:
+    if encoding == "base64" and data is not None and len(data) == size:
+        return data
+    return content_as_text(path, size, data, encoding)
+
+
+def content_as_text(path: str, size: int, data: bytes | None, encoding: Encoding | None = "text") -> str:
+    """The content of a text; ``DataDamagedError`` when the file's bytes are none."""
+    if data is not None and encoding == "text" and len(data) == size:
         try:
-            return content_of(data, encoding)
+            return data.decode()
         except UnicodeDecodeError:
             pass  # raised there, the damage would be chained to what holds the content
     raise damage_of_content(path, size, data, encoding)

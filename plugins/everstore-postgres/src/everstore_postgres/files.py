@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.compat import override
 from everstore.interfaces import Capabilities, SessionFileSystem, SessionFileSystemFactory
-from everstore.models import FileStat, FileUsage, SessionFile, root_of
+from everstore.models import FileStat, FileUsage, SessionFile, file_of, root_of
 from everstore.paths import parent_of
 from everstore.rules import answered_together
 from everstore_postgres.changing import Order, answer_to, order_of
@@ -61,6 +61,13 @@ class PostgresFileSystem(SessionFileSystem):
         sql = database.sql
         self._read = sql(f"SELECT {_STAMPS}, content FROM {{schema}}.files WHERE {_AT}")
         self._stat = sql(f"SELECT {_STAMPS} FROM {{schema}}.files WHERE {_AT}")
+        # Of what the server keeps in chunks, which it does not compress, it reads those of the range only.
+        self._part = sql(
+            "SELECT kind, length(content) = size AS is_whole, substr(content,"
+            " CASE WHEN $4::bigint < 0 THEN greatest(size + $4, 0) ELSE least(size, $4) END::integer + 1,"
+            " least(size, $5::bigint)::integer) AS data"
+            f" FROM {{schema}}.files WHERE {_AT}"
+        )
         self._list = sql(
             f"SELECT {_STAMPS}, coalesce(long_path, place) FROM {{schema}}.files"
             " WHERE session_id = $1 AND depth = $2 AND place >= $3 AND place < $4"
@@ -98,10 +105,25 @@ class PostgresFileSystem(SessionFileSystem):
             )
         encoding = ENCODINGS.get(kind)
         content = content_at(path, size, data, encoding)
-        return SessionFile(
+        return file_of(
             version, created_ns, updated_ns, session_id, path, serial, size, is_readonly, content,
             encoding or "text",
         )  # fmt: skip
+
+    @override
+    async def read_bytes(
+        self, session_id: UUID, path: str, start: int = 0, length: int | None = None
+    ) -> bytes | None:
+        if path == "/":
+            return None
+        row = await self._database.row(self._part, session_id, depth_of(path), place_of(path), start, length)
+        if row is None or row["kind"] == DIRECTORY:
+            return None
+        if not row["is_whole"] or row["kind"] not in ENCODINGS:
+            await self.read_file(session_id, path)  # tells what is wrong, unless it was mended
+            return await self.read_bytes(session_id, path, start, length)
+        data: bytes = row["data"]
+        return data
 
     @override
     async def stat_file(self, session_id: UUID, path: str) -> FileStat | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from everstore.models import FileInfo
 from everstore.search import Text, compile_glob, selected
 from everstore.turns import sorted_in_turns
-from everstore_postgres.damage import content_at
+from everstore_postgres.damage import content_as_text
 from everstore_postgres.places import depth_of, place_of, span_of
 
 if TYPE_CHECKING:
@@ -196,6 +196,6 @@ async def _match(query: Query, rows: Sequence[tuple[str, bytes]]) -> bool:
     """Match some texts without holding the event loop; whether the limit is reached."""
     chosen = await selected(query.selects, rows, _PATH_OF_TEXT)
     size = sum(len(content) for _, content in chosen)
-    texts = (Text(path, content_at(path, len(content), content, "text")) for path, content in chosen)
+    texts = (Text(path, content_as_text(path, len(content), content)) for path, content in chosen)
     await query.run(texts, in_thread=size > _BYTES_ON_THE_LOOP)
     return query.is_full

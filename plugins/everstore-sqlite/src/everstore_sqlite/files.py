@@ -51,6 +51,12 @@ class SqliteFileSystem(SessionFileSystem):
         return await self._database.look(rows.read_file, session_id, path)
 
     @override
+    async def read_bytes(
+        self, session_id: UUID, path: str, start: int = 0, length: int | None = None
+    ) -> bytes | None:
+        return await self._database.look(rows.read_bytes, session_id, path, start, length)
+
+    @override
     async def stat_file(self, session_id: UUID, path: str) -> FileStat | None:
         return await self._database.look(rows.stat_file, session_id, path)
 

@@ -13,9 +13,9 @@ import msgspec
 
 from everstore.content import content_of
 from everstore.errors import DataDamagedError
-from everstore.models import FileInfo, FileStat, FileUsage, SessionFile, root_of
+from everstore.models import FileInfo, FileStat, FileUsage, SessionFile, file_of, root_of, span_within
 from everstore_sqlite.failures import code_of
-from everstore_sqlite.readers import EVERYTHING, TOO_LARGE, TooLarge
+from everstore_sqlite.readers import EVERYTHING, TOO_LARGE, TooLarge, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,6 +33,7 @@ __all__ = [
     "is_sound",
     "list_directory",
     "no_entry",
+    "read_bytes",
     "read_file",
     "require_entry",
     "split",
@@ -51,6 +52,10 @@ BELOW = "session = ? AND parent >= ? AND parent < ?"
 
 _READ = f"""
     SELECT {ENTRY}, is_text, iif(size <= ?, data, NULL)
+    FROM entries LEFT JOIN contents USING (serial) WHERE {KEY}
+"""  # noqa: S608 - made of constants
+_MEASURE = f"""
+    SELECT {ENTRY}, is_text, typeof(data), length(data)
     FROM entries LEFT JOIN contents USING (serial) WHERE {KEY}
 """  # noqa: S608 - made of constants
 _STAT = f"SELECT {ENTRY} FROM entries WHERE {KEY}"  # noqa: S608 - made of constants
@@ -106,7 +111,7 @@ def no_entry(path: str) -> DataDamagedError:
     return DataDamagedError.found(path, "its entry holds what no entry has", path=path)
 
 
-def content_at(path: str, size: int, is_text: object, data: object) -> tuple[str, Encoding]:
+def content_at(path: str, size: int, is_text: object, data: object) -> tuple[str | bytes, Encoding]:
     """The content that a file of ``size`` bytes has by its row of ``contents``, and its encoding.
 
     ``DataDamagedError`` when there is no such row, or it cannot be that content.
@@ -132,12 +137,7 @@ def read_file(
     """The entry with its content, if that has at most ``most`` bytes."""
     if path == "/":
         return root_of(session_id)
-    try:
-        row = connection.execute(_READ, (most, session_id.bytes, *split(path))).fetchone()
-    except sqlite3.OperationalError as error:
-        if code_of(error):
-            raise
-        raise no_entry(path) from None  # the driver's own error: a text that is no UTF-8
+    row = _row_at(connection, path, _READ, most, session_id.bytes, *split(path))
     if row is None:
         return None
     version, created, updated, serial, size, is_readonly, is_directory, is_text, data = row
@@ -149,14 +149,50 @@ def read_file(
         )
     if data is None and is_text is not None and most != EVERYTHING:
         return TOO_LARGE
-    encoding: Encoding = "text"
     if is_text == 1 and type(data) is bytes and len(data) == size and data.isascii():
-        content = data.decode()  # nearly always, and without another call
-    else:
-        content, encoding = content_at(path, size, is_text, data)
-    return SessionFile(
+        return SessionFile(  # nearly always, and without another call
+            version, created, updated, session_id, path, serial, size, is_readonly == 1, data.decode()
+        )
+    content, encoding = content_at(path, size, is_text, data)
+    return file_of(
         version, created, updated, session_id, path, serial, size, is_readonly == 1, content, encoding
     )
+
+
+def read_bytes(
+    connection: sqlite3.Connection, most: int, session_id: UUID, path: str, start: int, length: int | None
+) -> bytes | TooLarge | None:
+    """Some of the bytes of a file, if no more than ``most`` have to be passed over and read."""
+    if path == "/":
+        return None
+    with snapshot(connection):
+        row = _row_at(connection, path, _MEASURE, session_id.bytes, *split(path))
+        if row is None:
+            return None
+        *columns, is_text, kind, found = row
+        require_entry(path, columns)
+        _, _, _, serial, size, _, is_directory = columns
+        if is_directory:
+            return None
+        if found != size or kind != "blob" or is_text not in _FLAGS:
+            read_file(connection, EVERYTHING, session_id, path)  # tells what is wrong
+        low, high = span_within(size, start, length)
+        if high > most:
+            return TOO_LARGE
+        # SQL's substr() would read all there is; this passes over what comes before.
+        with connection.blobopen("contents", "data", serial, readonly=True) as blob:
+            blob.seek(low)
+            return blob.read(high - low)
+
+
+def _row_at(connection: sqlite3.Connection, path: str, sql: str, *arguments: object) -> Any:
+    """The row that a statement finds; ``DataDamagedError`` where the driver cannot tell what is in it."""
+    try:
+        return connection.execute(sql, arguments).fetchone()
+    except sqlite3.OperationalError as error:
+        if code_of(error):
+            raise
+    raise no_entry(path)  # the driver's own error: a text that is no UTF-8
 
 
 def stat_file(connection: sqlite3.Connection, most: int, session_id: UUID, path: str) -> FileStat | None:

@@ -117,7 +117,9 @@ def _texts(
         rows = connection.execute(sql, (*places, *arguments))
         found = sorted((*places[serial], is_text, data) for serial, is_text, data in rows)
         for path, size, is_text, data in found:
-            yield path, content_at(path, size, is_text, data)[0]
+            text, _ = content_at(path, size, is_text, data)
+            if isinstance(text, str):
+                yield path, text
 
 
 def _is_whole(connection: sqlite3.Connection, files: list[_Candidate]) -> bool:

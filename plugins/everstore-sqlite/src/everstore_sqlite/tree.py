@@ -10,7 +10,7 @@ from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.content import content_bytes
 from everstore.errors import DataDamagedError
-from everstore.models import FileInfo, SessionFile
+from everstore.models import FileInfo, SessionFile, file_of
 from everstore.rules import Tree
 from everstore_sqlite.failures import code_of
 from everstore_sqlite.rows import (
@@ -155,7 +155,7 @@ class SqliteTree(Tree[FileInfo]):
     @override
     def read(self, entry: FileInfo) -> SessionFile:
         row = self._execute(_CONTENT, (entry.serial,)).fetchone() or (None, None)
-        return SessionFile(
+        return file_of(
             entry.version, entry.created_ns, entry.updated_ns, entry.session_id, entry.path, entry.serial,
             entry.size_bytes, entry.is_readonly, *content_at(entry.path, entry.size_bytes, *row),
         )  # fmt: skip
@@ -221,13 +221,13 @@ class SqliteTree(Tree[FileInfo]):
             return
         if old is not None:
             self.remove(old)
-        self._insert(file, is_directory=file.content is None)
-        if file.content is not None:
-            data = content_bytes(file.content, file.encoding)
+        self._insert(file, is_directory=file.kept is None)
+        if file.kept is not None:
+            data = content_bytes(file.kept, file.encoding)
             self._execute(_PUT_CONTENT, (file.serial, file.encoding == "text", data))
 
     def _replace(self, file: SessionFile, old: FileInfo) -> None:
-        data, is_text = content_bytes(file.content or "", file.encoding), file.encoding == "text"
+        data, is_text = content_bytes(file.kept or "", file.encoding), file.encoding == "text"
         columns = (file.version, file.updated_ns, file.size_bytes, file.is_readonly)
         self._change(file.path, _REPLACE, *columns, self._key, *split(file.path))
         if not self._execute(_SET_CONTENT, (is_text, data, file.serial)).rowcount:

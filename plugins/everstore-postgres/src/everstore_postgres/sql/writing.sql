@@ -4,10 +4,10 @@
 -- put new content at one path, under the same rules.
 --
 -- verb: 'write', 'seed' (option: read-only), 'swap' (only if the file is other_kind and other_data),
--- 'edit' (data is replaced by other_data, everywhere with option), 'append'.
+-- 'edit' (data is replaced by other_data, everywhere with option), 'append' (option: answer without content).
 -- at_parent: the place of the directory that the path is in.
 -- if_version: the version that must be there; 0 nothing may be there; null no condition.
--- Answers with the content only where the caller cannot know it: edit and append. What is 'damaged' is told
+-- Answers with the content only where the caller cannot know it, and wants it: edit and append. What is 'damaged' is told
 -- with its content, its size and, as the fact, its kind.
 --
 -- A plain write, which most calls are, is tried at once: its statements find nothing to change where there
@@ -75,7 +75,7 @@ BEGIN
             INTO outcome, version, serial, created_ns, updated_ns, size;
         END IF;
         IF outcome IS NOT NULL THEN
-            IF verb IN ('edit', 'append') THEN
+            IF verb = 'edit' OR verb = 'append' AND NOT option THEN
                 content := wanted;
             END IF;
             IF limited THEN
