@@ -147,10 +147,8 @@ def _refused(change: FileMutation[Any], row: Any, limits: Limits) -> Exception:
             return refusal(row, file.path, limits)
         case Write(path, _, _, if_revision) | WriteBytes(path, _, if_revision):
             return refusal(row, path, limits, if_revision)
-        case AppendBytes(path):
-            return refusal(row, path, limits, appended="base64")
-        case Append(path, _, encoding):
-            return refusal(row, path, limits, appended=encoding)
+        case Append(path) | AppendBytes(path):
+            return refusal(row, path, limits, appended=getattr(change, "encoding", "base64"))
         case _:
             return refusal(row, next(change.places()), limits)
 
