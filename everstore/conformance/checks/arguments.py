@@ -68,11 +68,6 @@ def _seeds() -> tuple[Any, ...]:
     )
 
 
-def _released() -> memoryview:
-    with memoryview(b"a") as view:
-        return view
-
-
 _FLAGS: tuple[Any, ...] = (None, 0, 1, "yes", "", [], object())
 _COUNTS: tuple[Any, ...] = (*_NO_NUMBER, -1, -(2**63), 2**63, 10**30, _HUGE)
 _PATTERNS: tuple[Any, ...] = (None, *_NO_TEXT, _LONE, "\udfff*")
@@ -83,7 +78,7 @@ _WRONG: dict[str, tuple[Any, ...]] = {
     "session_id": (None, "", str(new_session_id()), b"0" * 16, 1, _HUGE, [], object(), UUID),
     "path": (None, *_NO_TEXT, _LONE, "a\0b", "..", "x" * 256),
     "content": _TEXTS,
-    "data": (None, "a", "", *_NO_TEXT[2:], [1], array("I", [1]), _released()),
+    "data": (None, "a", "", *_NO_TEXT[2:], [1], array("I", [1])),
     "encoding": (None, *_NO_TEXT, "", "utf-8", "TEXT", "text ", _LONE, "x" * 100_000),
     "if_revision": (*_NO_TEXT, _LONE, "1" * 10_000_000),
     "flag": _FLAGS,
@@ -248,14 +243,6 @@ class _Text(str):
         return True
 
 
-class _Bytes(bytes):
-    """Bytes of somebody's own, which answer for themselves."""
-
-    @override
-    def __bytes__(self) -> bytes:
-        return b"something else"
-
-
 class _Number(int):
     """A number of somebody's own."""
 
@@ -310,10 +297,6 @@ async def own_kinds(case: Case) -> None:
     assert await storage.touch_value(at, _Text("k2"), ttl=_Number(50))
     await storage.set_secret(at, _Text("s"), _Text(text))
     assert await storage.get_secret(at, "s") == text
-    await files.write_bytes(at, _Text("d/c"), _Bytes(b"\0\xff"))
-    await files.append_bytes(at, _Text("d/c"), _Bytes(b"\1"))
-    assert await files.read_bytes(at, "d/c", _Number(-2), _Number(1)) == b"\xff"
-    assert type(await files.read_bytes(at, "d/c")) is bytes
     labels = {_Text("ö"): _Text("ü")}
     record = Session(id=_DriversUUID(int=case.id.int), title=_Text("é"), created_ns=5, labels=labels)  # type: ignore[arg-type]
     await case.store.sessions.add_session(record)
@@ -342,8 +325,6 @@ async def largest(case: Case) -> None:
         found = await case.files.read_lines("a", start, most)
         assert found is not None
         assert (len(found.lines), found.has_more) == (count, False)
-    for start, data in ((-most - 1, b"x\ny\n"), (most, b"")):
-        assert await case.files.read_bytes("a", start, most) == data
     record = Session(id=case.id, created_ns=0, updated_ns=9 * 10**18)
     await case.store.sessions.add_session(record)
     assert await case.store.sessions.get_session(case.id) == record
