@@ -16,6 +16,8 @@ CONTRACT = ROOT / "docs" / "contract.md"
 PAGE = ROOT / "docs" / "conformance.md"
 
 PROVEN_BY_BACKENDS = {
+    "1.4.16": "only who knows a storage counts its steps: `test_labels.py` of everstore-sqlite,"
+    " everstore-postgres",
     "3.10.5": "only who knows a storage takes it away: `test_standing.py` of everstore-sqlite,"
     " `test_storage.py` of everstore-lmdb",
     "3.10.6": "it is filled before it is opened for reading only: `test_reading_only.py` of everstore-sqlite",

@@ -61,7 +61,7 @@ def counts_with_32_bits(broken: Broken) -> None:
     """A page of more records than 32 bits count is refused."""
 
     @broken.verb
-    async def list_sessions(*, limit: int = 100, after: Any = None) -> Any:
+    async def list_sessions(*, limit: int = 100, after: Any = None, **rest: Any) -> Any:
         if isinstance(limit, int) and limit >= 1 << 31:
             raise InvalidArgumentError("limit is too large")
-        return await broken.sessions.list_sessions(limit=limit, after=after)
+        return await broken.sessions.list_sessions(limit=limit, after=after, **rest)

@@ -183,7 +183,7 @@ def lists_by_arrival(broken: Broken) -> None:
         arrived.insert(0, session.id)
 
     @broken.verb
-    async def list_sessions(*, limit: int = 100, after: Any = None) -> Any:
+    async def list_sessions(*, limit: int = 100, after: Any = None, **_: Any) -> Any:
         start = 1 + arrived.index(after.id) if after else 0
         return [await broken.sessions.get_session(each) for each in arrived[start : start + limit]]
 

@@ -64,8 +64,8 @@ def turns_pages_around(broken: Broken) -> None:
     """A page holds the right records, the oldest of them first."""
 
     @broken.verb
-    async def list_sessions(*, limit: int = 100, after: Session | None = None) -> list[Session]:
-        return (await broken.sessions.list_sessions(limit=limit, after=after))[::-1]
+    async def list_sessions(*, limit: int = 100, after: Session | None = None, **rest: Any) -> list[Session]:
+        return (await broken.sessions.list_sessions(limit=limit, after=after, **rest))[::-1]
 
 
 @mutant("machine.store")

@@ -106,9 +106,9 @@ def ends_after_two_thousand(broken: Broken) -> None:
     given = 0
 
     @broken.verb
-    async def list_sessions(*, limit: int, after: Any = None) -> Any:
+    async def list_sessions(*, limit: int, after: Any = None, **rest: Any) -> Any:
         nonlocal given
-        page = await broken.sessions.list_sessions(limit=limit, after=after)
+        page = await broken.sessions.list_sessions(limit=limit, after=after, **rest)
         given += len(page)
         return page if given <= 2000 else []
 

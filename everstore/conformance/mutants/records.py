@@ -19,8 +19,8 @@ def lists_oldest_first(broken: Broken) -> None:
     """Records come oldest first within a page."""
 
     @broken.verb
-    async def list_sessions(*, limit: int = 100, after: Any = None) -> Any:
-        return (await broken.sessions.list_sessions(limit=limit, after=after))[::-1]
+    async def list_sessions(*, limit: int = 100, after: Any = None, **rest: Any) -> Any:
+        return (await broken.sessions.list_sessions(limit=limit, after=after, **rest))[::-1]
 
 
 @mutant("sessions.list.pages_of_2")
@@ -28,8 +28,8 @@ def has_one_page(broken: Broken) -> None:
     """Every page is the first page."""
 
     @broken.verb
-    async def list_sessions(*, limit: int = 100, after: Any = None) -> Any:
-        page = await broken.sessions.list_sessions(limit=limit)
+    async def list_sessions(*, limit: int = 100, after: Any = None, **rest: Any) -> Any:
+        page = await broken.sessions.list_sessions(limit=limit, **rest)
         return [] if after is not None and after.id in {each.id for each in page[-1:]} else page
 
 
@@ -38,10 +38,10 @@ def loses_its_place(broken: Broken) -> None:
     """A page that follows a deleted record is empty."""
 
     @broken.verb
-    async def list_sessions(*, limit: int = 100, after: Any = None) -> Any:
+    async def list_sessions(*, limit: int = 100, after: Any = None, **rest: Any) -> Any:
         if isinstance(after, Session) and await broken.sessions.get_session(after.id) is None:
             return []
-        return await broken.sessions.list_sessions(limit=limit, after=after)
+        return await broken.sessions.list_sessions(limit=limit, after=after, **rest)
 
 
 @mutant("sessions.list.same_time")
@@ -49,10 +49,10 @@ def pages_by_time_alone(broken: Broken) -> None:
     """The next page begins with the next older time."""
 
     @broken.verb
-    async def list_sessions(*, limit: int = 100, after: Any = None) -> Any:
+    async def list_sessions(*, limit: int = 100, after: Any = None, **rest: Any) -> Any:
         if isinstance(after, Session):
             after = replace(after, id=UUID(int=0))
-        return await broken.sessions.list_sessions(limit=limit, after=after)
+        return await broken.sessions.list_sessions(limit=limit, after=after, **rest)
 
 
 @mutant("sessions.record.title")
@@ -116,10 +116,10 @@ def begins_with_the_last(broken: Broken) -> None:
     """A page begins with the record that the one before ended with."""
 
     @broken.verb
-    async def list_sessions(*, limit: int = 100, after: Any = None) -> Any:
+    async def list_sessions(*, limit: int = 100, after: Any = None, **rest: Any) -> Any:
         if isinstance(after, Session):
             after = replace(after, id=UUID(int=min(after.id.int + 1, (1 << 128) - 1)))
-        return await broken.sessions.list_sessions(limit=limit, after=after)
+        return await broken.sessions.list_sessions(limit=limit, after=after, **rest)
 
 
 @mutant("sessions.list.pages_of_1010")
@@ -127,8 +127,8 @@ def caps_pages(broken: Broken) -> None:
     """A page has a hundred records at most, whatever was asked for."""
 
     @broken.verb
-    async def list_sessions(*, limit: int = 100, after: Any = None) -> Any:
-        return await broken.sessions.list_sessions(limit=min(limit, 100), after=after)
+    async def list_sessions(*, limit: int = 100, after: Any = None, **rest: Any) -> Any:
+        return await broken.sessions.list_sessions(limit=min(limit, 100), after=after, **rest)
 
 
 @mutant("sessions.record.title")
@@ -145,6 +145,6 @@ def goes_on_from_where_it_is_now(broken: Broken) -> None:
     """The record that a page ended with is looked up again, and has another time by then."""
 
     @broken.verb
-    async def list_sessions(*, limit: int = 100, after: Any = None) -> Any:
+    async def list_sessions(*, limit: int = 100, after: Any = None, **rest: Any) -> Any:
         found = await broken.sessions.get_session(after.id) if isinstance(after, Session) else None
-        return await broken.sessions.list_sessions(limit=limit, after=found or after)
+        return await broken.sessions.list_sessions(limit=limit, after=found or after, **rest)

@@ -179,8 +179,8 @@ def lists_what_is_used(broken: Broken) -> None:
         return used[session_id]
 
     @broken.verb
-    async def list_sessions(*, limit: int = 100, after: Any = None) -> Any:
-        page = await broken.sessions.list_sessions(limit=limit, after=after)
+    async def list_sessions(*, limit: int = 100, after: Any = None, **rest: Any) -> Any:
+        page = await broken.sessions.list_sessions(limit=limit, after=after, **rest)
         listed = {record.id for record in page}
         return page + [
             Session(id=each, created_ns=file.created_ns)
