@@ -19,6 +19,7 @@ from everstore.cli.diagnosis import backends, settings
 from everstore.cli.migrate import migrate
 from everstore.cli.new_plugin import new_plugin
 from everstore.cli.output import one_line, tell, write
+from everstore.cli.prune import prune
 from everstore.cli.running import CONFIG_FILE, WRONG_USE, report
 from everstore.cli.tour.command import tour
 
@@ -72,7 +73,7 @@ _COMMANDS: dict[str, tuple[Callable[..., object], ...]] = {
         *(files.ls, files.tree, files.cat, files.stat, files.put, files.mkdir, files.mv, files.cp, files.rm),
         *(searching.grep, searching.glob, searching.edit),
     ),
-    "Backends": (tour, check, conformance, new_plugin, backends, settings, migrate, backup, restore),
+    "Backends": (tour, check, conformance, new_plugin, backends, settings, migrate, backup, restore, prune),
 }
 _GROUPS: dict[str, typer.Typer] = {
     "session": sessions.app,

@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from everstore.models import SessionUsage
+
 __all__ = [
     "MASK",
     "OutputError",
     "as_shown",
+    "counted",
     "note",
     "one_line",
     "print_facts",
@@ -37,6 +40,7 @@ __all__ = [
     "print_table",
     "shown_size",
     "shown_time",
+    "shown_usage",
     "tell",
     "write",
     "write_bytes",
@@ -190,6 +194,22 @@ def shown_size(size: int) -> str:
     while amount >= 1023.95 and unit < 4:
         amount, unit = amount / 1024, unit + 1
     return f"{amount:.1f} {('KiB', 'MiB', 'GiB', 'TiB', 'PiB')[unit]}"
+
+
+def shown_usage(usage: SessionUsage) -> str:
+    """What a session holds, in words; the last write where there is one."""
+    files = counted(usage.files, "file")
+    told = [f"{files} ({shown_size(usage.bytes)})" if usage.files else files]
+    told += [counted(usage.directories, "directory")] if usage.directories else []
+    told += [counted(usage.values, "value"), counted(usage.secrets, "secret")]
+    written = usage.last_write_at
+    return ", ".join(told) + ("" if written is None else f", last written {shown_time(written)}")
+
+
+def counted(count: int, what: str) -> str:
+    """A number of things: ``1 file``, ``1,234 directories``."""
+    several = what.removesuffix("y") + "ies" if what.endswith("y") else what + "s"
+    return f"{count:,} {what if count == 1 else several}"
 
 
 def shown_time(moment: datetime | None) -> str:

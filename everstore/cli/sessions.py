@@ -6,17 +6,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from everstore.cli.options import JsonOption, SessionArgument
-from everstore.cli.output import print_facts, print_json, print_table, shown_size, shown_time, write
+from everstore.cli.options import JsonOption, LabelsOption, SessionArgument, labels_of
+from everstore.cli.output import (
+    note,
+    print_facts,
+    print_json,
+    print_table,
+    shown_size,
+    shown_time,
+    shown_usage,
+    write,
+)
 from everstore.cli.running import in_store
-from everstore.errors import SessionNotFoundError
+from everstore.errors import InvalidArgumentError, SessionNotFoundError
 from everstore.models import to_dict
 from everstore.paths import parse_session_id
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from everstore.models import Session
+    from everstore.models import Session, SessionUsage
     from everstore.store import Store
 
 __all__ = ["app"]
@@ -48,35 +57,100 @@ def new(
 def ls(
     *,
     limit: Annotated[int, typer.Option(min=1, help="List at most so many.")] = _PAGE,
+    after: Annotated[
+        str | None, typer.Option(metavar="ID", help="Go on behind this session, the last of a page before.")
+    ] = None,
+    label: LabelsOption = None,
+    orphans: Annotated[
+        bool, typer.Option("--orphans", help="Those that hold something and have no record, by id.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List sessions, newest first."""
-    sessions = in_store(lambda store: _newest(store, limit))
-    if as_json:
-        print_json([to_dict(session) for session in sessions])
+    """List sessions that have a record, newest first; what is cut off is told, and how to go on."""
+    labels = labels_of(label)
+    if orphans and labels:
+        raise InvalidArgumentError("--orphans have no record, and so no labels; leave out one of both")
+    start = None if after is None else parse_session_id(after)
+    if orphans:
+        page = in_store(lambda store: _orphans(store, start, limit + 1))
+        _print_orphans(page[:limit], as_json=as_json, is_cut=len(page) > limit)
         return
-    rows = [(str(session.id), shown_time(session.created_at), session.title or "") for session in sessions]
-    print_table(("id", "created", "title"), rows)
+    sessions = in_store(lambda store: _newest(store, start, labels, limit + 1))
+    _print_records(sessions[:limit], as_json=as_json, is_cut=len(sessions) > limit)
 
 
-async def _newest(store: Store, limit: int) -> list[Session]:
+def _print_records(sessions: list[Session], *, as_json: bool, is_cut: bool) -> None:
+    following = str(sessions[-1].id) if is_cut else None
+    if as_json:
+        print_json({"sessions": [to_dict(session) for session in sessions], "next": following})
+        return
+    labels = [" ".join(f"{name}={text}" for name, text in session.labels.items()) for session in sessions]
+    columns = ("id", "created", "labels", "title") if any(labels) else ("id", "created", "title")
+    rows = [
+        (
+            str(session.id),
+            shown_time(session.created_at),
+            *([told] if any(labels) else ()),
+            session.title or "",
+        )
+        for session, told in zip(sessions, labels, strict=True)
+    ]
+    print_table(columns, rows, fold=columns[2:])
+    _tell_more(following)
+
+
+def _print_orphans(orphans: list[tuple[UUID, SessionUsage]], *, as_json: bool, is_cut: bool) -> None:
+    following = str(orphans[-1][0]) if is_cut else None
+    if as_json:
+        found = [{"id": str(session_id), **to_dict(usage)} for session_id, usage in orphans]
+        print_json({"sessions": found, "next": following})
+        return
+    print_table(("id", "holds"), [(str(session_id), shown_usage(usage)) for session_id, usage in orphans])
+    _tell_more(following)
+
+
+def _tell_more(following: str | None) -> None:
+    if following is not None:
+        note(f"note: there are more; --after {following} goes on, and --limit lists more at once")
+
+
+async def _newest(store: Store, start: UUID | None, labels: dict[str, str], limit: int) -> list[Session]:
     sessions: list[Session] = []
+    last = None
+    if start is not None:
+        last = await store.sessions.get_session(start)
+        if last is None:
+            raise SessionNotFoundError(
+                f"--after: session {start} has no record any more; name the one before it", session_id=start
+            )
     while len(sessions) < limit:
-        last = sessions[-1] if sessions else None
-        page = await store.sessions.list_sessions(limit=min(_PAGE, limit - len(sessions)), after=last)
+        some = min(_PAGE, limit - len(sessions))
+        page = await store.sessions.list_sessions(limit=some, after=last, labels=labels or None)
         if not page:
             break
         sessions += page
+        last = page[-1]
     return sessions
+
+
+async def _orphans(store: Store, start: UUID | None, limit: int) -> list[tuple[UUID, SessionUsage]]:
+    from everstore.pruning import orphans  # noqa: PLC0415 - loads when needed
+
+    found: list[tuple[UUID, SessionUsage]] = []
+    async for orphan in orphans(store, start):
+        found.append(orphan)
+        if len(found) == limit:
+            break
+    return found
 
 
 @app.command("show")
 def show(session: SessionArgument, *, as_json: JsonOption = False) -> None:
     """Show a session's record and how much it keeps."""
     session_id = parse_session_id(session)
-    record, kept = in_store(lambda store: _kept(store, session_id))
+    record, usage = in_store(lambda store: _kept(store, session_id))
     if as_json:
-        print_json({**to_dict(record), **kept})
+        print_json({**to_dict(record), **to_dict(usage)})
         return
     print_facts(
         {
@@ -84,25 +158,20 @@ def show(session: SessionArgument, *, as_json: JsonOption = False) -> None:
             "title": record.title or "",
             "created": shown_time(record.created_at),
             "updated": shown_time(record.updated_at),
-            "files": f"{kept['files']:,} ({shown_size(kept['bytes'])})",
-            "values": f"{kept['values']:,}",
-            "secrets": f"{kept['secrets']:,}",
+            "last write": shown_time(usage.last_write_at),
+            "files": f"{usage.files:,} ({shown_size(usage.bytes)})",
+            "directories": f"{usage.directories:,}",
+            "values": f"{usage.values:,}",
+            "secrets": f"{usage.secrets:,}",
         }
     )
 
 
-async def _kept(store: Store, session_id: UUID) -> tuple[Session, dict[str, int]]:
+async def _kept(store: Store, session_id: UUID) -> tuple[Session, SessionUsage]:
     record = await store.sessions.get_session(session_id)
     if record is None:
         raise _absent(session_id)
-    work = store.session(session_id)
-    files = await work.files.glob_files("**")
-    return record, {
-        "files": len(files),
-        "bytes": sum(info.size_bytes for info in files),
-        "values": len(await work.storage.list_keys()),
-        "secrets": len(await work.storage.list_secrets()),
-    }
+    return record, await store.usage(session_id)
 
 
 @app.command("rename")

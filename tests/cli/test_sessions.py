@@ -43,7 +43,7 @@ def test_session_new_tells_what_it_could_not_remove_again(cli, install_plugin, m
 
 def test_session_ls_is_newest_first(cli):
     ids = [cli("session", "new", f"number {n}", "--json").json["id"] for n in range(3)]
-    listed = cli("session", "ls", "--json").json
+    listed = cli("session", "ls", "--json").json["sessions"]
     assert [session["id"] for session in listed] == ids[::-1]
     assert [session["title"] for session in listed] == ["number 2", "number 1", "number 0"]
     lines = cli("session", "ls", "--limit", "2").out.splitlines()
@@ -56,8 +56,59 @@ def test_session_ls_goes_through_all_pages(cli, kept):
             await kept.sessions.add_session(Session())
 
     asyncio.run(add())
-    assert len(cli("session", "ls", "--json").json) == 100
-    assert len(cli("session", "ls", "--limit", "1000", "--json").json) == 105
+    answer = cli("session", "ls", "--json")
+    page = answer.json
+    assert (len(page["sessions"]), page["next"], answer.err) == (100, page["sessions"][-1]["id"], "")
+    rest = cli("session", "ls", "--after", page["next"], "--json").json
+    assert (len(rest["sessions"]), rest["next"]) == (5, None)
+    assert len(cli("session", "ls", "--limit", "1000", "--json").json["sessions"]) == 105
+    assert len(cli("session", "ls", "--limit", "105", "--json").json["sessions"]) == 105
+
+
+def test_session_ls_says_that_it_cuts_and_how_to_go_on(cli):
+    first, second = (cli("session", "new").out.strip() for _ in range(2))
+    answer = cli("session", "ls", "--limit", "1")
+    assert answer.err == (
+        f"everstore: note: there are more; --after {second} goes on, and --limit lists more at once\n"
+    )
+    answer = cli("session", "ls", "--limit", "1", "--after", second)
+    assert (answer.out.split()[3], answer.err) == (first, "")
+    assert cli("session", "rm", second).status == 0
+    answer = cli("session", "ls", "--after", second)
+    assert (answer.status, answer.out) == (1, "")
+    assert "has no record any more" in answer.err
+
+
+def test_session_ls_filters_by_labels(cli, kept):
+    async def add() -> list[str]:
+        several = ({"a": "1"}, {"a": "1", "b": "x=y"}, {"a": "2"})
+        records = [Session(labels=labels) for labels in several]
+        for record in records:
+            await kept.sessions.add_session(record)
+        return [str(record.id) for record in records]
+
+    ids = asyncio.run(add())
+    listed = cli("session", "ls", "-l", "a=1", "--json").json["sessions"]
+    assert {each["id"] for each in listed} == set(ids[:2])
+    assert cli("session", "ls", "-l", "a=1", "-l", "b=x=y").out.split()[4] == ids[1]
+    assert cli("session", "ls", "-l", "a=3").out == ""
+    assert cli("session", "ls", "-l", "a").status == 2
+
+
+def test_session_ls_lists_what_has_no_record(cli, kept):
+    recorded = cli("session", "new").out.strip()
+    orphans = [f"01890000-0000-7000-8000-00000000000{n}" for n in range(3)]
+    for orphan in orphans:
+        cli("put", "-", "d/x", "-s", orphan, stdin=b"12")
+    cli("put", "-", "x", "-s", recorded, stdin=b"1")
+    page = cli("session", "ls", "--orphans", "--limit", "2", "--json").json
+    assert [each["id"] for each in page["sessions"]] == orphans[:2]
+    assert (page["sessions"][0]["files"], page["sessions"][0]["bytes"], page["next"]) == (1, 2, orphans[1])
+    answer = cli("session", "ls", "--orphans", "--after", orphans[1])
+    assert "1 file (2 B), 1 directory, 0 values, 0 secrets, last written" in answer.out
+    assert (answer.out.split()[2], answer.err) == (orphans[2], "")
+    assert "there are more" in cli("session", "ls", "--orphans", "--limit", "1").err
+    assert cli("session", "ls", "--orphans", "-l", "a=1").status == 2
 
 
 def test_session_show_tells_the_record_and_what_is_kept(cli, a_key):
@@ -68,7 +119,8 @@ def test_session_show_tells_the_record_and_what_is_kept(cli, a_key):
     cli("secret", "set", "token", "-s", session, stdin=b"1")
     document = cli("session", "show", session, "--json").json
     assert (document["title"], document["files"], document["bytes"]) == ("a title", 2, 8)
-    assert (document["values"], document["secrets"]) == (1, 1)
+    assert (document["directories"], document["values"], document["secrets"]) == (1, 1, 1)
+    assert document["last_write_at"] >= document["created_at"]
     assert "2 (8 B)" in cli("session", "show", session).out
 
 

@@ -55,6 +55,11 @@ class LedgerFileSystem(SessionFileSystem):
         return [files[child].info() for child in sorted(children)]
 
     @override
+    async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
+        holding = [session_id for session_id, page in self._ledger.pages("file") if page]
+        return sorted(each for each in holding if after is None or each > after)[:limit]
+
+    @override
     async def purge_session(self, session_id: UUID) -> bool:
         files = [*self._ledger.page("file", session_id)]
         if files:

@@ -98,6 +98,16 @@ class LedgerStorageStore(DurableStorageStore):
         return sorted(stored, key=lambda secret: (secret.session_id, secret.name))[:limit]
 
     @override
+    async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
+        holding = {
+            session_id
+            for kind in ("value", "secret")
+            for session_id, page in self._ledger.pages(kind)
+            if not all(note.is_over for note in page.values())
+        }
+        return sorted(each for each in holding if after is None or each > after)[:limit]
+
+    @override
     async def purge_session(self, session_id: UUID) -> bool:
         there = [
             (kind, name)

@@ -1,0 +1,142 @@
+"""The command ``everstore prune``: sessions that nobody needs any more are deleted."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from typing import TYPE_CHECKING, Annotated, Self
+
+import msgspec
+import typer
+
+from everstore.cli.backup import to_the_end
+from everstore.cli.options import JsonOption, LabelsOption, labels_of
+from everstore.cli.output import counted, note, one_line, shown_usage, write
+from everstore.cli.running import in_store
+from everstore.errors import InvalidArgumentError
+from everstore.models import SessionUsage, to_dict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from everstore.pruning import Pruned
+    from everstore.store import Store
+
+__all__ = ["prune"]
+
+_BEGIN = '{"sessions": ['
+_UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([dhms])")
+
+
+def prune(
+    *,
+    idle: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Sessions not written to for so long: 30d, 12h, 90m or 45s."),
+    ] = None,
+    label: LabelsOption = None,
+    orphans: Annotated[
+        bool, typer.Option("--orphans", help="Sessions without a record, and no others; with --idle.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would go, and delete nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, at a terminal.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete sessions, records and all that they hold: those that are idle, or have a label, or both.
+
+    Idle is a session that was created, and whose record, files, values and secrets were last written to,
+    longer ago. Each is looked at once more right before it is deleted, and what is gone is told one by one.
+    """
+    seconds, labels = None if idle is None else _seconds(idle), labels_of(label)
+    if not dry_run and not yes and _is_terminal():
+        typer.confirm("Delete these sessions for good? --dry-run shows them", abort=True, err=True)
+    with _Told("would be deleted" if dry_run else "deleted", as_json=as_json) as told:
+        in_store(lambda store: to_the_end(_prune(store, told, seconds, labels, without_record=orphans)))
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+async def _prune(
+    store: Store, told: _Told, idle: float | None, labels: Mapping[str, str], *, without_record: bool
+) -> None:
+    from everstore.pruning import prune as pruned  # noqa: PLC0415 - loads when needed
+
+    dry_run = told.outcome != "deleted"
+    async for one in pruned(store, idle=idle, labels=labels, without_record=without_record, dry_run=dry_run):
+        told.tell(one)
+    told.is_finished = True
+
+
+class _Told:
+    """What became of each session, told as soon as it is known, and the sum, however it ends."""
+
+    def __init__(self, outcome: str, *, as_json: bool) -> None:
+        """``outcome`` is what is counted."""
+        self.outcome = outcome
+        self.is_finished = False
+        self._as_json = as_json
+        self._count = self._kept = 0
+        self._gone = SessionUsage()
+
+    def tell(self, one: Pruned) -> None:
+        """Write a line of one session."""
+        title = one.record.title if one.record else None
+        if self._as_json:
+            document = {"id": str(one.id), "outcome": one.outcome, "title": title, **to_dict(one.usage)}
+            write(f"{',' if self._seen else _BEGIN}\n{json.dumps(document, sort_keys=True)}")
+        else:
+            write(
+                f"{one.outcome} {one.id}: {shown_usage(one.usage)}{f'; {one_line(title)}' if title else ''}\n"
+            )
+        if one.outcome == "kept":
+            self._kept += 1
+        else:
+            self._count += 1
+            self._gone = _sum(self._gone, one.usage)
+
+    @property
+    def _seen(self) -> int:
+        return self._count + self._kept
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, traceback: TracebackType | None) -> None:
+        """Sum up; nothing is written where it never came to look."""
+        del traceback
+        if isinstance(error, KeyboardInterrupt):
+            note(f"interrupted: {counted(self._count, 'session')} {self.outcome}; run it again to go on")
+        if not self._seen and not self.is_finished:
+            return
+        if self._as_json:
+            facts = {"count": self._count, "kept": self._kept, "outcome": self.outcome}
+            end = json.dumps(
+                {**facts, "finished": self.is_finished, "usage": _numbers(self._gone)}, sort_keys=True
+            )
+            write(f"{'' if self._seen else _BEGIN}\n], {end[1:]}\n")
+            return
+        kept = f"; {self._kept:,} kept, for they were written to meanwhile" if self._kept else ""
+        write(f"{counted(self._count, 'session')} {self.outcome}: {shown_usage(self._gone)}{kept}\n")
+
+
+def _numbers(usage: SessionUsage) -> dict[str, object]:
+    return {name: number for name, number in to_dict(usage).items() if name != "last_write_at"}
+
+
+def _sum(one: SessionUsage, other: SessionUsage) -> SessionUsage:
+    pairs = zip(msgspec.structs.astuple(one)[:-1], msgspec.structs.astuple(other)[:-1], strict=True)
+    return SessionUsage(*map(sum, pairs))
+
+
+def _seconds(text: str) -> float:
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise InvalidArgumentError(f"--idle is a number and its unit, 30d, 12h, 90m or 45s, not {text!r}")
+    return float(found[1]) * _UNITS[found[2]]

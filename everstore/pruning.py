@@ -1,0 +1,129 @@
+"""Sessions that nobody needs any more: which they are, and their deletion, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+from uuid import UUID
+
+import msgspec
+
+from everstore.clock import now_ns
+from everstore.errors import InvalidArgumentError, shown
+from everstore.models import Session, SessionUsage, latest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from everstore.store import Store
+
+__all__ = ["Pruned", "orphans", "prune"]
+
+_PAGE = 100
+_GREATEST = UUID(int=(1 << 128) - 1)
+
+
+class Pruned(msgspec.Struct, frozen=True, gc=False):
+    """A session, its record if it has one, what it holds or held, and what became of it.
+
+    ``kept`` is one that was to be deleted, and was written to or labelled anew before its turn came.
+    """
+
+    id: UUID
+    record: Session | None
+    usage: SessionUsage
+    outcome: Literal["deleted", "would be deleted", "kept"]
+
+
+class _Choice(msgspec.Struct, frozen=True):
+    """What is to go."""
+
+    before_ns: int | None
+    labels: Mapping[str, str]
+
+    def takes(self, record: Session | None, usage: SessionUsage | None = None) -> bool:
+        """Whether a session with this record that holds this is to go, as far as they tell."""
+        if record is not None and not record.has_labels(self.labels):
+            return False
+        stamps = (record.created_ns, record.updated_ns) if record else ()
+        last_ns = latest(*stamps, None if usage is None else usage.last_write_ns)
+        return self.before_ns is None or last_ns is None or last_ns < self.before_ns
+
+
+async def prune(
+    store: Store,
+    *,
+    idle: float | None = None,
+    labels: Mapping[str, str] | None = None,
+    without_record: bool = False,
+    dry_run: bool = False,
+) -> AsyncIterator[Pruned]:
+    """Delete sessions, records and all that they hold; each is told as soon as it is gone.
+
+    Those that have all of these ``labels``, and were neither created nor written to, record, files, values or
+    secrets, in the last ``idle`` seconds: give one of both at least (``InvalidArgumentError``). With
+    ``without_record`` those that have no record, and no other; that takes ``idle``, for a session may be
+    about to get its record, and goes with no labels. With ``dry_run`` nothing is deleted.
+
+    Each is looked at again right before it is deleted. Who leaves off, or is cancelled, leaves the rest; a
+    session whose deletion was under way is finished by whoever deletes it again.
+    """
+    labels = labels or {}
+    if idle is None and not labels:
+        raise InvalidArgumentError("which sessions are to go? give idle, labels or both")
+    if without_record and (labels or idle is None):
+        raise InvalidArgumentError("sessions without a record have no labels: give idle, and no labels")
+    if idle is not None and not 0 < idle <= now_ns() / 1e9:
+        raise InvalidArgumentError(f"idle is a number of seconds above 0, not {shown(idle)}")
+    choice = _Choice(None if idle is None else now_ns() - round(idle * 1e9), labels)
+    found = _without(store, choice) if without_record else _with(store, choice)
+    async for session_id, seen in found:
+        yield await _turn(store, choice, session_id, seen, dry_run=dry_run)
+
+
+async def orphans(store: Store, after: UUID | None = None) -> AsyncIterator[tuple[UUID, SessionUsage]]:
+    """The sessions behind ``after`` that hold something and have no record, by id, and what they hold.
+
+    A session that is being created is one of them until it has its record.
+    """
+    while page := await store.session_ids(after, _PAGE):
+        # After the ids, so that what got its record in between is none; and as many, so that none is missing.
+        recorded = {*await store.sessions.session_ids(after=after, limit=_PAGE)}
+        for session_id in page:
+            if session_id not in recorded:
+                usage = await store.usage(session_id)
+                if usage != SessionUsage():  # or it was deleted in between
+                    yield session_id, usage
+        after = page[-1]
+        if len(page) < _PAGE:
+            return
+
+
+async def _without(store: Store, choice: _Choice) -> AsyncIterator[tuple[UUID, Session | None]]:
+    async for session_id, usage in orphans(store):
+        if choice.takes(None, usage):
+            yield session_id, None
+
+
+async def _with(store: Store, choice: _Choice) -> AsyncIterator[tuple[UUID, Session | None]]:
+    after = None if choice.before_ns is None else Session(_GREATEST, created_ns=choice.before_ns)
+    labels = choice.labels or None
+    while page := await store.sessions.list_sessions(limit=_PAGE, after=after, labels=labels):
+        for record in page:
+            if choice.takes(record) and choice.takes(record, await store.usage(record.id)):
+                yield record.id, record
+        after = page[-1]
+
+
+async def _turn(
+    store: Store, choice: _Choice, session_id: UUID, seen: Session | None, *, dry_run: bool
+) -> Pruned:
+    """What becomes of a session that was found; it is looked at once more."""
+    usage = await store.usage(session_id)
+    record = await store.sessions.get_session(session_id)
+    if (record is None) != (seen is None) or not choice.takes(record, usage):
+        return Pruned(session_id, record, usage, "kept")
+    if dry_run:
+        return Pruned(session_id, record, usage, "would be deleted")
+    await store.delete_session(session_id)
+    return Pruned(session_id, record, usage, "deleted")
