@@ -179,7 +179,7 @@ class Move(FileMutation[FileInfo], frozen=True, gc=False):
     overwrite: bool = False
 
 
-FileChange = Write | Edit | Append | Delete | Move | Copy | MakeDirectory
+FileChange = Write | WriteBytes | Edit | Append | AppendBytes | Delete | Move | Copy | MakeDirectory
 """What ``apply_changes`` takes."""
 
 

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from everstore.changes import Append, Copy, Delete, Edit, MakeDirectory, Move, Write
+from everstore.changes import (
+    Append,
+    AppendBytes,
+    Copy,
+    Delete,
+    Edit,
+    MakeDirectory,
+    Move,
+    Write,
+    WriteBytes,
+)
 from everstore.conformance.machine import Machine, step
 
 if TYPE_CHECKING:
@@ -20,7 +30,9 @@ __all__ = ["SeveralMachine"]
 
 _AT = st.integers(0, 3)
 _NAME = st.integers(0, 15)
-_KIND = st.sampled_from(["write", "edit", "append", "delete", "move", "copy", "directory"])
+_KIND = st.sampled_from(
+    ["write", "write_bytes", "edit", "append", "append_bytes", "delete", "move", "copy", "directory"]
+)
 _TEXTS = [(text, "text") for text in ("", "a", "ab\nb", "\u00e9\u2028a", "a\0")]
 _CONTENT = st.sampled_from([*_TEXTS, ("YQ==", "base64"), ("YR==", "base64")])
 
@@ -53,6 +65,8 @@ def _change(kind: str, path: str, other: str, text: str, encoding: Encoding, *, 
         "write": Write(path, text, encoding, if_absent=flag),
         "edit": Edit(path, text, "ab", replace_all=flag),
         "append": Append(path, text, encoding),
+        "write_bytes": WriteBytes(path, text.encode(), if_absent=flag),
+        "append_bytes": AppendBytes(path, text.encode()),
         "delete": Delete(path, recursive=flag),
         "move": Move(path, other, overwrite=flag),
         "copy": Copy(path, other, overwrite=flag),

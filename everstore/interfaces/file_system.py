@@ -262,9 +262,9 @@ class SessionFileSystem(ABC):
     async def apply_changes(self, session_id: UUID, changes: Sequence[FileChange]) -> list[FileInfo | None]:
         """Make several changes (``everstore.changes``), in their order: all or nothing, one atomic step.
 
-        ``Write``, ``Edit``, ``Append``, ``Delete``, ``Move``, ``Copy`` and ``MakeDirectory`` are what their
-        verbs do; each sees those before it. The answer has what is then at the path of each, ``None`` for a
-        ``Delete``, which is always ``strict``. No changes answer ``[]``.
+        ``Write``, ``WriteBytes``, ``Edit``, ``Append``, ``AppendBytes``, ``Delete``, ``Move``, ``Copy`` and
+        ``MakeDirectory`` are what their verbs do; each sees those before it. The answer has what is then at
+        the path of each, ``None`` for a ``Delete``, which is always ``strict``. No changes answer ``[]``.
 
         The error is that of the first change that is refused, with its place in the list, from 0, as
         ``error.index``; then nothing was changed. All arguments are looked at before any change is tried,

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from everstore.changes import Append, Copy, Delete, Edit, FileChange, MakeDirectory, Move, Write
+from everstore.changes import (
+    Append,
+    AppendBytes,
+    Copy,
+    Delete,
+    Edit,
+    FileChange,
+    MakeDirectory,
+    Move,
+    Write,
+    WriteBytes,
+)
 from everstore.conformance.model.plain import bytes_of, canonical
 from everstore.errors import (
     InvalidArgumentError,
@@ -43,6 +54,13 @@ def _require(change: FileChange, most_bytes: int | None) -> None:
             size = len(bytes_of(content, encoding))
             require_one_condition(if_revision, if_absent=if_absent)
             _require_room(size, most_bytes)
+        case WriteBytes(path, data, if_revision, if_absent):
+            below_root(path)
+            require_one_condition(if_revision, if_absent=if_absent)
+            _require_room(len(data), most_bytes)
+        case AppendBytes(path, data):
+            below_root(path)
+            _require_room(len(data), most_bytes)
         case Append(path, content, encoding):
             below_root(path)
             _require_room(len(bytes_of(content, encoding)), most_bytes)
