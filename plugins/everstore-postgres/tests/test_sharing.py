@@ -15,7 +15,16 @@ from pooler import TransactionPooler
 from proxy import Proxy
 
 import everstore
-from everstore.errors import BackendError, BackendUnavailableError, DataDamagedError, QuotaExceededError
+from everstore import InitialFile
+from everstore.errors import (
+    BackendError,
+    BackendUnavailableError,
+    DataDamagedError,
+    ParentNotDirectoryError,
+    PathIsDirectoryError,
+    QuotaExceededError,
+    ReadOnlyFileError,
+)
 from everstore_postgres.sharing import LARGE
 
 if TYPE_CHECKING:
@@ -42,6 +51,39 @@ async def any_store(request, settings) -> AsyncIterator[everstore.Store]:
     """A store on connections of each kind."""
     async with request.param(**settings) as store:
         yield store
+
+
+class Values:
+    """Plain sets and gets."""
+
+    def __init__(self, work: everstore.BoundSession) -> None:
+        self._storage = work.storage
+
+    async def put(self, name: str, text: str) -> object:
+        return await self._storage.set_value(name, text)
+
+    async def take(self, name: str) -> str | None:
+        return await self._storage.get_value(name)
+
+
+class Files:
+    """Plain writes and reads."""
+
+    def __init__(self, work: everstore.BoundSession) -> None:
+        self._files = work.files
+
+    async def put(self, name: str, text: str) -> object:
+        return await self._files.write_file(f"a directory/{name}", text)
+
+    async def take(self, name: str) -> str | None:
+        file = await self._files.read_file(f"a directory/{name}")
+        return None if file is None else file.content
+
+
+@pytest.fixture(params=[Values, Files])
+def kind(request) -> type[Values | Files]:
+    """What is put, and taken again."""
+    return request.param
 
 
 @pytest.fixture
@@ -96,10 +138,10 @@ async def test_many_sets_of_one_value_are_all_answered_and_one_of_them_stays(any
     assert await work.storage.get_value("key") == str(infos.index(stays))
 
 
-async def test_large_values_go_by_themselves(work):
-    texts = {f"k{n}": str(n) * (LARGE + n - 15) for n in range(30)}
-    await asyncio.gather(*(work.storage.set_value(key, text) for key, text in texts.items()))
-    assert await asyncio.gather(*map(work.storage.get_value, texts)) == list(texts.values())
+async def test_what_is_large_goes_by_itself(work, kind):
+    items, texts = kind(work), {f"k{n}": str(n) * (LARGE + n - 15) for n in range(30)}
+    await asyncio.gather(*(items.put(name, text) for name, text in texts.items()))
+    assert await asyncio.gather(*map(items.take, texts)) == list(texts.values())
 
 
 async def test_a_set_ends_the_time_to_live_of_what_was_there(work):
@@ -116,6 +158,77 @@ async def test_a_limit_is_asked_of_each(settings):
             *(work.storage.set_value(f"k{n}", "") for n in range(30)), return_exceptions=True
         )
         assert sum(isinstance(error, QuotaExceededError) for error in ended) == 25
+
+
+async def test_many_writes_and_reads_at_once_are_few_statements(any_store, database):
+    sessions = [everstore.new_session_id() for _ in CROWD]
+    files = any_store.file_system
+    written = await asyncio.gather(
+        *(files.write_file(one, f"d/{n}", str(n)) for n, one in enumerate(sessions))
+    )
+    assert await database.fetchval("SELECT count(*) FROM files") == 2 * len(CROWD)
+    assert await database.fetchval("SELECT count(DISTINCT xmin::text) FROM files") <= 4
+    reads = (files.read_file(one, f"d/{n}") for n, one in enumerate(sessions))
+    assert await asyncio.gather(*reads) == written
+    stats = (files.stat_file(one, f"d/{n}") for n, one in enumerate(sessions))
+    assert await asyncio.gather(*stats) == [file.stat() for file in written]
+    directories = await asyncio.gather(*(files.read_file(one, "d") for one in sessions))
+    assert {file.is_directory for file in directories} == {True}
+    assert await asyncio.gather(*(files.stat_file(one, "none") for one in sessions)) == [None] * len(CROWD)
+
+
+async def test_writes_that_are_refused_fail_each_for_its_own_reason(any_store):
+    files = any_store.file_system
+    session = await any_store.create_session(files=[InitialFile("kept", "x", is_readonly=True)])
+    await files.write_file(session.id, "file", "x")
+    await files.create_directory(session.id, "directory")
+    refusals = {
+        "file/below": ParentNotDirectoryError,
+        "directory": PathIsDirectoryError,
+        "kept": ReadOnlyFileError,
+        "kept/below": ParentNotDirectoryError,
+    }
+    paths = [f"new/{n}" for n in range(40)]
+    for place, path in enumerate(refusals):
+        paths.insert(10 * place, path)
+    ended = await asyncio.gather(
+        *(files.write_file(session.id, path, path) for path in paths), return_exceptions=True
+    )
+    told = dict(zip(paths, ended, strict=True))
+    assert {path: type(told[path]) for path in refusals} == refusals
+    assert all(told[path].content == path for path in paths if path not in refusals)
+
+
+async def test_writes_onto_one_path_and_below_it_leave_a_tree(any_store):
+    work = any_store.session(everstore.new_session_id())
+    paths = ["a", "a/b", "a/b/c", "a-", "a/b-"]
+    for _ in range(10):
+        await asyncio.gather(
+            *(work.files.write_file(path, "x") for path in paths * 8), return_exceptions=True
+        )
+        for info in await work.files.glob_files("**"):
+            assert (await work.files.stat_file(info.path.rpartition("/")[0] or "/")).is_directory
+        await asyncio.gather(*(work.files.delete_file(path, recursive=True) for path in paths))
+
+
+async def test_a_session_that_another_client_locks_holds_no_other(any_store, database):
+    locked, free = (any_store.session(everstore.new_session_id()) for _ in range(2))
+    async with database.transaction():
+        await database.execute("SELECT pg_advisory_xact_lock(uuid_hash_extended($1, 1))", locked.id)
+        waiting = [asyncio.create_task(locked.files.write_file(f"{n}", "x")) for n in range(3)]
+        async with asyncio.timeout(20):
+            await asyncio.gather(*(free.files.write_file(f"{n}", "x") for n in range(100)))
+        assert not any(call.done() for call in waiting)
+    await asyncio.gather(*waiting)
+
+
+async def test_a_damaged_file_is_told_to_who_reads_it(work, database):
+    await asyncio.gather(*(work.files.write_file(f"{n}", "text") for n in range(50)))
+    await database.execute("UPDATE files SET content = '\\xff' WHERE place = '/30'")
+    reads = (work.files.read_file(f"{n}") for n in range(50))
+    ended = await asyncio.gather(*reads, return_exceptions=True)
+    assert isinstance(ended.pop(30), DataDamagedError)
+    assert {file.content for file in ended} == {"text"}
 
 
 @asynccontextmanager
@@ -185,17 +298,19 @@ async def test_a_lock_that_another_client_keeps_holds_nobody_else(any_store, dat
     assert await work.storage.get_value("held") in {"mine", "theirs"}
 
 
-async def test_clients_that_set_the_same_values_in_any_order_do_not_wait_in_a_ring(settings):
+async def test_clients_that_write_the_same_in_any_order_do_not_wait_in_a_ring(settings, kind):
     session_id, chance = everstore.new_session_id(), random.Random(12)
     async with everstore.open_store(**settings) as one, everstore.open_store(**settings) as two:
+        items = [kind(store.session(session_id)) for store in (one, two)]
 
-        async def work(store, number):
-            for key in chance.choices(range(12), k=12):
-                await store.storage.set_value(session_id, f"k{key}", str(number))
+        async def write(number):
+            for name in chance.choices(range(12), k=12):
+                await items[number % 2].put(f"k{name}", str(number))
 
         async with asyncio.timeout(60):
-            await asyncio.gather(*(work((one, two)[n % 2], n) for n in range(60)))
-        assert len(await two.storage.list_keys(session_id)) == 12
+            await asyncio.gather(*map(write, range(60)))
+        found = [await asyncio.gather(*(each.take(f"k{n}") for n in range(12))) for each in items]
+        assert found[0] == found[1]
 
 
 async def _cancelled(call) -> None:
@@ -204,46 +319,45 @@ async def _cancelled(call) -> None:
         await call
 
 
-async def test_whoever_is_cancelled_takes_nobody_along(any_store):
-    work, chance = any_store.session(everstore.new_session_id()), random.Random(5)
+async def test_whoever_is_cancelled_takes_nobody_along(any_store, kind):
+    items, chance = kind(any_store.session(everstore.new_session_id())), random.Random(5)
     for turn in range(15):
-        sets = {f"{turn} {n}": asyncio.create_task(work.storage.set_value(f"{turn} {n}", "x")) for n in CROWD}
+        puts = {f"{turn} {n}": asyncio.create_task(items.put(f"{turn} {n}", "x")) for n in CROWD}
         for _ in range(turn):
             await asyncio.sleep(0)
-        unlucky = set(chance.sample(sorted(sets), chance.choice([1, 50, 99, 100])))
-        await asyncio.gather(*(_cancelled(sets[key]) for key in unlucky))
-        await asyncio.gather(*(call for key, call in sets.items() if key not in unlucky))
-        assert {key for key, call in sets.items() if call.cancelled()} <= unlucky
-        found = dict(zip(sets, await asyncio.gather(*map(work.storage.get_value, sets)), strict=True))
-        assert all(found[key] == "x" for key in sets if not sets[key].cancelled())
-    assert not [task for task in asyncio.all_tasks() if "_Shared" in repr(task) or "_send" in repr(task)]
+        unlucky = set(chance.sample(sorted(puts), chance.choice([1, 50, 99, 100])))
+        await asyncio.gather(*(_cancelled(puts[name]) for name in unlucky))
+        await asyncio.gather(*(call for name, call in puts.items() if name not in unlucky))
+        found = dict(zip(puts, await asyncio.gather(*map(items.take, puts)), strict=True))
+        assert all(found[name] == "x" for name in puts if not puts[name].cancelled())
+        assert not [task for task in asyncio.all_tasks() if "Shared" in task.get_coro().__qualname__]
 
 
-async def test_what_a_cancelled_set_did_is_settled_before_the_next_is_answered(any_store):
-    work, numbers = any_store.session(everstore.new_session_id()), count()
+async def test_what_a_cancelled_call_did_is_settled_before_the_next_is_answered(any_store, kind):
+    items, numbers = kind(any_store.session(everstore.new_session_id())), count()
     chance = random.Random(7)
 
-    async def contend(key):
+    async def contend(name):
         for _ in range(12):
-            call = asyncio.create_task(work.storage.set_value(key, "cancelled"))
+            call = asyncio.create_task(items.put(name, "cancelled"))
             for _ in range(chance.randrange(8)):
                 await asyncio.sleep(0)
             await _cancelled(call)
             last = str(next(numbers))
-            await work.storage.set_value(key, last)
+            await items.put(name, last)
             for _ in range(3):
-                assert await work.storage.get_value(key) == last
+                assert await items.take(name) == last
 
     await asyncio.gather(*(contend(f"k{n}") for n in range(40)))
 
 
-async def test_reads_that_are_cancelled_are_gone_at_once_and_leave_the_others(settings, database):
+async def test_reads_that_are_cancelled_are_gone_at_once_and_leave_the_others(settings, database, kind):
     async with everstore.open_store(**settings, postgres_pool_max_size=2) as store:
-        work = store.session(everstore.new_session_id())
-        await work.storage.set_value("key", "value")
+        items = kind(store.session(everstore.new_session_id()))
+        await items.put("key", "value")
         async with database.transaction():
-            await database.execute("LOCK TABLE entries IN ACCESS EXCLUSIVE MODE")
-            reads = [asyncio.create_task(work.storage.get_value("key")) for _ in range(20)]
+            await database.execute("LOCK TABLE entries, files IN ACCESS EXCLUSIVE MODE")
+            reads = [asyncio.create_task(items.take("key")) for _ in range(20)]
             await asyncio.sleep(0.05)
             for read in reads[5:15]:
                 read.cancel()
@@ -252,19 +366,19 @@ async def test_reads_that_are_cancelled_are_gone_at_once_and_leave_the_others(se
         assert await asyncio.gather(*reads[:5], *reads[15:]) == ["value"] * 10
 
 
-async def test_when_all_are_cancelled_their_statement_is(settings, database):
+async def test_when_all_are_cancelled_their_statement_is(settings, database, kind):
     async with everstore.open_store(**settings) as store:
-        work = store.session(everstore.new_session_id())
-        await work.storage.set_value("key", "value")
+        items = kind(store.session(everstore.new_session_id()))
+        await items.put("key", "value")
         async with database.transaction():
-            await database.execute("LOCK TABLE entries IN ACCESS EXCLUSIVE MODE")
-            calls = [asyncio.create_task(work.storage.set_value(f"k{n}", "x")) for n in range(20)]
-            calls += [asyncio.create_task(work.storage.get_value("key")) for _ in range(20)]
+            await database.execute("LOCK TABLE entries, files IN ACCESS EXCLUSIVE MODE")
+            calls = [asyncio.create_task(items.put(f"k{n}", "x")) for n in range(20)]
+            calls += [asyncio.create_task(items.take("key")) for _ in range(20)]
             await asyncio.sleep(0.05)
             async with asyncio.timeout(20):
                 await asyncio.gather(*map(_cancelled, calls))
             assert asyncio.all_tasks() == {asyncio.current_task()}
-        assert [info.key for info in await work.storage.list_keys()] == ["key"]
+        assert await asyncio.gather(*(items.take(f"k{n}") for n in range(20))) == [None] * 20
 
 
 async def test_a_connection_cut_under_many_is_told_to_each(work, database):
@@ -299,31 +413,31 @@ async def _outcome(call) -> Exception | None:
     return None
 
 
-async def test_reads_whose_connection_dies_are_made_again(settings, database):
+async def test_reads_whose_connection_dies_are_made_again(settings, database, kind):
     async with everstore.open_store(**settings, postgres_pool_min_size=3) as store:
-        work = store.session(everstore.new_session_id())
-        await work.storage.set_value("key", "value")
+        items = kind(store.session(everstore.new_session_id()))
+        await items.put("key", "value")
         await database.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE application_name = 'everstore' AND query LIKE '%' || current_schema() || '%'"
         )
-        assert await asyncio.gather(*(work.storage.get_value("key") for _ in CROWD)) == ["value"] * len(CROWD)
+        assert await asyncio.gather(*(items.take("key") for _ in CROWD)) == ["value"] * len(CROWD)
 
 
-async def test_a_server_that_does_not_answer_is_told_to_each_in_time(settings):
+async def test_a_server_that_does_not_answer_is_told_to_each_in_time(settings, kind):
     async with Proxy(settings["postgres_url"]) as proxy:
         over = {**settings, "postgres_url": proxy.url, "postgres_statement_timeout": 0.5}
         async with everstore.open_store(**over, postgres_connect_timeout=0.5) as store:
-            work = store.session(everstore.new_session_id())
-            await work.storage.set_value("key", "value")
+            items = kind(store.session(everstore.new_session_id()))
+            await items.put("key", "value")
             proxy.swallow()
-            calls = [asyncio.create_task(_outcome(work.storage.set_value(f"k{n}", "x"))) for n in range(20)]
-            calls += [asyncio.create_task(_outcome(work.storage.get_value("key"))) for _ in range(20)]
+            calls = [asyncio.create_task(_outcome(items.put(f"k{n}", "x"))) for n in range(20)]
+            calls += [asyncio.create_task(_outcome(items.take("key"))) for _ in range(20)]
             told = await asyncio.gather(*calls)
             assert {type(error) for error in told} == {BackendUnavailableError}
             assert {error.happened for error in told[20:]} == {False}
             proxy.pass_on()
-            await asyncio.gather(*(work.storage.set_value(f"k{n}", "y") for n in range(20)))
+            await asyncio.gather(*(items.put(f"k{n}", "y") for n in range(20)))
 
 
 async def test_who_waits_for_a_connection_in_vain_is_told_in_time_and_who_came_later_goes_on(

@@ -14,6 +14,7 @@ from everstore_postgres.damage import ENCODINGS, content_at
 from everstore_postgres.ids import Ids
 from everstore_postgres.outcomes import DIRECTORY
 from everstore_postgres.places import depth_of, place_of, span_of
+from everstore_postgres.plain_files import AT, STAMPS, plain_reads, plain_stats, plain_writes
 from everstore_postgres.purging import Purge, Rows
 from everstore_postgres.search import Searcher, infos
 
@@ -32,8 +33,6 @@ __all__ = ["PostgresFileSystem", "PostgresFileSystemFactory"]
 
 T = TypeVar("T")
 
-_STAMPS = "version, created_ns, updated_ns, serial, size, is_readonly, kind"
-_AT = "session_id = $1 AND depth = $2 AND place = $3"
 _ROWS = Rows(
     table="files",
     columns="depth, place",
@@ -59,17 +58,18 @@ class PostgresFileSystem(SessionFileSystem):
         self._limits = limits
         self._searcher = Searcher(database)
         sql = database.sql
-        self._read = sql(f"SELECT {_STAMPS}, content FROM {{schema}}.files WHERE {_AT}")
-        self._stat = sql(f"SELECT {_STAMPS} FROM {{schema}}.files WHERE {_AT}")
+        self._read = plain_reads(database)
+        self._stat = plain_stats(database)
+        self._write = plain_writes(database)
         # Of what the server keeps in chunks, which it does not compress, it reads those of the range only.
         self._part = sql(
             "SELECT kind, length(content) = size AS is_whole, substr(content,"
             " CASE WHEN $4::bigint < 0 THEN greatest(size + $4, 0) ELSE least(size, $4) END::integer + 1,"
             " least(size, $5::bigint)::integer) AS data"
-            f" FROM {{schema}}.files WHERE {_AT}"
+            f" FROM {{schema}}.files WHERE {AT}"
         )
         self._list = sql(
-            f"SELECT {_STAMPS}, coalesce(long_path, place) FROM {{schema}}.files"
+            f"SELECT {STAMPS}, coalesce(long_path, place) FROM {{schema}}.files"
             " WHERE session_id = $1 AND depth = $2 AND place >= $3 AND place < $4"
             " AND starts_with(coalesce(long_path, place), $5)"
         )
@@ -95,10 +95,10 @@ class PostgresFileSystem(SessionFileSystem):
     async def read_file(self, session_id: UUID, path: str) -> SessionFile | None:
         if path == "/":
             return root_of(session_id)
-        row = await self._database.row(self._read, session_id, depth_of(path), place_of(path))
+        row = await self._read.row(session_id, depth_of(path), place_of(path))
         if row is None:
             return None
-        version, created_ns, updated_ns, serial, size, is_readonly, kind, data = row
+        *_, version, created_ns, updated_ns, serial, size, is_readonly, kind, data = row
         if kind == DIRECTORY:
             return SessionFile(
                 version, created_ns, updated_ns, session_id, path, serial, size, is_readonly, content=None
@@ -129,10 +129,10 @@ class PostgresFileSystem(SessionFileSystem):
     async def stat_file(self, session_id: UUID, path: str) -> FileStat | None:
         if path == "/":
             return root_of(session_id).stat()
-        row = await self._database.row(self._stat, session_id, depth_of(path), place_of(path))
+        row = await self._stat.row(session_id, depth_of(path), place_of(path))
         if row is None:
             return None
-        version, created_ns, updated_ns, serial, size, is_readonly, kind = row
+        *_, version, created_ns, updated_ns, serial, size, is_readonly, kind = row
         return FileStat(
             version, created_ns, updated_ns, session_id, path, serial, size, is_readonly, kind == DIRECTORY
         )
@@ -173,6 +173,11 @@ class PostgresFileSystem(SessionFileSystem):
                     self._transfer, session_id, path, depth_of(path), destination, depth_of(destination),
                     order.option, verb == "move", limits.file_bytes, limits.session_entries,
                     limits.session_bytes,
+                )  # fmt: skip
+            case Order("write", path, kind, data, None) if limits.of_files is None:
+                return await self._write.row(
+                    session_id, path, depth_of(path), place_of(path), place_of(parent_of(path)), kind, data,
+                    size=len(data or b""),
                 )  # fmt: skip
             case Order(verb, path):
                 return await self._database.change(

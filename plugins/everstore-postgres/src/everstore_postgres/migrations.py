@@ -24,7 +24,7 @@ Version 3 is of functions only.
 """
 
 _FUNCTIONS = (
-    *("functions.sql", "trees.sql", "writing.sql", "transfers.sql", "changing.sql"),
+    *("functions.sql", "trees.sql", "writing.sql", "sharing.sql", "transfers.sql", "changing.sql"),
     *("entries.sql", "changing_entries.sql", "records.sql"),
 )
 """The scripts that make the functions of the latest version, whatever functions there were."""

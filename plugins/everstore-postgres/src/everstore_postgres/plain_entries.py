@@ -33,17 +33,16 @@ _GIVEN = """, patience, unnest($1::"char"[], $2::uuid[], $3::text[], $4::bytea[]
     AS given (space, session_id, key, value)
 ORDER BY space, session_id, key COLLATE "C"
 """
+_PATIENT = f"WITH patience AS MATERIALIZED (SELECT set_config('lock_timeout', '{PATIENCE}', true))"
+_COLUMNS = "space, session_id, key"
 _SET_ONE = _SET % ("$1, $2, $3, $4", "", "")
-_SET_MANY = f"WITH patience AS MATERIALIZED ({PATIENCE})" + _SET % (
-    *("space, session_id, key, value", _GIVEN),
-    "space, session_id, key, false AS alone,",
-)
+_SET_MANY = _PATIENT + _SET % (f"{_COLUMNS}, value", _GIVEN, f"{_COLUMNS}, false AS alone,")
 _GET_ONE = f"SELECT value FROM {{schema}}.entries WHERE {ONE}"
 _GET_MANY = f"""
-SELECT space, session_id, key, length(value) > {LARGE} AS alone,
+SELECT {_COLUMNS}, length(value) > {LARGE} AS alone,
     CASE WHEN length(value) <= {LARGE} THEN value END AS value
 FROM unnest($1::"char"[], $2::uuid[], $3::text[]) AS asked (space, session_id, key)
-JOIN {{schema}}.entries USING (space, session_id, key) WHERE {ALIVE}
+JOIN {{schema}}.entries USING ({_COLUMNS}) WHERE {ALIVE}
 """
 _ABOUT = 3  # space, session and key
 

@@ -29,11 +29,11 @@ __all__ = ["LARGE", "PATIENCE", "Shared"]
 LARGE = 1 << 16
 """Bytes past which a call is sent by itself."""
 
-PATIENCE = "SELECT set_config('lock_timeout', '50ms', true)"
-"""What a shared statement that writes does first: it gives a lock up long before a deadlock is looked for."""
+PATIENCE = "50ms"
+"""How long a shared statement that writes waits for a lock, much less than until a deadlock is looked for."""
 
 _AT_ONCE = 2  # calls of a kind that go by themselves, beside each other
-_MOST = 128  # calls that share a statement
+_MOST = 64  # calls that share a statement, with a lock each: the server has room for so many a connection
 _ALONE = object()  # the answer to a call that has to be sent by itself
 
 

@@ -1,0 +1,50 @@
+"""The plain read, stat and write of a file, which most calls are, and which share statements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from everstore_postgres.sharing import LARGE, PATIENCE, Shared
+
+if TYPE_CHECKING:
+    from everstore_postgres.database import Database
+
+__all__ = ["AT", "STAMPS", "plain_reads", "plain_stats", "plain_writes"]
+
+STAMPS = "version, created_ns, updated_ns, serial, size, is_readonly, kind"
+"""What is known of a file, but its content."""
+AT = "session_id = $1 AND depth = $2 AND place = $3"
+"""Of one file."""
+
+_MANY = """
+SELECT session_id, depth, place, {alone} AS alone, {columns}
+FROM unnest($1::uuid[], $2::integer[], $3::text[]) AS asked (session_id, depth, place)
+JOIN {{schema}}.files USING (session_id, depth, place)
+"""
+_ALONE = f"coalesce(length(content) > {LARGE}, false)"
+_CONTENT = f"CASE WHEN length(content) <= {LARGE} THEN content END AS content"
+
+
+def plain_reads(database: Database) -> Shared:
+    """The stamps and the content, last in the row, of a session, a depth and a place."""
+    return _looks(database, f"{STAMPS}, content", _MANY.format(alone=_ALONE, columns=f"{STAMPS}, {_CONTENT}"))
+
+
+def plain_stats(database: Database) -> Shared:
+    """The stamps, last in the row, of a session, a depth and a place."""
+    return _looks(database, STAMPS, _MANY.format(alone=False, columns=STAMPS))
+
+
+def _looks(database: Database, columns: str, many: str) -> Shared:
+    one = f"SELECT {columns} FROM {{schema}}.files WHERE {AT}"
+    return Shared(database, database.sql(one), database.sql(many), about=3, changes=False)
+
+
+def plain_writes(database: Database) -> Shared:
+    """Writes without a condition or limits, of a session, a path and what ``put_file`` wants besides."""
+    one = (
+        "SELECT * FROM {schema}.put_file("
+        "'write', $1, $2, $3, $4, $5, $6, $7, NULL, false, NULL, NULL, NULL, NULL, NULL)"
+    )
+    many = f"SELECT * FROM {{schema}}.put_files($1, $2, $3, $4, $5, $6, $7, '{PATIENCE}')"
+    return Shared(database, database.sql(one), database.sql(many), about=2, changes=True)
