@@ -34,11 +34,13 @@ class KeyPage(msgspec.Struct, frozen=True):
     @property
     def is_open(self) -> bool:
         """Whether nothing ends the range: ``high`` is behind every key."""
-        return self.high == _BEHIND_ALL
+        return self.high is _BEHIND_ALL
 
     @classmethod
     def of(cls, prefix: str, after: str | None, limit: int | None, *, reverse: bool) -> KeyPage:
         """The page that ``read_values`` and ``list_keys`` are asked for."""
+        if not prefix and after is None and limit is None and not reverse:
+            return EVERY_KEY
         low, high = prefix, _behind(prefix)
         if after is not None and reverse:
             high = min(high, after)
@@ -66,7 +68,7 @@ def _behind(prefix: str) -> str:
     return stem[:-1] + chr(0xE000 if following == 0xD800 else following)  # no key holds a surrogate
 
 
-EVERY_KEY = KeyPage.of("", None, None, reverse=False)
+EVERY_KEY = KeyPage("", _BEHIND_ALL, None, reverse=False)
 """The page of all keys there are."""
 
 

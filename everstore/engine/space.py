@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from everstore.engine.writing import Writing
     from everstore.settings import Limits
 
-__all__ = ["EngineSpace", "Texts", "purge_texts", "scan_secrets"]
+__all__ = ["EVERYTHING", "EngineSpace", "Texts", "purge_texts", "scan_secrets"]
 
 _SWEPT_AT_ONCE = 100
+EVERYTHING = (1 << 63) - 1
+"""How many bytes a look may read on a thread: no limit."""
+
 _ROW_BYTES = 256  # what looking at a row is reckoned at, besides its text
 
 
@@ -53,8 +56,8 @@ class Texts:
     def first(self, page: KeyPage, most: int) -> list[tuple[str, Row]] | None:
         """The rows of a page, each with its key; ``None`` when more than ``most`` bytes were looked at."""
         now, seen, found = now_ns(), 0, list[tuple[str, Row]]()
-        if page.limit == 0:
-            return found
+        if most == EVERYTHING or page.limit == 0:
+            return page.cut(self.all(now, page))
         for name, row in self.rows.between(page.low.encode(), page.high.encode(), reverse=page.reverse):
             seen += _ROW_BYTES + row.size
             if seen > most:

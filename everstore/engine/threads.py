@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from everstore.compat import override
 from everstore.engine.looking import TooLarge
+from everstore.engine.space import EVERYTHING
 from everstore.engine.writing import Reading, Writing
 from everstore.errors import (
     BackendError,
@@ -41,7 +42,6 @@ T = TypeVar("T")
 
 _SMALL = 1 << 16  # bytes that a look on the event loop's thread reads at most
 _FEW = 100  # things that a look on the event loop's thread is at most about
-_EVERYTHING = (1 << 63) - 1
 _SEARCHERS = 4
 _LONGEST_WAIT = 0.001  # seconds that an answer waits for those of the same transaction
 
@@ -203,14 +203,14 @@ class Threads:
             )
             if not isinstance(found, TooLarge):
                 return found
-        answer: Any = await self._short.submit(work, self._engine, _EVERYTHING, *arguments).future
+        answer: Any = await self._short.submit(work, self._engine, EVERYTHING, *arguments).future
         return cast("T", answer)  # with no limit there is no TOO_LARGE
 
     async def look_at_some(self, work: Callable[..., T | TooLarge], count: int | None, *arguments: Any) -> T:
         """As ``look``, of ``count`` things, or of all: on the event loop's thread only a few."""
         if count is not None and count <= _FEW:
             return await self.look(work, *arguments)
-        answer: Any = await self._short.submit(work, self._engine, _EVERYTHING, *arguments).future
+        answer: Any = await self._short.submit(work, self._engine, EVERYTHING, *arguments).future
         return cast("T", answer)
 
     async def read(self, work: Callable[..., T], *arguments: Any) -> T:

@@ -17,7 +17,7 @@ from everstore_postgres.plain_entries import ALIVE, ONE, plain_gets, plain_sets
 from everstore_postgres.purging import Purge, Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from everstore.changes import ValueMutation
     from everstore.settings import Limits
@@ -76,17 +76,8 @@ class PostgresStorageStore(DurableStorageStore):
             "UPDATE {schema}.entries SET expires_ns = {schema}.end_of($4, {schema}.now_ns())"
             f" WHERE {ONE} RETURNING 'done' AS outcome"
         )
-        # By direction: the key's index has both, and no plan has a parameter for it.
-        self._list, self._read_page = (
-            {
-                reverse: sql(
-                    f"{columns} FROM {{schema}}.entries WHERE space = $1 AND session_id = $2"
-                    f" AND key >= $3 AND key < $4 AND {ALIVE} ORDER BY key {order} LIMIT $5"
-                )
-                for reverse, order in ((False, "ASC"), (True, "DESC"))
-            }
-            for columns in (_KEYS, f"{_KEYS}, value")
-        )
+        self._list = _pages(sql, _KEYS)
+        self._read_page = _pages(sql, f"{_KEYS}, value")
         self._increment = sql(
             "SELECT outcome, total AS amount FROM {schema}.increment($1, $2, $3::text::numeric, $4, $5)"
         )
@@ -235,14 +226,27 @@ class PostgresStorageStore(DurableStorageStore):
         return [StoredSecret(UUID(int=row[0].int), row[1], text_at(row[1], row[2])) for row in rows]
 
     async def _page(
-        self, by_direction: dict[bool, str], space: bytes, session_id: UUID, page: KeyPage
+        self, statements: dict[tuple[bool, bool], str], space: bytes, session_id: UUID, page: KeyPage
     ) -> list[Any]:
-        statement = by_direction[page.reverse]
-        return await self._database.rows(statement, space, session_id, page.low, page.high, page.limit)
+        statement = statements[page.is_open, page.reverse]
+        end = () if page.is_open else (page.high,)
+        return await self._database.rows(statement, space, session_id, page.low, page.limit, *end)
 
     async def _text(self, space: bytes, session_id: UUID, key: str) -> str | None:
         row = await self._get.row(space, session_id, key)
         return None if row is None else text_at(key, row["value"])
+
+
+def _pages(sql: Callable[[str], str], columns: str) -> dict[tuple[bool, bool], str]:
+    """The statements of pages, by whether nothing ends the range of keys, and by direction."""
+    return {
+        (is_open, reverse): sql(
+            f"{columns} FROM {{schema}}.entries WHERE space = $1 AND session_id = $2 AND key >= $3{end}"
+            f" AND {ALIVE} ORDER BY key {order} LIMIT $4"
+        )
+        for is_open, end in ((True, ""), (False, " AND key < $5"))
+        for reverse, order in ((False, "ASC"), (True, "DESC"))
+    }
 
 
 def _stored(row: Any) -> StoredValue:
