@@ -186,6 +186,12 @@ class BoundFiles:
         """See ``OpenFileSystem.apply_changes``."""
         return self._files.apply_changes(self._id, changes)
 
+    def list_tree(
+        self, path: str = "/", *, depth: int | None = None, after: str | None = None, limit: int | None = None
+    ) -> Answer[list[FileInfo]]:
+        """See ``OpenFileSystem.list_tree``."""
+        return self._files.list_tree(self._id, path, depth=depth, after=after, limit=limit)
+
     def read_lines(self, path: str, start: int = 1, limit: int | None = None) -> Answer[FileLines | None]:
         """See ``OpenFileSystem.read_lines``."""
         return self._files.read_lines(self._id, path, start, limit)

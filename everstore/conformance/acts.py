@@ -185,6 +185,12 @@ ACTS: dict[str, Act] = {
     "read_range": _files("read_bytes", lambda at: at.files.read_bytes("a", -3, 2), changes=False),
     "stat_file": _files("stat_file", lambda at: at.files.stat_file("a"), changes=False),
     "list_directory": _files("list_directory", lambda at: at.files.list_directory("d"), changes=False),
+    "list_tree": _files("list_tree", lambda at: at.files.list_tree(), changes=False),
+    "list_tree_page": _files(
+        "list_tree",
+        lambda at: at.files.list_tree("d", depth=1, after="d/2", limit=2),
+        changes=False,
+    ),
     "read_lines": _files("read_lines", lambda at: at.files.read_lines("a", 2, 1), changes=False),
     "grep": _files("grep_files", lambda at: at.files.grep_files("two", before=1), changes=False),
     "grep_regex": _files(

@@ -42,7 +42,7 @@ async def looks_at(act: Act) -> list[list[str]]:
         else:
             looks |= dict.fromkeys((verb, name) for verb in _AT_KEY[kind])
     whole = {
-        "file_system": ("list_directory", "grep_files", "glob_files", "usage"),
+        "file_system": ("list_directory", "list_tree", "grep_files", "glob_files", "usage"),
         "storage": ("list_keys", "read_values", "list_secrets", "usage"),
         "sessions": ("get_session", "list_sessions"),
     }

@@ -40,7 +40,7 @@ _RECORDS: dict[str, tuple[type, tuple[str, ...]]] = {
     **dict.fromkeys(("seed_initial_file", "edit_file", "append_file"), (SessionFile, _FILE)),
     **dict.fromkeys(("create_directory", "copy_file", "move_file"), (FileInfo, _ENTRY)),
     **dict.fromkeys(("write_bytes", "append_bytes"), (FileInfo, _ENTRY)),
-    **dict.fromkeys(("list_directory", "glob_files", "apply_changes"), (FileInfo, _ENTRY)),
+    **dict.fromkeys(("list_directory", "list_tree", "glob_files", "apply_changes"), (FileInfo, _ENTRY)),
     "stat_file": (FileStat, _ENTRY),
     "read_lines": (FileLines, ("path", "lines", "has_more")),
     **dict.fromkeys(("set_value", "set_values", "stat_value", "list_keys"), (KeyInfo, ("key",))),

@@ -110,6 +110,7 @@ async def left(scene: Scene, role: str, symbols: _Symbols | None = None) -> list
         contents = await asyncio.gather(*map(scene.files.read_file, files))
         found += [("read_file", symbols.told("read_file", content)) for content in contents]
         await look("glob_files", scene.files.glob_files("**"))
+        await look("list_tree", scene.files.list_tree())
     return found
 
 

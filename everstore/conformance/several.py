@@ -1,4 +1,4 @@
-"""The steps of a state machine that are about several files: changes in one call."""
+"""The steps of a state machine that are about several files: changes in one call, and whole trees."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _CONTENT = st.sampled_from([*_TEXTS, ("YQ==", "base64"), ("YR==", "base64")])
 
 
 class SeveralMachine(Machine):
-    """Several changes in one call, on the paths of a machine of files."""
+    """What is about several files in one call, on the paths of a machine of files."""
 
     @abstractmethod
     def path(self, which: int) -> str:
@@ -48,6 +48,19 @@ class SeveralMachine(Machine):
     def create_directory_anew(self, at: int, path: int) -> None:
         """Create a directory that is not there."""
         self.call(at, "file_system", "create_directory", self.path(path), exist_ok=False)
+
+    @step(
+        at=_AT,
+        path=_NAME,
+        depth=st.sampled_from([None, 1, 2]),
+        after=st.none() | _NAME,
+        limit=st.sampled_from([None, 0, 1, 3]),
+    )
+    def list_tree(self, at: int, path: int, depth: int | None, after: int | None, limit: int | None) -> None:
+        """List a tree, or a page of it."""
+        start = None if after is None else self.path(after)
+        options = {"depth": depth, "after": start, "limit": limit}
+        self.call(at, "file_system", "list_tree", self.path(path), **options)
 
     @step(at=_AT, drawn=st.lists(st.tuples(_KIND, _NAME, _NAME, _CONTENT, st.booleans()), max_size=4))
     def apply_changes(self, at: int, drawn: list[Drawn]) -> None:

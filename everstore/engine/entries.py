@@ -85,14 +85,15 @@ class Entries:
             return None
         return self.rows.part(self.name(path), row, *span_within(row.size, start, length))
 
-    def children(self, path: str) -> Iterator[tuple[str, Row]]:
-        """What is in a directory, in the order of the paths; each with its path."""
-        return self._found(f"{path.rstrip('/')}/\0")
+    def children(self, path: str, after: str = "") -> Iterator[tuple[str, Row]]:
+        """What is in a directory behind the name ``after``, in the order of the paths; each with its path."""
+        start = f"{path.rstrip('/')}/\0"
+        return self._found(start, start + after)
 
     def below(self, path: str) -> Iterator[tuple[str, Row]]:
         """What is below a directory, at any depth, each directory before what is in it, with its path."""
         return self._found(f"{path.rstrip('/')}/")
 
-    def _found(self, start: str) -> Iterator[tuple[str, Row]]:
-        for name, row in self.rows.beginning(start.encode()):
+    def _found(self, start: str, after: str = "") -> Iterator[tuple[str, Row]]:
+        for name, row in self.rows.beginning(start.encode(), after.encode()):
             yield self.rows.spelled(name), row

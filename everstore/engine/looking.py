@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import chain
+from itertools import chain, takewhile
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +14,7 @@ from everstore.engine.space import Texts
 from everstore.models import KeyInfo, SecretInfo, StoredValue, root_of, span_within
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
     from threading import Event
     from uuid import UUID
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from everstore.models import FileInfo, FileStat, GrepMatch, SessionFile
     from everstore.paging import KeyPage
     from everstore.search import Query
+    from everstore.trees import TreePage
 
 __all__ = [
     "TOO_LARGE",
@@ -35,6 +36,7 @@ __all__ = [
     "list_directory",
     "list_keys",
     "list_secrets",
+    "list_tree",
     "read_bytes",
     "read_file",
     "read_value",
@@ -98,6 +100,18 @@ def list_directory(transaction: Transaction, engine: Engine, session_id: UUID, p
     """``list_directory``."""
     entries = Entries(transaction, engine, session_id)
     return [entries.info(child, row) for child, row in entries.children(path)]
+
+
+def list_tree(
+    transaction: Transaction, engine: Engine, unwanted: Event, session_id: UUID, page: TreePage
+) -> list[FileInfo]:
+    """``list_tree``."""
+    entries = Entries(transaction, engine, session_id)
+
+    def children(directory: str, after: str) -> Iterator[FileInfo]:
+        return (entries.info(path, row) for path, row in entries.children(directory, after))
+
+    return [*takewhile(lambda _: not unwanted.is_set(), page.walk(children))]
 
 
 def glob(

@@ -16,6 +16,7 @@ from everstore.interfaces import DurableStorageStore, SessionFileSystem, Session
 from everstore.paging import KeyPage
 from everstore.rules import answered_together, apply_to_space, apply_to_tree
 from everstore.search import compile_glob
+from everstore.trees import TreePage
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -83,6 +84,19 @@ class EngineFiles(SessionFileSystem):
     @override
     async def list_directory(self, session_id: UUID, path: str = "/") -> list[FileInfo]:
         return await self._threads.read(looking.list_directory, session_id, path)
+
+    @override
+    async def list_tree(
+        self,
+        session_id: UUID,
+        path: str = "/",
+        *,
+        depth: int | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> list[FileInfo]:
+        page = TreePage(path, depth, after, limit)
+        return await self._threads.search(looking.list_tree, session_id, page)
 
     @override
     async def search(self, session_id: UUID, query: Query) -> list[GrepMatch]:

@@ -82,9 +82,12 @@ class Rows:
         row = self._seen[name] = None if data is None else self._checked(name, data)
         return row
 
-    def beginning(self, start: bytes = b"") -> Iterator[tuple[bytes, Row]]:
-        """The rows whose names begin so, in their order; each with its name."""
-        return self._in_order(*self._names.range(start), lambda name: name.startswith(start))
+    def beginning(self, start: bytes = b"", after: bytes = b"") -> Iterator[tuple[bytes, Row]]:
+        """The rows whose names begin so, and come after ``after``, in their order; each with its name."""
+        low, high = self._names.range(start)
+        if after:
+            low = max(low, self._names.floor(after + b"\0"))
+        return self._in_order(low, high, lambda name: name.startswith(start) and name > after)
 
     def between(self, low: bytes, high: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, Row]]:
         """The rows whose names are from ``low`` on and come before ``high``, in order; each with its name."""

@@ -333,6 +333,26 @@ class FileSystemGuard(OpenFileSystem):
         return source, destination
 
     @override
+    def list_tree(
+        self,
+        session_id: UUID,
+        path: str = "/",
+        *,
+        depth: int | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> Answer[list[FileInfo]]:
+        check_session_id(session_id)
+        path = normalize_path(path)
+        if depth is not None:
+            depth = plain_count("depth", depth, 1)
+        if after is not None:
+            after = normalize_path(after)
+        if limit is not None:
+            limit = plain_count("limit", limit, 0)
+        return self._next.list_tree(session_id, path, depth=depth, after=after, limit=limit)
+
+    @override
     def read_lines(
         self, session_id: UUID, path: str, start: int = 1, limit: int | None = None
     ) -> Answer[FileLines | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -29,6 +30,7 @@ from everstore.errors import (
 from everstore.interfaces.capabilities import Capabilities
 from everstore.models import FileInfo, FileUsage, SessionFile
 from everstore.search import Query, compile_glob, lines_of, selected
+from everstore.trees import TreePage
 from everstore.turns import sorted_in_turns
 
 if TYPE_CHECKING:
@@ -109,7 +111,7 @@ class SessionFileSystem(ABC):
                 if found is not None and await query.add(found):
                     break
 
-        await self._settled(session_id, query.selects, look)
+        await self._settled(partial(self._selected, session_id, query.selects), look)
         return query.matches
 
     async def close(self) -> None:
@@ -283,6 +285,26 @@ class SessionFileSystem(ABC):
 
     # -- verbs that look ----------------------------------------------------------------------------
 
+    async def list_tree(
+        self,
+        session_id: UUID,
+        path: str = "/",
+        *,
+        depth: int | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> list[FileInfo]:
+        """Everything below a directory at one moment, files and directories, sorted by path by code point.
+
+        The directory itself is not among them; ``[]`` is the answer for a missing path and for a file. With
+        ``depth`` so many levels are listed: 1 are the direct children. At most ``limit`` are, the first
+        whose path comes after ``after``, where nothing need be (any more): after the last path of a page
+        begins the next one. In the order of paths ``/a.txt`` comes between ``/a`` and ``/a/b``.
+        """
+        page = TreePage(path, depth, after, limit)
+        infos = await self._settled(partial(self._below, session_id, page))
+        return page.cut([info for info in infos if page.selects(info.path)])
+
     async def stat_file(self, session_id: UUID, path: str) -> FileStat | None:
         """What is at the path, without its content; ``None`` when missing. The root always exists."""
         found = await self.read_file(session_id, path)
@@ -349,7 +371,7 @@ class SessionFileSystem(ABC):
         is spelled exactly like the glob is selected, too. ``InvalidPatternError`` for a ``..`` segment, and
         for what is too large.
         """
-        return await self._settled(session_id, compile_glob(pattern))
+        return await self._settled(partial(self._selected, session_id, compile_glob(pattern)))
 
     async def usage(self, session_id: UUID) -> FileUsage:
         """How many files and directories the session has, the files' bytes, and the latest write of any.
@@ -390,24 +412,23 @@ class SessionFileSystem(ABC):
 
     async def _settled(
         self,
-        session_id: UUID,
-        selection: Selection,
+        listed: Callable[[], Awaitable[list[FileInfo]]],
         look: Callable[[list[FileInfo]], Awaitable[None]] | None = None,
     ) -> list[FileInfo]:
-        """The files that a pattern selects, and what ``look`` saw of them, as they were at one moment.
+        """What is ``listed``, and what ``look`` saw of it, as it was at one moment.
 
         Listings and reads are many calls. When the listing after them is the one before them, no file that it
         names was changed in between, since no revision ever comes back; else all of it is done again.
         """
-        infos = await self._selected(session_id, selection)
+        infos = await listed()
         for _ in range(_MOST_LOOKS):
             if look is not None:
                 await look(infos)
-            before, infos = infos, await self._selected(session_id, selection)
+            before, infos = infos, await listed()
             if infos == before:
                 return infos
         raise BackendUnavailableError(
-            "the files changed whenever they were looked at: search again, or fewer of them", happened=False
+            "the files changed whenever they were looked at: look again, or at fewer of them", happened=False
         )
 
     async def _selected(self, session_id: UUID, selection: Selection) -> list[FileInfo]:
@@ -424,6 +445,20 @@ class SessionFileSystem(ABC):
             infos = await self.list_directory(session_id, directories.pop())
             directories += [info.path for info in infos if info.is_directory]
             found += await selected(selection, [info for info in infos if not info.is_directory])
+        return await sorted_in_turns(found, attrgetter("path"))
+
+    async def _below(self, session_id: UUID, page: TreePage) -> list[FileInfo]:
+        """What is below the top of a page, at most as deep as it goes, sorted by path."""
+        found: list[FileInfo] = []
+        directories = [page.top]
+        while directories:
+            infos = await self.list_directory(session_id, directories.pop())
+            found += infos
+            directories += [
+                info.path
+                for info in infos
+                if info.is_directory and (page.deepest is None or info.path.count("/") < page.deepest)
+            ]
         return await sorted_in_turns(found, attrgetter("path"))
 
 

@@ -16,6 +16,7 @@ from everstore.models import FileUsage, root_of
 from everstore.rules import answered_together, apply_to_tree, transfers
 from everstore.rules import files as rules
 from everstore.search import compile_glob, selected
+from everstore.trees import TreePage
 from everstore.turns import merged_in_turns, sorted_in_turns
 
 if TYPE_CHECKING:
@@ -253,6 +254,20 @@ class MemoryFiles(SessionFileSystem):
         with self._lock:
             tree = self._trees.get(session_id.int)
             return [] if tree is None else tree.listing(path)
+
+    @override
+    async def list_tree(
+        self,
+        session_id: UUID,
+        path: str = "/",
+        *,
+        depth: int | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> list[FileInfo]:
+        page = TreePage(path, depth, after, limit)
+        files = [file for file in self._snapshot(session_id, path) if page.selects(file.path)]
+        return [file.info() for file in page.cut(await sorted_in_turns(files, _PATH))]
 
     @override
     async def search(self, session_id: UUID, query: Query) -> list[GrepMatch]:

@@ -121,7 +121,7 @@ _KINDS = {
     **dict.fromkeys(("encoding", "expected_encoding"), "encoding"),
     **dict.fromkeys(("if_absent", "recursive", "overwrite", "replace_all", "regex", "ignore_case"), "flag"),
     **dict.fromkeys(("reverse", "strict", "exist_ok"), "flag"),
-    **dict.fromkeys(("start", "length", "limit", "before", "after"), "count"),
+    **dict.fromkeys(("start", "length", "limit", "before", "after", "depth"), "count"),
     **dict.fromkeys(("key", "name"), "key"),
 }
 # What two verbs call by the same name is not the same thing.
@@ -145,6 +145,8 @@ _SPECIAL: dict[str, tuple[Any, ...]] = {
     "update_session.labels": (None, *_NO_LABELS),
     "add_session.session": (None, *_NO_RECORD, *_records()),
     "apply_changes.changes": _CHANGES,
+    "list_tree.after": _WRONG["path"][1:],
+    "list_tree.depth": (*_COUNTS, 0),
     "seed_initial_file.file": (None, *_NO_RECORD, *_seeds()),
 }
 _RIGHT: dict[str, Any] = {

@@ -135,6 +135,28 @@ class FileModel:
             raise PathNotDirectoryError.at(directory)
         return [entry for entry in self._sorted(session_id) if parents_of(entry.path)[-1] == directory]
 
+    def list_tree(
+        self,
+        session_id: UUID,
+        path: str = "/",
+        *,
+        depth: int | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> list[Entry]:
+        """The entries below a directory, sorted, from the first that follows ``after``."""
+        top, start = canonical(path), "" if after is None else canonical(after)
+        _require_counts(depth, least=1)
+        _require_counts(limit)
+        found = [
+            entry
+            for entry in self._sorted(session_id)
+            if top in parents_of(entry.path)
+            and entry.path > start
+            and (depth is None or len(parents_of(entry.path)) - len(parents_of(top)) <= depth)
+        ]
+        return found if limit is None else found[:limit]
+
     def read_lines(
         self, session_id: UUID, path: str, start: int = 1, limit: int | None = None
     ) -> FileLines | None:

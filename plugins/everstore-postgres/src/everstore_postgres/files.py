@@ -9,6 +9,7 @@ from everstore.interfaces import Capabilities, SessionFileSystem, SessionFileSys
 from everstore.models import FileStat, FileUsage, SessionFile, file_of, root_of
 from everstore.paths import parent_of
 from everstore.rules import answered_together
+from everstore.trees import TreePage
 from everstore_postgres.changing import Order, answer_to, order_of
 from everstore_postgres.damage import ENCODINGS, content_at
 from everstore_postgres.ids import Ids
@@ -17,6 +18,7 @@ from everstore_postgres.places import depth_of, place_of, span_of
 from everstore_postgres.plain_files import AT, STAMPS, plain_reads, plain_stats, plain_writes
 from everstore_postgres.purging import Purge, Rows
 from everstore_postgres.search import Searcher, infos
+from everstore_postgres.trees import Trees
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +59,7 @@ class PostgresFileSystem(SessionFileSystem):
         self._database = database
         self._limits = limits
         self._searcher = Searcher(database)
+        self._trees = Trees(database)
         sql = database.sql
         self._read = plain_reads(database)
         self._stat = plain_stats(database)
@@ -203,6 +206,19 @@ class PostgresFileSystem(SessionFileSystem):
         prefix, low, high = span_of(path)
         rows = await self._database.rows(self._list, session_id, depth_of(path) + 1, low, high, prefix)
         return await infos(session_id, rows)
+
+    @override
+    async def list_tree(
+        self,
+        session_id: UUID,
+        path: str = "/",
+        *,
+        depth: int | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> list[FileInfo]:
+        page = TreePage(path, depth, after, limit)
+        return await self._trees.page(session_id, page)
 
     @override
     async def search(self, session_id: UUID, query: Query) -> list[GrepMatch]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-__all__ = ["depth_of", "place_of", "span_of"]
+__all__ = ["depth_of", "head_of", "place_of", "span_of"]
 
 LONGEST = 600  # characters, of 4 bytes at most: an index entry holds 2704 bytes
 
@@ -19,6 +19,11 @@ def place_of(path: str) -> str:
     if len(path) <= LONGEST:
         return path
     return f"{path[:LONGEST]}\x01{sha256(path.encode()).hexdigest()}"
+
+
+def head_of(path: str) -> str:
+    """What no place of this path, or of one behind it by code point, comes before."""
+    return path[:LONGEST]
 
 
 def span_of(directory: str) -> tuple[str, str, str]:

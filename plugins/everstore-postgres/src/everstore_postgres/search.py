@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from everstore.search import Query
     from everstore_postgres.database import Database
 
-__all__ = ["Searcher", "infos"]
+__all__ = ["PATH", "RECORD", "Searcher", "infos"]
 
 _RECORDS = 1000  # made between two looks at the event loop
 _FILES_AT_ONCE = 200  # at most so many texts come with the first round trip,
@@ -42,10 +42,10 @@ _INDEXABLE_FOLDED = re.compile(r"[A-HL-RT-Za-hl-rt-z0-9]{3,}")
 
 _PATH_OF_RECORD = itemgetter(7)
 _PATH_OF_TEXT = itemgetter(0)
-_PATH = "coalesce(long_path, place)"
-_HERE = f"session_id = $1 AND ($2::text IS NULL OR strpos({_PATH}, $2) > 0)"
-_RECORD = f"version, created_ns, updated_ns, serial, size, is_readonly, kind, {_PATH}"
-_CANDIDATES = f"SELECT {_PATH} AS path, size, content FROM {{schema}}.files WHERE {_HERE}"
+PATH = "coalesce(long_path, place)"
+_HERE = f"session_id = $1 AND ($2::text IS NULL OR strpos({PATH}, $2) > 0)"
+RECORD = f"version, created_ns, updated_ns, serial, size, is_readonly, kind, {PATH}"
+_CANDIDATES = f"SELECT {PATH} AS path, size, content FROM {{schema}}.files WHERE {_HERE}"
 _HOLDS = "($3::bytea IS NULL OR position($3 IN content) > 0)"
 _IS_TEXT = f"kind IN ('t', 'z') AND {_HOLDS}"
 # The index has the texts that pg_trgm can take in. The few others have an index of their own, and are looked
@@ -116,10 +116,10 @@ class Searcher:
     def __init__(self, database: Database) -> None:
         """With or without the search index, as the database has it."""
         self._database = database
-        self._files = database.sql(f"SELECT {_RECORD} FROM {{schema}}.files WHERE {_HERE} AND kind <> 'd'")
-        self._files_below = database.sql(f"{_below(_RECORD, 3)} AND kind <> 'd'")
+        self._files = database.sql(f"SELECT {RECORD} FROM {{schema}}.files WHERE {_HERE} AND kind <> 'd'")
+        self._files_below = database.sql(f"{_below(RECORD, 3)} AND kind <> 'd'")
         self._scanned = database.sql(f"{_CANDIDATES} AND {_IS_TEXT}")
-        self._scanned_below = database.sql(f"{_below(f'{_PATH} AS path, size, content', 4)} AND {_IS_TEXT}")
+        self._scanned_below = database.sql(f"{_below(f'{PATH} AS path, size, content', 4)} AND {_IS_TEXT}")
         self._indexed = database.sql(_indexed("LIKE"))
         self._indexed_folded = database.sql(_indexed("ILIKE"))
 

@@ -10,6 +10,7 @@ from everstore import Capabilities, SessionFileSystem
 from everstore.compat import override
 from everstore.rules import answered_together, apply_to_tree
 from everstore.search import compile_glob
+from everstore.trees import TreePage
 from everstore_sqlite import rows, search
 from everstore_sqlite.ids import FILES, page_of
 from everstore_sqlite.tree import SqliteTree
@@ -71,6 +72,19 @@ class SqliteFileSystem(SessionFileSystem):
     @override
     async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
         return await self._database.read(page_of, FILES, after, limit)
+
+    @override
+    async def list_tree(
+        self,
+        session_id: UUID,
+        path: str = "/",
+        *,
+        depth: int | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> list[FileInfo]:
+        page = TreePage(path, depth, after, limit)
+        return await self._search(rows.list_tree, session_id, page)
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:

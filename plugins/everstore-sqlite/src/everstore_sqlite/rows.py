@@ -7,6 +7,7 @@ before it is believed (contract §7.2.5).
 from __future__ import annotations
 
 import sqlite3
+from itertools import takewhile
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -18,10 +19,12 @@ from everstore_sqlite.failures import code_of
 from everstore_sqlite.readers import EVERYTHING, TOO_LARGE, TooLarge, snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from threading import Event
     from uuid import UUID
 
     from everstore.models import Encoding
+    from everstore.trees import TreePage
 
 __all__ = [
     "BELOW",
@@ -32,6 +35,7 @@ __all__ = [
     "infos",
     "is_sound",
     "list_directory",
+    "list_tree",
     "no_entry",
     "read_bytes",
     "read_file",
@@ -60,7 +64,8 @@ _MEASURE = f"""
 """  # noqa: S608 - made of constants
 _STAT = f"SELECT {ENTRY} FROM entries WHERE {KEY}"  # noqa: S608 - made of constants
 _LIST = f"SELECT name, {ENTRY} FROM entries WHERE session = ? AND parent = ? ORDER BY name"  # noqa: S608 - made of constants
-
+_LIST_AFTER = f"SELECT name, {ENTRY} FROM entries WHERE session = ? AND parent = ? AND name > ? ORDER BY name"  # noqa: S608 - made of constants
+_ROWS_AT_ONCE = 32
 
 _WHOLE = " AND ".join(
     f"typeof({column}) = 'integer'" for column in ("version", "created", "updated", "serial", "size")
@@ -214,6 +219,21 @@ def list_directory(connection: sqlite3.Connection, session_id: UUID, path: str) 
     """The children of a directory."""
     parent = path if path == "/" else path + "/"
     return infos(session_id, connection.execute(_LIST, (session_id.bytes, parent)), parent)
+
+
+def list_tree(
+    connection: sqlite3.Connection, unwanted: Event, session_id: UUID, page: TreePage
+) -> list[FileInfo]:
+    """What is below a directory, of one moment."""
+
+    def children(directory: str, after: str) -> Iterator[FileInfo]:
+        parent = directory if directory == "/" else directory + "/"
+        found = connection.execute(_LIST_AFTER, (session_id.bytes, parent, after))
+        while rows := found.fetchmany(_ROWS_AT_ONCE):
+            yield from infos(session_id, rows, parent)
+
+    with snapshot(connection):
+        return [*takewhile(lambda _: not unwanted.is_set(), page.walk(children))]
 
 
 def usage(connection: sqlite3.Connection, session_id: UUID) -> FileUsage:
