@@ -87,6 +87,6 @@ async def test_a_search_of_files_that_never_rest_says_so(session_id):
     files = Interfered()
     await write(files, session_id)
     files.visitors = [write] * 10_000
-    with pytest.raises(errors.BackendUnavailableError, match="search again, or fewer") as caught:
+    with pytest.raises(errors.BackendUnavailableError, match="look again, or at fewer") as caught:
         await files.grep_files(session_id, "changed")
     assert caught.value.happened is False
