@@ -382,13 +382,14 @@ class Session(msgspec.Struct, frozen=True, gc=False):
         *,
         title: str | UnsetType | None = UNSET,
         labels: Mapping[str, str] | UnsetType = UNSET,
-    ) -> Self:
+    ) -> Session:
         """The record with another title, or labels, or both; ``updated_at`` moves, and never backwards."""
-        return msgspec.structs.replace(
-            self,
-            title=self.title if title is UNSET else title,
-            updated_ns=max(now_ns, self.updated_ns + 1000),
-            labels=self.labels if labels is UNSET else labels,
+        return Session(
+            self.id,
+            self.title if title is UNSET else title,
+            self.created_ns,
+            max(now_ns, self.updated_ns + 1000),
+            self.labels if labels is UNSET else labels,
         )
 
 

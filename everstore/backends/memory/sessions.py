@@ -19,22 +19,21 @@ from everstore.interfaces import SessionStore
 from everstore.labels import age_of, shared_ages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from uuid import UUID
 
     from everstore.models import Session
 
 __all__ = ["MemorySessions"]
 
-_Ages = list[int]  # sorted, oldest first: a page is a slice
 _ID = (1 << 128) - 1
 
 
-def _age(session: Session) -> int:
-    return age_of(session.created_ns, session.id.int)
+def _age(session: Session) -> tuple[int, int]:
+    return session.created_ns, session.id.int
 
 
-def _up_to(ages: _Ages, age: int) -> int | None:
+def _up_to(ages: list[int], age: int) -> int | None:
     """The largest of the ages that is not above one."""
     end = bisect.bisect_right(ages, age)
     return ages[end - 1] if end else None
@@ -46,8 +45,8 @@ class MemorySessions(SessionStore):
     def __init__(self) -> None:
         """An empty one."""
         self._records: dict[int, Session] = {}
-        self._ages: _Ages = []
-        self._labelled: dict[tuple[str, str], _Ages] = {}  # by name and text, none of them empty
+        self._ages: list[tuple[int, int]] = []  # sorted, oldest first: a page is a slice
+        self._labelled: dict[tuple[str, str], list[int]] = {}  # as those, by name and text; none is empty
         self._lock = threading.Lock()
 
     @override
@@ -67,6 +66,15 @@ class MemorySessions(SessionStore):
         title: str | UnsetType | None = UNSET,
         labels: Mapping[str, str] | UnsetType = UNSET,
     ) -> Session:
+        return self._update(session_id, title, labels)
+
+    @override
+    async def update_session_title(self, session_id: UUID, title: str) -> Session:
+        return self._update(session_id, title, UNSET)  # the same, one coroutine less
+
+    def _update(
+        self, session_id: UUID, title: str | UnsetType | None, labels: Mapping[str, str] | UnsetType
+    ) -> Session:
         with self._lock:
             record = self._records.get(session_id.int)
             if record is None:
@@ -83,9 +91,11 @@ class MemorySessions(SessionStore):
         self, *, limit: int = 100, after: Session | None = None, labels: Mapping[str, str] | None = None
     ) -> list[Session]:
         with self._lock:
-            below = None if after is None else _age(after)
-            page = self._shared(labels, below) if labels else self._newest(limit, below)
-            return [self._records[age & _ID] for age in islice(page, min(limit, maxsize))]
+            if labels:
+                return [*islice(self._shared(labels, after), min(limit, maxsize))]
+            end = len(self._ages) if after is None else bisect.bisect_left(self._ages, _age(after))
+            page = self._ages[max(0, end - limit) : end]
+            return [self._records[number] for _, number in reversed(page)]
 
     @override
     async def delete_session(self, session_id: UUID) -> bool:
@@ -99,21 +109,19 @@ class MemorySessions(SessionStore):
         with self._lock:
             return page_of(self._records, lambda _: True, after, limit)
 
-    def _newest(self, limit: int, below: int | None) -> Iterable[int]:
-        end = len(self._ages) if below is None else bisect.bisect_left(self._ages, below)
-        return reversed(self._ages[max(0, end - limit) : end])
-
-    def _shared(self, labels: Mapping[str, str], below: int | None) -> Iterator[int]:
-        lists = [self._labelled.get(label, []) for label in labels.items()]
-        return shared_ages([partial(_up_to, ages) for ages in lists], below)
+    def _shared(self, labels: Mapping[str, str], after: Session | None) -> Iterator[Session]:
+        lists = [partial(_up_to, self._labelled.get(label, [])) for label in labels.items()]
+        below = None if after is None else age_of(*_age(after))
+        return (self._records[age & _ID] for age in shared_ages(lists, below))
 
     def _put(self, record: Session) -> None:
-        self._forget(self._records.get(record.id.int))
-        self._records[record.id.int] = record  # in one step, for whoever reads meanwhile
-        age = _age(record)
-        bisect.insort(self._ages, age)
-        for label in record.labels.items():
-            bisect.insort(self._labelled.setdefault(label, []), age)
+        number = record.id.int
+        self._forget(self._records.get(number))
+        self._records[number] = record  # in one step, for whoever reads meanwhile
+        bisect.insort(self._ages, (record.created_ns, number))
+        if record.labels:
+            for label in record.labels.items():
+                bisect.insort(self._labelled.setdefault(label, []), age_of(record.created_ns, number))
 
     def _forget(self, record: Session | None) -> None:
         """Take a record out of every order."""
@@ -121,8 +129,9 @@ class MemorySessions(SessionStore):
             return
         age = _age(record)
         del self._ages[bisect.bisect_left(self._ages, age)]
-        for label in record.labels.items():
-            ages = self._labelled[label]
-            del ages[bisect.bisect_left(ages, age)]
-            if not ages:
-                del self._labelled[label]
+        if record.labels:
+            for label in record.labels.items():
+                ages = self._labelled[label]
+                del ages[bisect.bisect_left(ages, age_of(*age))]
+                if not ages:
+                    del self._labelled[label]
