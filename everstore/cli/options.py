@@ -46,7 +46,7 @@ def labels_of(given: list[str] | None) -> dict[str, str]:
     for label in given or ():
         name, mark, text = label.partition("=")
         if not mark or not name:
-            raise InvalidArgumentError(f"--label is NAME=TEXT, not {label!r}")
+            raise InvalidArgumentError(f"a label is NAME=TEXT, not {label!r}")
         if labels.setdefault(name, text) != text:
-            raise InvalidArgumentError(f"--label {name!r} is given two texts; give it one")
+            raise InvalidArgumentError(f"label {name!r} is given two texts; give it one")
     return labels

@@ -35,6 +35,10 @@ app = typer.Typer(help="Sessions: their records, and all that they keep.", no_ar
 _PAGE = 100
 
 
+def _shown_labels(session: Session) -> str:
+    return " ".join(f"{name}={text}" for name, text in session.labels.items())
+
+
 def _absent(session_id: UUID) -> SessionNotFoundError:
     return SessionNotFoundError(f"no session {session_id}", session_id=session_id)
 
@@ -43,10 +47,12 @@ def _absent(session_id: UUID) -> SessionNotFoundError:
 def new(
     title: Annotated[str | None, typer.Argument(help="What people will know it by.")] = None,
     *,
+    label: LabelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a session and print its id: export EVERSTORE_SESSION=$(everstore session new)."""
-    session = in_store(lambda store: store.create_session(title))
+    labels = labels_of(label)
+    session = in_store(lambda store: store.create_session(title, labels=labels))
     if as_json:
         print_json(to_dict(session))
     else:
@@ -84,7 +90,7 @@ def _print_records(sessions: list[Session], *, as_json: bool, is_cut: bool) -> N
     if as_json:
         print_json({"sessions": [to_dict(session) for session in sessions], "next": following})
         return
-    labels = [" ".join(f"{name}={text}" for name, text in session.labels.items()) for session in sessions]
+    labels = [_shown_labels(session) for session in sessions]
     columns = ("id", "created", "labels", "title") if any(labels) else ("id", "created", "title")
     rows = [
         (
@@ -156,6 +162,7 @@ def show(session: SessionArgument, *, as_json: JsonOption = False) -> None:
         {
             "id": str(record.id),
             "title": record.title or "",
+            "labels": _shown_labels(record),
             "created": shown_time(record.created_at),
             "updated": shown_time(record.updated_at),
             "last write": shown_time(usage.last_write_at),
@@ -184,6 +191,23 @@ def rename(
     """Give a session another title."""
     session_id = parse_session_id(session)
     record = in_store(lambda store: store.sessions.update_session_title(session_id, title))
+    if as_json:
+        print_json(to_dict(record))
+
+
+@app.command("label")
+def label(
+    session: SessionArgument,
+    labels: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME=TEXT", help="All that it will have; none for none.")
+    ] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a session these labels, in the place of those that it has."""
+    session_id = parse_session_id(session)
+    wanted = labels_of(labels)
+    record = in_store(lambda store: store.sessions.update_session(session_id, labels=wanted))
     if as_json:
         print_json(to_dict(record))
 

@@ -131,6 +131,28 @@ def test_session_rename(cli):
     assert cli("session", "rename", session, "best", "--json").json["title"] == "best"
 
 
+def test_session_labels(cli):
+    session = cli("session", "new", "--label", "user=u1", "-l", "app=a=b", "a title").out.strip()
+    other = cli("session", "new", "-l", "user=u1", "--json").json
+    assert other["labels"] == {"user": "u1"}
+    assert cli("session", "show", session, "--json").json["labels"] == {"app": "a=b", "user": "u1"}
+    assert "app=a=b user=u1" in cli("session", "show", session).out
+    found = cli("session", "ls", "--label", "user=u1", "--label", "app=a=b", "--json").json["sessions"]
+    assert [each["id"] for each in found] == [session]
+    assert cli("session", "label", session, "x=", "y=1") == (0, b"", "")
+    document = cli("session", "label", session, "y=2", "--json").json
+    assert (document["title"], document["labels"]) == ("a title", {"y": "2"})
+    assert cli("session", "label", session) == (0, b"", "")
+    assert cli("session", "show", session, "--json").json["labels"] == {}
+
+
+@pytest.mark.parametrize("labels", [["user"], ["=u1"], ["user=u1", "user=u2"]])
+def test_wrong_labels_are_told(cli, labels):
+    answer = cli("session", "label", "01890000-0000-7000-8000-000000000001", *labels)
+    assert answer.status == 2
+    assert answer.err.startswith("everstore: error: invalid_argument: ")
+
+
 def test_session_rm_removes_all_of_it(cli):
     session = cli("session", "new").out.strip()
     cli("put", "-", "x", "-s", session, stdin=b"1")
@@ -147,7 +169,7 @@ def test_session_rm_of_a_session_without_a_record(cli):
     assert cli("session", "rm", session, "--json").json == {"id": session, "removed": True}
 
 
-@pytest.mark.parametrize("command", [["show"], ["rename"], ["rm"]])
+@pytest.mark.parametrize("command", [["show"], ["rename"], ["label"], ["rm"]])
 def test_an_unknown_session_is_absent(cli, command):
     arguments = ["title"] if command == ["rename"] else []
     answer = cli("session", *command, "01890000-0000-7000-8000-000000000001", *arguments)
