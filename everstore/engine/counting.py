@@ -24,7 +24,7 @@ __all__ = ["ids_of_files", "ids_of_records", "ids_of_texts", "usage_of_files", "
 
 def usage_of_files(transaction: Transaction, engine: Engine, session_id: UUID) -> FileUsage:
     """``SessionFileSystem.usage``."""
-    rows = [row for _, row in Entries(transaction, engine, session_id).below("/")]
+    rows = [row for _, row in Entries(transaction, engine, session_id).rows.beginning()]
     directories = sum(row.flags & DIRECTORY != 0 for row in rows)
     last_write_ns = max((row.updated_ns for row in rows), default=None)
     return FileUsage(len(rows) - directories, directories, sum(row.size for row in rows), last_write_ns)
