@@ -1,4 +1,4 @@
-"""The least that a backend may implement: the abstract verbs, here by handing them to memory.
+"""The least that keeps the contract: the abstract verbs and ``session_ids``, here by handing them to memory.
 
 Everything else comes from the interfaces' defaults, which so prove that they keep the contract.
 """
@@ -22,7 +22,7 @@ from everstore.backends.memory import (
 
 
 def least_of(interface: type, full: type) -> type:
-    """A backend with the abstract verbs of an interface only."""
+    """A backend with the verbs of an interface only that no default can be made for."""
 
     def __init__(self: Any, *args: Any) -> None:  # noqa: N807 - a method of the class made below
         self.full = full(*args)
@@ -33,7 +33,8 @@ def least_of(interface: type, full: type) -> type:
 
         return call
 
-    verbs = {verb: handed_over(verb) for verb in interface.__abstractmethods__}
+    needed = {*interface.__abstractmethods__} | ({"session_ids"} if interface is not SessionStore else set())
+    verbs = {verb: handed_over(verb) for verb in needed}
     return type(f"Minimal{interface.__name__}", (interface,), {"__init__": __init__, **verbs})
 
 

@@ -395,3 +395,56 @@ async def test_a_session_of_wrong_arguments_is_not_made(store, wrong):
         await store.create_session(**{"files": [InitialFile("a", "x")], **wrong})
     assert "\n" not in str(caught.value)
     assert await store.sessions.list_sessions() == []
+
+
+# §1.6, §1.7
+
+
+async def test_every_id_has_its_place_the_least_and_the_greatest_too(store):
+    puts = [
+        lambda one: store.file_system.create_directory(one, "d"),
+        lambda one: store.storage.set_value(one, "k", "x"),
+        lambda one: store.storage.set_secret(one, "s", "x"),
+        lambda one: store.sessions.add_session(Session(one)),
+    ]
+    for put in puts:
+        for session_id in CONFUSABLE:
+            await put(session_id)
+        ids = sorted(CONFUSABLE)
+        assert await store.session_ids() == ids
+        for at, session_id in enumerate(ids):
+            assert await store.session_ids(session_id) == ids[at + 1 :]
+            assert await store.session_ids(session_id, 2) == ids[at + 1 : at + 3]
+        assert await store.session_ids(limit=(1 << 63) - 1) == ids
+        for session_id in CONFUSABLE:
+            assert await store.delete_session(session_id)
+        assert await store.session_ids() == []
+
+
+async def test_usage_is_told_by_every_part_and_by_all_together(store, furnished, session_id):
+    usage = await store.usage(session_id)
+    assert usage == await furnished.usage()
+    files, storage = await furnished.files.usage(), await furnished.storage.usage()
+    assert (files.files, files.directories, files.bytes) == (usage.files, usage.directories, usage.bytes)
+    assert (storage.values, storage.secrets) == (usage.values, usage.secrets)
+    assert usage.last_write_at == max(files.last_write_at, storage.last_write_at)
+    assert everstore.to_dict(usage)["last_write_at"].endswith("Z")
+
+
+@pytest.mark.parametrize("role", ["file_system", "storage", "sessions"])
+async def test_ids_of_several_backends_come_together(backend, role, session_id):
+    async with everstore.open_store(**{**backend, role: "memory"}) as mixed:
+        others = sorted(new_session_id() for _ in range(3))
+        await mixed.file_system.write_file(others[0], "a", "x")
+        await mixed.storage.set_value(others[1], "a", "x")
+        await mixed.sessions.add_session(Session(others[2]))
+        assert await mixed.session_ids() == others
+        assert await mixed.session_ids(others[0], 1) == others[1:2]
+
+
+@pytest.mark.parametrize("wrong", NO_IDS[:4], ids=str)
+async def test_only_an_id_is_gone_on_from(store, wrong):
+    with pytest.raises(errors.InvalidSessionIdError):
+        await store.session_ids(wrong)
+    with pytest.raises(errors.InvalidSessionIdError):
+        await store.usage(wrong)

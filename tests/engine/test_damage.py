@@ -213,3 +213,16 @@ async def test_a_large_entry_is_read_on_a_thread(store):
     assert len(await store.storage.get_value(SESSION_ID, "large")) == 100_000
     await store.create_session("t" * 100_000, session_id=SESSION_ID)
     assert len((await store.sessions.get_session(SESSION_ID)).title) == 100_000
+
+
+async def test_what_a_session_holds_is_not_told_where_a_row_is_damaged_and_its_id_is(store, damage):
+    work = store.session(SESSION_ID)
+    await work.files.write_file("a-file", "x")
+    await work.storage.set_value("a-key", "x")
+    damage(no_row(b"-file"))
+    damage(no_row(b"-key"))
+    for part in (work.files, work.storage):
+        with pytest.raises(DataDamagedError):
+            await part.usage()
+    assert await store.file_system.session_ids() == await store.storage.session_ids() == [SESSION_ID]
+    assert await store.session_ids() == [SESSION_ID]

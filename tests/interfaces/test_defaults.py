@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from everstore import errors
+from everstore import Session, SessionFileSystem, SessionStorageStore, errors, new_session_id
 
 MINIMAL = runpy.run_path(str(Path(__file__).parents[1] / "contract" / "minimal.py"))
 FILE = "/dir/file"
@@ -90,3 +90,60 @@ async def test_a_search_of_files_that_never_rest_says_so(session_id):
     with pytest.raises(errors.BackendUnavailableError, match="look again, or at fewer") as caught:
         await files.grep_files(session_id, "changed")
     assert caught.value.happened is False
+
+
+async def test_usage_is_that_of_one_moment_whoever_writes_in_between(session_id):
+    storage = MINIMAL["MinimalStorageStore"]()
+    await storage.set_value(session_id, "k", "x")
+    await storage.set_secret(session_id, "s", "x")
+    listed = storage.list_secrets
+    visits = iter([True, True, False])
+
+    async def list_secrets(session_id):
+        found = await listed(session_id)
+        if next(visits, False):  # a value for a secret: there are two of both together, always
+            await storage.delete_secret(session_id, "s")
+            await storage.set_value(session_id, "s", "x")
+        return found
+
+    storage.list_secrets = list_secrets
+    usage = await storage.usage(session_id)
+    assert (usage.values, usage.secrets) == (2, 0)
+    assert usage.last_write_ns == max(info.updated_ns for info in await storage.list_keys(session_id))
+
+
+async def test_usage_of_files_that_never_rest_says_so(session_id):
+    files = MINIMAL["MinimalFileSystem"]()
+    listed = files.list_directory
+    await files.write_file(session_id, "/a", "x")
+
+    async def list_directory(session_id, path="/"):
+        await files.append_file(session_id, "/a", "x")
+        return await listed(session_id, path)
+
+    files.list_directory = list_directory
+    with pytest.raises(errors.BackendUnavailableError, match="ask again") as caught:
+        await files.usage(session_id)
+    assert caught.value.happened is False
+
+
+async def test_usage_by_default_is_that_of_all_entries(session_id):
+    files = MINIMAL["MinimalFileSystem"]()
+    for path in ("/a", "/d/b", "/d/e/f/c"):
+        await files.write_file(session_id, path, "12345")
+    assert await files.usage(session_id) == await files.full.usage(session_id)
+    assert (await files.usage(session_id)).directories == 3
+
+
+async def test_ids_that_a_backend_cannot_list_are_refused_and_those_of_records_are_not(session_id):
+    for interface in (SessionFileSystem, SessionStorageStore):
+        older = type("Older", (MINIMAL[f"Minimal{interface.__name__[7:]}"],), {})
+        older.session_ids = interface.session_ids
+        with pytest.raises(errors.UnsupportedError, match="Older lacks session_ids, so that sessions with"):
+            await older().session_ids()
+    sessions = MINIMAL["MinimalSessionStore"]()
+    ids = sorted(new_session_id() for _ in range(5))
+    for each in reversed(ids):
+        await sessions.add_session(Session(each))
+    assert await sessions.session_ids() == ids
+    assert await sessions.session_ids(after=ids[1], limit=2) == ids[2:4]

@@ -131,6 +131,7 @@ async def test_a_damaged_entry(work, raw, column, value):
         partial(files.stat_file, "a.txt"),
         partial(files.list_directory, "/"),
         partial(files.glob_files, "*.txt"),
+        files.usage,
         partial(files.edit_file, "a.txt", "text", "other"),
         partial(files.append_file, "a.txt", "more"),
         partial(files.copy_file, "a.txt", "copy.txt"),
@@ -141,6 +142,7 @@ async def test_a_damaged_entry(work, raw, column, value):
     assert await files.read_file("a.txt") == written
     assert await files.stat_file("a.txt") == written.stat()
     assert [info.path for info in await files.list_directory("/")] == ["/a.txt", "/dir"]
+    assert (await files.usage()).bytes == len("whole again") + 2
     assert raw("SELECT files, bytes FROM trees") == [(2, len("whole again") + 2)]
 
 
@@ -202,6 +204,7 @@ async def test_a_damaged_entry_of_a_value(work, raw, column, value):
     bend(raw, f"UPDATE pairs SET {column} = {value}")
     await told(work.storage.stat_value("key"))
     await told(work.storage.list_keys())
+    await told(work.storage.usage())
     await told(work.storage.set_value("key", "x", if_revision="1"))
     await work.storage.set_value("key", "whole again")
     assert [info.key for info in await work.storage.list_keys()] == ["key"]
@@ -300,3 +303,14 @@ async def test_pages_of_garbage_are_damage_or_what_was_written(opened, path, ses
                 partial(work.storage.list_keys),
             ]
         assert await damage_of(calls)
+
+
+@pytest.mark.parametrize("table", ["entries", "pairs", "secrets", "sessions"])
+@pytest.mark.parametrize("value", ["'SECRET'", "x'ff'", "5"])
+async def test_a_session_whose_id_is_none_is_told_when_all_are_listed(store, work, raw, table, value):
+    await store.create_session(session_id=work.id)
+    part = {"entries": store.file_system, "sessions": store.sessions}.get(table, store.storage)
+    assert await part.session_ids() == [work.id]
+    bend(raw, f"UPDATE {table} SET {'id' if table == 'sessions' else 'session'} = {value}")
+    await told(part.session_ids())
+    await told(store.session_ids())
