@@ -68,6 +68,7 @@ class StorageGuard(SessionStorageStore):
         self.capabilities = backend.capabilities
         most = None if limits is None else limits.value_bytes
         self._room = Room("value", most, backend.capabilities.max_value_bytes)
+        self._most = self._room.bytes
 
     @override
     async def apply(self, session_id: UUID, changes: Sequence[ValueMutation[T]]) -> list[T]:
@@ -91,7 +92,7 @@ class StorageGuard(SessionStorageStore):
         """Why an entry of this key and size in bytes is too large, if it is."""
         if key not in self._known_keys and (key_size := len(key.encode())) > self._key_bytes:
             return QuotaExceededError.over("key_bytes", key_size, self._key_bytes, key)
-        return self._room.refusal(size, key, what) if size > self._room.bytes else None
+        return self._room.refusal(size, key, what) if size > self._most else None
 
     async def _refuse(
         self, error: QuotaExceededError, session_id: UUID, key: str, *condition: str | None
@@ -120,12 +121,14 @@ class StorageGuard(SessionStorageStore):
         is_known = type(session_id) is UUID and type(key) is str and key in self._known_keys
         if not is_known:  # or else a call is saved
             key = self._key(session_id, key)
+            is_known = key in self._known_keys
         if type(value) is not str:
             value = plain_text(value, "value")
         size = len(value) if value.isascii() else text_size(value, "value")
-        error = None if is_known and size <= self._room.bytes else self._too_large(key, size)
-        if ttl is None and if_revision is None and if_absent is False and error is None:
+        is_small = is_known and size <= self._most
+        if is_small and ttl is None and if_revision is None and if_absent is False:
             return self._next.set_value(session_id, key, value)
+        error = None if is_small else self._too_large(key, size)
         if_revision = plain_condition(if_revision, if_absent)
         if ttl is not None:
             ttl = plain_ttl(ttl)
@@ -209,7 +212,8 @@ class StorageGuard(SessionStorageStore):
 
     @override
     def delete_value(self, session_id: UUID, key: str, *, if_revision: str | None = None) -> Answer[bool]:
-        key = self._key(session_id, key)
+        if type(session_id) is not UUID or type(key) is not str or key not in self._known_keys:
+            key = self._key(session_id, key)
         if if_revision is None:
             return self._next.delete_value(session_id, key)
         if_revision = plain_condition(if_revision, if_absent=False)
@@ -302,7 +306,7 @@ class StorageGuard(SessionStorageStore):
         if type(value) is not str:
             value = plain_text(value, "secret")
         size = len(value) if value.isascii() else text_size(value, "secret")
-        error = None if is_known and size <= self._room.bytes else self._too_large(name, size, "secret")
+        error = None if is_known and size <= self._most else self._too_large(name, size, "secret")
         if ttl is not None:
             ttl = plain_ttl(ttl)
             self._require_ttl()

@@ -93,7 +93,8 @@ def _alive(space: Space[S], key: str, now: int) -> S | None:
 
 
 def _end_of(ttl: float, now: int) -> int:
-    return min(now + int(ttl * 1e9), _LATEST_NS)
+    end = now + int(ttl * 1e9)
+    return end if end < _LATEST_NS else _LATEST_NS  # noqa: FURB136 - min() costs twice as much
 
 
 def _put(

@@ -322,7 +322,9 @@ def _size_of(verb: Verb, arguments: dict[str, object], answer: object) -> int | 
         return None
     if isinstance(answer, bytes):
         return len(answer)
-    texts = (*_texts_in(answer), arguments.get("value"))
+    # Of a mapping of somebody's own nobody knows whether it can be gone through twice.
+    given = arguments.get("values")
+    texts = (*_texts_in(answer), arguments.get("value"), *(given.values() if type(given) is dict else ()))
     sizes = [len(text.encode()) for text in texts if isinstance(text, str)]
     return sum(sizes) if sizes else None
 

@@ -158,6 +158,8 @@ async def test_an_event_says_what_the_call_was_about(store, session_id):
         await files.seed_initial_file(session_id, InitialFile("c", "AAEC", "base64"))
         await files.read_file(session_id, "c")
         await storage.set_value(session_id, "k", "éé")
+        await storage.set_values(session_id, {"a": "éé", "b": "x"})
+        await storage.touch_value(session_id, "a", ttl=60)
         await storage.get_value(session_id, "k")
         await storage.get_value(session_id, "missing")
         await storage.set_secret(session_id, "n", "sss")
@@ -179,6 +181,8 @@ async def test_an_event_says_what_the_call_was_about(store, session_id):
         {**common, "verb": "seed_initial_file", "path": "c", "bytes": 3},
         {**common, "verb": "read_file", "path": "c", "bytes": 3},
         {**common, "verb": "set_value", "key": "k", "bytes": 4},
+        {**common, "verb": "set_values", "bytes": 5},
+        {**common, "verb": "touch_value", "key": "a"},
         {**common, "verb": "get_value", "key": "k", "bytes": 4},
         {**common, "verb": "get_value", "key": "missing"},
         {**common, "verb": "set_secret", "name": "n"},

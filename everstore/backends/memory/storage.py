@@ -38,6 +38,7 @@ class MemoryStorage(SessionStorageStore):
         limits = None if limits is None else limits.of_values
         self._values = Namespace(deadlines, version, limits)
         self._secrets = Namespace(deadlines, version, limits)
+        self._value_space = self._values.sessions.get
         self._lock = threading.Lock()
 
     @override
@@ -90,7 +91,7 @@ class MemoryStorage(SessionStorageStore):
     ) -> KeyInfo:
         self._lock.acquire()
         try:
-            space = self._values.sessions.get(session_id.int) or self._values.space(session_id)
+            space = self._value_space(session_id.int) or self._values.space(session_id)
             if ttl is None and if_revision is None and not if_absent:
                 entry = space.set_plainly(key, value)
                 if entry is not None:
@@ -106,7 +107,7 @@ class MemoryStorage(SessionStorageStore):
     async def delete_value(self, session_id: UUID, key: str, *, if_revision: str | None = None) -> bool:
         self._lock.acquire()
         try:
-            space = self._values.sessions.get(session_id.int) or self._values.space(session_id)
+            space = self._value_space(session_id.int) or self._values.space(session_id)
             answer = rules.delete_value(space, key, if_revision)
             if space.changing:
                 space.keep()
@@ -118,7 +119,7 @@ class MemoryStorage(SessionStorageStore):
     async def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> int:
         self._lock.acquire()
         try:
-            space = self._values.sessions.get(session_id.int) or self._values.space(session_id)
+            space = self._value_space(session_id.int) or self._values.space(session_id)
             answer = rules.increment(space, key, amount)
             if space.changing:
                 space.keep()

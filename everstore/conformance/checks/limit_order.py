@@ -127,6 +127,11 @@ _VALUE_CONDITIONS: dict[str, tuple[Any, Callable[[BoundSession], Awaitable[Any]]
         RevisionConflictError,
         lambda one: one.storage.set_value("k", _BIG, ttl=5, if_revision="0"),
     ),
+    "many_if_absent": (
+        RevisionConflictError,
+        lambda one: one.storage.set_values({"k": "x", "new": _BIG}, if_absent=True),
+    ),
+    "deleted_revision": (RevisionConflictError, lambda one: one.storage.delete_value("k", if_revision="0")),
     "no_integer": (InvalidContentError, lambda one: one.storage.increment_value("k")),
 }
 

@@ -13,7 +13,9 @@ import pytest
 import everstore
 from everstore.conformance.case import carried_by
 from everstore.errors import BackendUnavailableError, EverstoreError, SettingsError
+from everstore_postgres.migrations import LATEST
 
+VERSIONS = list(range(1, LATEST + 1))
 PASSWORD = "correct horse battery staple"
 
 
@@ -232,7 +234,7 @@ async def test_twenty_processes_that_open_at_once_migrate_once(settings, databas
     for child in children:
         _, errors = await child.communicate()
         assert (child.returncode, errors.decode()) == (0, "")
-    assert await database.fetchval("SELECT array_agg(version ORDER BY version) FROM migrations") == [1, 2, 3]
+    assert await database.fetchval("SELECT array_agg(version ORDER BY version) FROM migrations") == VERSIONS
     async with everstore.open_store(**settings) as store:
         assert await store.storage.get_value(session_id, "opened") == "20"
 
