@@ -307,3 +307,49 @@ async def test_a_time_to_live_is_a_number_of_seconds_above_nothing(furnished, re
     for ttl in TTLS:
         await refused(errors.InvalidArgumentError, furnished.storage.set_value("kept", "x", ttl=ttl), ttl)
         await refused(errors.InvalidArgumentError, furnished.storage.set_secret("kept", "x", ttl=ttl), ttl)
+
+
+# §6.1.10 to §6.1.13
+async def test_a_value_is_read_with_its_revision(work):
+    assert await work.storage.read_value("a") is None
+    await work.storage.set_value("a", "text")
+    found = await work.storage.read_value("a")
+    assert (found.key, found.value, found.text) == ("a", "text", "text")
+    assert found.info() == await work.storage.stat_value("a")
+
+
+async def test_several_values_come_in_the_order_asked_for(work):
+    for key in KEYS:
+        await work.storage.set_value(key, f"value of {key}")
+    assert [*(await work.storage.get_values([*KEYS[::-1], "none", KEYS[3]])).items()] == [
+        (key, f"value of {key}") for key in KEYS[::-1]
+    ]
+    assert await work.storage.get_values({"none"}) == {}
+    assert await work.storage.get_values([]) == {}
+    with pytest.raises(errors.InvalidArgumentError, match="a list of keys"):
+        await work.storage.get_values("a")
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+async def test_a_page_has_the_keys_asked_for(work, reverse):
+    for key in KEYS:
+        await work.storage.set_value(key, f"value of {key}")
+    keys = sorted(KEYS, reverse=reverse)
+    seen, last = [], None
+    while page := await work.storage.read_values(after=last, limit=7, reverse=reverse):
+        seen += [(each.key, each.value) for each in page]
+        last = page[-1].key
+    assert seen == [(key, f"value of {key}") for key in keys]
+    for prefix in (*KEYS, "x" * 500, "\U0001f600"):
+        found = await work.storage.list_keys(prefix, reverse=reverse)
+        assert [info.key for info in found] == [key for key in keys if key.startswith(prefix)]
+
+
+async def test_a_page_of_large_values(work):
+    texts = {f"{number}": f"{number}" * 50_000 for number in range(4)}
+    for key, text in texts.items():
+        await work.storage.set_value(key, text)
+    assert {each.key: each.value for each in await work.storage.read_values(limit=9)} == texts
+    assert await work.storage.get_values([*texts]) == texts
+    assert (await work.storage.read_value("3")).value == texts["3"]
+    assert [info.key for info in await work.storage.list_keys(limit=3)] == ["0", "1", "2"]

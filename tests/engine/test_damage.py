@@ -131,6 +131,9 @@ async def test_a_damaged_value(store, damage):
     damage(no_row(b"-key"))
     for call in (
         storage.get_value("a-key"),
+        storage.read_value("a-key"),
+        storage.get_values(["a-key"]),
+        storage.read_values(limit=1),
         storage.increment_value("a-key"),
         storage.list_keys(),
         storage.list_secrets(),

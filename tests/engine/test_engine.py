@@ -350,3 +350,24 @@ async def test_what_is_over_while_it_is_replaced_is_swept(opened, monkeypatch):
         assert await store.storage.increment_value(SESSION_ID, "count") == 2
         kept = engine.transact(lambda transaction: [*transaction.scan(b"a", b"z")], write=False)
         assert [key for key, _ in kept] == [b"l"]
+
+
+async def test_keys_that_are_kept_under_a_part_of_them_are_paged_in_their_order(opened):
+    """Of those that have the same part, digests are in no order."""
+    engine = SortedMap()
+    engine.longest_key = 64
+    keys = [f"{first}{'ä' * 10}{number}" for first in "ab" for number in range(20)] + ["a", "b", "aä"]
+    async with opened(engine) as store:
+        storage = store.session(SESSION_ID).storage
+        for key in keys:
+            await storage.set_value(key, key)
+        for reverse in (False, True):
+            seen, last = [], None
+            while page := await storage.read_values(after=last, limit=3, reverse=reverse):
+                seen += [each.value for each in page]
+                last = page[-1].key
+            assert seen == sorted(keys, reverse=reverse)
+            for prefix in ("a", "aä", f"a{'ä' * 10}", f"b{'ä' * 10}1"):
+                found = await storage.list_keys(prefix, reverse=reverse)
+                wanted = sorted((key for key in keys if key.startswith(prefix)), reverse=reverse)
+                assert [info.key for info in found] == wanted

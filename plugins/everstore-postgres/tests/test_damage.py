@@ -109,6 +109,9 @@ async def test_a_damaged_value(work, store, database):
     await work.storage.set_secret("name", "SECRET")
     await database.execute("UPDATE entries SET value = '\\xff'::bytea")
     assert (await told(partial(work.storage.get_value, "key"))).key == "key"
+    assert (await told(partial(work.storage.read_value, "key"))).key == "key"
+    assert (await told(partial(work.storage.get_values, ["key"]))).key == "key"
+    assert (await told(partial(work.storage.read_values, limit=1))).key == "key"
     assert (await told(partial(work.storage.get_secret, "name"))).key == "name"
     await work.storage.set_value("key", "whole again")
     assert await work.storage.get_value("key") == "whole again"

@@ -186,6 +186,10 @@ async def test_a_damaged_value(work, store, raw, table, assignment):
     if table == "pairs":
         get, put, delete, key = storage.get_value, storage.set_value, storage.delete_value, "key"
         assert (await told(storage.increment_value("key"))).key == "key"
+        assert (await told(storage.read_value("key"))).key == "key"
+        await told(storage.get_values(["key"]))
+        await told(storage.read_values(limit=9))
+        await told(storage.read_values())
     else:
         get, put, delete, key = storage.get_secret, storage.set_secret, storage.delete_secret, "name"
     assert (await told(get(key))).key == key
@@ -203,8 +207,10 @@ async def test_a_damaged_value(work, store, raw, table, assignment):
 async def test_a_damaged_entry_of_a_value(work, raw, column, value):
     bend(raw, f"UPDATE pairs SET {column} = {value}")
     await told(work.storage.stat_value("key"))
+    await told(work.storage.read_value("key"))
     await told(work.storage.list_keys())
     await told(work.storage.usage())
+    await told(work.storage.read_values(reverse=True, limit=1))
     await told(work.storage.set_value("key", "x", if_revision="1"))
     await work.storage.set_value("key", "whole again")
     assert [info.key for info in await work.storage.list_keys()] == ["key"]
@@ -235,6 +241,7 @@ async def test_a_name_or_a_key_that_is_no_text(work, raw):
     await work.files.move_file("a.txt", "elsewhere/a.txt")
     bend(raw, "UPDATE pairs SET key = CAST(key AS BLOB)")
     assert (await told(work.storage.list_keys())).place == work.id
+    assert (await told(work.storage.read_values(limit=1, reverse=True))).place == work.id
     bend(raw, "UPDATE secrets SET key = CAST(key AS BLOB)")
     await told(work.storage.list_secrets())
 

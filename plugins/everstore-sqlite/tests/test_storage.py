@@ -14,6 +14,8 @@ import pytest
 import everstore
 from everstore import InitialFile, errors, new_session_id
 from everstore.clock import turned
+from everstore.paging import KeyPage
+from everstore_sqlite.spaces import VALUES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -133,6 +135,17 @@ async def test_nothing_is_looked_for_by_scanning(store, raw, sql, index):
     assert index in plan
     assert "SCAN" not in plan
     assert "TEMP B-TREE" not in plan
+
+
+@pytest.mark.parametrize("with_texts", [False, True])
+@pytest.mark.parametrize("reverse", [False, True])
+async def test_a_page_of_keys_is_a_range_of_the_key(store, raw, reverse, with_texts):
+    for prefix, bounds in (("a", "key>? AND key<?"), ("", "key>?")):
+        page = KeyPage.of(prefix, None, 10, reverse=reverse)
+        sql = VALUES.page(page, with_texts=with_texts).replace("?", "1")
+        plan = " ".join(row[3] for row in raw(f"EXPLAIN QUERY PLAN {sql}"))
+        assert f"PRIMARY KEY (session=? AND {bounds})" in plan
+        assert "TEMP B-TREE" not in plan
 
 
 def forms(secret: str) -> list[bytes]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from everstore.settings import Limits
     from everstore_postgres.database import Database
 
-__all__ = ["PostgresStorageStore"]
+__all__ = ["KEYS", "PostgresStorageStore", "pages"]
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ _ROWS = Rows(
     lock="SELECT pg_advisory_xact_lock(uuid_hash_extended($1, 2))",
     isolation="repeatable_read",
 )
-_KEYS = "SELECT version, created_ns, updated_ns, key, expires_ns"
+KEYS = "SELECT version, created_ns, updated_ns, key, expires_ns"
 
 _NOTHING = {"outcome": "nothing"}
 
@@ -65,8 +65,8 @@ class PostgresStorageStore(DurableStorageStore):
             "SELECT key, value FROM {schema}.entries"
             f" WHERE space = $1 AND session_id = $2 AND key = ANY($3::text[]) AND {ALIVE}"
         )
-        self._stat = sql(f"{_KEYS} FROM {{schema}}.entries WHERE {ONE}")
-        self._read = sql(f"{_KEYS}, value FROM {{schema}}.entries WHERE {ONE}")
+        self._stat = sql(f"{KEYS} FROM {{schema}}.entries WHERE {ONE}")
+        self._read = sql(f"{KEYS}, value FROM {{schema}}.entries WHERE {ONE}")
         self._delete = sql(
             "DELETE FROM {schema}.entries WHERE space = $1 AND session_id = $2 AND key = $3"
             f" RETURNING CASE WHEN {ALIVE} THEN 'done' ELSE 'nothing' END AS outcome"
@@ -76,8 +76,8 @@ class PostgresStorageStore(DurableStorageStore):
             "UPDATE {schema}.entries SET expires_ns = {schema}.end_of($4, {schema}.now_ns())"
             f" WHERE {ONE} RETURNING 'done' AS outcome"
         )
-        self._list = _pages(sql, _KEYS)
-        self._read_page = _pages(sql, f"{_KEYS}, value")
+        self._list = pages(sql, KEYS)
+        self._read_page = pages(sql, f"{KEYS}, value")
         self._increment = sql(
             "SELECT outcome, total AS amount FROM {schema}.increment($1, $2, $3::text::numeric, $4, $5)"
         )
@@ -237,7 +237,7 @@ class PostgresStorageStore(DurableStorageStore):
         return None if row is None else text_at(key, row["value"])
 
 
-def _pages(sql: Callable[[str], str], columns: str) -> dict[tuple[bool, bool], str]:
+def pages(sql: Callable[[str], str], columns: str) -> dict[tuple[bool, bool], str]:
     """The statements of pages, by whether nothing ends the range of keys, and by direction."""
     return {
         (is_open, reverse): sql(

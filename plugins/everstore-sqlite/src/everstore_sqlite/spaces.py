@@ -35,6 +35,9 @@ __all__ = [
 ALIVE = "(expires IS NULL OR expires > ?)"
 _KEYS = "SELECT version, created, updated, key, expires"
 _TEXT = "iif(length(value) <= ?, value, NULL)"
+_SOUND_TEXT = (
+    "iif(typeof(value) = 'blob' AND length(value) <= ?, value, NULL)"  # the driver fails at some others
+)
 _SWEPT_AT_ONCE = 100
 
 
@@ -47,7 +50,7 @@ class Table:
         self._table = table
         self.value = f"SELECT {_TEXT}, expires FROM {place} AND {ALIVE}"
         self.stamps = f"SELECT version, created, updated, expires FROM {place}"
-        self.whole = f"{_KEYS}, {_TEXT} FROM {place} AND {ALIVE}"
+        self.whole = f"{_KEYS}, {_SOUND_TEXT} FROM {place} AND {ALIVE}"
         self.put = f"""
             INSERT INTO {table} (session, key, version, created, updated, expires, value)
             VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -73,7 +76,7 @@ class Table:
 
     def page(self, page: KeyPage, *, with_texts: bool = False) -> str:
         """What selects the rows of a page; see ``page_arguments``."""
-        columns = f"{_KEYS}, {_TEXT}" if with_texts else _KEYS
+        columns = f"{_KEYS}, {_SOUND_TEXT}" if with_texts else _KEYS
         # Where nothing ends the range, keys that are no text any more are told of, too.
         end = "" if page.is_open else "AND key < ?"
         order = "DESC" if page.reverse else "ASC"

@@ -195,7 +195,7 @@ def _stored(
     stamps, values = list[Any](), list[object]()
     size = 0
     for *stamp, value in rows:
-        size += len(value) if type(value) is bytes else 0
+        size += 0 if value is None else len(value)
         if size > most or (value is None and most != EVERYTHING):
             return TOO_LARGE
         stamps.append(stamp)
