@@ -379,14 +379,7 @@ class SessionFileSystem(ABC):
         All of one moment. Bytes are those of the contents, as ``session_bytes`` counts them; the root is not
         counted. Of an empty session all are 0, and ``last_write_at`` is ``None``.
         """
-        infos = await self._entries(session_id)
-        for _ in range(_MOST_LOOKS):
-            before, infos = infos, await self._entries(session_id)
-            if infos == before:
-                return FileUsage.of(infos)
-        raise BackendUnavailableError(
-            "the files changed whenever they were counted: ask again", happened=False
-        )
+        return FileUsage.of(await self.list_tree(session_id))
 
     async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
         """A page of the ids of all sessions that have a file or a directory, ascending.
@@ -399,16 +392,6 @@ class SessionFileSystem(ABC):
         """
         del after, limit
         raise UnsupportedError.lacks(self, "session_ids", "so that sessions with files cannot be listed")
-
-    async def _entries(self, session_id: UUID) -> list[FileInfo]:
-        """Every entry of the session but the root, looked at directory by directory."""
-        found: list[FileInfo] = []
-        directories = ["/"]
-        while directories:
-            infos = await self.list_directory(session_id, directories.pop())
-            directories += [info.path for info in infos if info.is_directory]
-            found += infos
-        return found
 
     async def _settled(
         self,

@@ -122,7 +122,7 @@ async def test_usage_of_files_that_never_rest_says_so(session_id):
         return await listed(session_id, path)
 
     files.list_directory = list_directory
-    with pytest.raises(errors.BackendUnavailableError, match="ask again") as caught:
+    with pytest.raises(errors.BackendUnavailableError, match="changed whenever") as caught:
         await files.usage(session_id)
     assert caught.value.happened is False
 
