@@ -207,7 +207,7 @@ def test_a_prune_takes_a_choice(cli, kept, made):
         (("--idle", "x"), "--idle is a number and its unit"),
         (("--idle", "-1d"), "--idle is a number and its unit"),
         (("--idle", "0s"), "idle is a number of seconds above 0"),
-        (("--label", "a"), "--label is NAME=TEXT"),
+        (("--label", "a"), "a label is NAME=TEXT"),
         (("--label", "a=1", "--label", "a=2"), "is given two texts"),
     ):
         answer = cli("prune", *arguments)

@@ -24,6 +24,9 @@ DAMAGE = {
     "share their identity": "UPDATE files SET serial = 1",
     "the index says": "UPDATE files SET long_path = long_path || 'x' WHERE depth = 160",
     "that are not what": "UPDATE files SET depth = depth + 1 WHERE depth = 160",
+    "labels that are none": "UPDATE sessions SET labels = '{\"a\": 1}'",
+    "labels that the index": "INSERT INTO labels SELECT 1, session_id, 'a', 'b' FROM files LIMIT 1",
+    "the index has otherwise": "UPDATE labels SET text = 'b'",
     "directories with content": "UPDATE files SET content = 'x' WHERE place = '/a'",
 }
 
@@ -36,6 +39,7 @@ async def test_a_deep_check_finds_what_does_not_fit(settings, database, kind):
         await work.files.write_file("nul", "t\0\u00e4" * 400_000)
         await work.files.write_file("binary", "/w==", encoding="base64")
         await work.files.write_file(LONG, "x")
+        await store.create_session(session_id=work.id, labels={"a": "texts"})
         await work.storage.set_value("key", "\0 \u20ac")
         await work.storage.set_secret("name", "s")
     configuration = configure(settings)

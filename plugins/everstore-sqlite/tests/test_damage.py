@@ -216,15 +216,22 @@ async def test_a_damaged_entry_of_a_value(work, raw, column, value):
     assert [info.key for info in await work.storage.list_keys()] == ["key"]
 
 
-@pytest.mark.parametrize("assignment", ["title = x'ff'", f"title = {HEX}", "created = 'x'", "updated = x''"])
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        *("title = x'ff'", f"title = {HEX}", "created = 'x'", "updated = x''"),
+        *("labels = x'ff'", "labels = 'SECRET'", "labels = 5", "labels = '[1]'", "labels = '{\"a\": 1}'"),
+    ],
+)
 async def test_a_damaged_record(store, raw, assignment):
-    session = await store.create_session("SECRET title")
+    session = await store.create_session("SECRET title", labels={"a": "SECRET"})
     bend(raw, f"UPDATE sessions SET {assignment}")
     await told(store.sessions.get_session(session.id))
     await told(store.sessions.update_session_title(session.id, "new"))
     await told(store.sessions.list_sessions())
     await store.sessions.add_session(session)
     assert await store.sessions.list_sessions() == [session]
+    assert await store.sessions.list_sessions(labels={"a": "SECRET"}) == [session]
 
 
 async def test_a_name_that_is_no_utf_8(work, raw):

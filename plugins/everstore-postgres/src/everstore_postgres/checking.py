@@ -10,6 +10,12 @@ if TYPE_CHECKING:
 __all__ = ["problems_of"]
 
 # What is wrong, and a query for the session and the place of each.
+_INDEXED = "SELECT session_id, created_ns, name, text FROM {schema}.labels"
+_KEPT = (
+    'SELECT s.id, s.created_ns, l.key COLLATE "C", l.value COLLATE "C" FROM {schema}.sessions s,'
+    " jsonb_each_text(CASE WHEN jsonb_typeof(s.labels) = 'object' THEN s.labels END) l"
+)
+
 _RULES = (
     (
         "files without content, or with another size than theirs",
@@ -71,6 +77,20 @@ _RULES = (
             " count(*) AS entries, sum(size) FILTER (WHERE kind <> 'd') AS bytes"
             " FROM {schema}.files GROUP BY session_id) f USING (session_id)"
             " WHERE u.entries <> coalesce(f.entries, 0) OR u.bytes <> coalesce(f.bytes, 0)"
+        ),
+    ),
+    (
+        "session labels that are none",
+        (
+            "SELECT id, 'its labels' FROM {schema}.sessions WHERE jsonb_typeof(labels) <> 'object'"
+            " OR jsonb_path_exists(labels, '$.* ? (@.type() <> \"string\")')"
+        ),
+    ),
+    (
+        "labels that the index has otherwise than their records",
+        (
+            f"(SELECT session_id, 'its labels' FROM ({_INDEXED} EXCEPT {_KEPT}) i)"
+            f" UNION ALL (SELECT id, 'its labels' FROM ({_KEPT} EXCEPT {_INDEXED}) k)"
         ),
     ),
 )

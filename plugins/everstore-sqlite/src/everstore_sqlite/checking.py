@@ -172,6 +172,28 @@ _DIRECTORIES = (
     """,
 )
 
+_EACH_LABEL = "json_each(iif(json_valid(labels), labels, '[]'))"
+_KEPT_LABELS = f"SELECT sessions.id, created, key, value FROM sessions, {_EACH_LABEL}"  # noqa: S608 - made of constants
+_INDEXED_LABELS = "SELECT session, created, name, text FROM labels"
+_LABELS: tuple[tuple[str, str], ...] = (
+    (
+        "session labels that are none",
+        f"""
+        SELECT id, 'its labels' FROM sessions WHERE labels IS NOT NULL AND (
+            typeof(labels) <> 'text' OR json_type(iif(json_valid(labels), labels, '[]')) <> 'object'
+            OR EXISTS (SELECT 1 FROM {_EACH_LABEL} WHERE type <> 'text')
+        )
+        """,  # noqa: S608 - made of constants
+    ),
+    (
+        "labels that the index has otherwise than their records",
+        f"""
+        SELECT session, 'its labels' FROM ({_INDEXED_LABELS} EXCEPT {_KEPT_LABELS})
+        UNION ALL SELECT id, 'its labels' FROM ({_KEPT_LABELS} EXCEPT {_INDEXED_LABELS})
+        """,  # noqa: S608 - made of constants
+    ),
+)
+
 _INDEX_RULES: tuple[tuple[str, str], ...] = (
     (
         "rows of the search index that wait for a text that is gone",
@@ -301,6 +323,8 @@ def problems_of(connection: sqlite3.Connection) -> list[str]:
     columns = {row[1] for row in connection.execute("PRAGMA table_info(trees)")}
     if "directories" in columns:
         rules.append(_DIRECTORIES)
+    if connection.execute("PRAGMA table_info(labels)").fetchone():
+        rules += _LABELS
     if index.exists(connection):
         # Which rows the index has only its terms tell. A list of its own, outside the database.
         connection.execute("PRAGMA query_only = 0")

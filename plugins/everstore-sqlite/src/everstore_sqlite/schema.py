@@ -110,7 +110,7 @@ _VERSION_3 = (
 )
 
 # A record without labels costs the triggers a look at the row. What is no JSON any more has no labels.
-_LABELS = "json_each(iif(json_valid({0}.labels), {0}.labels, '{{}}'))"
+_LABELS = "json_each(iif(json_valid({0}.labels), {0}.labels, '[]'))"
 _INDEX_LABELS = f"""
     INSERT OR IGNORE INTO labels (name, text, created, session)
         SELECT key, value, new.created, new.id FROM {_LABELS.format("new")};
