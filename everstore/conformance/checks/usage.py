@@ -297,3 +297,44 @@ async def from_the_first(case: Case) -> None:
     assert page == sorted(set(page))
     before = min(UUID(int=max(page[0].int - 1, 0)), page[0])
     assert before == page[0] or await case.store.session_ids(before, 1) == page[:1]
+
+
+@table(
+    "ids.one_moment.{row}",
+    "1.7.4",
+    rows={"file_system": ("file",), "storage": ("value",), "sessions": ("record",)},
+    level="standard",
+    since="1.2",
+    tags=("concurrency",),
+    likely="sessions are looked up first, and then what each of them holds",
+)
+async def ids_of_one_moment(case: Case, kind: str) -> None:
+    """Of two sessions of which one at least holds something at any time, one at least is listed: {row}."""
+    role = {"file": "file_system", "value": "storage", "record": "sessions"}[kind]
+    put, take = _KINDS[kind]
+    first, second = case.new_id(), case.new_id()
+    first, second = min(first, second), max(first, second)
+    await put(case.store, first)
+    is_over = False
+
+    async def hand_on() -> None:
+        for turn in range(_TURNS):
+            one, other = (first, second) if turn % 2 else (second, first)
+            await put(case.store, one)
+            await asyncio.sleep(0)
+            await take(case.store, other)
+            await asyncio.sleep(0)
+
+    async def look() -> None:
+        while not is_over:
+            await asyncio.sleep(0)
+            page = await getattr(case.store, role).session_ids(after=_after(first), limit=100)
+            if not {first, second} & {*page}:
+                raise Mismatch("one of two sessions, which take turns in holding something", "neither")
+
+    looking = [asyncio.ensure_future(look()) for _ in range(2)]
+    try:
+        await hand_on()
+    finally:
+        is_over = True
+        await asyncio.gather(*looking)

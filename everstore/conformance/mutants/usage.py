@@ -358,3 +358,34 @@ def begins_behind_the_first(broken: Broken) -> None:
 
     for role in ("file_system", "storage", "sessions"):
         _ids(broken, role, behind)
+
+
+def _looks_again(broken: Broken, role: str) -> None:
+    async def looked_up(call: Call, after: Any, limit: int) -> list[UUID]:
+        found = []
+        for each in await call(after=after, limit=limit):
+            for _ in range(3):
+                await asyncio.sleep(0)
+            if each in await call(after=UUID(int=each.int - 1), limit=1):
+                found.append(each)
+        return found
+
+    _ids(broken, role, looked_up)
+
+
+@mutant("ids.one_moment.file_system")
+def looks_for_files_once_more(broken: Broken) -> None:
+    """Sessions are listed, and left out when their files are gone by then."""
+    _looks_again(broken, "file_system")
+
+
+@mutant("ids.one_moment.storage")
+def looks_for_values_once_more(broken: Broken) -> None:
+    """Sessions are listed, and left out when their values are gone by then."""
+    _looks_again(broken, "storage")
+
+
+@mutant("ids.one_moment.sessions")
+def looks_for_records_once_more(broken: Broken) -> None:
+    """Sessions are listed, and left out when their records are gone by then."""
+    _looks_again(broken, "sessions")
