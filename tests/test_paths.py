@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from uuid import UUID
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from everstore import errors, parse_session_id
+from everstore import errors, parse_session_id, session_id_of
 from everstore.paths import MAX_PATH_BYTES, normalize_path, parent_of, parents_of, require_room
 
 SEGMENTS = st.sampled_from(
@@ -171,3 +172,23 @@ def test_anything_else_names_no_session(text):
     with pytest.raises(errors.InvalidSessionIdError) as caught:
         parse_session_id(text)
     assert len(str(caught.value)) < 300
+
+
+def test_a_name_is_the_same_session_for_ever():
+    session_id = session_id_of("thread-42")
+    assert str(session_id) == "b7304d9f-adeb-55df-ae39-55a56669ea68"
+    assert (session_id.version, type(session_id)) == (5, UUID)
+    assert session_id_of("a", "bc") != session_id_of("ab", "c")
+
+
+@given(st.lists(st.text(), min_size=1, max_size=3), st.lists(st.text(), min_size=1, max_size=3))
+def test_other_names_are_other_sessions(one, other):
+    assert (session_id_of(*one) == session_id_of(*other)) == (one == other)
+
+
+@pytest.mark.parametrize("parts", [(), (1,), (b"a",), ("a", None), ("a\ud800",)])
+def test_what_names_no_session_is_told(parts):
+    with pytest.raises(errors.InvalidArgumentError, match="session_id_of") as caught:
+        session_id_of(*parts)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None

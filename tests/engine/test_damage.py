@@ -174,6 +174,25 @@ async def test_a_damaged_record(store, damage):
     assert await store.sessions.list_sessions() == [second]
 
 
+async def test_damaged_labels(store, damage):
+    first = await store.create_session("first", session_id=SESSION_ID, labels={"a": "1"})
+    damage(lambda key, value: value.replace(b"\xa1a\xa11", b"\xa1a\xff1") if key[:1] == b"s" else value)
+    for call in (
+        store.sessions.get_session(SESSION_ID),
+        store.sessions.update_session(SESSION_ID, labels={}),
+        store.sessions.list_sessions(labels={"a": "1"}),
+    ):
+        with pytest.raises(DataDamagedError) as caught:
+            await call
+        assert caught.value.session_id == SESSION_ID
+    # What cannot be read is not forgotten by its labels, and yet found by them no more.
+    await store.sessions.add_session(
+        everstore.Session(SESSION_ID, "again", first.created_ns, labels={"b": "1"})
+    )
+    assert await store.sessions.list_sessions(labels={"a": "1"}) == []
+    assert len(await store.sessions.list_sessions(labels={"b": "1"})) == 1
+
+
 async def test_what_a_session_has_is_counted_anew(engine, install_plugin, damage):
     install_plugin("durable", everstore_engine=lambda: engine)
     settings = {"backend": "durable", "log_level": "off", "limits": {"session_entries": 3}}

@@ -21,6 +21,7 @@ async def old(settings, database):
     await database.execute(f"CREATE SCHEMA {schema}")
     await database.execute(script)
     await database.execute("INSERT INTO migrations (version) VALUES (1)")
+    await database.execute("INSERT INTO sessions VALUES (gen_random_uuid(), 5, 6, 'kept')")
     session_id = everstore.new_session_id()
     for name in ("a", "b"):
         await database.fetch(PUT, session_id, f"/d/{name}", 2, "/d", name.encode(), 10)
@@ -66,6 +67,14 @@ async def test_an_older_schema_keeps_what_it_held_and_counts_directories(old, se
         assert (caught.value.limit, caught.value.wanted) == ("session_entries", 5)
         await work.files.write_file("c", "x")
     assert await database.fetch("SELECT entries, bytes FROM usage") == [(4, 3)]
+
+
+async def test_an_older_record_gets_labels(old, settings):
+    async with everstore.open_store(**settings) as store:
+        [record] = await store.sessions.list_sessions()
+        assert (record.title, record.created_ns, record.labels) == ("kept", 5, {})
+        labelled = await store.sessions.update_session(record.id, labels={"a": "b"})
+        assert await store.sessions.list_sessions(labels={"a": "b"}) == [labelled]
 
 
 async def test_keys_that_came_without_a_limit_count_where_there_is_one(settings):
