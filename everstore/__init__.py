@@ -31,6 +31,7 @@ from everstore.interfaces import (
     SessionStore,
 )
 from everstore.models import (
+    EditedFile,
     FileInfo,
     FileLines,
     FileStat,
@@ -65,6 +66,7 @@ __all__ = [
     "CallRecord",
     "Capabilities",
     "DurableStorageStore",
+    "EditedFile",
     "FileInfo",
     "FileLines",
     "FileStat",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
 import msgspec
 
 from everstore.compat import override
-from everstore.models import Encoding, FileInfo, InitialFile, KeyInfo, SessionFile
+from everstore.models import EditedFile, Encoding, FileInfo, InitialFile, KeyInfo, SessionFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,7 +117,7 @@ class CompareAndWrite(FileMutation[SessionFile | None], frozen=True, gc=False):
     encoding: Encoding
 
 
-class Edit(FileMutation[SessionFile], frozen=True, gc=False):
+class Edit(FileMutation[EditedFile], frozen=True, gc=False):
     """``edit_file``."""
 
     verb = "edit_file"

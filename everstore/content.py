@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from everstore.errors import EditError, InvalidContentError, PathIsDirectoryError, ReadOnlyFileError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from everstore.models import Encoding, SessionFile
 
 __all__ = [
@@ -20,8 +23,8 @@ __all__ = [
     "content_size",
     "is_envelope",
     "key_id_of",
+    "lines_between",
     "no_counter",
-    "no_single_match",
     "no_text",
     "other_encoding",
     "replace_text",
@@ -144,26 +147,32 @@ def other_encoding(path: str, stored: str, given: str) -> InvalidContentError:
     return InvalidContentError(f"{path!r} is stored as {stored}; {given} cannot be appended to it")
 
 
-def no_single_match(path: str, matches: int) -> EditError:
-    """The refusal of an edit whose text is in the file ``matches`` times, overlapping ones too."""
-    if not matches:
-        return EditError(f"the text to replace is not in {path!r}", path=path, matches=0)
-    hint = "give more of the text around it, or pass replace_all=True"
-    message = f"the text to replace is in {path!r} more than once; {hint}"
-    return EditError(message, path=path, matches=matches)
+def replace_text(
+    path: str, text: str, old: str, new: str, *, replace_all: bool
+) -> tuple[str, tuple[int, ...]]:
+    """``text`` with ``old`` replaced, and the numbers of the lines where that is now, one for each.
 
-
-def replace_text(path: str, text: str, old: str, new: str, *, replace_all: bool) -> str:
-    """``text`` with ``old`` replaced.
-
-    ``EditError`` when it is missing, or ambiguous without ``replace_all``.
+    ``EditError`` when it is missing, or ambiguous without ``replace_all``: overlapping ones count, too.
     """
-    matches = text.count(old) if old else 0
-    # Overlapping occurrences are ambiguous too, and count() does not see them.
-    ambiguous = matches == 1 and text.find(old, text.find(old) + 1) != -1
-    if matches == 0 or ((matches > 1 or ambiguous) and not replace_all):
-        raise no_single_match(path, matches + ambiguous)
-    return text.replace(old, new)
+    at = text.find(old) if old else -1
+    if at == -1:
+        raise EditError.unless_once(path, 0, text)
+    if text.find(old, at + 1) == -1:
+        line = text.count("\n", 0, at) + 1
+        return f"{text[:at]}{new}{text[at + len(old) :]}", (line,)
+    if not replace_all:
+        raise EditError.unless_once(path, max(text.count(old), 2), text)
+    parts = text.split(old)
+    return new.join(parts), lines_between([part.count("\n") for part in parts], new.count("\n"))
+
+
+def lines_between(line_ends: Sequence[int], of_new: int) -> tuple[int, ...]:
+    """The numbers of the lines in which replacements begin.
+
+    ``line_ends`` are those of the parts before, between and behind them, ``of_new`` those of one of them.
+    """
+    more = [count + of_new for count in line_ends] if of_new else line_ends
+    return tuple(accumulate(more[:-1], initial=1 - of_new))[1:]
 
 
 def append_content(file: SessionFile, content: str | bytes, encoding: Encoding) -> str | bytes:

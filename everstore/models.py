@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BytesFile",
+    "EditedFile",
     "Encoding",
     "FileInfo",
     "FileLines",
@@ -246,6 +247,37 @@ def span_within(size: int, start: int, length: int | None) -> tuple[int, int]:
     """From where to where ``length`` of ``size`` bytes are; all that follow without, as in a slice."""
     low = max(size + start, 0) if start < 0 else min(start, size)
     return low, size if length is None else min(low + length, size)
+
+
+class EditedFile(SessionFile, frozen=True, gc=False, eq=False):
+    """What ``edit_file`` answers: the file, which it equals, and on which lines it was edited."""
+
+    replaced: tuple[int, ...] = ()
+    """The numbers of the lines where replacements begin, from 1, in the file as it is now; one for each."""
+
+    @classmethod
+    def of(cls, file: SessionFile, replaced: tuple[int, ...]) -> Self:
+        """A file that was edited on these lines."""
+        return cls(
+            file.version, file.created_ns, file.updated_ns, file.session_id, file.path, file.serial,
+            file.size_bytes, file.is_readonly, file.content, file.encoding, replaced,
+        )  # fmt: skip
+
+    @property
+    def file(self) -> SessionFile:
+        """The file alone, as ``read_file`` shows it."""
+        return SessionFile(
+            self.version, self.created_ns, self.updated_ns, self.session_id, self.path, self.serial,
+            self.size_bytes, self.is_readonly, self.content, self.encoding,
+        )  # fmt: skip
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return self.file == (other.file if isinstance(other, EditedFile) else other)
+
+    @override
+    def __hash__(self) -> int:
+        return hash(self.file)
 
 
 def root_of(session_id: uuid.UUID) -> SessionFile:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from everstore.changes import FileChange
     from everstore.models import (
+        EditedFile,
         Encoding,
         FileInfo,
         FileLines,
@@ -162,8 +163,10 @@ class BoundFiles:
         """See ``OpenFileSystem.seed_initial_file``."""
         return self._files.seed_initial_file(self._id, file)
 
-    def edit_file(self, path: str, old: str, new: str, *, replace_all: bool = False) -> Answer[SessionFile]:
+    def edit_file(self, path: str, old: str, new: str, *, replace_all: bool = False) -> Answer[EditedFile]:
         """See ``OpenFileSystem.edit_file``."""
+        if replace_all is False:
+            return self._files.edit_file(self._id, path, old, new)
         return self._files.edit_file(self._id, path, old, new, replace_all=replace_all)
 
     def append_file(self, path: str, content: str, encoding: Encoding = "text") -> Answer[SessionFile]:

@@ -74,7 +74,12 @@ def test_an_edit_needs_one_occurrence_or_takes_all(text, old, new, replace_all):
         assert (caught.value.matches == 0) == (not places)
         assert 0 <= caught.value.matches <= len(places)
         return
-    edited = replace_text("/f", text, old, new, replace_all=replace_all)
+    edited, lines = replace_text("/f", text, old, new, replace_all=replace_all)
+    before, *after = [edited] if not new else text.split(old)
+    for number, part in enumerate(after):
+        assert lines[number] == before.count("\n") + 1
+        before += new + part
+    assert len(lines) == text.count(old)
     if len(places) == 1:
         assert edited == text[: places[0]] + new + text[places[0] + len(old) :]
     else:

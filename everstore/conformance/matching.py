@@ -12,6 +12,8 @@ from everstore.conformance.model import Entry, Model, Record, Value
 from everstore.conformance.showing import shown
 from everstore.errors import EverstoreError, RevisionConflictError
 from everstore.models import (
+    BytesFile,
+    EditedFile,
     FileInfo,
     FileLines,
     FileStat,
@@ -37,7 +39,8 @@ _ENTRY = ("path", "size_bytes", "is_readonly", "is_directory")
 _SESSION = ("id", "title", "created_ns", "labels")
 _RECORDS: dict[str, tuple[type, tuple[str, ...]]] = {
     **dict.fromkeys(("read_file", "write_file", "write_file_if_content_matches"), (SessionFile, _FILE)),
-    **dict.fromkeys(("seed_initial_file", "edit_file", "append_file"), (SessionFile, _FILE)),
+    **dict.fromkeys(("seed_initial_file", "append_file"), (SessionFile, _FILE)),
+    "edit_file": (EditedFile, (*_FILE, "replaced")),
     **dict.fromkeys(("create_directory", "copy_file", "move_file"), (FileInfo, _ENTRY)),
     **dict.fromkeys(("write_bytes", "append_bytes"), (FileInfo, _ENTRY)),
     **dict.fromkeys(("list_directory", "list_tree", "glob_files", "apply_changes"), (FileInfo, _ENTRY)),
@@ -220,7 +223,7 @@ def plain(verb: str, answer: object) -> object:
         return answer
     record, fields = _RECORDS[verb]
     name = record.__name__ if isinstance(answer, _OF_MODEL) else type(answer).__name__
-    if isinstance(answer, SessionFile):  # of whatever kind
+    if isinstance(answer, BytesFile):  # a SessionFile, whatever keeps its content
         name = SessionFile.__name__
     return name, *(getattr(answer, field, "missing") for field in fields)
 

@@ -136,7 +136,7 @@ def _item(expected: Any, got: Any, path: str, field: str | None) -> Apart:
 
 def _named(one: object, two: object) -> str:
     """What two pairs are of, whose first half says it."""
-    if isinstance(one, tuple) and isinstance(two, tuple) and len(one) > 1 and one[0] == two[0]:
+    if isinstance(one, tuple) and isinstance(two, tuple) and len(one) > 1 and one[:1] == two[:1]:
         return f"({one[0]})" if isinstance(one[0], str) else ""
     return ""
 

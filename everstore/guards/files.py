@@ -23,9 +23,11 @@ from everstore.arguments import (
     plain_text,
     refuse_session_id,
 )
+from everstore.changes import Edit
 from everstore.compat import override
 from everstore.content import append_content, content_size, text_size
 from everstore.errors import (
+    EditError,
     InvalidContentError,
     InvalidPathError,
     ParentNotDirectoryError,
@@ -38,6 +40,7 @@ from everstore.guards.room import Room
 from everstore.guards.strict import list_strictly, read_strictly
 from everstore.interfaces import OpenFileSystem
 from everstore.models import InitialFile
+from everstore.nearest import explain
 from everstore.paths import normalize_path, parents_of
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from everstore.changes import FileChange, FileMutation
     from everstore.interfaces import SessionFileSystem
     from everstore.models import (
+        EditedFile,
         Encoding,
         FileInfo,
         FileLines,
@@ -266,16 +270,29 @@ class FileSystemGuard(OpenFileSystem):
     @override
     def edit_file(
         self, session_id: UUID, path: str, old: str, new: str, *, replace_all: bool = False
-    ) -> Answer[SessionFile]:
-        path = _file_path(session_id, path)
+    ) -> Answer[EditedFile]:
+        if type(session_id) is not UUID:
+            refuse_session_id(session_id)
+        path = normalize_path(path)
+        if path == "/":
+            raise _root_is_directory()
         if type(old) is not str or type(new) is not str or not old.isascii() or not new.isascii():
             old, new = plain_text(old, "old"), plain_text(new, "new")
             text_size(old, "old"), text_size(new, "new")
         if not old:
             raise InvalidContentError("old is the text to replace, and cannot be empty")
-        if replace_all is not False:
-            check_flag("replace_all", replace_all)
-        return self._next.edit_file(session_id, path, old, new, replace_all=replace_all)
+        if replace_all is False:
+            return self._explained(self._next.edit_file(session_id, path, old, new), old)
+        check_flag("replace_all", replace_all)
+        return self._explained(self._next.edit_file(session_id, path, old, new, replace_all=replace_all), old)
+
+    @staticmethod
+    async def _explained(editing: Coroutine[Any, Any, EditedFile], old: str) -> EditedFile:
+        try:
+            return await editing
+        except EditError as error:
+            await explain(error, old)
+            raise
 
     @override
     def append_file(
@@ -319,7 +336,7 @@ class FileSystemGuard(OpenFileSystem):
     def apply_changes(self, session_id: UUID, changes: Sequence[FileChange]) -> Answer[list[FileInfo | None]]:
         check_session_id(session_id)
         checked = checked_changes(_ChangeGuard(self._room), session_id, changes)
-        return self._next.apply_changes(session_id, checked)
+        return _patched(self._next.apply_changes(session_id, checked), checked)
 
     @staticmethod
     def _ends(done: str, source: str, destination: str, *, overwrite: bool) -> tuple[str, str]:
@@ -442,6 +459,12 @@ class _ChangeGuard(FileSystemGuard):
 
     _refuse_size = _refuse_appending = _refuse_at_once
 
+    @override
+    @staticmethod
+    def _explained(editing: Any, old: str) -> Any:
+        del old
+        return editing  # the change itself
+
 
 def _file_path(session_id: UUID, path: str) -> str:
     check_session_id(session_id)
@@ -449,6 +472,17 @@ def _file_path(session_id: UUID, path: str) -> str:
     if path == "/":
         raise _root_is_directory()
     return path
+
+
+async def _patched(
+    changing: Coroutine[Any, Any, list[FileInfo | None]], changes: Sequence[FileChange]
+) -> list[FileInfo | None]:
+    try:
+        return await changing
+    except EditError as error:
+        edit = changes[getattr(error, "index", 0)]
+        await explain(error, edit.old if isinstance(edit, Edit) else "")
+        raise
 
 
 def _root_is_directory() -> PathIsDirectoryError:

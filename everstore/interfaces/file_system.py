@@ -40,7 +40,14 @@ if TYPE_CHECKING:
     from everstore.changes import FileChange, FileMutation
     from everstore.context import PluginContext
     from everstore.globs import Selection
-    from everstore.models import Encoding, FileLines, FileStat, GrepMatch, InitialFile
+    from everstore.models import (
+        EditedFile,
+        Encoding,
+        FileLines,
+        FileStat,
+        GrepMatch,
+        InitialFile,
+    )
 
 __all__ = ["SessionFileSystem", "SessionFileSystemFactory"]
 
@@ -179,11 +186,13 @@ class SessionFileSystem(ABC):
 
     async def edit_file(
         self, session_id: UUID, path: str, old: str, new: str, *, replace_all: bool = False
-    ) -> SessionFile:
+    ) -> EditedFile:
         """Replace ``old``, which must be there exactly once unless ``replace_all``; atomic.
 
-        ``EditError`` when ``old`` is missing or ambiguous, ``PathNotFoundError`` when the file is,
-        ``InvalidContentError`` when it is not text. Parallel edits of different parts all survive.
+        Answers with the file, and as ``replaced`` with the numbers of the lines in which replacements begin.
+        ``EditError`` when ``old`` is missing or ambiguous, with the numbers of the nearest lines or of those
+        where it is, ``PathNotFoundError`` when the file is missing, ``InvalidContentError`` when it is not
+        text. Parallel edits of different parts all survive.
         """
         [answer] = await self.apply(session_id, (Edit(path, old, new, replace_all),))
         return answer

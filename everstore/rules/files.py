@@ -15,7 +15,7 @@ from everstore.errors import (
     ReadOnlyFileError,
     RevisionConflictError,
 )
-from everstore.models import BytesFile, FileInfo, SessionFile, root_of
+from everstore.models import BytesFile, EditedFile, FileInfo, SessionFile, root_of
 from everstore.paths import parent_of, root_stays
 
 if TYPE_CHECKING:
@@ -99,14 +99,14 @@ def seed(tree: Tree[E], file: InitialFile) -> SessionFile:
     return _store(tree, file.path, old, missing, file.content, file.encoding, is_readonly=file.is_readonly)
 
 
-def edit(tree: Tree[E], path: str, old: str, new: str, replace_all: bool = False) -> SessionFile:  # noqa: FBT001, FBT002 - a change's fields
+def edit(tree: Tree[E], path: str, old: str, new: str, replace_all: bool = False) -> EditedFile:  # noqa: FBT001, FBT002 - a change's fields
     """``edit_file``."""
     found = tree.get(path)
-    _require_writable(tree, path, found)
-    if found is None:
+    if found is None or found.is_directory or found.is_readonly:
+        _require_writable(tree, path, found)
         raise PathNotFoundError.at(path)
-    edited = replace_text(path, require_text(tree.read(found)), old, new, replace_all=replace_all)
-    return _store(tree, path, found, (), edited, "text")
+    edited, lines = replace_text(path, require_text(tree.read(found)), old, new, replace_all=replace_all)
+    return EditedFile.of(_store(tree, path, found, (), edited, "text"), lines)
 
 
 def append(tree: Tree[E], path: str, content: str | bytes, encoding: Encoding = "text") -> SessionFile:

@@ -27,7 +27,7 @@ class LimitedFiles(InMemorySessionFileStore):
 
     async def edit_file(self, session_id, path, old, new, *, replace_all=False):
         found = await self.read_file(session_id, path)
-        self._check(len(replace_text(path, found.content, old, new, replace_all=replace_all)))
+        self._check(len(replace_text(path, found.content, old, new, replace_all=replace_all)[0]))
         return await super().edit_file(session_id, path, old, new, replace_all=replace_all)
 
     async def append_file(self, session_id, path, content, encoding="text"):

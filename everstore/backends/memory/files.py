@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from everstore.changes import FileMutation
-    from everstore.models import Encoding, FileInfo, FileStat, GrepMatch, SessionFile
+    from everstore.models import EditedFile, Encoding, FileInfo, FileStat, GrepMatch, SessionFile
     from everstore.search import Query
     from everstore.settings import Limits
 
@@ -134,7 +134,7 @@ class MemoryFiles(SessionFileSystem):
     @override
     async def edit_file(
         self, session_id: UUID, path: str, old: str, new: str, *, replace_all: bool = False
-    ) -> SessionFile:
+    ) -> EditedFile:
         self._lock.acquire()
         try:
             tree = self._trees.get(session_id.int) or self._tree(session_id)

@@ -75,6 +75,12 @@ class Entry(msgspec.Struct, frozen=True):
         return 0 if self.content is None else len(bytes_of(self.content, self.encoding))
 
 
+class EditedEntry(Entry, frozen=True):
+    """What an edit answers: the entry, and the numbers of the lines where it was edited."""
+
+    replaced: tuple[int, ...] = ()
+
+
 class ModelLimits(msgspec.Struct, frozen=True):
     """The limits in force (§7.4.1); ``None`` is none."""
 
@@ -287,7 +293,7 @@ class FileModel:
 
     def edit_file(
         self, session_id: UUID, path: str, old: str, new: str, *, replace_all: bool = False
-    ) -> Entry:
+    ) -> EditedEntry:
         """The entry as it then is."""
         path = below_root(path)
         require_text_to_replace(old, new)
@@ -299,7 +305,13 @@ class FileModel:
         matches = sum(text.startswith(old, at) for at in range(len(text)))
         if matches == 0 or (matches > 1 and not replace_all):
             raise EditError(path)
-        return self._keep(session_id, self._with(tree, path, text.replace(old, new), "text"), path)
+        before, *after = text.split(old)
+        replaced = []
+        for part in after:
+            replaced.append(before.count("\n") + 1)
+            before += new + part
+        kept = self._keep(session_id, self._with(tree, path, before, "text"), path)
+        return EditedEntry(**msgspec.structs.asdict(kept), replaced=tuple(replaced))
 
     def append_file(self, session_id: UUID, path: str, content: str, encoding: Encoding = "text") -> Entry:
         """The entry as it then is."""

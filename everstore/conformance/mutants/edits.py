@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.mutants.broken import Broken, mutant
 from everstore.errors import EditError, PathNotFoundError
+from everstore.models import EditedFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__: list[str] = []
 
@@ -23,6 +27,67 @@ def replaces_the_first(broken: Broken) -> None:
             if not error.matches or found is None or found.content is None:
                 raise
             return await broken.files.write_file(session_id, path, found.content.replace(old, new, 1))
+
+
+def _in_the_error(broken: Broken, **facts: Callable[[Any], Any]) -> None:
+    """The refusal of an edit has other facts."""
+
+    @broken.verb
+    async def edit_file(session_id: Any, path: str, old: str, new: str, *, replace_all: bool = False) -> Any:
+        try:
+            return await broken.files.edit_file(session_id, path, old, new, replace_all=replace_all)
+        except EditError as error:
+            error.tell(**{name: of(getattr(error, name)) for name, of in facts.items()})
+            raise
+
+
+@mutant("edits.nearest.far_down")
+def counts_near_lines_from_0(broken: Broken) -> None:
+    """The nearest lines are counted from 0."""
+    _in_the_error(broken, nearest=lambda lines: tuple([line - 1 for line in lines]))
+
+
+@mutant("edits.nearest_in_changes")
+def explains_no_edit_among_changes(broken: Broken) -> None:
+    """What an edit among other changes did not find is not told."""
+
+    @broken.verb
+    async def apply_changes(session_id: Any, changes: Any) -> Any:
+        try:
+            return await broken.files.apply_changes(session_id, changes)
+        except EditError as error:
+            error.tell(lines=(), nearest=())
+            raise
+
+
+@mutant("edits.differs.lf_for_crlf")
+def tells_no_difference(broken: Broken) -> None:
+    """It is not told that only line ends or white space differ."""
+    _in_the_error(broken, differs=lambda _: None)
+
+
+@mutant("edits.nothing_near")
+def always_finds_something_near(broken: Broken) -> None:
+    """Where nothing is like the text, the first line is told."""
+    _in_the_error(broken, nearest=lambda lines: lines or (1,))
+
+
+@mutant("edits.ambiguous_lines")
+def tells_the_first_line_only(broken: Broken) -> None:
+    """An ambiguous edit tells one line only."""
+    _in_the_error(broken, lines=lambda lines: lines[:1])
+
+
+@mutant("edits.replaced.all_by_more_lines")
+def tells_lines_that_were(broken: Broken) -> None:
+    """An edit tells the lines where the text was."""
+
+    @broken.verb
+    async def edit_file(session_id: Any, path: str, old: str, new: str, *, replace_all: bool = False) -> Any:
+        edited = await broken.files.edit_file(session_id, path, old, new, replace_all=replace_all)
+        more = new.count("\n") - old.count("\n")
+        were = [line - more * number for number, line in enumerate(edited.replaced)]
+        return EditedFile.of(edited, tuple(were))
 
 
 @mutant("edits.refused.missing")

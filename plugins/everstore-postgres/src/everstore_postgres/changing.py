@@ -17,8 +17,8 @@ from everstore.changes import (
     Write,
     WriteBytes,
 )
-from everstore.content import content_bytes
-from everstore.models import FileInfo, file_of, root_of
+from everstore.content import content_bytes, lines_between
+from everstore.models import EditedFile, FileInfo, file_of, root_of
 from everstore.paths import require_room, root_stays
 from everstore_postgres.damage import content_at
 from everstore_postgres.outcomes import DIRECTORY, refusal, version_of
@@ -125,7 +125,9 @@ def answer_to(  # noqa: C901, PLR0911 - one a change
         case Seed(file):
             return _file(row, session_id, file.path, file.content, file.encoding, file.is_readonly)
         case Edit(path):
-            return _file(row, session_id, path, content_at(path, row["size"], row["content"], "text"), "text")
+            whole = content_at(path, row["size"], row["content"], "text")
+            edited = _file(row, session_id, path, whole, "text")
+            return EditedFile.of(edited, _lines_of(row["content"], row["cuts"], change.new.encode()))
         case Append(path, _, encoding):
             whole = content_at(path, row["size"], row["content"], encoding)
             return _file(row, session_id, path, whole, encoding)
@@ -133,6 +135,17 @@ def answer_to(  # noqa: C901, PLR0911 - one a change
             return _file(row, session_id, path, content, encoding)
         case _:
             raise TypeError(f"{type(change).__name__} is no change of files")
+
+
+def _lines_of(content: bytes, cuts: list[int], new: bytes) -> tuple[int, ...]:
+    """The numbers of the lines where a content has what is ``new``, each so many bytes after the last."""
+    if len(cuts) == 1:
+        return (content.count(b"\n", 0, cuts[0]) + 1,)
+    line_ends, at = [], 0
+    for cut in cuts:
+        line_ends.append(content.count(b"\n", at, at + cut))
+        at += cut + len(new)
+    return lines_between([*line_ends, 0], new.count(b"\n"))
 
 
 def _refused(change: FileMutation[Any], row: Any, limits: Limits) -> Exception:

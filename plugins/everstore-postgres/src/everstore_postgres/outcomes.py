@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from everstore.content import no_single_match, no_text, other_encoding
+from everstore.content import no_text, other_encoding
 from everstore.errors import (
     DirectoryNotEmptyError,
+    EditError,
     EverstoreError,
     ParentNotDirectoryError,
     PathExistsError,
@@ -73,5 +74,5 @@ def refusal(
         case "damaged":
             error = damage_of_content(path, row["size"], row["content"], ENCODINGS.get(fact.encode()))
         case _:
-            error = no_single_match(path, row["amount"])
+            error = EditError.unless_once(path, row["amount"], row["content"].decode())
     return error

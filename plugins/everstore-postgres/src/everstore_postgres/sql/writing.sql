@@ -7,8 +7,9 @@
 -- 'edit' (data is replaced by other_data, everywhere with option), 'append' (option: answer without content).
 -- at_parent: the place of the directory that the path is in.
 -- if_version: the version that must be there; 0 nothing may be there; null no condition.
--- Answers with the content only where the caller cannot know it, and wants it: edit and append. What is 'damaged' is told
--- with its content, its size and, as the fact, its kind.
+-- Answers with the content only where the caller cannot know it, and wants it: edit and append. What is
+-- 'damaged' is told with its content, its size and, as the fact, its kind; what an edit does not find once, with
+-- its content. 'cuts' are of an edit the bytes before, and between, the places where it replaced.
 --
 -- A plain write, which most calls are, is tried at once: its statements find nothing to change where there
 -- is anything to refuse or to make first. All else, and a write that was not that plain, is looked at
@@ -19,7 +20,7 @@ CREATE FUNCTION {schema}.put_file(
     max_file bigint, max_entries bigint, max_bytes bigint,
     OUT outcome text, OUT fact text, OUT amount bigint,
     OUT version bigint, OUT serial bigint, OUT created_ns bigint, OUT updated_ns bigint, OUT size integer,
-    OUT content bytea
+    OUT content bytea, OUT cuts integer[]
 ) LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
@@ -149,12 +150,18 @@ BEGIN
                 WHEN 'edit' THEN {schema}.edited(content, old.kind, data, other_data, option)
                 ELSE {schema}.appended(content, old.kind, data, new_kind)
             END;
-            content := NULL;
             IF made.outcome IS NOT NULL THEN
                 outcome := made.outcome;
                 amount := made.matches;
                 fact := CASE old.kind WHEN 'b' THEN 'base64' ELSE 'text' END;
+                IF outcome <> 'not one match' THEN
+                    content := NULL;
+                END IF;
                 RETURN;
+            END IF;
+            content := NULL;
+            IF verb = 'edit' THEN
+                cuts := made.cuts;
             END IF;
             wanted := made.content;
             wanted_kind := made.kind;
@@ -204,10 +211,10 @@ BEGIN
 END
 $$;
 
--- A content with a part of it replaced, or why not.
+-- A content with a part of it replaced, and where, or why not.
 CREATE FUNCTION {schema}.edited(
     old_content bytea, old_kind "char", part bytea, replacement bytea, everywhere boolean,
-    OUT outcome text, OUT matches bigint, OUT content bytea, OUT kind "char"
+    OUT outcome text, OUT matches bigint, OUT content bytea, OUT kind "char", OUT cuts integer[]
 ) LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
     nul CONSTANT bytea := '\x00';
@@ -233,17 +240,27 @@ BEGIN
             found := position(part IN rest);
             EXIT WHEN found = 0;
             matches := matches + 1;
+            cuts := cuts || (found - 1);
             content := content || substr(rest, 1, found - 1) || replacement;
             rest := substr(rest, found + length(part));
         END LOOP;
         content := content || rest;
     END IF;
-    IF matches = 1 AND position(part IN substr(old_content, position(part IN old_content) + 1)) > 0 THEN
-        matches := 2;  -- and the two overlap
+    IF matches = 1 THEN
+        found := position(part IN old_content);
+        cuts := ARRAY[found - 1];
+        IF position(part IN substr(old_content, found + 1)) > 0 THEN
+            matches := 2;  -- and the two overlap
+        END IF;
     END IF;
     IF matches = 0 OR (matches > 1 AND NOT everywhere) THEN
         outcome := 'not one match';
         RETURN;
+    END IF;
+    IF matches > 1 AND cuts IS NULL THEN
+        cuts := ARRAY(
+            SELECT octet_length(p.piece) FROM unnest(string_to_array(old_text, old_part))
+            WITH ORDINALITY AS p (piece, number) WHERE p.number <= matches ORDER BY p.number);
     END IF;
     kind := CASE
         WHEN (old_kind = 'z' OR position(nul IN replacement) > 0) AND position(nul IN content) > 0 THEN 'z'
