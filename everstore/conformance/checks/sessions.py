@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from everstore.conformance.case import refused
 from everstore.conformance.registry import check, table
 from everstore.errors import InvalidSessionIdError, PathNotFoundError
-from everstore.models import InitialFile, new_session_id
+from everstore.models import InitialFile, SessionUsage, new_session_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -50,6 +50,7 @@ async def _fill(session: BoundSession, mark: str = "x") -> None:
         "list_keys": (lambda one: one.storage.list_keys(), []),
         "get_secret": (lambda one: one.storage.get_secret("s"), None),
         "list_secrets": (lambda one: one.storage.list_secrets(), []),
+        "usage": (lambda one: one.usage(), SessionUsage()),
     },
     likely="this verb ignores the session id",
 )

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from everstore.conformance.mutants.broken import Broken, mutant
 from everstore.errors import EverstoreError
+from everstore.models import FileUsage
 from everstore.paths import parse_session_id
 
 if TYPE_CHECKING:
@@ -102,6 +103,24 @@ def lists_every_secret(broken: Broken) -> None:
         everywhere = [session_id, *(each for each in seen if each != session_id)]
         found = [await broken.storage.list_secrets(each) for each in everywhere]
         return [info for infos in found for info in infos]
+
+
+@mutant("sessions.isolation.usage")
+def counts_every_session(broken: Broken) -> None:
+    """Usage counts the files of all sessions."""
+    seen: dict[UUID, None] = {}
+
+    @broken.verb
+    async def write_file(
+        session_id: Any, path: str, content: str, encoding: Any = "text", **options: Any
+    ) -> Any:
+        seen[session_id] = None
+        return await broken.files.write_file(session_id, path, content, encoding, **options)
+
+    @broken.verb
+    async def usage(session_id: Any) -> Any:
+        everywhere = [session_id, *(each for each in seen if each != session_id)]
+        return FileUsage.of([info for each in everywhere for info in await broken.entries(each)])
 
 
 @mutant("sessions.no_reach.delete_value")

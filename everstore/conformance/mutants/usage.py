@@ -8,8 +8,10 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from everstore.compat import override
 from everstore.conformance.mutants.broken import Broken, mutant
 from everstore.models import FileUsage, StorageUsage, root_of
+from everstore.store import Store
 
 if TYPE_CHECKING:
     from everstore.middleware.base import Call
@@ -297,7 +299,8 @@ def begins_with_the_last_one(broken: Broken) -> None:
 def _whole(broken: Broken, change: Any) -> None:
     """Change the pages of the whole store."""
 
-    class Wrong(broken.kind):  # type: ignore[misc, name-defined]  # the class that the store would have
+    class Wrong(Store):
+        @override
         async def session_ids(self, after: Any = None, limit: int = 100) -> Any:
             return await change(super().session_ids, after, limit)
 
