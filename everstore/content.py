@@ -184,7 +184,7 @@ def append_content(file: SessionFile, content: str | bytes, encoding: Encoding) 
         raise ReadOnlyFileError.at(file.path)
     if file.encoding != encoding:
         raise other_encoding(file.path, file.encoding, encoding)
-    if encoding == "text" and isinstance(kept, str) and isinstance(content, str):
+    if encoding == "text" and type(kept) is str and type(content) is str:
         return kept + content
     return b"".join((file.data or b"", content if isinstance(content, bytes) else b64decode(content)))
 

@@ -143,6 +143,8 @@ class SessionFile(_Entry, frozen=True, gc=False):
     encoding: Encoding = "text"
     kept: ClassVar[str | bytes | None]
     """``content`` as it is kept here: bytes where base64 is made of them when it is asked for."""
+    at_hand: ClassVar[str | None]
+    """``content``, but empty where it would have to be made."""
 
     @property
     def data(self) -> bytes | None:
@@ -185,7 +187,8 @@ class SessionFile(_Entry, frozen=True, gc=False):
         )  # fmt: skip
 
 
-SessionFile.kept = SessionFile.content  # its place in the record, whatever a subclass makes of it
+# Its place in the record, whatever a subclass makes of it; no look costs more than before.
+SessionFile.kept = SessionFile.at_hand = SessionFile.content
 
 
 class BytesFile(SessionFile, frozen=True, gc=False):
@@ -193,6 +196,8 @@ class BytesFile(SessionFile, frozen=True, gc=False):
 
     Most who write and read bytes never look at their base64, which takes longer than all else.
     """
+
+    at_hand = ""
 
     if not TYPE_CHECKING:  # to type checkers it is the field still
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from itertools import chain, pairwise
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -54,6 +54,11 @@ class Text(msgspec.Struct, frozen=True, gc=False):
     path: str
     content: str
     encoding: str = "text"
+    at_hand: ClassVar[str]
+    """``content``, as a ``SessionFile`` has it."""
+
+
+Text.at_hand = Text.content
 
 
 async def selected(selection: Selection, items: Iterable[T], path_of: Callable[[T], str] = _path) -> list[T]:
@@ -236,7 +241,7 @@ class Query:
             if self.is_full:
                 return
             self._pending += _ENTRY
-            text = file.content if file.encoding == "text" else ""  # no base64 is made for a search
+            text = file.at_hand  # no base64 is made for a search
             if text is None:
                 continue
             if selects is not None:
@@ -247,7 +252,8 @@ class Query:
                 if not selects(file.path):
                     continue
             if required is None or len(text) > MOST_AT_ONCE or required in text:
-                yield from self._scan(file.path, text)
+                if file.encoding == "text":
+                    yield from self._scan(file.path, text)
             else:
                 self._pending += len(text)
             if self._pending > MOST_AT_ONCE:

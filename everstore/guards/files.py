@@ -184,9 +184,15 @@ class FileSystemGuard(OpenFileSystem):
         if_revision: str | None = None,
         if_absent: bool = False,
     ) -> Answer[FileInfo]:
-        path = _file_path(session_id, path)
-        data = plain_data(data)
-        if_revision = plain_condition(if_revision, if_absent)
+        if type(session_id) is not UUID:  # here too: a call would cost more
+            refuse_session_id(session_id)
+        path = normalize_path(path)
+        if path == "/":
+            raise _root_is_directory()
+        if type(data) is not bytes:
+            data = plain_data(data)
+        if if_revision is not None or if_absent is not False:
+            if_revision = plain_condition(if_revision, if_absent)
         if len(data) > self._room.bytes:
             condition = (if_revision,) if if_absent or if_revision is not None else ()
             return self._refuse_size(session_id, path, len(data), *condition)

@@ -237,7 +237,7 @@ def _store(
 ) -> SessionFile:
     """Put a file in place of ``old``, and below what is ``missing``, unless it is over a limit."""
     ascii_text = encoding == "text" and content.isascii()
-    made: Any = BytesFile if isinstance(content, bytes) else SessionFile
+    made: Any = SessionFile if ascii_text or type(content) is str else BytesFile
     size = len(content) if ascii_text else stored_size(content, encoding)  # nearly always without a call
     if tree.limits is not None:
         more = 0 if old is not None else 1 + len(missing)

@@ -108,6 +108,26 @@ async def test_a_content_that_lost_a_piece_or_a_part_of_one(length, store, damag
     ]
 
 
+@pytest.mark.parametrize("left", [None, -1])
+async def test_a_range_reads_its_own_pieces_and_no_others(store, engine, damage, left):
+    files, most, first = store.session(SESSION_ID).files, engine.largest_value, (0).to_bytes(4)
+    await files.write_bytes("a", b"l" * 20_000)
+
+    def lose(key, value):
+        is_hit = key.endswith(first) and value.startswith(b"ll")
+        return value if not is_hit else None if left is None else value[:left]
+
+    damage(lose)
+    assert await files.read_bytes("a", most, 100) == b"l" * 100
+    assert await files.read_bytes("a", -5) == b"lllll"
+    assert await files.read_bytes("a", 20_000) == b""
+    for start, length in ((0, 1), (most - 1, 2), (1, None)):
+        with pytest.raises(DataDamagedError) as caught:
+            await files.read_bytes("a", start, length)
+        assert caught.value.path == "/a"
+    assert await files.delete_file("a")
+
+
 async def test_a_name_that_is_no_text(store, engine, damage):
     files = store.session(SESSION_ID).files
     await files.write_file("a.txt", "x")

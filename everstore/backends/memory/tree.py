@@ -151,7 +151,7 @@ class MemoryTree(Tree[SessionFile]):
             created_ns, updated_ns, serial = old.created_ns, later_than(old.updated_ns), old.serial
         ascii_text = encoding == "text" and content.isascii()
         size = len(content) if ascii_text else stored_size(content, encoding)
-        made: Any = BytesFile if isinstance(content, bytes) else SessionFile
+        made: Any = SessionFile if ascii_text or type(content) is str else BytesFile
         file: SessionFile = made(
             version, created_ns, updated_ns, self.session_id, path, serial, size,
             is_readonly=False, content=content, encoding=encoding,

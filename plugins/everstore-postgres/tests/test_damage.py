@@ -79,6 +79,17 @@ async def test_nothing_is_made_of_a_damaged_content(work, database, assignment):
     assert (await work.files.append_file("a.txt", "!")).content == "abc!"
 
 
+@pytest.mark.parametrize("name", ["cut short", "missing", "of no kind"])
+async def test_a_range_of_a_damaged_content(work, database, name):
+    await work.files.write_file("a.txt", "text")
+    await database.execute(f"UPDATE files SET {DAMAGES[name]} WHERE place = '/a.txt'")
+    for start, length in ((0, None), (1, 2), (-1, 1), (100, 1), (0, 0)):
+        assert (await told(partial(work.files.read_bytes, "a.txt", start, length))).path == "/a.txt"
+    await work.files.write_bytes("a.txt", b"abc")
+    assert (await work.files.append_bytes("a.txt", b"!")).size_bytes == 4
+    assert await work.files.read_bytes("a.txt", 2) == b"c!"
+
+
 @pytest.mark.parametrize("source", ["/tree/a.txt", "/tree"])
 @pytest.mark.parametrize("assignment", ["content = NULL", "content = 'abc'"])
 async def test_a_copy_of_a_damaged_content_is_no_copy(work, database, assignment, source):

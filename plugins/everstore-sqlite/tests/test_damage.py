@@ -93,6 +93,16 @@ SEEN_BY_A_COPY = [
 
 
 @pytest.mark.parametrize("name", SEEN_BY_A_COPY)
+@pytest.mark.parametrize("direct_reads", [True, False])
+async def test_a_range_of_a_damaged_content(opened, work, session_id, raw, name, direct_reads):
+    bend(raw, CONTENTS[name])
+    async with opened(direct_reads=direct_reads) as store:
+        for start, length in ((0, None), (1, 2), (-1, 1), (100, 1), (0, 0)):
+            error = await told(store.session(session_id).files.read_bytes("a.txt", start, length))
+            assert error.path == "/a.txt"
+
+
+@pytest.mark.parametrize("name", SEEN_BY_A_COPY)
 @pytest.mark.parametrize("source", ["a.txt", "/"])
 async def test_a_copy_of_a_damaged_content_is_no_copy(work, raw, name, source):
     await work.files.move_file("a.txt", "tree/a.txt")
