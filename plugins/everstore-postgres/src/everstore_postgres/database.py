@@ -42,37 +42,33 @@ class Database:
 
     def change(self, statement: str, *args: object) -> Awaitable[Any]:
         """The first row that a statement answers with; ``None`` when there is none. Never sent twice."""
-        return self._call("fetchrow", statement, args, changes=True)
+        return self.sent(partial(self.pool.call, "fetchrow", statement, *args), changes=True)
 
     def change_all(self, statement: str, *args: object) -> Awaitable[list[Any]]:
         """All rows that a statement answers with. Never sent twice."""
-        return self._call("fetch", statement, args, changes=True)
+        return self.sent(partial(self.pool.call, "fetch", statement, *args), changes=True)
 
     def row(self, statement: str, *args: object) -> Awaitable[Any]:
         """As ``change``, of a statement that only reads: sent again when a connection proves dead."""
-        return self._call("fetchrow", statement, args, changes=False)
+        return self.sent(partial(self.pool.call, "fetchrow", statement, *args), changes=False)
 
     def rows(self, statement: str, *args: object) -> Awaitable[list[Any]]:
         """All rows of a statement that only reads: sent again when a connection proves dead."""
-        return self._call("fetch", statement, args, changes=False)
+        return self.sent(partial(self.pool.call, "fetch", statement, *args), changes=False)
 
-    async def _call(self, method: str, statement: str, args: tuple[object, ...], *, changes: bool) -> Any:
-        try:
-            return await self.tried(partial(self.pool.call, method, statement, *args), changes=changes)
-        except (NotSentError, *faults.DRIVER_ERRORS) as error:
-            raise faults.told(error, changes=changes) from faults.cause_of(error)
-
-    async def tried(self, send: Callable[[], Awaitable[T]], *, changes: bool) -> T:
-        """What is sent answers with; sent again where a connection proves dead, as far as that may be.
-
-        Raises what the pool raises.
-        """
-        try:
-            return await send()
-        except (NotSentError, *faults.DRIVER_ERRORS) as error:
-            if not faults.may_be_sent_again(error, changes=changes):
-                raise
-        return await send()
+    async def sent(self, send: Callable[[], Awaitable[T]], *, changes: bool) -> T:
+        """What ``send`` answers with, which uses the pool; called again where a row or rows would be."""
+        for last in (False, True):
+            try:
+                return await send()
+            except NotSentError as error:
+                # What was not sent may be sent to somebody else, whatever it is.
+                if last or not isinstance(error.__cause__, faults.RETRIED):
+                    raise faults.not_sent(error) from error.__cause__
+            except faults.DRIVER_ERRORS as error:
+                if last or changes or not isinstance(error, faults.RETRIED):
+                    raise faults.at_work(error, changes=changes) from error
+        raise AssertionError  # the second time around, it returns or raises
 
     @asynccontextmanager
     async def link(self, *, changes: bool = False) -> AsyncIterator[Link | HostLink]:
@@ -80,15 +76,17 @@ class Database:
         try:
             async with self.pool.link() as link:
                 yield link
-        except (NotSentError, *faults.DRIVER_ERRORS) as error:
-            raise faults.told(error, changes=changes) from faults.cause_of(error)
+        except NotSentError as error:
+            raise faults.not_sent(error) from error.__cause__
+        except faults.DRIVER_ERRORS as error:
+            raise faults.at_work(error, changes=changes) from error
 
     async def begin_search(self) -> None:
         """Wait for the turn of a search: they take turns, so that short calls find a connection."""
         try:
             await self._searches.begin()
         except NotSentError as error:
-            raise faults.told(error, changes=False) from faults.cause_of(error)
+            raise faults.not_sent(error) from error.__cause__
 
     def end_search(self) -> None:
         """Give the turn to the next search, however this one ended."""
@@ -142,7 +140,7 @@ async def open_database(
         with _told_at_opening():
             async with pool.link(unhurried=True) as link:
                 await migrations.at_opening(link.connection, settings)
-        yield Database(pool, SearchTurns(settings.pool_max_size, settings.pool_timeout), settings)
+        yield Database(pool, SearchTurns(pool.max_size, settings.pool_timeout), settings)
     finally:
         await pool.close()
 
@@ -159,7 +157,7 @@ async def _on_host_pool(settings: PostgresSettings, host_pool: asyncpg.Pool) -> 
         async with pool.link(unhurried=True) as link:
             await check_codecs(link.connection)
             await migrations.at_opening(link.connection, settings)
-    yield Database(pool, SearchTurns(host_pool.get_max_size(), settings.pool_timeout), settings)
+    yield Database(pool, SearchTurns(pool.max_size, settings.pool_timeout), settings)
 
 
 async def migrate_database(settings: PostgresSettings, environment: Mapping[str, str]) -> list[str]:

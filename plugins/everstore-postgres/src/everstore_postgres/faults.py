@@ -23,15 +23,17 @@ from everstore_postgres.pool import CONNECTION_LOST, DRIVER_ERRORS, NotSentError
 
 __all__ = [
     "DRIVER_ERRORS",
+    "RETRIED",
     "at_connecting",
     "at_opening",
-    "cause_of",
-    "may_be_sent_again",
-    "told",
+    "at_work",
+    "not_sent",
     "was_refused",
 ]
 
-_RETRIED = (*CONNECTION_LOST, asyncpg.InterfaceError)  # the driver says of a dead connection this, too
+RETRIED = (*CONNECTION_LOST, asyncpg.InterfaceError)
+"""What a statement that only reads is sent again for: the driver says of a dead connection this, too."""
+
 _UNKNOWN = (*CONNECTION_LOST, asyncpg.StatementCompletionUnknownError)
 _PARAMETER_REFUSED = (
     asyncpg.UndefinedObjectError,
@@ -170,35 +172,23 @@ _OPENING: tuple[tuple[type[Exception], type[EverstoreError], str], ...] = (
 )
 
 
-def cause_of(error: Exception) -> BaseException | None:
-    """What the driver has thrown, of an error of the pool."""
-    return error.__cause__ if isinstance(error, NotSentError) else error
-
-
-def may_be_sent_again(error: Exception, *, changes: bool) -> bool:
-    """Whether another connection may be tried: with what only reads, and whatever was not sent."""
-    may_be = isinstance(error, NotSentError) or not changes
-    return may_be and isinstance(cause_of(error), _RETRIED)
-
-
-def was_refused(error: Exception) -> bool:
-    """Whether the server has refused it, and so rolled it back."""
-    cause = cause_of(error)
-    return isinstance(cause, asyncpg.PostgresError) and not _may_have_happened(cause)
-
-
-def told(error: Exception, *, changes: bool) -> EverstoreError:
+def at_work(error: Exception, *, changes: bool) -> EverstoreError:
     """The error of a call that failed, and that may have changed something, or only reads."""
-    if isinstance(error, NotSentError):
-        return _not_sent(error)
     return _explained(_WORK, error, happened=None if changes and _may_have_happened(error) else False)
 
 
-def _not_sent(error: NotSentError) -> EverstoreError:
+def not_sent(error: NotSentError) -> EverstoreError:
+    """The error of a call of which nothing was sent."""
     if isinstance(error.__cause__, TimeoutError):
         message = "postgres: the server did not answer in time, and nothing was sent to it"
         return BackendUnavailableError(message, happened=False)
     return _explained(_WORK, error.__cause__)
+
+
+def was_refused(error: Exception) -> bool:
+    """Whether it is the server that has refused a call, and so rolled it back."""
+    cause = error.__cause__
+    return isinstance(cause, asyncpg.PostgresError) and not _may_have_happened(cause)
 
 
 def at_connecting(error: Exception, parameters: list[str]) -> SettingsError | None:

@@ -68,6 +68,7 @@ class HostPool:
         """The pool belongs to the running event loop, as this does."""
         self._pool = pool
         self._loop = asyncio.get_running_loop()
+        self.max_size: int = pool.get_max_size()
         self.wait_seconds = wait_seconds
         self._call_seconds = call_seconds
 

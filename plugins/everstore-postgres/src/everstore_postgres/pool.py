@@ -170,7 +170,7 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._keeps_statements = keeps_statements
         self._min_size = min(min_size, max_size)
-        self._max_size = max_size
+        self.max_size = max_size
         self.wait_seconds = wait_seconds
         self._call_seconds = call_seconds
         self._size = 0  # connections that are open, being opened, or promised to a waiting call
@@ -303,7 +303,7 @@ class Pool:
 
     def _may_open(self) -> bool:
         is_full = self._size > 0 and time.monotonic() < self._full_until
-        return self._size < self._max_size and not is_full
+        return self._size < self.max_size and not is_full
 
     async def _wait(self, until: float) -> Link | None:
         """The next connection that is free, or ``None``: then one may be opened in its place."""

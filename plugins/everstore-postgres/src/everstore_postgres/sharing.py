@@ -1,6 +1,6 @@
 """Calls that wait at the same moment share a statement: one round trip, and one flush of what they write.
 
-While a call or two of a kind are under way, each is sent at once, as if there were no other. Who comes then
+While a few calls of a kind are under way, each is sent at once, as if there were no other. Who comes then
 waits for the end of the event loop's turn, and for a connection where none is free; all who came until
 then go together. What is so small that a round trip costs more than its work is shared, nothing else.
 
@@ -14,6 +14,7 @@ import asyncio
 import time
 from contextlib import suppress
 from contextvars import Context
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,9 @@ LARGE = 1 << 16
 PATIENCE = "50ms"
 """How long a shared statement that writes waits for a lock, much less than until a deadlock is looked for."""
 
-_AT_ONCE = 2  # calls of a kind that go by themselves, beside each other
+_AT_ONCE = (
+    8  # calls of a kind that go by themselves, beside each other: for fewer, sharing costs more than it saves
+)
 _MOST = 64  # calls that share a statement, with a lock each: the server has room for so many a connection
 _ALONE = object()  # the answer to a call that has to be sent by itself
 
@@ -60,45 +63,43 @@ class Shared:
         ``alone`` says that the call has to be sent by itself, after all.
         """
         self._database = database
+        self._send_one = database.change if changes else database.row
         self._one = one
         self._many = many
         self._about = about
         self._changes = changes
         self._loop = asyncio.get_running_loop()
-        self._single = 0  # calls under way by themselves
-        self._batches: set[_Batch] = set()  # those under way, and the open one
+        self._at_once = min(_AT_ONCE, database.pool.max_size)
+        self._under_way = 0  # calls
         self._open: _Batch | None = None  # the one that further calls may join
 
     async def row(self, *args: Any, size: int = 0) -> Any:
         """What the statement of one call answers with: its row, or ``None``. ``size`` is of what is sent."""
-        if asyncio.get_running_loop() is not self._loop:
-            raise elsewhere()
-        if size > LARGE or (self._open is None and self._single + len(self._batches) < _AT_ONCE):
-            return await self._alone(args)
-        return await self._with_others(args)
-
-    async def _alone(self, args: tuple[Any, ...]) -> Any:
-        self._single += 1
+        if size <= LARGE and (self._under_way >= self._at_once or self._open is not None):
+            answer = await self._with_others(args)
+            if answer is not _ALONE:
+                return answer
+        self._under_way += 1
         try:
-            if self._changes:
-                return await self._database.change(self._one, *args)
-            return await self._database.row(self._one, *args)
+            return await self._send_one(self._one, *args)
         finally:
-            self._single -= 1
+            self._under_way -= 1
 
     async def _with_others(self, args: tuple[Any, ...]) -> Any:
+        """The answer to a call that is sent with others; ``_ALONE`` where it has to be sent by itself."""
+        if asyncio.get_running_loop() is not self._loop:
+            raise elsewhere()
         until = time.monotonic() + self._database.pool.wait_seconds
         while True:
             batch = await self._sent(args, until)
             error = batch.error
             if error is None:
-                answer = batch.answers.get(args[: self._about])
-                return await self._alone(args) if answer is _ALONE else answer
+                return batch.answers.get(args[: self._about])
             if len(batch.args) > 1 and faults.was_refused(error):
-                return await self._alone(args)
+                return _ALONE
             # Who came later than the first still has time.
             if not isinstance(error.__cause__, PoolExhaustedError) or time.monotonic() >= until:
-                raise faults.told(error, changes=self._changes) from faults.cause_of(error)
+                raise copy(error) from error.__cause__
 
     async def _sent(self, args: tuple[Any, ...], until: float) -> _Batch:
         """The batch with a call in it, when it has its answers."""
@@ -121,15 +122,17 @@ class Shared:
         # No statement writes a row twice.
         if batch is None or len(batch.args) >= _MOST or (self._changes and about in batch.args):
             batch = self._open = _Batch(until)
-            self._batches.add(batch)
             # It is nobody's own: whoever watches the first call must not take it for a part of that.
             batch.task = self._loop.create_task(self._send(batch), context=Context())
         batch.args[about] = args
+        self._under_way += 1
         return batch
 
     async def _leave(self, batch: _Batch, turn: asyncio.Future[None], args: tuple[Any, ...]) -> None:
         """Be gone from a batch: from its writes only when it is certain what has happened."""
-        batch.turns.discard(turn)
+        if turn in batch.turns:
+            batch.turns.discard(turn)
+            self._under_way -= 1
         if batch.sent_ns is None and self._changes:
             del batch.args[args[: self._about]]
         if not batch.turns:
@@ -148,7 +151,7 @@ class Shared:
         """Send a batch at the next turn of the event loop, and let those who wait for it look."""
         try:
             send = partial(self._on_link, batch)
-            batch.answers = await self._database.tried(send, changes=self._changes)
+            batch.answers = await self._database.sent(send, changes=self._changes)
         except asyncio.CancelledError:  # by who ends all tasks, or for nobody waits
             for turn in batch.turns:
                 turn.cancel()
@@ -157,10 +160,15 @@ class Shared:
             batch.error = error
         finally:
             self._close(batch)
-            self._batches.discard(batch)
             for turn in batch.turns:
                 if not turn.done():
                     turn.set_result(None)
+            # Until they have all gone on: those who call again at once are not few.
+            self._loop.call_soon(self._forget, batch)
+
+    def _forget(self, batch: _Batch) -> None:
+        self._under_way -= len(batch.turns)
+        batch.turns.clear()
 
     async def _on_link(self, batch: _Batch) -> dict[tuple[Any, ...], Any]:
         async with self._database.pool.link(until=batch.until) as link:
