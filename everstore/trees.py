@@ -84,12 +84,12 @@ class TreePage(msgspec.Struct, frozen=True):
             enter(directory, 1 + directory.rstrip("/").count("/"))
         while heads:
             _, level, entry, rest = heads[0]
+            yield entry
             following = next(rest, None)
             if following is None:
                 heapq.heappop(heads)
             else:
                 heapq.heapreplace(heads, (following.path, level, following, rest))
-            yield entry
             if entry.is_directory and (self.deepest is None or level < self.deepest):
                 enter(entry.path, level + 1)
 

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import msgspec
 
+from everstore.changes import Append, Delete, Move, Write
 from everstore.conformance.matching import Step
 from everstore.conformance.model import Model
 from everstore.conformance.showing import shown
@@ -104,6 +105,8 @@ async def state_of(store: Store | Model, worker: Worker) -> dict[str, object]:
                 directories += [info.path] * info.is_directory
     found = await ask("file_system", "glob_files", f"{worker.area}/**")
     state["files found"] = [info.path for info in found]
+    tree = await ask("file_system", "list_tree", worker.area)
+    state["tree"] = [(info.path, info.size_bytes) for info in tree]
     for key in await ask("storage", "list_keys"):
         if key.key.startswith(worker.area):
             state[f"value {key.key}"] = await ask("storage", "get_value", key.key)
@@ -148,6 +151,12 @@ def _files(worker: Worker, chance: random.Random, number: str) -> Step:
 def _trees(worker: Worker, chance: random.Random, number: str) -> Step:
     one, other = (f"{worker.area}/{name}" for name in chance.sample("abc", 2))
     path = f"{one}/{chance.choice('xyz')}/{chance.choice('xyz')}"
+    several = [
+        Write(path, _content(chance, number)),
+        Append(f"{other}/log", number),
+        Move(one, f"{other}/{number}"),
+        Write(path, number),
+    ]
     return _one_of(
         worker,
         chance,
@@ -155,6 +164,8 @@ def _trees(worker: Worker, chance: random.Random, number: str) -> Step:
         ("write_file", path, _content(chance, number)),
         ("write_file", path, number),
         ("create_directory", f"{one}/{number}/d"),
+        ("apply_changes", several),
+        ("apply_changes", [*several, Delete(f"{other}/nothing")]),
         ("move_file", one, other),
         ("move_file", one, f"{other}/{number}"),
         ("copy_file", one, other),
