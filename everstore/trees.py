@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import heapq
 from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 __all__ = ["TreePage"]
 
@@ -61,8 +62,12 @@ class TreePage(msgspec.Struct, frozen=True):
         """The page, of all that come from its beginning on, in order."""
         return found if self.limit is None else found[: self.limit]
 
+    def among(self, found: Iterable[E]) -> list[E]:
+        """The page, of all that is below ``top``, in any order."""
+        return self.cut(sorted((each for each in found if self.selects(each.path)), key=attrgetter("path")))
+
     def walk(self, children: Callable[[str, str], Iterator[E]]) -> Iterator[E]:
-        """The page, looked up directory by directory.
+        """The page, looked up directory by directory, which takes longer where it has no limit.
 
         ``children(directory, after)`` has what is in a directory, in order, from the first name that follows
         ``after`` on; of a file, or where nothing is, that is nothing. No more is taken of it than is listed,

@@ -108,6 +108,9 @@ def list_tree(
     """``list_tree``."""
     entries = Entries(transaction, engine, session_id)
 
+    if page.limit is None:
+        return page.among(entries.info(path, row) for path, row in entries.below(page.top))
+
     def children(directory: str, after: str) -> Iterator[FileInfo]:
         return (entries.info(path, row) for path, row in entries.children(directory, after))
 

@@ -19,23 +19,29 @@ __all__ = ["Trees"]
 _DEEPEST = 1 << 30  # more levels than a path has room for
 
 # From $3 to $4 are the places of what is below the directory, from $5 on those of what the page may have.
+# Each level is looked up by itself, with the index: a LIMIT keeps the planner from joining all with all.
+_NO_LIMIT = (1 << 31) - 1
 _LEVELS = (
     "WITH RECURSIVE levels (depth) AS ("
-    "SELECT $2::integer UNION ALL SELECT l.depth + 1 FROM levels l WHERE l.depth < $6 AND EXISTS ("
-    "SELECT FROM {schema}.files f"
-    " WHERE f.session_id = $1 AND f.depth = l.depth AND f.place >= $3 AND f.place < $4))"
+    "SELECT $2::integer UNION ALL SELECT l.depth + 1 FROM levels l CROSS JOIN LATERAL ("
+    "SELECT FROM {schema}.files f WHERE f.session_id = $1 AND f.depth = l.depth"
+    " AND f.place >= $3 AND f.place < $4 ORDER BY f.place LIMIT 1) any_of_it WHERE l.depth < $6)"
 )
 _ON_LEVEL = (
     "f.session_id = $1 AND f.depth = l.depth AND f.place >= $5 AND f.place < {high}"
-    f" AND starts_with({PATH}, $7) AND {PATH} > $8"
+    f" AND starts_with({PATH}, $7) AND {PATH} > $8 ORDER BY f.place LIMIT"
 )
-_ALL = f"{_LEVELS} SELECT {RECORD} FROM levels l JOIN {{schema}}.files f ON {_ON_LEVEL}"
+_ROWS = (
+    f"SELECT r.* FROM {{levels}} l CROSS JOIN LATERAL ("
+    f"SELECT {RECORD} FROM {{{{schema}}}}.files f WHERE {_ON_LEVEL} {_NO_LIMIT}) r"
+)
+_ALL = f"{_LEVELS} {_ROWS.format(levels='levels', high='$4')}"
+# Where paths are too long for the index, the first of a level may be any of those that begin alike.
 _SOME = (
-    f"{_LEVELS} SELECT {RECORD} FROM levels l CROSS JOIN LATERAL ("
-    # Where paths are too long for the index, the first of a level may be any of those that begin alike.
-    f"SELECT CASE WHEN count(*) < $9 THEN $4 ELSE left(max(place), 600) || chr(2) END AS high FROM ("
-    f"SELECT f.place FROM {{schema}}.files f WHERE {_ON_LEVEL} ORDER BY f.place LIMIT $9) firsts) e"
-    f" JOIN {{schema}}.files f ON {_ON_LEVEL}"
+    f"{_LEVELS}, firsts (depth, high) AS MATERIALIZED (SELECT l.depth, ("
+    "SELECT CASE WHEN count(*) < $9 THEN $4 ELSE left(max(place), 600) || chr(2) END"
+    f" FROM (SELECT f.place FROM {{schema}}.files f WHERE {_ON_LEVEL.format(high='$4')} $9) f) FROM levels l)"
+    f" {_ROWS.format(levels='firsts', high='l.high')}"
 )
 
 
@@ -45,9 +51,8 @@ class Trees:
     def __init__(self, database: Database) -> None:
         """Nothing is asked yet."""
         self._database = database
-        self._all = database.sql(_ALL.replace("{high}", "$4"))
-        first, behind = _SOME.rsplit("{high}", 1)
-        self._some = database.sql(first.replace("{high}", "$4") + "e.high" + behind)
+        self._all = database.sql(_ALL)
+        self._some = database.sql(_SOME)
 
     async def page(self, session_id: UUID, page: TreePage) -> list[FileInfo]:
         """The page, in one round trip: of each level at most as much as the page has room for."""

@@ -30,6 +30,7 @@ __all__ = [
     "BELOW",
     "ENTRY",
     "KEY",
+    "SUBTREE",
     "below",
     "content_at",
     "infos",
@@ -66,6 +67,11 @@ _STAT = f"SELECT {ENTRY} FROM entries WHERE {KEY}"  # noqa: S608 - made of const
 _LIST = f"SELECT name, {ENTRY} FROM entries WHERE session = ? AND parent = ? ORDER BY name"  # noqa: S608 - made of constants
 _LIST_AFTER = f"SELECT name, {ENTRY} FROM entries WHERE session = ? AND parent = ? AND name > ? ORDER BY name"  # noqa: S608 - made of constants
 _ROWS_AT_ONCE = 32
+SUBTREE = f"""
+    SELECT iif(typeof(parent) = 'text' AND typeof(name) = 'text', parent || name, NULL), {ENTRY}
+    FROM entries WHERE {BELOW}
+"""  # noqa: S608 - made of constants
+"""Path and ``ENTRY`` of everything below a directory; the path of a damaged one is NULL."""
 
 _WHOLE = " AND ".join(
     f"typeof({column}) = 'integer'" for column in ("version", "created", "updated", "serial", "size")
@@ -225,6 +231,8 @@ def list_tree(
     connection: sqlite3.Connection, unwanted: Event, session_id: UUID, page: TreePage
 ) -> list[FileInfo]:
     """What is below a directory, of one moment."""
+    if page.limit is None:
+        return page.among(infos(session_id, connection.execute(SUBTREE, below(session_id, page.base))))
 
     def children(directory: str, after: str) -> Iterator[FileInfo]:
         parent = directory if directory == "/" else directory + "/"

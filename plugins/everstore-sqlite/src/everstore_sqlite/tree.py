@@ -17,6 +17,7 @@ from everstore_sqlite.rows import (
     BELOW,
     ENTRY,
     KEY,
+    SUBTREE,
     below,
     content_at,
     infos,
@@ -70,10 +71,7 @@ _LONGEST_BELOW = f"""
 _ANY_BELOW = f"SELECT 1 FROM entries WHERE {BELOW} LIMIT 1"  # noqa: S608 - made of constants
 _HEAL = f"UPDATE entries SET ({ENTRY}) = (?, ?, ?, ?, ?, ?, ?) WHERE {KEY}"  # noqa: S608 - made of constants
 _DELETE = f"DELETE FROM entries WHERE {KEY}"  # noqa: S608 - made of constants
-_SUBTREE = f"""
-    SELECT iif(typeof(parent) = 'text' AND typeof(name) = 'text', parent || name, NULL), {ENTRY}
-    FROM entries WHERE {BELOW} ORDER BY parent, name
-"""  # noqa: S608 - made of constants
+_SUBTREE = f"{SUBTREE} ORDER BY parent, name"
 
 
 class SqliteTree(Tree[FileInfo]):
