@@ -28,6 +28,7 @@ from everstore import (
     SessionStorageStore,
     SessionStore,
     Store,
+    StoredValue,
 )
 from everstore.compat import override
 from everstore.errors import EditError, QuotaExceededError, ReadOnlyFileError, RevisionConflictError
@@ -107,7 +108,10 @@ async def bound(work: BoundSession) -> None:
     await work.storage.set_value("key", "value", ttl=60)
     assert_type(await work.storage.get_value("key"), str | None)
     assert_type(await work.storage.increment_value("n"), int)
-    assert_type(await work.storage.list_keys(), list[KeyInfo])
+    assert_type(await work.storage.list_keys("log:", limit=10, reverse=True), list[KeyInfo])
+    assert_type(await work.storage.read_value("key"), StoredValue | None)
+    assert_type(await work.storage.read_values(after="key"), list[StoredValue])
+    assert_type(await work.storage.get_values(["key"]), dict[str, str])
     assert_type(await work.storage.list_secrets(), list[SecretInfo])
     await work.storage.set_value("key", 1)  # type: ignore[arg-type]
 
