@@ -39,6 +39,7 @@ __all__ = [
     "plain_pattern",
     "plain_seed",
     "plain_session",
+    "plain_start",
     "plain_text",
     "plain_title",
     "plain_ttl",
@@ -117,6 +118,14 @@ def plain_count(name: str, value: int, least: int) -> int:
         value = int.__index__(value)
     if not least <= value <= LARGEST:
         _refuse_count(name, value, least)
+    return value
+
+
+def plain_start(value: int) -> int:
+    """The number of a line, from 1 on or from -1 backwards, plain; else ``InvalidArgumentError``."""
+    value = plain_offset("start", value)
+    if value == 0:
+        raise InvalidArgumentError("start is 1 for the first line and -1 for the last, not 0")
     return value
 
 

@@ -328,12 +328,13 @@ class NumberedLine(msgspec.Struct, frozen=True, gc=False):
 
 
 class FileLines(msgspec.Struct, frozen=True, gc=False):
-    """Some lines of a file, whether more follow, and the revision they were read from."""
+    """Some lines of a file, whether more follow, the revision they were read from, and how many it has."""
 
     path: str
     lines: tuple[NumberedLine, ...]
     has_more: bool
     revision: str
+    total_lines: int
 
 
 class _Expiring(_Stamped, frozen=True, gc=False):

@@ -16,7 +16,7 @@ import msgspec
 from everstore.errors import InvalidArgumentError
 from everstore.expressions import checked, compile_re2
 from everstore.globs import Selection, compile_glob, compile_path_pattern
-from everstore.lines import lines_after, lines_before, lines_of
+from everstore.lines import lines_after, lines_before
 from everstore.literals import literal_of_regex, literal_of_text
 from everstore.models import GrepMatch
 from everstore.turns import MOST_AT_ONCE, in_turns
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ["MAX_CONTEXT", "Query", "Text", "compile_glob", "compile_path_pattern", "lines_of", "selected"]
+__all__ = ["MAX_CONTEXT", "Query", "Text", "compile_glob", "compile_path_pattern", "selected"]
 
 MAX_CONTEXT = 100
 """Lines before a match, and after it, that a search gives at most."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from uuid import UUID
 
 import pytest
 import re2
@@ -11,7 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from everstore import GrepMatch, SessionFile, errors, new_session_id
-from everstore.search import Query, lines_of
+from everstore.lines import LineCounts, lines_of
+from everstore.search import Query
 
 # Few characters, so that matches are likely; among them all that could be taken for a line's end.
 CHARACTERS = "ab A\n\n\r\t-é\u2028\x0b\x0c\x00\x85"
@@ -157,18 +159,35 @@ def test_regex_matches_are_those_of_every_line_by_itself(text, pattern, ignore_c
     assert search(text, pattern, regex=True, **options) == expected
 
 
-@given(TEXTS, st.integers(1, 8), st.none() | st.integers(0, 4))
+def page_of(text, start, limit):
+    file = SessionFile(1, 0, 0, UUID(int=1), "/f", 1, len(text.encode()), is_readonly=False, content=text)
+    return asyncio.run(lines_of(file, text, start, limit, LineCounts()))
+
+
+@given(TEXTS, st.integers(-8, 8).filter(bool), st.none() | st.integers(0, 4))
 def test_numbered_lines_are_those_of_the_text(text, start, limit):
     lines = [*enumerate(lines_by_the_book(text), 1)]
-    end = None if limit is None else start - 1 + limit
-    answer = asyncio.run(lines_of("/f", text, start, limit, "r1"))
-    assert [(line.number, line.text) for line in answer.lines] == lines[start - 1 : end]
-    assert answer.has_more == bool(lines[start - 1 :][len(answer.lines) :])
-    assert (answer.path, answer.revision) == ("/f", "r1")
+    wanted = lines[start - 1 :] if start > 0 else lines[start:]
+    answer = page_of(text, start, limit)
+    assert [(line.number, line.text) for line in answer.lines] == wanted[:limit]
+    assert answer.has_more == bool(wanted[len(answer.lines) :])
+    assert (answer.path, answer.revision, answer.total_lines) == ("/f", "1", len(lines))
+
+
+@pytest.mark.parametrize("line", ["", "x", "x" * 70, "x" * 20_000, "\r", "é\r"])
+def test_pages_of_a_large_file_are_its_lines(line):
+    text = "".join(f"{number}{line}\n" for number in range(2500)) + "end"
+    lines = text.replace("\r\n", "\n").split("\n")
+    for start, limit in ((1, None), (1, 1), (2400, 50), (-1, None), (-2000, 1100), (2501, 9), (2502, 9)):
+        answer = page_of(text, start, limit)
+        first = start - 1 if start > 0 else len(lines) + start
+        assert [each.text for each in answer.lines] == lines[first:][:limit]
+        assert [each.number for each in answer.lines] == [*range(first + 1, first + 1 + len(answer.lines))]
+        assert (answer.total_lines, answer.has_more) == (2501, first + len(answer.lines) < 2501)
 
 
 def test_a_line_far_behind_the_end_is_soon_found_missing():
-    assert asyncio.run(lines_of("/f", "a\n", 10**15, None, "r1")).lines == ()
+    assert page_of("a\n", 10**15, None).lines == ()
 
 
 async def test_a_query_takes_no_more_once_it_is_full():

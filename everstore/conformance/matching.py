@@ -45,7 +45,7 @@ _RECORDS: dict[str, tuple[type, tuple[str, ...]]] = {
     **dict.fromkeys(("write_bytes", "append_bytes"), (FileInfo, _ENTRY)),
     **dict.fromkeys(("list_directory", "list_tree", "glob_files", "apply_changes"), (FileInfo, _ENTRY)),
     "stat_file": (FileStat, _ENTRY),
-    "read_lines": (FileLines, ("path", "lines", "has_more")),
+    "read_lines": (FileLines, ("path", "lines", "has_more", "total_lines")),
     **dict.fromkeys(("set_value", "set_values", "stat_value", "list_keys"), (KeyInfo, ("key",))),
     **dict.fromkeys(("read_value", "read_values"), (StoredValue, ("key", "text"))),
     "list_secrets": (SecretInfo, ("name",)),

@@ -20,6 +20,7 @@ from everstore.arguments import (
     plain_offset,
     plain_pattern,
     plain_seed,
+    plain_start,
     plain_text,
     refuse_session_id,
 )
@@ -380,7 +381,8 @@ class FileSystemGuard(OpenFileSystem):
         self, session_id: UUID, path: str, start: int = 1, limit: int | None = None
     ) -> Answer[FileLines | None]:
         check_session_id(session_id)
-        start = plain_count("start", start, 1)
+        if type(start) is not int or start <= 0:
+            start = plain_start(start)
         if limit is not None:
             limit = plain_count("limit", limit, 0)
         return self._next.read_lines(session_id, normalize_path(path), start, limit)

@@ -28,8 +28,9 @@ from everstore.errors import (
     UnsupportedError,
 )
 from everstore.interfaces.capabilities import Capabilities
+from everstore.lines import LineCounts, lines_of
 from everstore.models import FileInfo, FileUsage, SessionFile
-from everstore.search import Query, compile_glob, lines_of, selected
+from everstore.search import Query, compile_glob, selected
 from everstore.trees import TreePage
 from everstore.turns import sorted_in_turns
 
@@ -80,6 +81,7 @@ class SessionFileSystem(ABC):
     """
 
     capabilities: Capabilities = Capabilities()
+    _line_counts: LineCounts | None = None
 
     # -- what a backend has -------------------------------------------------------------------------
 
@@ -333,14 +335,18 @@ class SessionFileSystem(ABC):
     async def read_lines(
         self, session_id: UUID, path: str, start: int = 1, limit: int | None = None
     ) -> FileLines | None:
-        """Lines ``start`` (from 1) and following, at most ``limit``, and whether more follow.
+        """Lines ``start`` (from 1) and following, at most ``limit``, if more follow, and how many there are.
 
-        ``None`` when missing or a directory; ``InvalidContentError`` when it is not text.
+        A negative ``start`` counts from the end: -20 begins with the last twenty, or with all where there are
+        fewer; 0 is refused (``InvalidArgumentError``). ``None`` when missing or a directory;
+        ``InvalidContentError`` when it is not text.
         """
         found = await self.read_file(session_id, path)
         if found is None or found.content is None:
             return None
-        return await lines_of(path, require_text(found), start, limit, found.revision)
+        if self._line_counts is None:
+            self._line_counts = LineCounts()
+        return await lines_of(found, require_text(found), start, limit, self._line_counts)
 
     async def grep_files(
         self,

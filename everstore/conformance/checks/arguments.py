@@ -131,6 +131,7 @@ _SPECIAL: dict[str, tuple[Any, ...]] = {
     "get_values.keys": ("k", b"k", 1, None, object(), *(["k", wrong] for wrong in _KEYS)),
     "glob_files.pattern": _WRONG["glob"],
     "read_bytes.start": (*_NO_NUMBER, -(2**63) - 1, 2**63, 10**30, -_HUGE),
+    "read_lines.start": (*_NO_NUMBER, 0, -(2**63) - 1, 2**63, 10**30, -_HUGE),
     "list_sessions.after": (*_NO_RECORD, *_records()),
     "session_ids.after": _WRONG["session_id"][1:],
     "scan_secrets.after": (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.case import refused
 from everstore.conformance.registry import check, table
-from everstore.errors import InvalidContentError, InvalidPatternError
+from everstore.errors import InvalidArgumentError, InvalidContentError, InvalidPatternError
 from everstore.models import InitialFile
 
 if TYPE_CHECKING:
@@ -222,3 +222,68 @@ async def read_lines_of_nothing(case: Case) -> None:
         assert await case.files.read_lines(path) is None
     with refused(InvalidContentError):
         await case.files.read_lines("d/a")
+
+
+@table(
+    "search.read_last_lines.{row}",
+    "5.6.3",
+    rows={
+        "last": ("a\nb\nc\n", -1, None, ["c"], False),
+        "last_without_end": ("a\nb\nc", -2, None, ["b", "c"], False),
+        "more_than_there_are": ("a\nb\n", -20, None, ["a", "b"], False),
+        "limited": ("a\nb\nc\nd\n", -3, 2, ["b", "c"], True),
+        "none_of_them": ("a\nb\n", -1, 0, [], True),
+        "crlf": ("a\r\nb\r\n", -1, None, ["b"], False),
+        "empty_line": ("a\n\n", -1, None, [""], False),
+        "of_nothing": ("", -5, None, [], False),
+        "of_many": ("x\n" * 40_000 + "y\nz", -2, None, ["y", "z"], False),
+    },
+    likely="a negative start is a slice of characters, is one off, or its limit counts from the end",
+    since="1.2",
+)
+async def read_last_lines(
+    case: Case, text: str, start: int, most: int | None, shown: list[str], more: object
+) -> None:
+    """A negative start begins so many lines before the end, with all lines where there are fewer: {row}."""
+    await case.files.write_file("a", text)
+    found = await case.files.read_lines("a", start, most)
+    assert found is not None
+    assert [line.text for line in found.lines] == shown
+    assert found.has_more is more
+    everything = await case.files.read_lines("a")
+    assert everything is not None
+    first = max(0, len(everything.lines) + start)
+    assert found.lines == everything.lines[first : first + len(shown)]
+
+
+@check(
+    "search.read_lines_from_0", "5.6.4", likely="0 is the first line, or the one behind the last", since="1.2"
+)
+async def read_lines_from_0(case: Case) -> None:
+    """There is no line 0."""
+    await case.files.write_file("a", "x")
+    with refused(InvalidArgumentError):
+        await case.files.read_lines("a", 0)
+
+
+@check(
+    "search.total_lines",
+    "5.6.5",
+    likely="only the lines that are shown are counted, or those that were there before",
+    since="1.2",
+)
+async def total_lines(case: Case) -> None:
+    """read_lines tells how many lines the file has, whatever it shows of them, and after every change."""
+    for text, total in (
+        ("", 0), ("\n", 1), ("a", 1), ("a\nb", 2), ("a\r\nb\r\n", 2), ("a\rb\u2028c", 1),
+        ("x\n" * 30_000, 30_000), ("y\n" * 30_000 + "z", 30_001), ("z" * 60_000, 1),
+    ):  # fmt: skip
+        await case.files.write_file("a", text)
+        for start, most in ((1, None), (1, 0), (2, 1), (-1, None), (50_000, 5)):
+            found = await case.files.read_lines("a", start, most)
+            assert found is not None
+            assert found.total_lines == total
+    await case.files.append_file("a", "\nmore\n")
+    found = await case.files.read_lines("a", 1, 1)
+    assert found is not None
+    assert found.total_lines == 2

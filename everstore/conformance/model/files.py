@@ -167,14 +167,22 @@ class FileModel:
         self, session_id: UUID, path: str, start: int = 1, limit: int | None = None
     ) -> FileLines | None:
         """The lines asked for; the revision is a mark."""
-        _require_counts(start, least=1)
         _require_counts(limit)
+        if start == 0:
+            raise InvalidArgumentError("lines are counted from 1, or from -1")
         entry = self.read_file(session_id, path)
         if entry is None or entry.content is None:
             return None
-        lines = [NumberedLine(n, text) for n, text in enumerate(lines_of(_text(entry)), 1)][start - 1 :]
+        whole = [NumberedLine(n, text) for n, text in enumerate(lines_of(_text(entry)), 1)]
+        lines = whole[start - 1 :] if start > 0 else whole[start:]
         shown = tuple(lines if limit is None else lines[:limit])
-        return FileLines(entry.path, shown, has_more=len(shown) < len(lines), revision=entry.revision)
+        return FileLines(
+            entry.path,
+            shown,
+            has_more=len(shown) < len(lines),
+            revision=entry.revision,
+            total_lines=len(whole),
+        )
 
     def grep_files(
         self,

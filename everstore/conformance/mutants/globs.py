@@ -29,7 +29,7 @@ def splits_lines_as_python_does(broken: Broken) -> None:
         lines = found.content.splitlines()
         end = len(lines) if limit is None else start - 1 + limit
         numbered = (NumberedLine(number, text) for number, text in enumerate(lines[start - 1 : end], start))
-        return FileLines(answer.path, tuple(numbered), end < len(lines), answer.revision)
+        return FileLines(answer.path, tuple(numbered), end < len(lines), answer.revision, len(lines))
 
 
 @mutant("search.lines.crlf")
@@ -264,3 +264,34 @@ def looks_down_to_z(broken: Broken) -> None:
         found = await broken.files.glob_files(session_id, pattern)
         top = f"/{pattern.lstrip('/')}".partition("*")[0].rpartition("/")[0]
         return [info for info in found if not top or info.path < f"{top}/zzzz"]
+
+
+@mutant("search.read_last_lines.more_than_there_are")
+def begins_before_the_first_line(broken: Broken) -> None:
+    """Of a file with fewer lines than are asked for from its end, none is shown."""
+
+    @broken.verb
+    async def read_lines(session_id: Any, path: str, start: int = 1, limit: int | None = None) -> Any:
+        answer = await broken.files.read_lines(session_id, path, start, limit)
+        return replace(answer, lines=()) if answer is not None and -start > answer.total_lines else answer
+
+
+@mutant("search.read_lines_from_0")
+def has_a_line_0(broken: Broken) -> None:
+    """Lines from 0 are those from 1."""
+
+    @broken.verb
+    async def read_lines(session_id: Any, path: str, start: int = 1, limit: int | None = None) -> Any:
+        return await broken.files.read_lines(session_id, path, start or 1, limit)
+
+
+@mutant("search.total_lines")
+def counts_shown_lines(broken: Broken) -> None:
+    """total_lines is the number of the last line that is shown."""
+
+    @broken.verb
+    async def read_lines(session_id: Any, path: str, start: int = 1, limit: int | None = None) -> Any:
+        answer = await broken.files.read_lines(session_id, path, start, limit)
+        if answer is None or not answer.lines:
+            return answer
+        return replace(answer, total_lines=answer.lines[-1].number)
