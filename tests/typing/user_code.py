@@ -30,6 +30,7 @@ from everstore import (
     Store,
     StoredValue,
 )
+from everstore.changes import Delete, FileChange, Write
 from everstore.compat import override
 from everstore.errors import EditError, QuotaExceededError, ReadOnlyFileError, RevisionConflictError
 
@@ -87,6 +88,10 @@ async def files(store: Store, session_id: UUID) -> None:
     assert_type(await system.list_directory(session_id), list[FileInfo])
     assert_type(await system.grep_files(session_id, "x", regex=True, limit=3), list[GrepMatch])
     assert_type(await system.read_lines(session_id, "a", 1, 10), FileLines | None)
+    changes: list[FileChange] = [Write("a", "x"), Delete("b")]
+    assert_type(await system.apply_changes(session_id, changes), list[FileInfo | None])
+    assert_type(await system.list_tree(session_id, "a", depth=2, after="a/b", limit=9), list[FileInfo])
+    await system.apply_changes(session_id, ["a"])  # type: ignore[list-item]
     await system.write_file(session_id, "a", b"bytes")  # type: ignore[arg-type]
     await system.write_file(session_id, "a", "text", "utf-8")  # type: ignore[arg-type]
     await system.delete_file("not a uuid", "a")  # type: ignore[arg-type]
