@@ -164,7 +164,8 @@ class _Opening:
             backend,
             {
                 verb.name: described(
-                    self.log.wrap(verb, getattr(guarded, verb.name)), getattr(interface, verb.name)
+                    self.log.wrap(verb, getattr(guarded, verb.name), getattr(interface, verb.name)),
+                    getattr(interface, verb.name),
                 )
                 for verb in verbs
             },

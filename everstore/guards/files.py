@@ -126,7 +126,7 @@ class FileSystemGuard(OpenFileSystem):
             raise ReadOnlyFileError.at(path)
 
     @override
-    def read_file(self, session_id: UUID, path: str, *, strict: bool = False) -> Answer[Any]:
+    def read_file(self, session_id: UUID, path: str, strict: bool = False) -> Answer[Any]:  # noqa: FBT001, FBT002 - a keyword only takes a twentieth of a read
         if type(session_id) is not UUID:
             refuse_session_id(session_id)
         if strict is False:
@@ -381,8 +381,7 @@ class FileSystemGuard(OpenFileSystem):
         self, session_id: UUID, path: str, start: int = 1, limit: int | None = None
     ) -> Answer[FileLines | None]:
         check_session_id(session_id)
-        if type(start) is not int or start <= 0:
-            start = plain_start(start)
+        start = plain_start(start)
         if limit is not None:
             limit = plain_count("limit", limit, 0)
         return self._next.read_lines(session_id, normalize_path(path), start, limit)

@@ -49,8 +49,15 @@ class CallLog:
         self.closed = False
         _alive.add(self)
 
-    def wrap(self, verb: Verb, guarded: Call) -> Call:
-        """``guarded`` (which checks at once and returns the coroutine to await) as the host calls it."""
+    def wrap(self, verb: Verb, guarded: Call, promised: Call | None = None) -> Call:
+        """``guarded`` (which checks at once and returns the coroutine to await) as the host calls it.
+
+        It takes what the method of the interface that is ``promised`` takes, else what ``guarded`` does.
+        """
+        signature = inspect.signature(guarded)
+        if promised is not None:
+            _, *parameters = inspect.signature(promised).parameters.values()
+            signature = signature.replace(parameters=parameters)
         names: dict[str, Any] = {
             "_guarded": guarded,
             "_log": self,
@@ -64,7 +71,7 @@ class CallLog:
         }
         watched = bool(self._observers)
         heard = "True" if watched else _HEARD[self._events.debug_goes]
-        exec(_code_of(verb.name, inspect.signature(guarded), heard, watched=watched), names)  # noqa: S102 - see _LOGGED
+        exec(_code_of(verb.name, signature, heard, watched=watched), names)  # noqa: S102 - see _LOGGED
         logged: Call = names[verb.name]
         return logged
 
