@@ -490,3 +490,20 @@ async def test_calls_at_once_are_all_answered_when_the_store_closes(settings):
     schema = settings["postgres_schema_name"]
     assert await connection.fetchval(f"SELECT count(*) FROM {schema}.entries") >= done
     await connection.close()
+
+
+async def test_whoever_makes_the_tasks_of_the_loop_makes_these(work, kind):
+    loop, made = asyncio.get_running_loop(), []
+
+    def factory(loop, coroutine):  # as hosts have had them for long: it knows of no context
+        made.append(coroutine.__qualname__)
+        return asyncio.Task(coroutine, loop=loop)
+
+    loop.set_task_factory(factory)
+    try:
+        items = kind(work)
+        await asyncio.gather(*(items.put(f"k{n}", "x") for n in CROWD))
+        assert await asyncio.gather(*(items.take(f"k{n}") for n in CROWD)) == ["x"] * len(CROWD)
+    finally:
+        loop.set_task_factory(None)
+    assert made.count("Shared._send") >= 2

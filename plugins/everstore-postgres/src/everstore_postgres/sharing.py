@@ -33,9 +33,7 @@ LARGE = 1 << 16
 PATIENCE = "50ms"
 """How long a shared statement that writes waits for a lock, much less than until a deadlock is looked for."""
 
-_AT_ONCE = (
-    8  # calls of a kind that go by themselves, beside each other: for fewer, sharing costs more than it saves
-)
+_AT_ONCE = 8  # calls of a kind that go by themselves: among fewer, sharing costs more than it saves
 _MOST = 64  # calls that share a statement, with a lock each: the server has room for so many a connection
 _ALONE = object()  # the answer to a call that has to be sent by itself
 
@@ -104,9 +102,8 @@ class Shared:
     async def _sent(self, args: tuple[Any, ...], until: float) -> _Batch:
         """The batch with a call in it, when it has its answers."""
         began = time.perf_counter_ns()
-        batch = self._joined(args, until)
         turn = self._loop.create_future()
-        batch.turns.add(turn)
+        batch = self._joined(args, turn, until)
         try:
             await turn
         except asyncio.CancelledError:
@@ -116,16 +113,19 @@ class Shared:
             note_wait((batch.sent_ns or time.perf_counter_ns()) - began)
         return batch
 
-    def _joined(self, args: tuple[Any, ...], until: float) -> _Batch:
+    def _joined(self, args: tuple[Any, ...], turn: asyncio.Future[None], until: float) -> _Batch:
         about = args[: self._about]
         batch = self._open
         # No statement writes a row twice.
-        if batch is None or len(batch.args) >= _MOST or (self._changes and about in batch.args):
+        is_full = batch is not None and (len(batch.args) >= _MOST or (self._changes and about in batch.args))
+        if batch is None or is_full:
             batch = self._open = _Batch(until)
-            # It is nobody's own: whoever watches the first call must not take it for a part of that.
-            batch.task = self._loop.create_task(self._send(batch), context=Context())
         batch.args[about] = args
+        batch.turns.add(turn)
         self._under_way += 1
+        if len(batch.turns) == 1:
+            # It is nobody's own: whoever watches the first call must not take it for a part of that.
+            batch.task = Context().run(self._loop.create_task, self._send(batch))
         return batch
 
     async def _leave(self, batch: _Batch, turn: asyncio.Future[None], args: tuple[Any, ...]) -> None:
