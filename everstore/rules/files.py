@@ -131,9 +131,10 @@ def make_directory(tree: Tree[E], path: str, exist_ok: bool = True) -> FileInfo:
         require_room(tree, path, 1 + len(missing), 0)
         make_directories(tree, missing)
         return _make_directory(tree, path).info()
-    if not (found.is_directory and exist_ok):
+    info = info_of(found)
+    if not exist_ok or not info.is_directory:
         raise PathExistsError.at(path)
-    return info_of(found)
+    return info
 
 
 def delete(tree: Tree[E], path: str, recursive: bool = False, strict: bool = False) -> bool:  # noqa: FBT001, FBT002 - a change's fields
