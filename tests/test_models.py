@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 import uuid
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everstore import GrepMatch, KeyInfo, SecretInfo, Session, SessionFile, new_session_id
-from everstore.models import root_of, to_dict
+from everstore.models import file_of, root_of, to_dict
 
 NOW = 1_750_000_000_123_456_789
 SESSION = uuid.UUID("01890a5d-ac96-774b-bcce-b302099a8057")
@@ -155,3 +156,26 @@ def test_every_record_can_be_json():
     ):
         assert isinstance(record, msgspec.Struct)
         assert json.loads(json.dumps(to_dict(record)))
+
+
+def test_a_file_that_keeps_bytes_is_the_one_in_base64():
+    fields = (NOW + 5, NOW, NOW + 5, SESSION, "/a/b", NOW, 3, False)
+    written = SessionFile(*fields, "AP+A", "base64")
+    kept = file_of(*fields, b"\0\xff\x80", "base64")
+    other = file_of(*fields, b"\0\xff\x81", "base64")
+    assert kept == written
+    assert written == kept
+    assert len({kept, written}) == 1
+    assert repr(kept) == repr(written)
+    assert kept.content == "AP+A"
+    assert kept.data == written.data == b"\0\xff\x80"
+    assert (kept.info(), kept.stat(), kept.is_directory) == (written.info(), written.stat(), False)
+    assert other != kept
+    assert written != other
+    assert kept != kept.info()
+    assert to_dict(kept) == to_dict(written)
+    assert msgspec.json.encode(kept) == msgspec.json.encode(written)
+    assert msgspec.json.decode(msgspec.json.encode(kept), type=type(kept)) == kept
+    for copied in (pickle.loads(pickle.dumps(kept)), copy.copy(kept), msgspec.structs.replace(kept)):
+        assert copied == written
+        assert copied.content == "AP+A"

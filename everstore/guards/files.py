@@ -192,8 +192,11 @@ class FileSystemGuard(OpenFileSystem):
             raise _root_is_directory()
         if type(data) is not bytes:
             data = plain_data(data)
-        if if_revision is not None or if_absent is not False:
-            if_revision = plain_condition(if_revision, if_absent)
+        if if_revision is None and if_absent is False:
+            if len(data) > self._room.bytes:
+                return self._refuse_size(session_id, path, len(data))
+            return self._next.write_bytes(session_id, path, data)
+        if_revision = plain_condition(if_revision, if_absent)
         if len(data) > self._room.bytes:
             condition = (if_revision,) if if_absent or if_revision is not None else ()
             return self._refuse_size(session_id, path, len(data), *condition)

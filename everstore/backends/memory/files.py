@@ -116,7 +116,8 @@ class MemoryFiles(SessionFileSystem):
         if_revision: str | None = None,
         if_absent: bool = False,
     ) -> FileInfo:
-        data = bytes(data)
+        if type(data) is not bytes:
+            data = bytes(data)
         self._lock.acquire()
         try:
             tree = self._trees.get(session_id.int) or self._tree(session_id)
