@@ -7,7 +7,6 @@ at the speed of a search; of the places where they are a few get compared, and o
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from everstore.turns import in_turns
@@ -98,19 +97,22 @@ def _apart_from_line_ends(text: str, old: str, found: list[int]) -> Iterator[int
 
 
 def _candidates(text: str, old: str, places: list[int]) -> Iterator[int]:
-    """Add where lines begin that have words of ``old``, those with the most of them first."""
-    hits: Counter[int] = Counter()
+    """Add where lines begin that have words of ``old``: those with the most, and the rarest, first."""
+    weights: dict[int, float] = {}
     for word, above in _words_of(old):
+        found: list[int] = []
         start = at = 0  # of the line of the last hit
-        for _ in range(_MOST_HITS):
+        while len(found) < _MOST_HITS:
             last, at = at, (yield from _found(text, word, at))
             if at == -1:
                 break
             start = text.rfind("\n", last, at) + 1 or start
-            hits[_line_above(text, start, above)] += 1
+            found.append(_line_above(text, start, above))
             at += len(word)
             yield 0
-    places += [place for place, _ in hits.most_common(_MOST_COMPARED)]
+        for place in found:
+            weights[place] = weights.get(place, 0) + 1 / len(found)
+    places += sorted(weights, key=weights.__getitem__, reverse=True)[:_MOST_COMPARED]
 
 
 def _words_of(old: str) -> list[tuple[str, int]]:

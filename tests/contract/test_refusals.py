@@ -100,7 +100,7 @@ def calls(files):
         (
             partial(files.edit_file, "file", "X", "y"),
             edit,
-            f"the text to replace is in '/file' more than once; {more}",
+            f"the text to replace is more than once in '/file', at line 1; {more}",
         ),
     ]
 

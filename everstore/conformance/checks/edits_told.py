@@ -65,6 +65,11 @@ def volume(radius, height):
         "several_lines": (_CODE, "def volume(radius, height):\n    # of a barrel\n    return", 7),
         "crlf_elsewhere": (_CODE.replace("\n", "\r\n"), "return area(radius) * heigth", 9),
         "not_ascii": ("eins\nzw\u00f6lf Boxk\u00e4mpfer jagen\ndrei\n", "zw\u00f6lf Boxkampfer jagen", 2),
+        "rare_word": (
+            "".join(f"line {n} of a text with words\n" for n in range(5000)),
+            "line 4321 of the text with some words",
+            4322,
+        ),
         "far_down": ("line\n" * 20_000 + _CODE, "return math.pi * diameter ** 2", 20_005),
     },
     likely="the first line that has a word in common is told, or it is counted from 0",
