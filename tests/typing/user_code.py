@@ -108,7 +108,9 @@ async def bound(work: BoundSession) -> None:
     created: datetime = file.created_at
     identity: UUID = file.id
     del created, identity
-    await work.files.edit_file("a", "old", "new", replace_all=True)
+    edited = await work.files.edit_file("a", "old", "new", replace_all=True)
+    assert_type(edited.replaced, tuple[int, ...])
+    assert_type(await work.files.read_file("a", strict=True), SessionFile)
     assert_type(await work.files.delete_file("a", recursive=True), bool)
     await work.storage.set_value("key", "value", ttl=60)
     assert_type(await work.storage.get_value("key"), str | None)
