@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from everstore.store import Store
 
-__all__ = ["Pruned", "orphans", "prune"]
+__all__ = ["Pruned", "orphans", "prune", "require_choice"]
 
 _PAGE = 100
 _GREATEST = UUID(int=(1 << 128) - 1)
@@ -50,6 +50,18 @@ class _Choice(msgspec.Struct, frozen=True):
         return self.before_ns is None or last_ns is None or last_ns < self.before_ns
 
 
+def require_choice(idle: float | None, labels: Mapping[str, str], *, without_record: bool) -> None:
+    """``InvalidArgumentError`` unless these say which sessions are to go, as ``prune`` is told."""
+    if idle is None and not labels:
+        raise InvalidArgumentError("which sessions are to go? give idle, labels or both")
+    if without_record and (labels or idle is None):
+        raise InvalidArgumentError("sessions without a record have no labels: give idle, and no labels")
+    if idle is not None and not 0 < idle <= now_ns() / 1e9:
+        raise InvalidArgumentError(
+            f"idle is a number of seconds above 0, and no more than since 1970, not {shown(idle)}"
+        )
+
+
 async def prune(
     store: Store,
     *,
@@ -69,12 +81,7 @@ async def prune(
     session whose deletion was under way is finished by whoever deletes it again.
     """
     labels = labels or {}
-    if idle is None and not labels:
-        raise InvalidArgumentError("which sessions are to go? give idle, labels or both")
-    if without_record and (labels or idle is None):
-        raise InvalidArgumentError("sessions without a record have no labels: give idle, and no labels")
-    if idle is not None and not 0 < idle <= now_ns() / 1e9:
-        raise InvalidArgumentError(f"idle is a number of seconds above 0, not {shown(idle)}")
+    require_choice(idle, labels, without_record=without_record)
     choice = _Choice(None if idle is None else now_ns() - round(idle * 1e9), labels)
     found = _without(store, choice) if without_record else _with(store, choice)
     async for session_id, seen in found:
@@ -87,16 +94,23 @@ async def orphans(store: Store, after: UUID | None = None) -> AsyncIterator[tupl
     A session that is being created is one of them until it has its record.
     """
     while page := await store.session_ids(after, _PAGE):
-        # After the ids, so that what got its record in between is none; and as many, so that none is missing.
+        # After the ids, so that what got its record in between is none. Most have theirs among as many; where
+        # there are more by now, those of the last do not fit in, and each is asked for.
         recorded = {*await store.sessions.session_ids(after=after, limit=_PAGE)}
         for session_id in page:
-            if session_id not in recorded:
+            if session_id not in recorded and not await _has_record(store, session_id):
                 usage = await store.usage(session_id)
                 if usage != SessionUsage():  # or it was deleted in between
                     yield session_id, usage
         after = page[-1]
         if len(page) < _PAGE:
             return
+
+
+async def _has_record(store: Store, session_id: UUID) -> bool:
+    """Whether it has one; what is in it is not read, for it may be damaged."""
+    before = UUID(int=session_id.int - 1) if session_id.int else None
+    return session_id in await store.sessions.session_ids(after=before, limit=1)
 
 
 async def _without(store: Store, choice: _Choice) -> AsyncIterator[tuple[UUID, Session | None]]:

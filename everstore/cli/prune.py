@@ -53,10 +53,18 @@ def prune(
     longer ago. Each is looked at once more right before it is deleted, and what is gone is told one by one.
     """
     seconds, labels = None if idle is None else _seconds(idle), labels_of(label)
+    _require_choice(seconds, labels, without_record=orphans)
     if not dry_run and not yes and _is_terminal():
         typer.confirm("Delete these sessions for good? --dry-run shows them", abort=True, err=True)
     with _Told("would be deleted" if dry_run else "deleted", as_json=as_json) as told:
         in_store(lambda store: to_the_end(_prune(store, told, seconds, labels, without_record=orphans)))
+
+
+def _require_choice(idle: float | None, labels: Mapping[str, str], *, without_record: bool) -> None:
+    """Nobody is asked about what will be refused."""
+    from everstore.pruning import require_choice  # noqa: PLC0415 - loads when needed
+
+    require_choice(idle, labels, without_record=without_record)
 
 
 def _is_terminal() -> bool:

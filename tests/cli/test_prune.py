@@ -196,6 +196,31 @@ def test_a_terminal_is_asked_once_before_anything(cli, kept, made, monkeypatch):
     assert (len(asked), ids(kept)) == (1, set())
 
 
+def test_a_terminal_is_not_asked_about_what_is_refused(cli, monkeypatch):
+    monkeypatch.setattr("everstore.cli.prune.typer.confirm", lambda *_, **__: pytest.fail("it asked"))
+    monkeypatch.setattr("everstore.cli.prune._is_terminal", lambda: True)
+    assert "which sessions are to go?" in cli("prune").err
+    assert "sessions without a record have no labels" in cli("prune", "--orphans", "--label", "a=1").err
+
+
+def test_sessions_made_while_orphans_are_looked_for_make_no_orphans(cli, kept, made, monkeypatch):
+    orphan, recorded = made(31, record=False), {made(31) for _ in range(150)}
+    list_ids = type(kept.sessions).session_ids
+    looks = []
+
+    async def session_ids(sessions, **page):
+        looks.append(page)
+        if len(looks) == 2:  # between the ids and the records: they come before all that is there
+            for number in range(120):
+                await sessions.add_session(Session(UUID(int=number)))
+        return await list_ids(sessions, **page)
+
+    monkeypatch.setattr(type(kept.sessions), "session_ids", session_ids)
+    listed = cli("session", "ls", "--orphans", "--json").json["sessions"]
+    assert [each["id"] for each in listed] == [orphan]
+    assert recorded < ids(kept)
+
+
 def test_a_prune_takes_a_choice(cli, kept, made):
     session = made(400)
     for arguments, told in (
@@ -207,6 +232,7 @@ def test_a_prune_takes_a_choice(cli, kept, made):
         (("--idle", "x"), "--idle is a number and its unit"),
         (("--idle", "-1d"), "--idle is a number and its unit"),
         (("--idle", "0s"), "idle is a number of seconds above 0"),
+        (("--idle", "999999999d"), "no more than since 1970"),
         (("--label", "a"), "a label is NAME=TEXT"),
         (("--label", "a=1", "--label", "a=2"), "is given two texts"),
     ):
