@@ -130,10 +130,10 @@ def content_of(data: bytes, encoding: Encoding) -> str | bytes:
 
 def require_text(file: SessionFile) -> str:
     """The text of a text file; ``InvalidContentError`` for one in base64."""
+    if file.encoding != "text":  # first, for the base64 of bytes would be made to be looked at
+        raise no_text(file.path, file.encoding)
     if file.content is None:
         raise PathIsDirectoryError.at(file.path)
-    if file.encoding != "text":
-        raise no_text(file.path, file.encoding)
     return file.content
 
 

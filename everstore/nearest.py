@@ -47,9 +47,9 @@ def _tell_lines(error: EditError, text: str, old: str) -> Iterator[int]:
     line, counted, at = 1, 0, text.find(old)
     while at != -1 and len(lines) <= _MOST_LINES:
         line, counted = line + text.count("\n", counted, at), at
-        if line not in lines[-1:]:
-            lines.append(line)
-        at = text.find(old, at + 1)
+        lines.append(line)
+        end = text.find("\n", at)  # what else begins in this line tells nothing more
+        at = text.find(old, end + 1) if end != -1 else -1
         yield 0
     shown = lines[:_MOST_LINES]
     error.tell_lines(tuple(shown), and_others=len(lines) > len(shown))

@@ -36,7 +36,7 @@ async def read_strictly(files: SessionFileSystem, session_id: UUID, path: str) -
         found = await files.read_file(session_id, path)
         if found is None:
             await _refuse_absent(files, session_id, path)
-        elif found.content is None:
+        elif found.is_directory:
             raise PathIsDirectoryError.at(path)
         else:
             return found

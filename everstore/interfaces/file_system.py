@@ -342,7 +342,7 @@ class SessionFileSystem(ABC):
         ``InvalidContentError`` when it is not text.
         """
         found = await self.read_file(session_id, path)
-        if found is None or found.content is None:
+        if found is None or found.is_directory:  # whose content would be made to look at
             return None
         if self._line_counts is None:
             self._line_counts = LineCounts()
@@ -437,7 +437,7 @@ class SessionFileSystem(ABC):
             top = await self.read_file(session_id, selection.top)
             if top is None:
                 return []
-            if top.content is not None:
+            if not top.is_directory:
                 return await selected(selection, [top.info()])
         while directories:
             infos = await self.list_directory(session_id, directories.pop())

@@ -81,7 +81,7 @@ def compare_and_write(
     if old is None or old.is_directory:
         return None
     found = tree.read(old)
-    if found.content != expected_content or found.encoding != expected_encoding:
+    if found.encoding != expected_encoding or found.content != expected_content:
         return None
     if old.is_readonly:
         raise ReadOnlyFileError.at(path)

@@ -20,6 +20,7 @@ from everstore.backends.memory import (
     everstore_storage_store,
 )
 from everstore.clock import stopped, turned
+from everstore.guards import FileSystemGuard
 from everstore.settings import Limits
 
 
@@ -336,3 +337,23 @@ async def test_core_is_handed_stores_that_check_nothing_twice():
     made = await InMemorySessionFileSystemFactory().create_session_file_system(context)
     assert not isinstance(made, InMemorySessionFileStore)
     assert not isinstance(everstore_session_store(), InMemorySessionStore)
+
+
+async def test_looks_at_bytes_make_no_base64_of_them(session_id):
+    files = FileSystemGuard(InMemorySessionFileStore())
+    await files.write_bytes(session_id, "/a/bytes", bytes(4 << 20))
+    refused = pytest.raises(errors.InvalidContentError, match="not a text file")
+    tracemalloc.start()
+    try:
+        assert (await files.read_file(session_id, "/a/bytes", strict=True)).size_bytes == 4 << 20
+        with refused:
+            await files.read_lines(session_id, "/a/bytes")
+        with refused:
+            await files.edit_file(session_id, "/a/bytes", "a", "b")
+        assert (
+            await files.write_file_if_content_matches(session_id, "/a/bytes", "a", "text", "b", "text")
+            is None
+        )
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
