@@ -272,7 +272,8 @@ class EditError(EverstoreError):
         """Tell which lines are like it, the likeliest first, and what alone differs at that one."""
         self.tell(nearest=nearest, differs=differs)
         if differs:
-            self.args = (f"{self}, but only its {differs} differ at line {nearest[0]}",)
+            verb = "differs" if differs == "white space" else "differ"
+            self.args = (f"{self}, but only its {differs} {verb} at line {nearest[0]}",)
         elif nearest:
             self.args = (f"{self}; nearest to it, the likeliest first: {_in_words(nearest)}",)
 

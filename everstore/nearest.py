@@ -22,6 +22,8 @@ _MOST_NEAREST = 3
 _MOST_LINES = 10  # of an ambiguous text
 _STRETCH = 1 << 18  # characters that are searched at once
 _WORD = re.compile(r"\w{2,}")
+_RUN = re.compile(r"\S+")  # where a text has no words, as ``x = 1``
+_SQUEEZED_AT_ONCE = 1 << 16  # characters
 _MOST_WORDS = 8
 _MOST_HITS = 64  # of a word
 _MOST_COMPARED = 24
@@ -73,12 +75,49 @@ def _tell_nearest(error: EditError, text: str, old: str) -> Iterator[int]:
         numbers[place] = text.count("\n", 0, place) + 1
         yield 0
     bare = "".join(old.split()) if len(old) <= _LONGEST_BARE else ""
-    for place in nearest if bare else ():
-        if bare in "".join(text[place : place + 2 * len(old) + _COMPARED].split()):
-            others = [numbers[other] for other in nearest if other != place]
-            error.tell_nearest((numbers[place], *others), "white space")
-            return
+    if bare:
+        yield from _apart_from_white_space(text, bare, found)
+    if found:
+        others = [number for number in numbers.values() if number != found[0]]
+        error.tell_nearest((found[0], *others[: _MOST_NEAREST - 1]), "white space")
+        return
     error.tell_nearest(tuple(numbers.values()))
+
+
+def _apart_from_white_space(text: str, bare: str, found: list[int]) -> Iterator[int]:
+    """Add the number of the line where a text begins that is ``bare`` but for its white space.
+
+    It is no part of longer words: else whatever is short would be in many of them.
+    """
+    lines = tries = 0
+    for start in range(0, len(text), _SQUEEZED_AT_ONCE):
+        piece = text[start : start + _SQUEEZED_AT_ONCE + 2 * len(bare) + _COMPARED]
+        squeezed = "".join(piece.split())
+        at = squeezed.find(bare)
+        while at != -1 and tries < _MOST_HITS:
+            tries += 1
+            first, last = _unsqueezed(piece, at), _unsqueezed(piece, at + len(bare) - 1)
+            if not (_is_in_word(text, start + first) or _is_in_word(text, start + last + 1)):
+                found.append(lines + piece.count("\n", 0, first) + 1)
+                return
+            at = squeezed.find(bare, at + 1)
+            yield 0
+        lines += text.count("\n", start, start + _SQUEEZED_AT_ONCE)
+        yield 0
+
+
+def _unsqueezed(piece: str, index: int) -> int:
+    """Where the character is that has this index where there is no white space."""
+    for run in _RUN.finditer(piece):
+        if index < len(run[0]):
+            return run.start() + index
+        index -= len(run[0])
+    return len(piece)
+
+
+def _is_in_word(text: str, at: int) -> bool:
+    """Whether a word goes on from one character to the next."""
+    return _WORD.fullmatch(text[max(at - 1, 0) : at + 1]) is not None
 
 
 def _apart_from_line_ends(text: str, old: str, found: list[int]) -> Iterator[int]:
@@ -119,9 +158,12 @@ def _words_of(old: str) -> list[tuple[str, int]]:
     """The longest words of the first lines of ``old``, in whole and in halves, and in which line each is."""
     words: dict[str, int] = {}
     lines = old[: _COMPARED * 4].split("\n")[:_COMPARED_LINES]
-    for number, line in enumerate(lines):
-        for word in _WORD.findall(line):
-            words.setdefault(word, number)
+    for kind in (_WORD, _RUN):
+        for number, line in enumerate(lines):
+            for word in kind.findall(line):
+                words.setdefault(word, number)
+        if words:
+            break
     longest = sorted(words, key=len, reverse=True)[:_MOST_WORDS]
     halves = {
         half: words[word]
