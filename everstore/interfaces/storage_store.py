@@ -129,7 +129,8 @@ class SessionStorageStore(ABC):
 
         With ``if_absent`` nothing may be at any of the keys. The error is that of the first key that is
         refused, and tells its place among them, from 0, as ``error.index``; each counts towards the limits
-        with those before it. No values are set without asking the storage, and answered with ``[]``.
+        with those before it, and one that is too large by itself is told of before what the session as a
+        whole may not hold. No values are set without asking the storage, and answered with ``[]``.
         """
         sets = [SetValue(key, value, ttl, None, if_absent) for key, value in values.items()]
         return await self.apply(session_id, sets) if sets else []

@@ -251,6 +251,24 @@ async def many_limited(case: Case, limits: dict[str, int], values: dict[str, str
     await session.storage.set_values(dict(fitting))
 
 
+@check(
+    "limits.many_values.by_itself",
+    "4.6.8",
+    "7.4.2",
+    since="1.2",
+    likely="the session's limits are held against each key in turn, together with those of its size",
+)
+async def many_too_large(case: Case) -> None:
+    """What is too large by itself is told of before what the session may not hold, wherever it stands."""
+    session = await limited(case, session_keys=1, value_bytes=3)
+    await session.storage.set_value("k", "0")
+    before = await case.snapshot(session.id)
+    with refused(QuotaExceededError) as caught:
+        await session.storage.set_values({"new": "1", "k": "1234"})
+    assert (caught.error.index, caught.error.place, caught.error.limit) == (1, "k", "value_bytes")
+    assert await case.snapshot(session.id) == before
+
+
 # -- deleting
 
 

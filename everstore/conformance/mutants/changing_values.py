@@ -242,6 +242,23 @@ def cuts_no_key_of_many(broken: Broken) -> None:
     del broken
 
 
+@mutant("limits.many_values.by_itself", without=("limits__session_keys",))
+def counts_keys_before_sizes(broken: Broken) -> None:
+    """That a session has too many keys is told before that one of many values is too large by itself."""
+    allowed = broken.lost.get("limits__session_keys")
+
+    @broken.verb
+    async def set_values(session_id: Any, values: Any, **options: Any) -> Any:
+        keys = {info.key for info in await broken.storage.list_keys(session_id)}
+        for index, key in enumerate(values):
+            keys.add(key)
+            if allowed is not None and len(keys) > allowed:
+                error = QuotaExceededError.over("session_keys", len(keys), allowed, key)
+                error.tell(index=index)
+                raise error
+        return await broken.storage.set_values(session_id, values, **options)
+
+
 @mutant("values.delete.condition")
 def deletes_whatever_is_there(broken: Broken) -> None:
     """The condition of a deletion is ignored."""
