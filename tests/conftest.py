@@ -38,6 +38,7 @@ from everstore.backends.memory import (
     InMemorySessionStorageStore,
     InMemorySessionStore,
 )
+from everstore.changes import Write
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -175,6 +176,11 @@ class Call(NamedTuple):
         args, kwargs = self.arguments(session_id)
         return getattr(getattr(store, self.role), self.verb)(*args, **kwargs)
 
+    @property
+    def is_of_all_sessions(self) -> bool:
+        """Whether it is about no one session."""
+        return self.verb in {"list_sessions", "session_ids"}
+
 
 def _call(role: str, verb: str, *args: Any, **kwargs: Any) -> Any:
     return pytest.param(Call(role, verb, lambda session_id: ((session_id, *args), kwargs)), id=verb)
@@ -199,6 +205,10 @@ CALLS = [
     _call("file_system", "read_lines", "kept.txt"),
     _call("file_system", "grep_files", "kept"),
     _call("file_system", "glob_files", "*.txt"),
+    _call("file_system", "apply_changes", [Write("new.txt", "text")]),
+    _call("file_system", "list_tree"),
+    _call("file_system", "usage"),
+    pytest.param(Call("file_system", "session_ids", lambda _: ((), {})), id="session_ids"),
     _call("file_system", "purge_session"),
     _call("storage", "set_value", "key", "text"),
     _call("storage", "set_values", {"key": "text", "other": "text"}),
@@ -215,12 +225,15 @@ CALLS = [
     _call("storage", "get_secret", "kept"),
     _call("storage", "delete_secret", "kept"),
     _call("storage", "list_secrets"),
+    _call("storage", "usage"),
+    pytest.param(Call("storage", "session_ids", lambda _: ((), {})), id="session_ids"),
     _call("storage", "purge_session"),
     pytest.param(Call("sessions", "add_session", lambda one: ((Session(id=one),), {})), id="add_session"),
     _call("sessions", "get_session"),
     _call("sessions", "update_session", title="title"),
     _call("sessions", "update_session_title", "title"),
     pytest.param(Call("sessions", "list_sessions", lambda _: ((), {})), id="list_sessions"),
+    pytest.param(Call("sessions", "session_ids", lambda _: ((), {})), id="session_ids"),
     _call("sessions", "delete_session"),
 ]
 
@@ -231,10 +244,7 @@ def calls() -> list[Call]:
     return [case.values[0] for case in CALLS]
 
 
-ABOUT_ALL_SESSIONS = {"list_sessions"}
-
-
-@pytest.fixture(params=[case for case in CALLS if case.id not in ABOUT_ALL_SESSIONS])
+@pytest.fixture(params=[case for case in CALLS if not case.values[0].is_of_all_sessions])
 def session_call(request: pytest.FixtureRequest) -> Call:
     """Each verb that is about one session in turn."""
     return request.param

@@ -123,7 +123,7 @@ def test_a_limit_is_told_with_its_setting(cli, session, monkeypatch):
 
 
 class Broken(InMemorySessionStorageStore):
-    async def get_value(self, session_id, key):
+    async def read_value(self, session_id, key):
         raise ValueError("sensitive words of a driver")
 
     async def list_keys(self, session_id, prefix="", **options):
@@ -142,7 +142,7 @@ def test_a_backend_failure_is_one_line_without_the_drivers_words(cli, broken):
     answer = cli("kv", "get", "key")
     assert answer.status == 4
     assert answer.err.splitlines()[-1] == (
-        "everstore: error: backend_error: broken: get_value failed with ValueError"
+        "everstore: error: backend_error: broken: read_value failed with ValueError"
         " (EVERSTORE_LOG_LEVEL=debug shows where)"
     )
     assert "Traceback" not in answer.err

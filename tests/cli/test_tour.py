@@ -112,7 +112,7 @@ def test_what_is_kept_is_what_was_imported(cli, tree, kept, a_key):
 
 def test_the_tour_removes_its_session(cli, tree, kept, a_key):
     session = cli("tour", tree, "--json").json["session_id"]
-    assert cli("session", "ls", "--json").json == []
+    assert cli("session", "ls", "--json").json["sessions"] == []
     assert cli("tree", "-s", session, "--json").json == []
     assert cli("secret", "ls", "-s", session, "--json").json == []
 

@@ -80,18 +80,19 @@ async def test_an_answered_call_is_one_debug_event(store, make_session, calls):
         event = only_call(events)
         assert what_became_of(event) == (call.verb, "debug", "ok")
         assert event["backend"] == "memory"
-        if call.verb != "list_sessions":
+        if not call.is_of_all_sessions:
             assert event["session_id"] == str(session_id)
 
 
 async def test_a_refused_call_is_one_info_event(store, calls):
     wrong = {
-        "list_sessions": lambda: store.sessions.list_sessions(limit=0),
+        "list_sessions": lambda role: role.list_sessions(limit=0),
+        "session_ids": lambda role: role.session_ids(limit=0),
     }
     for call in calls:
-        refused = wrong.get(call.verb, lambda call=call: call.on(store, "no session id"))
+        wrongly = wrong.get(call.verb, lambda _, call=call: call.on(store, "no session id"))
         with capture_logs() as events, pytest.raises(errors.InvalidArgumentError) as caught:
-            await refused()
+            await wrongly(getattr(store, call.role))
         assert what_became_of(only_call(events)) == (call.verb, "info", "refused", caught.value.code)
 
 

@@ -25,9 +25,9 @@ async def test_every_verb_is_one_record(session_id, calls):
             with suppress(errors.PathNotFoundError):
                 await call.on(store, session_id)
     assert [(record.role, record.verb) for record in seen] == [(call.role, call.verb) for call in calls]
-    for record in seen:
+    for call, record in zip(calls, seen, strict=True):
         assert record.backend == "memory"
-        assert record.session_id == (None if record.verb == "list_sessions" else session_id)
+        assert record.session_id == (None if call.is_of_all_sessions else session_id)
         assert record.waited_ns == 0
         assert record.duration_ns > 0
         assert abs(record.started_ns - time.time_ns()) < 600e9
