@@ -22,7 +22,7 @@ from everstore.cli.output import (
     write_bytes,
 )
 from everstore.cli.running import in_session
-from everstore.errors import DirectoryNotEmptyError, PathIsDirectoryError, PathNotFoundError
+from everstore.errors import DirectoryNotEmptyError, PathNotFoundError
 from everstore.models import FileInfo, SessionFile, to_dict
 
 if TYPE_CHECKING:
@@ -95,28 +95,16 @@ def tree(
 
 async def _below(files: BoundFiles, path: str, depth: int | None) -> list[FileInfo]:
     """The entry itself and all below it, sorted by path; parents come before their children."""
-    entries = [await _existing(files, path)]
-    level = entries
-    while level and depth != 0:
-        level = [
-            child for entry in level if entry.is_directory for child in await files.list_directory(entry.path)
-        ]
-        entries = entries + level
-        depth = None if depth is None else depth - 1
-    return sorted(entries, key=lambda entry: entry.path)
+    return [await _existing(files, path), *await files.list_tree(path, depth=depth)]
 
 
 def cat(path: PathArgument, session: SessionOption = None, *, as_json: JsonOption = False) -> None:
     """Write a file's bytes to standard output, exactly as they were put."""
-    found = in_session(session, lambda work: work.files.read_file(path))
-    if found is None:
-        raise PathNotFoundError.at(path)
-    if found.data is None:
-        raise PathIsDirectoryError.at(path)
+    found = in_session(session, lambda work: work.files.read_file(path, strict=True))
     if as_json:
         print_json(to_dict(found))
     else:
-        write_bytes(found.data)
+        write_bytes(found.data or b"")
 
 
 def put(

@@ -93,6 +93,8 @@ def test_cat_of_nothing_is_absent_and_of_a_directory_refused(cli):
     cli("mkdir", "d")
     assert cli("cat", "nothing").status == 1
     assert cli("cat", "d").status == 3
+    cli("put", "-", "d/file", stdin=b"1")
+    assert cli("cat", "d/file/x").err.startswith("everstore: error: parent_not_directory: ")
 
 
 def test_ls_shows_children_sorted(cli):
