@@ -52,6 +52,8 @@ MASK = "********"
 
 _NOBODY_READS = 141  # 128 + SIGPIPE, as a shell reports it
 _UNBOUNDED = 1_000_000  # columns: what goes to a file or a pipe is never folded
+_NARROWEST = 8  # columns of a terminal for what is folded: so an id, a time and two such fit into 80
+_BETWEEN = 2  # columns
 
 
 class OutputError(EverstoreError):
@@ -142,11 +144,13 @@ def print_lines(lines: Iterable[Sequence[tuple[str, str]]]) -> None:
         write("".join(f"{''.join(text for text, _ in line)}\n" for line in lines))
 
 
-def print_rich(renderable: RenderableType) -> None:
-    """Print with colours on a terminal (``NO_COLOR`` is heeded), and plainly elsewhere."""
+def print_rich(renderable: RenderableType, *, least: int = 0) -> None:
+    """Print with colours on a terminal (``NO_COLOR`` is heeded), and plainly elsewhere.
+
+    Lines are as wide as the terminal, or ``least`` where that is more: then it breaks them.
+    """
     console = _console()
-    if not console.is_terminal:
-        console.width = _UNBOUNDED
+    console.width = max(console.width, least) if console.is_terminal else _UNBOUNDED
     with _answering(), console.capture() as capture:
         console.print(renderable)
     write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
@@ -162,18 +166,26 @@ def print_table(
     """A table without ruling; nothing when it has no rows.
 
     Columns in ``right`` are aligned to the right. On a terminal that is too narrow those in
-    ``fold`` take several lines; the last one when not given.
+    ``fold`` take several lines; the last one when not given. Nothing is ever left out.
     """
     table = Table(box=None, pad_edge=False, header_style="bold")
     folding = columns[-1:] if fold is None else fold
-    for column in columns:
-        table.add_column(column.upper(), no_wrap=column not in folding, overflow="fold")
+    cells = [[Text(one_line(cell)) for cell in row] for row in rows]
+    for column, *texts in zip(columns, *cells, strict=True):
+        width = max(len(column), *(text.cell_len for text in texts)) if texts else 0
+        table.add_column(
+            column.upper(),
+            no_wrap=column not in folding,
+            overflow="fold",
+            min_width=min(width, _NARROWEST) if column in folding else width,
+        )
         if column in right:
             table.columns[-1].justify = "right"
-    for row in rows:
-        table.add_row(*(Text(one_line(cell)) for cell in row))
-    if table.row_count:
-        print_rich(table)
+    for row in cells:
+        table.add_row(*row)
+    if cells:
+        least = sum(column.min_width or 0 for column in table.columns)
+        print_rich(table, least=least + _BETWEEN * (len(columns) - 1))
 
 
 def print_facts(facts: Mapping[str, str]) -> None:

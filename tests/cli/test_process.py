@@ -179,6 +179,15 @@ def test_a_narrow_terminal_loses_nothing(in_empty_folder):
     assert "everstore" in shown
 
 
+@pytest.mark.parametrize("columns", ["20", "40", "60"])
+def test_a_terminal_too_narrow_for_a_table_breaks_its_lines_and_loses_nothing(in_empty_folder, columns):
+    _, shown = on_a_terminal(in_empty_folder, "settings", COLUMNS=columns, NO_COLOR="1", TERM="dumb")
+    head, *rows = shown.splitlines()
+    assert head.split() == ["SETTING", "FROM", "VALUE"]
+    assert "EVERSTORE_LIMITS__SESSION_VALUE_BYTES" in [row.split()[0] for row in rows]
+    assert "memory" in shown
+
+
 def test_colours_are_for_terminals_that_want_them(in_empty_folder):
     assert "\x1b[" in on_a_terminal(in_empty_folder, "settings")[1]
     assert "\x1b[" not in on_a_terminal(in_empty_folder, "settings", NO_COLOR="1", TERM="dumb")[1]
