@@ -288,7 +288,8 @@ class FileSystemGuard(OpenFileSystem):
             raise _root_is_directory()
         if type(old) is not str or type(new) is not str or not old.isascii() or not new.isascii():
             old, new = plain_text(old, "old"), plain_text(new, "new")
-            text_size(old, "old"), text_size(new, "new")
+            text_size(old, "old")
+            text_size(new, "new")
         if not old:
             raise InvalidContentError("old is the text to replace, and cannot be empty")
         if replace_all is False:
