@@ -6,7 +6,7 @@ accepted, and handed on as the plain kind, so that no backend has to know it.
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from typing import NoReturn
 from uuid import UUID
@@ -169,7 +169,7 @@ def plain_ttl(ttl: float) -> float:
 
 def plain_wait(wait: float) -> float:
     """How long to wait as a plain number; ``InvalidArgumentError`` when it is no number of seconds."""
-    if isinstance(wait, bool) or not isinstance(wait, (int, float)) or not 0 <= wait < math.inf:
+    if isinstance(wait, bool) or not isinstance(wait, (int, float)) or not 0 <= wait <= sys.float_info.max:
         raise InvalidArgumentError(f"wait is a number of seconds, not {shown(wait)}")
     return float.__float__(float(wait))
 

@@ -33,11 +33,6 @@ class Host(msgspec.Struct, frozen=True):
         """Take what is the host's out of the keywords, and leave the names of plugins there."""
         layers = _listed(keywords.get("middleware"))
         if any(isinstance(layer, Middleware) for layer in layers):
-            for layer in layers:
-                if not isinstance(layer, (Middleware, str)):
-                    raise SettingsError(
-                        f"middleware is names of plugins and Middleware objects, not {shown(layer)}"
-                    )
             keywords["middleware"] = [layer for layer in layers if isinstance(layer, str)]
         else:
             layers = ()
@@ -48,7 +43,14 @@ class Host(msgspec.Struct, frozen=True):
         return cls(others, layers, checked_observers(on_call), rings[0] if rings else None)
 
 
-def _listed(given: object) -> tuple[Any, ...]:
-    if isinstance(given, Middleware):
-        return (given,)
-    return tuple(given) if isinstance(given, (list, tuple)) else ()
+def _listed(given: object) -> tuple[Middleware | str, ...]:
+    layers: tuple[Any, ...] = ()
+    if isinstance(given, (Middleware, type)):
+        layers = (given,)
+    elif isinstance(given, (list, tuple, set, frozenset)):
+        layers = tuple(given)
+    for layer in layers:
+        if not isinstance(layer, (Middleware, str)):
+            what = f"{layer.__name__}, a class" if isinstance(layer, type) else shown(layer)
+            raise SettingsError(f"middleware is names of plugins and Middleware objects, not {what}")
+    return layers

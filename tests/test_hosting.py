@@ -73,7 +73,7 @@ async def test_what_is_wrong_for_good_is_not_waited_for():
         await everstore.open_store(backend="nobody", wait=600)
 
 
-@pytest.mark.parametrize("wait", [-1, "30", True, float("nan"), float("inf"), None])
+@pytest.mark.parametrize("wait", [-1, "30", True, float("nan"), float("inf"), 10**400, None])
 async def test_a_wait_is_a_number_of_seconds(wait):
     with pytest.raises(errors.InvalidArgumentError, match="wait"):
         await everstore.open_store(wait=wait)
@@ -109,9 +109,10 @@ async def test_one_layer_needs_no_list(session_id):
     assert seen == ["one get_value"]
 
 
-async def test_what_is_neither_a_layer_nor_a_name_is_refused():
+@pytest.mark.parametrize("wrong", [[Noting("one", []), 5], ["a name", 5], Noting, [Noting], {Noting}])
+async def test_what_is_neither_a_layer_nor_a_name_is_refused(wrong):
     with pytest.raises(errors.SettingsError, match="names of plugins and Middleware objects"):
-        await everstore.open_store(middleware=[Noting("one", []), 5])
+        await everstore.open_store(middleware=wrong)
 
 
 async def test_a_ping_asks_every_role_and_tells_of_one_that_fails(install_plugin):

@@ -19,7 +19,7 @@ from uuid import UUID
 from msgspec import UNSET
 
 from everstore.errors import BackendError, EverstoreError, StoreClosedError, StoreContextError, code_of
-from everstore.models import InitialFile, Session, StoredValue
+from everstore.models import FileLines, InitialFile, Session, StoredValue
 from everstore.telling.events import HOST, STANDARD_LOG
 from everstore.telling.observing import CallRecord, Observers
 from everstore.waiting import Meter
@@ -337,9 +337,11 @@ def _size_of(verb: Verb, arguments: dict[str, object], answer: object) -> int | 
 
 
 def _texts_in(answer: object) -> list[object]:
-    """The values that an answer has."""
+    """The values, or the lines, that an answer has."""
     if isinstance(answer, dict):
         return [*answer.values()]
     if isinstance(answer, list):
         return [each.value for each in answer if isinstance(each, StoredValue)]
+    if isinstance(answer, FileLines):
+        return [line.text for line in answer.lines]
     return [answer.value if isinstance(answer, StoredValue) else answer]

@@ -70,6 +70,8 @@ def checked_observers(given: object) -> tuple[Observer, ...]:
 
 def about_observer(observer: object) -> str | None:
     """What keeps an object from watching calls, in words; ``None`` when nothing does."""
+    if isinstance(observer, type):  # calling it would make one of each record, and tell nobody
+        return f"an observer is an object that takes a CallRecord, not {observer.__name__}, a class"
     if not callable(observer):
         return f"an observer is a callable that takes a CallRecord, not {shown(observer)}"
     if inspect.iscoroutinefunction(observer) or inspect.iscoroutinefunction(type(observer).__call__):

@@ -40,11 +40,14 @@ async def test_outcomes_codes_and_sizes(session_id):
         with pytest.raises(errors.InvalidPathError):
             await store.file_system.write_file(session_id, "..", "x")
         await store.storage.set_secret(session_id, "s", "secret")
+        await store.file_system.write_file(session_id, "a", "one\nh\u00e9\n")
+        await store.file_system.read_lines(session_id, "a", start=-1)
         await store.close()
         with pytest.raises(errors.StoreClosedError):
             await store.storage.get_value(session_id, "k")
     assert [(each.outcome, each.error_code, each.bytes) for each in seen] == [
-        ("ok", None, 3), ("refused", "invalid_path", None), ("ok", None, None)
+        ("ok", None, 3), ("refused", "invalid_path", None), ("ok", None, None),
+        ("ok", None, 8), ("ok", None, 3),
     ]  # fmt: skip
 
 
@@ -116,7 +119,7 @@ async def test_waits_that_a_backend_notes_are_in_the_record(session_id, open_odd
     note_wait(1)  # where nobody measures it is nothing
 
 
-@pytest.mark.parametrize("wrong", [5, "print", [print, None]])
+@pytest.mark.parametrize("wrong", [5, "print", [print, None], CallRecord])
 async def test_what_cannot_watch_is_refused(wrong):
     with pytest.raises(errors.InvalidArgumentError, match="on_call"):
         await everstore.open_store(on_call=wrong)
