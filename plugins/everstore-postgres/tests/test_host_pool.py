@@ -152,3 +152,11 @@ async def test_a_pool_that_is_closed_is_told(url, own):
         await store.storage.get_value(everstore.new_session_id(), "k")
     assert caught.value.happened is False
     await store.close()
+
+
+async def test_a_pool_that_is_not_open_is_told_at_once(url, own):
+    closed = await asyncpg.create_pool(url, min_size=1, max_size=1)
+    await closed.close()
+    for pool in (closed, asyncpg.create_pool(url)):
+        with pytest.raises(errors.SettingsError, match=r"is not open.*await asyncpg.create_pool"):
+            await everstore.open_store(pool, wait=60, **own)

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import asyncpg
+
 from everstore.errors import EverstoreError, SettingsError
 from everstore_postgres import faults, migrations
 from everstore_postgres.address import check_url, parameters_for_the_server
@@ -16,8 +18,6 @@ from everstore_postgres.search_turns import SearchTurns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-
-    import asyncpg
 
     from everstore_postgres.settings import PostgresSettings
 
@@ -154,9 +154,18 @@ async def _on_host_pool(settings: PostgresSettings, host_pool: asyncpg.Pool) -> 
         )
     pool = HostPool(host_pool, wait_seconds=settings.pool_timeout, call_seconds=settings.statement_timeout)
     with _told_at_opening():
-        async with pool.link(unhurried=True) as link:
-            await check_codecs(link.connection)
-            await migrations.at_opening(link.connection, settings)
+        try:
+            async with pool.link(unhurried=True) as link:
+                await check_codecs(link.connection)
+                await migrations.at_opening(link.connection, settings)
+        except NotSentError as error:
+            # "pool is closed" and the like, said by the pool itself: no waiting helps.
+            if isinstance(error.__cause__, asyncpg.InterfaceError) and "pool is " in str(error.__cause__):
+                raise SettingsError(
+                    "postgres: the asyncpg.Pool given to open_store() is not open; "
+                    "give it one that 'await asyncpg.create_pool(...)' has made, and that is not closed"
+                ) from error
+            raise
     yield Database(pool, SearchTurns(pool.max_size, settings.pool_timeout), settings)
 
 
