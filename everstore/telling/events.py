@@ -128,8 +128,8 @@ class EventLog:
             return
         self._has_complained = True
         _say(
-            f"events cannot be logged: {type(error).__name__}; see to the host's structlog configuration"
-            " (calls are not affected)"
+            f"events cannot be logged: {type(error).__name__}; see to the host's"
+            " configuration of structlog or logging (calls are not affected)"
         )
 
 
