@@ -97,7 +97,8 @@ class _Opening:
         }
 
     async def store(self) -> Store:
-        limits = self._configuration.settings.limits
+        settings = self._configuration.settings
+        limits, workspace_alias = settings.limits, settings.workspace_alias
         file_system = await self._backend("file_system", SessionFileSystem)
         storage = await self._backend("storage", SessionStorageStore)
         sessions = await self._backend("sessions", SessionStore)
@@ -106,7 +107,10 @@ class _Opening:
         self._provided.refuse_unasked(self._configuration.installed)
         store = Store(
             self._face(
-                "file_system", OpenFileSystem, file_system, lambda inner: FileSystemGuard(inner, limits)
+                "file_system",
+                OpenFileSystem,
+                file_system,
+                lambda inner: FileSystemGuard(inner, limits, workspace_alias=workspace_alias),
             ),
             self._face("storage", storage_interface(storage), storage, lambda inner: _guarded(inner, limits)),
             self._face("sessions", SessionStore, sessions, lambda inner: SessionStoreGuard(inner, limits)),

@@ -13,18 +13,27 @@ from typing import TYPE_CHECKING, Union
 
 from everstore.errors import InvalidPathError, InvalidPatternError
 from everstore.expressions import LONGEST, checked, compile_re2, too_large
-from everstore.paths import normalize_path
+from everstore.paths import normalize_literal_path, normalize_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Selection", "compile_glob", "compile_path_pattern"]
+__all__ = ["LiteralPattern", "Selection", "compile_glob", "compile_path_pattern"]
 
 _DEEPEST = 32  # braces within braces
 _LONGEST_KNOWN = 256  # characters
 _SPECIAL = re.compile(r"[*?\[]")
 _BOUNDS = re.compile(r"[/{},]")  # of what may become a segment
 _WORKSPACE = "workspace"
+
+
+class LiteralPattern(str):
+    """A pattern in which ``/workspace`` is a name like any other (§2.2.4).
+
+    To a backend it is a pattern: ``compile_glob`` and ``Query`` take it for what it is, given as it came.
+    """
+
+    __slots__ = ()
 
 
 class _Mark(str):
@@ -93,7 +102,7 @@ def compile_path_pattern(pattern: str | None) -> Selection:
         return _EVERYTHING
     if _SPECIAL.search(checked(pattern)) or ("{" in pattern and _Parser(pattern).has_braces):
         return compile_glob(pattern)
-    part = _tidy_part(pattern)
+    part = _tidy_part(pattern, has_alias=not isinstance(pattern, LiteralPattern))
     return Selection(lambda path: part in path, part=part or None)
 
 
@@ -105,15 +114,18 @@ def compile_glob(pattern: str) -> Selection:
     matches the last segment at any depth. A file whose path is spelled exactly so is selected, too.
     Linear in time, whatever the pattern. ``InvalidPatternError`` when it leads out (``..``), or is too large.
     """
-    return _compile_known(pattern) if len(checked(pattern)) <= _LONGEST_KNOWN else _compile(pattern)
+    has_alias = not isinstance(pattern, LiteralPattern)
+    if len(checked(pattern)) <= _LONGEST_KNOWN:
+        return _compile_known(str(pattern), has_alias)
+    return _compile(pattern, has_alias=has_alias)
 
 
 @lru_cache(maxsize=128)  # an agent asks for the same few again and again
-def _compile_known(pattern: str) -> Selection:
-    return _compile(pattern)
+def _compile_known(pattern: str, has_alias: bool) -> Selection:  # noqa: FBT001 - a keyword makes the key larger
+    return _compile(pattern, has_alias=has_alias)
 
 
-def _compile(pattern: str) -> Selection:
+def _compile(pattern: str, *, has_alias: bool) -> Selection:
     parser = _Parser(pattern)
     if ".." in (_BOUNDS.split(pattern) if parser.has_braces else pattern.split("/")):
         raise _leads_out(pattern)
@@ -124,17 +136,17 @@ def _compile(pattern: str) -> Selection:
     if anywhere is not None:
         readings.append("/(?:.*/)?" + _expression(anywhere))
     if "/" in pattern:
-        readings.append(_Reading(pattern).of(pieces))
+        readings.append(_Reading(pattern, has_alias=has_alias).of(pieces))
     if parser.is_ambiguous:
-        if pattern.startswith("/") and spelled[:1] == [_WORKSPACE]:
+        if has_alias and pattern.startswith("/") and spelled[:1] == [_WORKSPACE]:
             del spelled[0]
         readings.append(("/" if "/" in pattern else "/(?:.*/)?") + re.escape("/".join(spelled)))
     program = compile_re2("|".join(readings), pattern=pattern, dot_matches_newline=True)
     fullmatch = program.fullmatch
     return Selection(
         lambda path: fullmatch(path.encode()) is not None,
-        top="/" if anywhere is not None else _top(pieces),
-        part=_part(pieces),
+        top="/" if anywhere is not None else _top(pieces, has_alias=has_alias),
+        part=_part(pieces, has_alias=has_alias),
         weight=program.programsize,
     )
 
@@ -252,14 +264,15 @@ _INSIDE: _Place = (_WITHIN, "")
 class _Reading:
     """What a pattern with slashes means, from the root on.
 
-    Empty and ``.`` segments and the alias of the root mean nothing, and ``**/`` may, whichever braces their
-    characters are in. So what braces mean depends on where a segment begins: they are read once for
-    each place that they may be met at, and the ways of a pattern are told apart only until they
-    come to the same place.
+    Empty and ``.`` segments and the alias of the root, if there is one, mean nothing, and ``**/`` may,
+    whichever braces their characters are in. So what braces mean depends on where a segment begins: they
+    are read once for each place that they may be met at, and the ways of a pattern are told apart only
+    until they come to the same place.
     """
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, *, has_alias: bool) -> None:
         self._pattern = pattern
+        self._has_alias = has_alias
         self._read: dict[tuple[int, _Place], dict[_Place, str]] = {}
 
     def of(self, pieces: _Pieces) -> str:
@@ -319,7 +332,7 @@ class _Reading:
         if _is_mark(one, "**") and kept in {"", "**/"}:
             return (where, "**"), ""
         longer = kept + one
-        is_alias = where == _ROOT and _WORKSPACE.startswith(longer)
+        is_alias = self._has_alias and where == _ROOT and _WORKSPACE.startswith(longer)
         if type(one) is str and (is_alias or longer in {".", "**/."}):
             return (where, longer), ""
         return _INSIDE, self._written(kept) + ("/" if kept in {"", "**/"} else "") + _meaning(one)
@@ -382,22 +395,22 @@ def _class_expression(members: str) -> str:
     return f"[{inside}]" if inside else "[^\\x00-\\x{10ffff}]"
 
 
-def _top(pieces: _Pieces) -> str:
+def _top(pieces: _Pieces, *, has_alias: bool) -> str:
     """The literal beginning of what anchored pieces select: whole segments, the last one too if all are."""
     plain = [*takewhile(_is_plain, pieces)]
     text = "".join(map(str, plain))
     if len(plain) < len(pieces):
         text = text[: text.rfind("/") + 1]
     try:
-        return normalize_path(text)
+        return normalize_path(text) if has_alias else normalize_literal_path(text)
     except InvalidPathError:  # so nothing is there, and no backend is asked
         return "/"
 
 
-def _part(pieces: _Pieces) -> str | None:
+def _part(pieces: _Pieces, *, has_alias: bool) -> str | None:
     """The longest text that every path contains."""
     runs, run = [], ""
-    may_be_alias = not pieces or type(pieces[0]) is not str  # which is behind a slash only
+    may_be_alias = has_alias and (not pieces or type(pieces[0]) is not str)  # which is behind a slash only
     for piece in [*pieces, _Braces()]:
         if _is_plain(piece):
             run += str(piece)
@@ -419,7 +432,7 @@ def _certain(run: str, *, may_be_alias: bool) -> str:
     return "/".join(segments)
 
 
-def _tidy_part(pattern: str) -> str:
+def _tidy_part(pattern: str, *, has_alias: bool) -> str:
     """A part of a path with what no canonical path has taken out."""
     segments = pattern.split("/")
     if len(segments) > 1 and ".." in segments:
@@ -429,6 +442,8 @@ def _tidy_part(pattern: str) -> str:
     inner = [segment for segment in segments[1:-1] if segment not in {"", "."}]
     first, last = segments[0], segments[-1]
     tidied = "/".join(["" if first == "." else first, *inner, "" if last == "." else last])
+    if not has_alias:
+        return tidied
     if tidied == f"/{_WORKSPACE}":
         return "/"
     return tidied.removeprefix(f"/{_WORKSPACE}") if tidied.startswith(f"/{_WORKSPACE}/") else tidied

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_PATH_BYTES",
     "MAX_SEGMENT_BYTES",
+    "normalize_literal_path",
     "normalize_path",
     "parent_of",
     "parents_of",
@@ -62,7 +63,12 @@ def normalize_path(path: str) -> str:
     return canonical
 
 
-def _normalize(path: object) -> str:
+def normalize_literal_path(path: str) -> str:
+    """The same without the alias (§2.2.4): ``workspace`` is a name like any other."""
+    return _normalize(path, has_alias=False)
+
+
+def _normalize(path: object, *, has_alias: bool = True) -> str:
     if type(path) is str and len(path) < MAX_SEGMENT_BYTES and path.isascii() and path.isprintable():
         rooted = path if path[:1] == "/" else "/" + path
         if not ("//" in rooted or "/." in rooted or rooted[-1] == "/" or rooted.startswith("/workspace")):
@@ -76,9 +82,9 @@ def _normalize(path: object) -> str:
     if _CONTROL.search(path):
         raise _refused(path, "a control character")
     segments = [segment for segment in path.split("/") if segment not in {"", "."}]
-    if segments and segments[0] == "workspace" and path.startswith("/"):
+    if has_alias and segments[:1] == ["workspace"] and path.startswith("/"):
         del segments[0]
-    if segments and segments[0] == "workspace":
+    if has_alias and segments[:1] == ["workspace"]:
         raise _refused(path, "'/workspace' is the root itself, so nothing in it can be called 'workspace'")
     if ".." in segments:
         raise _refused(path, "a '..' segment")

@@ -175,6 +175,8 @@ class EverstoreSettings(_Settings):
     """``id:base64`` keys for secrets in durable backends, by comma; the first encrypts, all decrypt."""
     limits: Limits = Limits()
     """What a store refuses to exceed."""
+    workspace_alias: bool = True
+    """Whether a leading ``/workspace`` is the root; else it is a name like any other."""
     config_file: Path | None = None
     """The settings file; no other file is ever read."""
 

@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from everstore.errors import InvalidPatternError
+from everstore.globs import LiteralPattern
 from everstore.search import compile_glob, compile_path_pattern
 
 
@@ -229,6 +230,47 @@ def require_as_by_the_book(pattern: str, path: str) -> None:
         assert selects.top in {"/", path} or path.startswith(f"{selects.top}/")
     if {"*", "?", "["} & set(pattern) or len(expanded(pattern)) > 1:
         assert compile_path_pattern(pattern)(path) == expected
+
+
+NEAR_WORKSPACE = st.lists(
+    st.sampled_from(
+        ["/", "workspace", "works", "pace", "a", "*", "**", "?", ".", "[w]", "{", ",", "}", "{,a}"]
+    ),
+    max_size=8,
+).map("".join)
+IN_WORKSPACE = st.lists(st.sampled_from(["workspace", "works", "a", "[w]"]), min_size=1, max_size=3).map(
+    lambda parts: "/" + "/".join(parts)
+)
+
+
+@pytest.mark.parametrize("compiled", [compile_glob, compile_path_pattern])
+@given(NEAR_WORKSPACE, IN_WORKSPACE)
+@example("/workspace/**", "/workspace/a")
+@example("/workspace/**", "/a")
+@example("/workspace", "/workspace")
+@example("workspace", "/a/workspace")
+@example("{workspace,src}/**", "/workspace/a")
+@example("{/workspace,a}/a", "/workspace/a")
+@example("/{works,a}pace/a", "/workspace/a")
+@example("{a,/workspace/b}", "/x/a")
+@example("**/workspace/*", "/workspace/a")
+@example("/workspace/[w]", "/workspace/[w]")
+def test_without_the_alias_workspace_is_a_name_like_any_other(compiled, pattern, path):
+    """So a pattern selects what it would with another name there."""
+
+    def renamed(text):
+        return text and text.replace("w", "v")
+
+    try:
+        other = compiled(renamed(pattern))
+    except InvalidPatternError:
+        with pytest.raises(InvalidPatternError):
+            compiled(LiteralPattern(pattern))
+        return
+    literal = compiled(LiteralPattern(pattern))
+    assert literal(path) == other(renamed(path))
+    assert renamed(literal.top) == other.top
+    assert not literal(path) or literal.part is None or literal.part in path
 
 
 @pytest.mark.parametrize(

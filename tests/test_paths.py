@@ -10,7 +10,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from everstore import errors, parse_session_id, session_id_of
-from everstore.paths import MAX_PATH_BYTES, normalize_path, parent_of, parents_of, require_room
+from everstore.paths import (
+    MAX_PATH_BYTES,
+    normalize_literal_path,
+    normalize_path,
+    parent_of,
+    parents_of,
+    require_room,
+)
 
 SEGMENTS = st.sampled_from(
     [
@@ -92,6 +99,25 @@ def test_two_paths_meet_only_where_their_segments_do(one, other):
     if is_refused(one) or is_refused(other):
         return
     assert (normalize_path(one) == normalize_path(other)) == (segments(one) == segments(other))
+
+
+@given(SPELLINGS)
+@example("workspace")
+@example("/workspace")
+@example("/workspace/workspace/")
+@example("//workspace/./x")
+@example("workspace/../x")
+@example(None)
+def test_without_the_alias_workspace_is_a_name_like_any_other(path):
+    """So a path is what it would be with another name there."""
+    other = path.replace("workspace", "workspac_") if isinstance(path, str) else path
+    try:
+        canonical = normalize_path(other)
+    except errors.InvalidPathError:
+        with pytest.raises(errors.InvalidPathError):
+            normalize_literal_path(path)
+    else:
+        assert normalize_literal_path(path) == canonical.replace("workspac_", "workspace")
 
 
 def test_the_memory_of_spellings_is_bounded_and_changes_no_answer():

@@ -36,16 +36,17 @@ from everstore.errors import (
     ReadOnlyFileError,
     RevisionConflictError,
 )
+from everstore.globs import LiteralPattern
 from everstore.guards.changes import MADE, checked_changes
 from everstore.guards.room import Room
 from everstore.guards.strict import list_strictly, read_strictly
 from everstore.interfaces import OpenFileSystem
 from everstore.models import InitialFile
 from everstore.nearest import explain
-from everstore.paths import normalize_path, parents_of
+from everstore.paths import normalize_literal_path, normalize_path, parents_of
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from everstore.changes import FileChange, FileMutation
     from everstore.interfaces import SessionFileSystem
@@ -70,9 +71,12 @@ __all__ = ["FileSystemGuard"]
 class FileSystemGuard(OpenFileSystem):
     """What stands before a file system."""
 
-    def __init__(self, backend: SessionFileSystem, limits: Limits | None = None) -> None:
+    def __init__(
+        self, backend: SessionFileSystem, limits: Limits | None = None, *, workspace_alias: bool = True
+    ) -> None:
         """Guard a backend, or whatever is wrapped around it; without ``limits`` nothing is limited."""
         self._next = backend
+        self._normalize: Callable[[str], str] = normalize_path if workspace_alias else normalize_literal_path
         most = None if limits is None else limits.file_bytes
         self._room = Room("file", most, backend.capabilities.max_file_bytes)
 
@@ -80,6 +84,17 @@ class FileSystemGuard(OpenFileSystem):
     async def apply(self, session_id: UUID, changes: Sequence[FileMutation[T]]) -> list[T]:
         """No verb: what comes here from the verbs of the same object is checked already."""
         return await self._next.apply(session_id, changes)
+
+    def _file_path(self, session_id: UUID, path: str) -> str:
+        check_session_id(session_id)
+        path = self._normalize(path)
+        if path == "/":
+            raise _root_is_directory()
+        return path
+
+    def _glob(self, pattern: str, what: str) -> str:
+        plain = plain_pattern(pattern, what)
+        return plain if self._normalize is normalize_path else LiteralPattern(plain)
 
     # What is too large is refused in any case. But a limit is the last reason to refuse for (§3.11.1), so
     # the earlier ones are looked for, in calls that would otherwise fail at once. No other call pays for it.
@@ -130,9 +145,9 @@ class FileSystemGuard(OpenFileSystem):
         if type(session_id) is not UUID:
             refuse_session_id(session_id)
         if strict is False:
-            return self._next.read_file(session_id, normalize_path(path))
+            return self._next.read_file(session_id, self._normalize(path))
         check_flag("strict", strict)
-        return read_strictly(self._next, session_id, normalize_path(path))
+        return read_strictly(self._next, session_id, self._normalize(path))
 
     @override
     def write_file(
@@ -147,7 +162,7 @@ class FileSystemGuard(OpenFileSystem):
     ) -> Answer[SessionFile]:
         if type(session_id) is not UUID:  # here too: a call would cost more
             refuse_session_id(session_id)
-        path = normalize_path(path)
+        path = self._normalize(path)
         if path == "/":
             raise _root_is_directory()
         if type(content) is not str or type(encoding) is not str:
@@ -173,7 +188,7 @@ class FileSystemGuard(OpenFileSystem):
         start = plain_offset("start", start)
         if length is not None:
             length = plain_count("length", length, 0)
-        return self._next.read_bytes(session_id, normalize_path(path), start, length)
+        return self._next.read_bytes(session_id, self._normalize(path), start, length)
 
     @override
     def write_bytes(
@@ -187,7 +202,7 @@ class FileSystemGuard(OpenFileSystem):
     ) -> Answer[FileInfo]:
         if type(session_id) is not UUID:  # here too: a call would cost more
             refuse_session_id(session_id)
-        path = normalize_path(path)
+        path = self._normalize(path)
         if path == "/":
             raise _root_is_directory()
         if type(data) is not bytes:
@@ -213,7 +228,7 @@ class FileSystemGuard(OpenFileSystem):
         encoding: Encoding,
     ) -> Answer[SessionFile | None]:
         check_session_id(session_id)
-        path = normalize_path(path)
+        path = self._normalize(path)
         if type(expected_content) is not str or type(expected_encoding) is not str:
             expected_content, expected_encoding = plain_content(expected_content, expected_encoding)
         if type(content) is not str or type(encoding) is not str:
@@ -230,9 +245,9 @@ class FileSystemGuard(OpenFileSystem):
     def create_directory(self, session_id: UUID, path: str, *, exist_ok: bool = True) -> Answer[FileInfo]:
         check_session_id(session_id)
         if exist_ok is True:
-            return self._next.create_directory(session_id, normalize_path(path))
+            return self._next.create_directory(session_id, self._normalize(path))
         check_flag("exist_ok", exist_ok)
-        return self._next.create_directory(session_id, normalize_path(path), exist_ok=exist_ok)
+        return self._next.create_directory(session_id, self._normalize(path), exist_ok=exist_ok)
 
     @override
     def list_directory(
@@ -240,15 +255,15 @@ class FileSystemGuard(OpenFileSystem):
     ) -> Answer[list[FileInfo]]:
         check_session_id(session_id)
         if strict is False:
-            return self._next.list_directory(session_id, normalize_path(path))
+            return self._next.list_directory(session_id, self._normalize(path))
         check_flag("strict", strict)
-        return list_strictly(self._next, session_id, normalize_path(path))
+        return list_strictly(self._next, session_id, self._normalize(path))
 
     @override
     def stat_file(self, session_id: UUID, path: str) -> Answer[FileStat | None]:
         if type(session_id) is not UUID:
             refuse_session_id(session_id)
-        return self._next.stat_file(session_id, normalize_path(path))
+        return self._next.stat_file(session_id, self._normalize(path))
 
     @override
     def delete_file(
@@ -262,15 +277,15 @@ class FileSystemGuard(OpenFileSystem):
         check_session_id(session_id)
         check_flag("recursive", recursive)
         if strict is False:
-            return self._next.delete_file(session_id, normalize_path(path), recursive)
+            return self._next.delete_file(session_id, self._normalize(path), recursive)
         check_flag("strict", strict)
-        return self._next.delete_file(session_id, normalize_path(path), recursive, strict=strict)
+        return self._next.delete_file(session_id, self._normalize(path), recursive, strict=strict)
 
     @override
     def seed_initial_file(self, session_id: UUID, file: InitialFile) -> Answer[SessionFile]:
         check_session_id(session_id)
         seed = plain_seed(file)
-        path = _file_path(session_id, seed.path)
+        path = self._file_path(session_id, seed.path)
         size = content_size(seed.content, seed.encoding)
         if size > self._room.bytes:
             return self._refuse_size(session_id, path, size, is_seed=True)
@@ -283,7 +298,7 @@ class FileSystemGuard(OpenFileSystem):
     ) -> Answer[EditedFile]:
         if type(session_id) is not UUID:
             refuse_session_id(session_id)
-        path = normalize_path(path)
+        path = self._normalize(path)
         if path == "/":
             raise _root_is_directory()
         if type(old) is not str or type(new) is not str or not old.isascii() or not new.isascii():
@@ -309,7 +324,7 @@ class FileSystemGuard(OpenFileSystem):
     def append_file(
         self, session_id: UUID, path: str, content: str, encoding: Encoding = "text"
     ) -> Answer[SessionFile]:
-        path = _file_path(session_id, path)
+        path = self._file_path(session_id, path)
         if type(content) is not str or type(encoding) is not str:
             content, encoding = plain_content(content, encoding)
         size = len(content) if encoding == "text" and content.isascii() else content_size(content, encoding)
@@ -321,7 +336,7 @@ class FileSystemGuard(OpenFileSystem):
     def append_bytes(
         self, session_id: UUID, path: str, data: bytes | bytearray | memoryview
     ) -> Answer[FileInfo]:
-        path = _file_path(session_id, path)
+        path = self._file_path(session_id, path)
         data = plain_data(data)
         if len(data) > self._room.bytes:
             return self._refuse_appending(session_id, path, len(data), data, "base64")
@@ -346,12 +361,11 @@ class FileSystemGuard(OpenFileSystem):
     @override
     def apply_changes(self, session_id: UUID, changes: Sequence[FileChange]) -> Answer[list[FileInfo | None]]:
         check_session_id(session_id)
-        checked = checked_changes(_ChangeGuard(self._room), session_id, changes)
+        checked = checked_changes(_ChangeGuard(self._room, self._normalize), session_id, changes)
         return _patched(self._next.apply_changes(session_id, checked), checked)
 
-    @staticmethod
-    def _ends(done: str, source: str, destination: str, *, overwrite: bool) -> tuple[str, str]:
-        source, destination = normalize_path(source), normalize_path(destination)
+    def _ends(self, done: str, source: str, destination: str, *, overwrite: bool) -> tuple[str, str]:
+        source, destination = self._normalize(source), self._normalize(destination)
         check_flag("overwrite", overwrite)
         if source in {"/", destination} or destination.startswith(source + "/"):
             reason = f"{source!r} cannot be {done} into itself"
@@ -371,11 +385,11 @@ class FileSystemGuard(OpenFileSystem):
         limit: int | None = None,
     ) -> Answer[list[FileInfo]]:
         check_session_id(session_id)
-        path = normalize_path(path)
+        path = self._normalize(path)
         if depth is not None:
             depth = plain_count("depth", depth, 1)
         if after is not None:
-            after = normalize_path(after)
+            after = self._normalize(after)
         if limit is not None:
             limit = plain_count("limit", limit, 0)
         return self._next.list_tree(session_id, path, depth=depth, after=after, limit=limit)
@@ -388,7 +402,7 @@ class FileSystemGuard(OpenFileSystem):
         start = plain_start(start)
         if limit is not None:
             limit = plain_count("limit", limit, 0)
-        return self._next.read_lines(session_id, normalize_path(path), start, limit)
+        return self._next.read_lines(session_id, self._normalize(path), start, limit)
 
     @override
     def grep_files(
@@ -406,7 +420,7 @@ class FileSystemGuard(OpenFileSystem):
         check_session_id(session_id)
         pattern = plain_pattern(pattern, "a search pattern", nul=True)
         if path_pattern is not None:
-            path_pattern = plain_pattern(path_pattern, "path_pattern")
+            path_pattern = self._glob(path_pattern, "path_pattern")
         if regex is not False:
             check_flag("regex", regex)
         if ignore_case is not False:
@@ -431,7 +445,7 @@ class FileSystemGuard(OpenFileSystem):
     @override
     def glob_files(self, session_id: UUID, pattern: str) -> Answer[list[FileInfo]]:
         check_session_id(session_id)
-        return self._next.glob_files(session_id, plain_pattern(pattern, "a glob"))
+        return self._next.glob_files(session_id, self._glob(pattern, "a glob"))
 
     @override
     def usage(self, session_id: UUID) -> Answer[FileUsage]:
@@ -458,9 +472,10 @@ class _ChangeGuard(FileSystemGuard):
     could only be found one change after the other.
     """
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, normalize: Callable[[str], str]) -> None:
         self._next = MADE
         self._room = room
+        self._normalize = normalize
 
     def _refuse_at_once(
         self, session_id: UUID, path: str, size: int, *reasons: object, **options: object
@@ -475,14 +490,6 @@ class _ChangeGuard(FileSystemGuard):
     def _explained(editing: Any, old: str) -> Any:
         del old
         return editing  # the change itself
-
-
-def _file_path(session_id: UUID, path: str) -> str:
-    check_session_id(session_id)
-    path = normalize_path(path)
-    if path == "/":
-        raise _root_is_directory()
-    return path
 
 
 async def _patched(

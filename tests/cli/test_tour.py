@@ -160,6 +160,16 @@ def test_what_cannot_be_imported_is_counted(cli, tree):
     assert "    left out: 2 (symbolic link)\n" in cli("tour", tree).out
 
 
+def test_without_the_alias_a_directory_workspace_is_imported(cli, tree, monkeypatch):
+    monkeypatch.setenv("EVERSTORE_WORKSPACE_ALIAS", "false")
+    (tree / "workspace").mkdir()
+    (tree / "workspace/x").write_bytes(b"1")
+    answer = cli("tour", tree, "--json")
+    assert answer.status == 0
+    assert answer.json["imported"]["files"] == len(IMPORTED) + 1
+    assert answer.json["imported"]["skipped"] == {}
+
+
 def test_what_cannot_be_read_is_counted(cli, tree, monkeypatch):
     # Permissions do not stop the superuser, whom tests may run as.
     read = Path.read_bytes

@@ -15,10 +15,10 @@ from everstore import (
     hookimpl,
 )
 from everstore.backends.memory import (
-    InMemorySessionFileStore,
     InMemorySessionStorageStore,
     InMemorySessionStore,
 )
+from everstore.backends.memory.files import MemoryFiles  # in which /workspace has no meaning
 
 
 def least_of(interface: type, full: type) -> type:
@@ -38,7 +38,7 @@ def least_of(interface: type, full: type) -> type:
     return type(f"Minimal{interface.__name__}", (interface,), {"__init__": __init__, **verbs})
 
 
-MinimalFileSystem = least_of(SessionFileSystem, InMemorySessionFileStore)
+MinimalFileSystem = least_of(SessionFileSystem, MemoryFiles)
 MinimalStorageStore = least_of(SessionStorageStore, InMemorySessionStorageStore)
 MinimalSessionStore = least_of(SessionStore, InMemorySessionStore)
 

@@ -13,7 +13,6 @@ import rignore
 from everstore.cli.local import content_from
 from everstore.cli.running import WrongAnswerError
 from everstore.errors import InvalidArgumentError, QuotaExceededError
-from everstore.paths import normalize_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -145,7 +144,7 @@ class LocalTree:
         except (InvalidArgumentError, QuotaExceededError) as error:
             self.skipped[f"refused: {getattr(error, 'reason', error.code)}"] += 1
             return None
-        if (stored.path, stored.size_bytes, stored.encoding) != (normalize_path(name), len(data), encoding):
+        if (stored.path, stored.size_bytes, stored.encoding) != (f"/{name}", len(data), encoding):
             raise WrongAnswerError.at(name, "the import stored another file than it was given")
         self.count += 1
         self.size_bytes += len(data)

@@ -6,6 +6,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from everstore.changes import Move, Write
 from everstore.conformance.case import refused
 from everstore.conformance.registry import check, table
 from everstore.errors import InvalidPathError, InvalidPatternError
@@ -244,6 +245,52 @@ async def move_across_alias(case: Case) -> None:
             await case.files.move_file("d/b", "/workspace/d/b")
         with refused(InvalidPathError):
             await case.files.copy_file("d", "/workspace/d/x")
+
+
+@hostile(
+    "hostile.literal_workspace",
+    "2.2.4",
+    likely="the alias is dropped wherever a path begins with it, whatever the setting",
+    since="1.2",
+)
+async def literal_workspace(case: Case) -> None:
+    """With the alias switched off, ``workspace`` is a directory like any other."""
+    case.store = await case.open(workspace_alias=False)
+    await case.files.write_file("a", "root")
+    await case.files.write_file("workspace/a", "inside")
+    assert (await case.read("/workspace/a")).content == "inside"
+    assert (await case.read("a")).content == "root"
+    assert [info.path for info in await case.files.list_directory("/workspace")] == ["/workspace/a"]
+    await case.files.apply_changes([Write("/workspace/b", "b"), Move("/workspace/a", "/workspace/workspace")])
+    await case.files.seed_initial_file(InitialFile("/workspace/c", "c"))
+    assert await case.paths() == ["/a", "/workspace/", "/workspace/b", "/workspace/c", "/workspace/workspace"]
+    listed = await case.files.list_tree("/workspace", after="/workspace/b")
+    assert [info.path for info in listed] == ["/workspace/c", "/workspace/workspace"]
+    assert await case.files.delete_file("/workspace", recursive=True) is True
+    assert await case.paths() == ["/a"]
+
+
+@hostile_table(
+    "hostile.literal_pattern.{row}",
+    "2.2.4",
+    "5.3.7",
+    rows={
+        "directory": ("/workspace/*", ["/workspace/a"]),
+        "braces": ("{/workspace,/d}/a", ["/d/a", "/workspace/a"]),
+        "exact": ("/workspace/[a]", ["/workspace/a"]),
+        "part": ("/workspace", ["/workspace/a", "/workspaces"]),
+    },
+    likely="the alias is dropped from a pattern, whatever the setting",
+    since="1.2",
+)
+async def literal_pattern(case: Case, pattern: str, expected: list[str]) -> None:
+    """With the alias switched off, a pattern names what is in ``workspace``: {row}."""
+    case.store = await case.open(workspace_alias=False)
+    for path in ("a", "d/a", "workspace/a", "workspaces"):
+        await case.files.write_file(path, "text")
+    assert [match.path for match in await case.files.grep_files("text", pattern)] == expected
+    if pattern != "/workspace":  # a glob of no special character is the path of one file
+        assert [info.path for info in await case.files.glob_files(pattern)] == expected
 
 
 @hostile_table(

@@ -135,3 +135,25 @@ def strips_alias_by_prefix(broken: Broken) -> None:
     _respelled(
         broken, lambda path: path.removeprefix("/workspace") if path.startswith("/workspaces") else path
     )
+
+
+@mutant("hostile.literal_workspace", without=("workspace_alias",))
+def knows_no_literal_workspace(broken: Broken) -> None:
+    """The setting that switches the alias off is not heard."""
+    del broken
+
+
+@mutant("hostile.literal_pattern.directory")
+def drops_alias_from_patterns(broken: Broken) -> None:
+    """A leading /workspace of a pattern is dropped, whatever the setting."""
+
+    def dropped(pattern: Any) -> Any:
+        return pattern.removeprefix("/workspace") if str(pattern).startswith("/workspace/") else pattern
+
+    @broken.verb
+    async def glob_files(session_id: Any, pattern: str) -> Any:
+        return await broken.files.glob_files(session_id, dropped(pattern))
+
+    @broken.verb
+    async def grep_files(session_id: Any, pattern: str, path_pattern: Any = None, **options: Any) -> Any:
+        return await broken.files.grep_files(session_id, pattern, dropped(path_pattern), **options)
