@@ -33,9 +33,9 @@ async def opened(backend, monkeypatch):
     parts = []
 
     def recorded(guard):
-        def make(part, limits):
+        def make(part, limits, **options):
             parts.append(part)
-            return guard(part, limits)
+            return guard(part, limits, **options)
 
         return make
 
