@@ -37,7 +37,7 @@ _RECORDS = 500
 _AT_ONCE = 100
 _LONGEST = 1.0  # seconds that one kind may take to be put there, or to be read one by one
 
-_LAST = ("delete_tree", "purge_files", "purge_storage", "delete_record")
+_LAST = ("delete_tree", "delete_strictly", "purge_files", "purge_storage", "delete_record")
 """What leaves little behind."""
 
 

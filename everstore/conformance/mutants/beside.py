@@ -118,9 +118,9 @@ def makes_a_directory_of_a_file(broken: Broken) -> None:
     """create_directory looks whether a file is in the way, and replaces one that came meanwhile."""
 
     @broken.verb
-    async def create_directory(session_id: Any, path: str) -> Any:
-        if await broken.files.stat_file(session_id, path) is not None:
-            return await broken.files.create_directory(session_id, path)
+    async def create_directory(session_id: Any, path: str, *, exist_ok: bool = True) -> Any:
+        if not exist_ok or await broken.files.stat_file(session_id, path) is not None:
+            return await broken.files.create_directory(session_id, path, exist_ok=exist_ok)
         await asyncio.sleep(0)
         try:
             return await broken.files.create_directory(session_id, path)

@@ -34,16 +34,17 @@ def _of(mistake: str, row: str, change: Callable[[_Setting], float | None]) -> N
         sound, told = getattr(broken.storage, f"set_{kind}"), dict[Any, float | None]()
         deleted = set[Any]()
 
-        async def put(session_id: Any, key: str, text: str, *, ttl: Any = None, **options: Any) -> None:
+        async def put(session_id: Any, key: str, text: str, *, ttl: Any = None, **options: Any) -> Any:
             left, is_there = await _left(broken, kind, session_id, key)
             place = session_id, key
             setting = _Setting(ttl, left, told.get(place), place in deleted, is_there, options)
-            await sound(session_id, key, text, ttl=change(setting), **options)
+            answer = await sound(session_id, key, text, ttl=change(setting), **options)
             told[place] = ttl if ttl is not None else told.get(place)
+            return answer
 
-        async def delete(session_id: Any, key: str) -> bool:
+        async def delete(session_id: Any, key: str, **options: Any) -> bool:
             deleted.add((session_id, key))
-            answer: bool = await getattr(broken.storage, f"delete_{kind}")(session_id, key)
+            answer: bool = await getattr(broken.storage, f"delete_{kind}")(session_id, key, **options)
             return answer
 
         put.__name__, delete.__name__ = f"set_{kind}", f"delete_{kind}"

@@ -26,11 +26,11 @@ def pauses_between_batches(broken: Broken) -> None:
     """A tree is deleted in batches, with a pause for others after each, in which nobody has a turn."""
 
     @broken.verb
-    async def delete_file(session_id: Any, path: str, recursive: bool = False) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
+    async def delete_file(session_id: Any, path: str, recursive: bool = False, **options: Any) -> bool:  # noqa: FBT001, FBT002 - the ancestor's signature
         found = await broken.files.glob_files(session_id, f"{path}/**") if recursive else []
         for _ in range(0, len(found), _BATCH):
             time.sleep(_PAUSE)  # noqa: ASYNC251 - the mistake
-        return await broken.files.delete_file(session_id, path, recursive=recursive)
+        return await broken.files.delete_file(session_id, path, recursive, **options)
 
 
 @mutant("contexts.turns.file_system")
