@@ -345,7 +345,10 @@ class QuotaExceededError(EverstoreError):
         ``what`` is to be called at ``place``, where the limit's name does not tell: a key, a secret.
         """
         who, unit = _counted(limit, place, what)
-        message = f"{who} would have {wanted:,} {unit}; EVERSTORE_LIMITS__{limit.upper()} allows {allowed:,}"
+        setting = f"EVERSTORE_LIMITS__{limit.upper()}"
+        if limit.startswith("session_"):
+            setting += ", or its own limit,"
+        message = f"{who} would have {wanted:,} {unit}; {setting} allows {allowed:,}"
         return cls(message, limit=limit, allowed=allowed, wanted=wanted, unit=unit, place=place)
 
     @classmethod

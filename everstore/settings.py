@@ -87,6 +87,27 @@ class Limits(BaseModel):
             if allowed is not None and more > 0 and held + more > allowed:
                 raise QuotaExceededError.over(limit, held + more, allowed, place)
 
+    def tightened(self, **own: int | None) -> Limits:
+        """These limits with a session's own, by their names: of each the lower one (§1.8.2)."""
+        lower = {
+            name: value
+            for name, value in own.items()
+            if value is not None and ((most := getattr(self, name)) is None or value < most)
+        }
+        return self.model_copy(update=lower)
+
+    def of_files_with(self, own: tuple[int | None, int | None] | None) -> Limits | None:
+        """``of_files``, tightened by the most entries and bytes that one session may have."""
+        if own is None:
+            return self.of_files
+        return self.tightened(session_entries=own[0], session_bytes=own[1]).of_files
+
+    def of_values_with(self, own: tuple[int | None, int | None] | None) -> Limits | None:
+        """``of_values``, tightened by the most values and secrets, and bytes of them, of one session."""
+        if own is None:
+            return self.of_values
+        return self.tightened(session_keys=own[0], session_value_bytes=own[1]).of_values
+
     @property
     def of_files(self) -> Limits | None:
         """These limits, where any of them is about files; else ``None``."""

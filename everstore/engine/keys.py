@@ -6,6 +6,7 @@
     v <session> <key>                   a value
     p <session> <name>                  a secret
     E, V, P, S <session> <serial> <place>  a piece of the content of one that is large
+    f, t <session>                      the limits of a session's files; of its values and secrets
     u <session>                         how much a session's files are, where that has a limit
     x <time> <digest>                   when a value or secret is over; the value is the key of it
     s <id>                              a session's record
@@ -27,6 +28,8 @@ __all__ = [
     "AGES",
     "ENTRIES",
     "LAYOUT",
+    "LIMITS_OF_FILES",
+    "LIMITS_OF_TEXTS",
     "RECORDS",
     "SECRETS",
     "VALUES",
@@ -43,6 +46,7 @@ __all__ = [
 ]
 
 ENTRIES, VALUES, SECRETS, AGES, RECORDS, LAYOUT = b"e", b"v", b"p", b"a", b"s", b"l"
+LIMITS_OF_FILES, LIMITS_OF_TEXTS = b"f", b"t"
 _USAGES, _DEADLINES, _LABELS = b"u", b"x", b"k"
 _ID_BYTES = 16
 _DIGEST_BYTES = 16

@@ -8,8 +8,8 @@ from msgspec import UNSET, UnsetType
 
 from everstore.changes import SwapSecret
 from everstore.compat import override
-from everstore.engine import counting, looking, records
-from everstore.engine.keys import SECRETS, VALUES
+from everstore.engine import counting, looking, own_limits, records
+from everstore.engine.keys import LIMITS_OF_FILES, LIMITS_OF_TEXTS, SECRETS, VALUES
 from everstore.engine.space import EngineSpace, purge_texts, scan_secrets
 from everstore.engine.tree import EngineTree
 from everstore.interfaces import DurableStorageStore, SessionFileSystem, SessionStorageStore, SessionStore
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         StoredValue,
     )
     from everstore.search import Query
+    from everstore.session_limits import SessionLimits
     from everstore.settings import Limits
 
 __all__ = ["role_over"]
@@ -60,7 +61,7 @@ class EngineFiles(SessionFileSystem):
     def __init__(self, threads: Threads, limits: Limits) -> None:
         """A view on ``threads``, which somebody else closes."""
         self._threads = threads
-        self._limits = limits.of_files
+        self._limits = limits
         self.capabilities = threads.capabilities
 
     @override
@@ -116,14 +117,18 @@ class EngineFiles(SessionFileSystem):
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:
-        return await self._threads.write(_purge_files, session_id)
+        return await self._threads.write(_purge_files, session_id, self._limits)
+
+    @override
+    async def limit_session(self, session_id: UUID, limits: SessionLimits) -> None:
+        await _keep_limits(self._threads, LIMITS_OF_FILES, session_id, limits.of_files)
 
 
 def _apply_to_files(
     writing: Writing,
     engine: Engine,
     session_id: UUID,
-    limits: Limits | None,
+    limits: Limits,
     changes: Sequence[FileMutation[Any]],
 ) -> list[Any]:
     tree = EngineTree(writing, engine, session_id, limits)
@@ -132,8 +137,15 @@ def _apply_to_files(
     return answers
 
 
-def _purge_files(writing: Writing, engine: Engine, session_id: UUID) -> bool:
-    return EngineTree(writing, engine, session_id, None).purge()
+def _purge_files(writing: Writing, engine: Engine, session_id: UUID, limits: Limits) -> bool:
+    return EngineTree(writing, engine, session_id, limits).purge()
+
+
+async def _keep_limits(
+    threads: Threads, kind: bytes, session_id: UUID, limits: tuple[int | None, int | None] | None
+) -> None:
+    if limits is not None or await threads.look(own_limits.is_limited, kind, session_id):
+        await threads.write(own_limits.keep, kind, session_id, limits)
 
 
 class EngineStorage(DurableStorageStore):
@@ -142,7 +154,7 @@ class EngineStorage(DurableStorageStore):
     def __init__(self, threads: Threads, limits: Limits) -> None:
         """A view on ``threads``, which somebody else closes."""
         self._threads = threads
-        self._limits = limits.of_values
+        self._limits = limits
         self.capabilities = threads.capabilities
 
     @override
@@ -212,6 +224,10 @@ class EngineStorage(DurableStorageStore):
         return await self._threads.write(purge_texts, session_id)
 
     @override
+    async def limit_session(self, session_id: UUID, limits: SessionLimits) -> None:
+        await _keep_limits(self._threads, LIMITS_OF_TEXTS, session_id, limits.of_values)
+
+    @override
     async def scan_secrets(
         self, *, after: tuple[UUID, str] | None = None, limit: int = 100
     ) -> list[StoredSecret]:
@@ -230,7 +246,7 @@ def _apply_to_texts(
     writing: Writing,
     engine: Engine,
     session_id: UUID,
-    limits: Limits | None,
+    limits: Limits,
     changes: Sequence[ValueMutation[Any]],
 ) -> list[Any]:
     spaces: dict[str, EngineSpace] = {}

@@ -5,9 +5,12 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
 from everstore.clock import now_ns
 from everstore.compat import override
-from everstore.engine.keys import SECRETS, VALUES, above, deadline_key, range_of, split_key
+from everstore.engine import own_limits
+from everstore.engine.keys import LIMITS_OF_TEXTS, SECRETS, VALUES, above, deadline_key, range_of, split_key
 from everstore.engine.rows import Row, Rows, row_of
 from everstore.errors import DataDamagedError
 from everstore.models import StoredSecret
@@ -17,6 +20,8 @@ from everstore.rules import Space
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from uuid import UUID
+
+    from msgspec import UnsetType
 
     from everstore.engine.base import Engine, Transaction
     from everstore.engine.writing import Writing
@@ -77,17 +82,27 @@ def is_alive(row: Row, now: int) -> bool:
 class EngineSpace(Space[Row]):
     """One session's values, or its secrets, within a writing transaction, for one call."""
 
-    __slots__ = ("_engine", "_session_id", "_texts", "_writing", "limits")
+    __slots__ = ("_engine", "_limits", "_session_id", "_store_limits", "_texts", "_writing")
 
     def __init__(
-        self, writing: Writing, engine: Engine, kind: bytes, session_id: UUID, limits: Limits | None
+        self, writing: Writing, engine: Engine, kind: bytes, session_id: UUID, limits: Limits
     ) -> None:
         """``kind`` is ``VALUES`` or ``SECRETS``."""
-        self.limits = limits
+        self._store_limits = limits
+        self._limits: Limits | UnsetType | None = UNSET
         self._writing = writing
         self._engine = engine
         self._session_id = session_id
         self._texts = Texts(writing, engine, kind, session_id)
+
+    @property
+    @override
+    def limits(self) -> Limits | None:  # type: ignore[override]
+        """Looked up where they are asked for: what makes nothing grow does not pay for them."""
+        if self._limits is UNSET:
+            own = own_limits.look(self._writing, LIMITS_OF_TEXTS, self._session_id)
+            self._limits = self._store_limits.of_values_with(own)
+        return self._limits
 
     @override
     def get(self, key: str, /) -> Row | None:
@@ -170,6 +185,7 @@ def purge_texts(writing: Writing, engine: Engine, session_id: UUID) -> bool:
             if row is not None and row.expires_ns is not None:
                 writing.delete(deadline_key(row.expires_ns, key))
         rows.clear()
+    own_limits.forget(writing, LIMITS_OF_TEXTS, session_id)
     return had
 
 

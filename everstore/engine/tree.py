@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import UNSET
 
 from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.content import content_bytes
+from everstore.engine import own_limits
 from everstore.engine.entries import Entries
-from everstore.engine.keys import usage_key
+from everstore.engine.keys import LIMITS_OF_FILES, usage_key
 from everstore.engine.rows import DIRECTORY, READONLY, TEXT, Row
 from everstore.errors import DataDamagedError
 from everstore.models import FileInfo
@@ -19,6 +21,8 @@ from everstore.rules import Tree
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from uuid import UUID
+
+    from msgspec import UnsetType
 
     from everstore.engine.base import Engine
     from everstore.engine.writing import Writing
@@ -37,12 +41,13 @@ class EngineTree(Tree[FileInfo]):
     whoever writes without one takes the row away, and the next under a limit counts anew.
     """
 
-    __slots__ = ("_entries", "_more", "_more_bytes", "_writing", "limits", "session_id")
+    __slots__ = ("_entries", "_limits", "_more", "_more_bytes", "_store_limits", "_writing", "session_id")
 
-    def __init__(self, writing: Writing, engine: Engine, session_id: UUID, limits: Limits | None) -> None:
+    def __init__(self, writing: Writing, engine: Engine, session_id: UUID, limits: Limits) -> None:
         """``finish`` ends the call."""
         self.session_id = session_id
-        self.limits = limits
+        self._store_limits = limits
+        self._limits: Limits | UnsetType | None = UNSET
         self._writing = writing
         self._entries = Entries(writing, engine, session_id)
         self._more = self._more_bytes = 0
@@ -61,9 +66,19 @@ class EngineTree(Tree[FileInfo]):
         had = next(self._entries.rows.kept(), None) is not None
         self._entries.rows.clear()
         self._writing.delete(usage_key(self.session_id))
+        own_limits.forget(self._writing, LIMITS_OF_FILES, self.session_id)
         return had
 
     # -- looking ------------------------------------------------------------------------------------
+
+    @property
+    @override
+    def limits(self) -> Limits | None:  # type: ignore[override]
+        """Looked up where they are asked for: what makes nothing grow does not pay for them."""
+        if self._limits is UNSET:
+            own = own_limits.look(self._writing, LIMITS_OF_FILES, self.session_id)
+            self._limits = self._store_limits.of_files_with(own)
+        return self._limits
 
     @override
     def get(self, path: str) -> FileInfo | None:

@@ -44,6 +44,7 @@ from everstore.interfaces import OpenFileSystem
 from everstore.models import InitialFile
 from everstore.nearest import explain
 from everstore.paths import normalize_literal_path, normalize_path, parents_of
+from everstore.session_limits import plain_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
         GrepMatch,
         SessionFile,
     )
+    from everstore.session_limits import SessionLimits
     from everstore.settings import Limits
 
     T = TypeVar("T")
@@ -77,6 +79,7 @@ class FileSystemGuard(OpenFileSystem):
         """Guard a backend, or whatever is wrapped around it; without ``limits`` nothing is limited."""
         self._next = backend
         self._normalize: Callable[[str], str] = normalize_path if workspace_alias else normalize_literal_path
+        self._store_limits = limits
         most = None if limits is None else limits.file_bytes
         self._room = Room("file", most, backend.capabilities.max_file_bytes)
 
@@ -458,6 +461,11 @@ class FileSystemGuard(OpenFileSystem):
         if after is not None:
             check_session_id(after)
         return self._next.session_ids(after=after, limit=limit)
+
+    @override
+    def limit_session(self, session_id: UUID, limits: SessionLimits) -> Answer[None]:
+        check_session_id(session_id)
+        return self._next.limit_session(session_id, plain_limits(limits, self._store_limits))
 
     @override
     def purge_session(self, session_id: UUID) -> Answer[bool]:

@@ -34,6 +34,7 @@ from everstore.errors import (
 )
 from everstore.guards.room import Room
 from everstore.interfaces import DurableStorageStore, SessionStorageStore
+from everstore.session_limits import plain_limits
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         StoredSecret,
         StoredValue,
     )
+    from everstore.session_limits import SessionLimits
     from everstore.settings import Limits
 
     T = TypeVar("T")
@@ -62,6 +64,7 @@ class StorageGuard(SessionStorageStore):
     def __init__(self, backend: SessionStorageStore, limits: Limits | None = None) -> None:
         """Guard a backend, or whatever is wrapped around it; without ``limits`` nothing is limited."""
         self._next = backend
+        self._store_limits = limits
         self._key_bytes = MAX_KEY_BYTES if limits is None else min(limits.key_bytes, MAX_KEY_BYTES)
         # Found in order lately: an agent names the same few again and again.
         self._known_keys: set[str] = set()
@@ -340,6 +343,11 @@ class StorageGuard(SessionStorageStore):
         if after is not None:
             check_session_id(after)
         return self._next.session_ids(after=after, limit=limit)
+
+    @override
+    def limit_session(self, session_id: UUID, limits: SessionLimits) -> Answer[None]:
+        check_session_id(session_id)
+        return self._next.limit_session(session_id, plain_limits(limits, self._store_limits))
 
     @override
     def purge_session(self, session_id: UUID) -> Answer[bool]:

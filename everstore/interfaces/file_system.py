@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         GrepMatch,
         InitialFile,
     )
+    from everstore.session_limits import SessionLimits
 
 __all__ = ["SessionFileSystem", "SessionFileSystemFactory"]
 
@@ -108,7 +109,24 @@ class SessionFileSystem(ABC):
 
     @abstractmethod
     async def purge_session(self, session_id: UUID) -> bool:
-        """Remove every file of the session, read-only ones too; whether there was anything."""
+        """Remove every file of the session, read-only ones too; whether there was anything.
+
+        The session's limits go with them, and are not counted as anything.
+        """
+
+    async def limit_session(self, session_id: UUID, limits: SessionLimits) -> None:
+        """Keep limits of the session's files, in place of those it had, until it is purged.
+
+        They hold for every client from then on, each beside the store's: the lower one counts. What is there
+        already stays. ``limits.of_files`` is what concerns files; where that is ``None``, none are kept.
+
+        Implementers: they are read in the transaction of a change; ``context.limits.of_files_with`` is what
+        the rules then take. Without it, limiting a session's files is ``UnsupportedError``.
+        """
+        del session_id
+        if limits.of_files is not None:
+            so = "so that the files of one session cannot be limited"
+            raise UnsupportedError.lacks(self, "limit_session", so)
 
     async def search(self, session_id: UUID, query: Query) -> list[GrepMatch]:
         """What a query finds in the files of one moment, as ``grep_files`` answers it."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from everstore.changes import ValueMutation
     from everstore.models import KeyInfo, SecretInfo, StoredValue
+    from everstore.session_limits import SessionLimits
 
 __all__ = ["SessionStorageStore"]
 
@@ -92,7 +93,24 @@ class SessionStorageStore(ABC):
 
     @abstractmethod
     async def purge_session(self, session_id: UUID) -> bool:
-        """Remove every value and secret of the session; whether there was anything."""
+        """Remove every value and secret of the session; whether there was anything.
+
+        The session's limits go with them, and are not counted as anything.
+        """
+
+    async def limit_session(self, session_id: UUID, limits: SessionLimits) -> None:
+        """Keep limits of the session's values and secrets, in place of those it had, until it is purged.
+
+        They hold for every client from then on, each beside the store's: the lower one counts. What is there
+        already stays. ``limits.of_values`` is what concerns these; where that is ``None``, none are kept.
+
+        Implementers: they are read in the transaction of a change; ``context.limits.of_values_with`` is what
+        the rules then take. Without it, limiting a session's values is ``UnsupportedError``.
+        """
+        del session_id
+        if limits.of_values is not None:
+            so = "so that the values and secrets of one session cannot be limited"
+            raise UnsupportedError.lacks(self, "limit_session", so)
 
     async def close(self) -> None:
         """Release what this object holds. Called once, when the store closes."""

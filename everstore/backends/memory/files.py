@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar
 
 from everstore.backends.memory.ids import page_of
+from everstore.backends.memory.own_limits import limits_of, note_limits
 from everstore.backends.memory.tree import MemoryTree
 from everstore.backends.memory.versions import versions
 from everstore.compat import override
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from everstore.changes import FileMutation
     from everstore.models import EditedFile, Encoding, FileInfo, FileStat, GrepMatch, SessionFile
     from everstore.search import Query
+    from everstore.session_limits import SessionLimits
     from everstore.settings import Limits
 
 __all__ = ["MemoryFiles"]
@@ -41,8 +43,11 @@ class MemoryFiles(SessionFileSystem):
     def __init__(self, limits: Limits | None = None) -> None:
         """An empty one; without ``limits`` nothing is limited."""
         self._trees: dict[int, MemoryTree] = {}
+        self._own_limits: dict[int, Limits] = {}
+        """Of sessions with limits of their own: those and the store's together."""
         self._lock = threading.Lock()
         self._version = versions()
+        self._all_limits = limits
         self._limits = None if limits is None else limits.of_files
 
     @override
@@ -69,7 +74,9 @@ class MemoryFiles(SessionFileSystem):
                 self._keep(tree.settled())
 
     def _tree(self, session_id: UUID) -> MemoryTree:
-        return self._trees.get(session_id.int) or MemoryTree(session_id, self._version, self._limits)
+        number = session_id.int
+        limits = self._own_limits.get(number, self._limits)
+        return self._trees.get(number) or MemoryTree(session_id, self._version, limits)
 
     def _keep(self, tree: MemoryTree) -> None:
         """Keep a tree that was changing, unless nothing is in it and never was."""
@@ -307,7 +314,17 @@ class MemoryFiles(SessionFileSystem):
             return page_of(self._trees, lambda tree: len(tree.nodes) > 1, after, limit)
 
     @override
+    async def limit_session(self, session_id: UUID, limits: SessionLimits) -> None:
+        number = session_id.int
+        together = limits_of(self._all_limits).of_files_with(limits.of_files)
+        with self._lock:
+            note_limits(self._own_limits, number, together, is_own=limits.of_files is not None)
+            if number in self._trees:
+                self._trees[number].limits = together
+
+    @override
     async def purge_session(self, session_id: UUID) -> bool:
         with self._lock:
+            self._own_limits.pop(session_id.int, None)
             tree = self._trees.pop(session_id.int, None)
             return tree is not None and len(tree.nodes) > 1

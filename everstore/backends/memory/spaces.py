@@ -79,7 +79,7 @@ class MemorySpace(Space[Entry]):
         self._deadlines = namespace.deadlines
         self._heap = namespace.deadlines.heap
         self.next_version = namespace.version
-        self.limits = namespace.limits
+        self.limits = namespace.own_limits.get(number, namespace.limits)
         self.changing = True  # until it is kept
         self.entries: dict[str, Entry] = {}
         self.get = self.get_to_replace = self.entries.get
@@ -224,12 +224,19 @@ class MemorySpace(Space[Entry]):
 class Namespace:
     """The values, or the secrets, of all sessions. The user holds the lock, but to look at one entry."""
 
-    def __init__(self, deadlines: Deadlines, version: Callable[[], int], limits: Limits | None) -> None:
-        """Empty; ``deadlines`` are those of other namespaces, too."""
+    def __init__(
+        self,
+        deadlines: Deadlines,
+        version: Callable[[], int],
+        limits: Limits | None,
+        own_limits: dict[int, Limits],
+    ) -> None:
+        """Empty; ``deadlines`` and ``own_limits`` (of single sessions) are those of other namespaces, too."""
         self.sessions: dict[int, MemorySpace] = {}
         self.deadlines = deadlines
         self.version = version
         self.limits = limits
+        self.own_limits = own_limits
         self.place = len(deadlines.namespaces)
         deadlines.namespaces.append(self)
 
@@ -246,6 +253,13 @@ class Namespace:
         """The session's entries that are not over."""
         space = self.sessions.get(session_id.int)
         return () if space is None else space.alive()
+
+    def limit(self, session_id: UUID, limits: Limits | None) -> None:
+        """Have a session keep to other limits, whose count may not have been kept until now."""
+        space = self.sessions.get(session_id.int)
+        if space is not None:
+            space.limits = limits
+            space.held = 0 if limits is None else sum(_size_of(*one) for one in space.entries.items())
 
     def purge(self, session_id: UUID) -> bool:
         """Take out all of a session; whether there was anything that is not over."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from everstore.backends.memory.deadlines import Deadlines
 from everstore.backends.memory.ids import page_of
+from everstore.backends.memory.own_limits import limits_of, note_limits
 from everstore.backends.memory.spaces import MemorySpace, Namespace
 from everstore.backends.memory.versions import versions
 from everstore.compat import override
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from everstore.backends.memory.spaces import Entry
     from everstore.changes import ValueMutation
+    from everstore.session_limits import SessionLimits
     from everstore.settings import Limits
 
 __all__ = ["MemoryStorage"]
@@ -35,9 +37,11 @@ class MemoryStorage(SessionStorageStore):
     def __init__(self, limits: Limits | None = None) -> None:
         """An empty one; without ``limits`` nothing is limited."""
         deadlines, version = Deadlines(), versions()
+        self._all_limits = limits
         limits = None if limits is None else limits.of_values
-        self._values = Namespace(deadlines, version, limits)
-        self._secrets = Namespace(deadlines, version, limits)
+        self._own_limits: dict[int, Limits] = {}
+        self._values = Namespace(deadlines, version, limits, self._own_limits)
+        self._secrets = Namespace(deadlines, version, limits, self._own_limits)
         self._value_space = self._values.sessions.get
         self._lock = threading.Lock()
 
@@ -238,8 +242,18 @@ class MemoryStorage(SessionStorageStore):
         return sorted({*pages[0], *pages[1]})[:limit]
 
     @override
+    async def limit_session(self, session_id: UUID, limits: SessionLimits) -> None:
+        together = limits_of(self._all_limits).of_values_with(limits.of_values)
+        with self._lock:
+            is_own = limits.of_values is not None
+            note_limits(self._own_limits, session_id.int, together, is_own=is_own)
+            for namespace in (self._values, self._secrets):
+                namespace.limit(session_id, together)
+
+    @override
     async def purge_session(self, session_id: UUID) -> bool:
         with self._lock:
+            self._own_limits.pop(session_id.int, None)
             # Both must go, whatever the first one answers.
             return any([self._values.purge(session_id), self._secrets.purge(session_id)])
 

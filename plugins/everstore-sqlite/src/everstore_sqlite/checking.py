@@ -194,6 +194,16 @@ _LABELS: tuple[tuple[str, str], ...] = (
     ),
 )
 
+_LIMITS = (
+    "limits of sessions that are none",
+    """
+    SELECT session, part FROM session_limits
+    WHERE typeof(session) <> 'blob' OR length(session) <> 16 OR part NOT IN ('files', 'values')
+        OR typeof(most) NOT IN ('null', 'integer') OR most < 1
+        OR typeof(bytes) NOT IN ('null', 'integer') OR bytes < 1
+    """,
+)
+
 _INDEX_RULES: tuple[tuple[str, str], ...] = (
     (
         "rows of the search index that wait for a text that is gone",
@@ -325,6 +335,8 @@ def problems_of(connection: sqlite3.Connection) -> list[str]:
         rules.append(_DIRECTORIES)
     if connection.execute("PRAGMA table_info(labels)").fetchone():
         rules += _LABELS
+    if connection.execute("PRAGMA table_info(session_limits)").fetchone():
+        rules.append(_LIMITS)
     if index.exists(connection):
         # Which rows the index has only its terms tell. A list of its own, outside the database.
         connection.execute("PRAGMA query_only = 0")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.errors import SettingsError, StorageReplacedError, UnsupportedError
 from everstore.waiting import Opened
-from everstore_sqlite import index
+from everstore_sqlite import index, own_limits
 from everstore_sqlite.access import explained, found_files
 from everstore_sqlite.connecting import connect
 from everstore_sqlite.failures import code_of, is_busy, translated
@@ -19,6 +19,7 @@ from everstore_sqlite.writer import Writer, patiently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from uuid import UUID
 
     from everstore_sqlite.settings import SqliteSettings
     from everstore_sqlite.standing import Files
@@ -89,6 +90,13 @@ class Database:
             raise UnsupportedError("the store was opened for reading only (EVERSTORE_SQLITE_READ_ONLY=true)")
         answer: T = await self._writer.submit(work, *arguments).answer()
         return answer
+
+    async def limit_session(
+        self, part: str, session_id: UUID, limits: tuple[int | None, int | None] | None
+    ) -> None:
+        """Keep limits of a part of a session, or none; where there are none, that is a look only."""
+        if limits is not None or await self.look(own_limits.is_limited, part, session_id):
+            await self.write(own_limits.keep, part, session_id, limits)
 
     def close(self) -> None:
         """Finish what waits and close all connections; blocks until then."""

@@ -11,7 +11,7 @@ from everstore.compat import override
 from everstore.rules import answered_together, apply_to_tree
 from everstore.search import compile_glob
 from everstore.trees import TreePage
-from everstore_sqlite import rows, search
+from everstore_sqlite import own_limits, rows, search
 from everstore_sqlite.ids import FILES, page_of
 from everstore_sqlite.tree import SqliteTree
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from everstore.changes import FileMutation
     from everstore.models import FileUsage
     from everstore.search import Query
+    from everstore.session_limits import SessionLimits
     from everstore.settings import Limits
     from everstore_sqlite.database import Database
     from everstore_sqlite.writer import Transaction
@@ -41,7 +42,7 @@ class SqliteFileSystem(SessionFileSystem):
     def __init__(self, database: Database, limits: Limits) -> None:
         """A view on ``database``, which somebody else closes."""
         self._database = database
-        self._limits = limits.of_files
+        self._limits = limits
 
     @override
     async def apply(self, session_id: UUID, changes: Sequence[FileMutation[T]]) -> list[T]:
@@ -87,8 +88,12 @@ class SqliteFileSystem(SessionFileSystem):
         return await self._search(rows.list_tree, session_id, page)
 
     @override
+    async def limit_session(self, session_id: UUID, limits: SessionLimits) -> None:
+        await self._database.limit_session(own_limits.FILES, session_id, limits.of_files)
+
+    @override
     async def purge_session(self, session_id: UUID) -> bool:
-        return await self._database.write(_purge, session_id)
+        return await self._database.write(_purge, session_id, self._limits)
 
     @override
     async def search(self, session_id: UUID, query: Query) -> list[GrepMatch]:
@@ -108,10 +113,10 @@ class SqliteFileSystem(SessionFileSystem):
 
 
 def _apply(
-    transaction: Transaction, session_id: UUID, limits: Limits | None, changes: Sequence[FileMutation[T]]
+    transaction: Transaction, session_id: UUID, limits: Limits, changes: Sequence[FileMutation[T]]
 ) -> list[T]:
     return answered_together(partial(apply_to_tree, SqliteTree(transaction, session_id, limits)), changes)
 
 
-def _purge(transaction: Transaction, session_id: UUID) -> bool:
-    return SqliteTree(transaction, session_id, None).purge()
+def _purge(transaction: Transaction, session_id: UUID, limits: Limits) -> bool:
+    return SqliteTree(transaction, session_id, limits).purge()

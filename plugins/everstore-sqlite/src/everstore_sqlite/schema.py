@@ -13,6 +13,9 @@ so one range, to delete, to search, and to ask the search index for, whatever ot
 ``trees`` has what a session's limits on files are checked against, and its slot. ``counters`` has one row:
 the last slot that was given out (``version`` is not counted any more).
 
+``session_limits`` has what a session's own limits allow: a row for its ``files`` (``most`` entries) and one
+for its ``values`` (``most`` values and secrets), where these have any.
+
 ``labels`` has a row for each label of a session's record, in the order that records are listed in: what
 ``sessions`` has of them in JSON is the record, this is the index, which triggers keep, whoever writes.
 
@@ -143,6 +146,15 @@ _VERSION_4 = (
     f"""
     CREATE TRIGGER labels_removed AFTER DELETE ON sessions WHEN old.labels IS NOT NULL
     BEGIN {_FORGET_LABELS} END
+    """,
+    """
+    CREATE TABLE session_limits (
+        session BLOB NOT NULL,
+        part TEXT NOT NULL,
+        most INTEGER,
+        bytes INTEGER,
+        PRIMARY KEY (session, part)
+    ) WITHOUT ROWID
     """,
 )
 

@@ -7,15 +7,20 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, cast
 
+from msgspec import UNSET
+
 from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.errors import DataDamagedError
 from everstore.rules import Space, Stamps
+from everstore_sqlite import own_limits
 from everstore_sqlite.failures import code_of
 from everstore_sqlite.readers import EVERYTHING, TOO_LARGE, TooLarge
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+    from msgspec import UnsetType
 
     from everstore.paging import KeyPage
     from everstore.settings import Limits
@@ -142,18 +147,26 @@ def stamps_at(
 class SqliteSpace(Space[Stamps]):
     """One session's rows of one table within one transaction; made for one call."""
 
-    __slots__ = ("_execute", "_id", "_key", "_table", "_transaction", "limits")
+    __slots__ = ("_execute", "_id", "_key", "_limits", "_store_limits", "_table", "_transaction")
 
-    def __init__(
-        self, transaction: Transaction, table: Table, session_id: UUID, limits: Limits | None
-    ) -> None:
-        """``limits`` are those of values, if there are any."""
-        self.limits = limits
+    def __init__(self, transaction: Transaction, table: Table, session_id: UUID, limits: Limits) -> None:
+        """``limits`` are the store's."""
+        self._store_limits = limits
+        self._limits: Limits | UnsetType | None = UNSET
         self._transaction = transaction
         self._execute = transaction.execute
         self._table = table
         self._id = session_id
         self._key = session_id.bytes
+
+    @property
+    @override
+    def limits(self) -> Limits | None:  # type: ignore[override]
+        """Looked up where they are asked for: what makes nothing grow does not pay for them."""
+        if self._limits is UNSET:
+            own = own_limits.look(self._transaction, own_limits.TEXTS, self._id)
+            self._limits = self._store_limits.of_values_with(own)
+        return self._limits
 
     @override
     def get(self, key: str, /) -> Stamps | None:

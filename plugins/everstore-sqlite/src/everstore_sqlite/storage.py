@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -15,6 +14,7 @@ from everstore.errors import DataDamagedError
 from everstore.models import StorageUsage, StoredSecret, latest
 from everstore.paging import EVERY_KEY, KeyPage
 from everstore.rules import answered_together, apply_to_space
+from everstore_sqlite import own_limits
 from everstore_sqlite.ids import TEXTS, page_of, session_of
 from everstore_sqlite.readers import EVERYTHING, TOO_LARGE, TooLarge, snapshot
 from everstore_sqlite.spaces import (
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from everstore.changes import ValueMutation
+    from everstore.session_limits import SessionLimits
     from everstore.settings import Limits
     from everstore_sqlite.database import Database
     from everstore_sqlite.writer import Transaction
@@ -58,7 +59,7 @@ class SqliteStorageStore(DurableStorageStore):
     def __init__(self, database: Database, limits: Limits) -> None:
         """A view on ``database``, which somebody else closes."""
         self._database = database
-        self._limits = limits.of_values
+        self._limits = limits
 
     @override
     async def apply(self, session_id: UUID, changes: Sequence[ValueMutation[T]]) -> list[T]:
@@ -123,6 +124,10 @@ class SqliteStorageStore(DurableStorageStore):
         return await self._database.read(page_of, TEXTS, after, limit)
 
     @override
+    async def limit_session(self, session_id: UUID, limits: SessionLimits) -> None:
+        await self._database.limit_session(own_limits.TEXTS, session_id, limits.of_values)
+
+    @override
     async def purge_session(self, session_id: UUID) -> bool:
         return await self._database.write(_purge, session_id)
 
@@ -134,16 +139,16 @@ class SqliteStorageStore(DurableStorageStore):
 
 
 def _apply(
-    transaction: Transaction, session_id: UUID, limits: Limits | None, changes: Sequence[ValueMutation[T]]
+    transaction: Transaction, session_id: UUID, limits: Limits, changes: Sequence[ValueMutation[T]]
 ) -> list[T]:
     if len(changes) == 1:
-        return [_change(transaction, session_id, limits, changes[0])]
-    return answered_together(partial(_change, transaction, session_id, limits), changes)
+        [change] = changes
+        return [apply_to_space(SqliteSpace(transaction, _TABLES[change.space], session_id, limits), change)]
+    spaces = {name: SqliteSpace(transaction, table, session_id, limits) for name, table in _TABLES.items()}
+    return answered_together(lambda change: apply_to_space(spaces[change.space], change), changes)
 
 
-def _change(transaction: Transaction, session_id: UUID, limits: Limits | None, change: ValueMutation[T]) -> T:
-    table = VALUES if change.space == "values" else SECRETS
-    return apply_to_space(SqliteSpace(transaction, table, session_id, limits), change)
+_TABLES = {"values": VALUES, "secrets": SECRETS}
 
 
 def _stat(connection: sqlite3.Connection, most: int, session_id: UUID, key: str) -> KeyInfo | None:
@@ -244,6 +249,7 @@ def _usage(connection: sqlite3.Connection, session_id: UUID) -> StorageUsage:
 
 def _purge(transaction: Transaction, session_id: UUID) -> bool:
     had = 0
+    own_limits.forget(transaction, own_limits.TEXTS, session_id)
     for table in (VALUES, SECRETS):
         had += transaction.execute(table.count, (session_id.bytes, now_ns())).fetchone()[0]
         transaction.execute(table.purge, (session_id.bytes,))

@@ -6,12 +6,15 @@ import sqlite3
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from msgspec import UNSET
+
 from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.content import content_bytes
 from everstore.errors import DataDamagedError
 from everstore.models import FileInfo, SessionFile, file_of
 from everstore.rules import Tree
+from everstore_sqlite import own_limits
 from everstore_sqlite.failures import code_of
 from everstore_sqlite.rows import (
     BELOW,
@@ -30,6 +33,8 @@ from everstore_sqlite.rows import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from uuid import UUID
+
+    from msgspec import UnsetType
 
     from everstore.settings import Limits
     from everstore_sqlite.writer import Transaction
@@ -81,17 +86,19 @@ class SqliteTree(Tree[FileInfo]):
         "_directories",
         "_execute",
         "_key",
+        "_limits",
+        "_store_limits",
         "_sums",
         "_transaction",
         "_usages",
-        "limits",
         "session_id",
     )
 
-    def __init__(self, transaction: Transaction, session_id: UUID, limits: Limits | None) -> None:
-        """``limits`` are those of files, if there are any."""
+    def __init__(self, transaction: Transaction, session_id: UUID, limits: Limits) -> None:
+        """``limits`` are the store's."""
         self.session_id = session_id
-        self.limits = limits
+        self._store_limits = limits
+        self._limits: Limits | UnsetType | None = UNSET
         self._transaction = transaction
         self._execute = transaction.execute
         self._key = session_id.bytes
@@ -100,6 +107,15 @@ class SqliteTree(Tree[FileInfo]):
         self._sums: tuple[str, tuple[int, int, int, str | None]] | None = None
 
     # -- looking ------------------------------------------------------------------------------------
+
+    @property
+    @override
+    def limits(self) -> Limits | None:  # type: ignore[override]
+        """Looked up where they are asked for: what makes nothing grow does not pay for them."""
+        if self._limits is UNSET:
+            own = own_limits.look(self._transaction, own_limits.FILES, self.session_id)
+            self._limits = self._store_limits.of_files_with(own)
+        return self._limits
 
     @override
     def get(self, path: str, /) -> FileInfo | None:
@@ -295,6 +311,7 @@ class SqliteTree(Tree[FileInfo]):
     def purge(self) -> bool:
         """Remove everything; whether there was anything."""
         self._forget()
+        own_limits.forget(self._transaction, own_limits.FILES, self.session_id)
         serials = self._usages.remove(self._key)
         self._execute("DELETE FROM contents WHERE serial >= ? AND serial < ?", (serials.start, serials.stop))
         return self._execute("DELETE FROM entries WHERE session = ?", (self._key,)).rowcount > 0
