@@ -329,6 +329,7 @@ NO_SESSION = dict.fromkeys(
 """Acts that are of no session, for hazards that a session's id brings about."""
 
 NO_ACTS = {
+    "limit_session": "what it keeps is seen by what is refused later, which session_limits.* look at",
     "scan_secrets": "it is how `swap` finds what to replace",
 }
 """Verbs without an act, and why."""

@@ -134,6 +134,10 @@ _SPECIAL: dict[str, tuple[Any, ...]] = {
     "read_lines.start": (*_NO_NUMBER, 0, -(2**63) - 1, 2**63, 10**30, -_HUGE),
     "list_sessions.after": (*_NO_RECORD, *_records()),
     "session_ids.after": _WRONG["session_id"][1:],
+    "limit_session.limits": (
+        *(None, 5, "session_bytes", ["session_bytes"], {5: 5}, {"file_bytes": 5}, {"session_files": 5}),
+        *({"session_bytes": wrong} for wrong in (0, -1, True, 1.5, "5", 1 << 63)),
+    ),
     "scan_secrets.after": (
         *_NO_RECORD[:-2],
         (),
@@ -165,6 +169,7 @@ _RIGHT: dict[str, Any] = {
     "pattern": "x",
     "key": "k",
     "keys": ["k"],
+    "limits": {"session_bytes": 1 << 40},
     "name": "s",
     "value": "new",
     "values": {"k": "new"},
