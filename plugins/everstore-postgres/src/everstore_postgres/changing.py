@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from everstore.changes import FileMutation
     from everstore.models import Encoding, SessionFile
-    from everstore.settings import Limits
 
 __all__ = ["Order", "answer_to", "order_of"]
 
@@ -104,7 +103,7 @@ def _stored_as(content: str, encoding: Encoding) -> tuple[bytes, bytes]:
 
 
 def answer_to(  # noqa: C901, PLR0911 - one a change
-    change: FileMutation[Any], row: Any, session_id: UUID, limits: Limits
+    change: FileMutation[Any], row: Any, session_id: UUID
 ) -> Any:
     """What the row that the server answered with means; the typed error when it is a refusal."""
     match change:
@@ -115,7 +114,7 @@ def answer_to(  # noqa: C901, PLR0911 - one a change
         case CompareAndWrite() if row["outcome"] == "different":
             return None
         case _ if row["outcome"] != "done":
-            raise _refused(change, row, limits)
+            raise _refused(change, row)
         case MakeDirectory(path):
             return _info(row, session_id, path, 0, is_directory=True)
         case WriteBytes(path) | AppendBytes(path):
@@ -148,22 +147,22 @@ def _lines_of(content: bytes, cuts: list[int], new: bytes) -> tuple[int, ...]:
     return lines_between([*line_ends, 0], new.count(b"\n"))
 
 
-def _refused(change: FileMutation[Any], row: Any, limits: Limits) -> Exception:
+def _refused(change: FileMutation[Any], row: Any) -> Exception:
     match change:
         case Delete("/"):
             return root_stays()
         case Copy(source, destination, _) | Move(source, destination, _):
             if row["outcome"] == "too long":
                 require_room(source, destination, [row["fact"]])
-            return refusal(row, source if row["outcome"] == "missing" else destination, limits)
+            return refusal(row, source if row["outcome"] == "missing" else destination)
         case Seed(file):
-            return refusal(row, file.path, limits)
+            return refusal(row, file.path)
         case Write(path, _, _, if_revision) | WriteBytes(path, _, if_revision):
-            return refusal(row, path, limits, if_revision)
+            return refusal(row, path, if_revision)
         case Append(path) | AppendBytes(path):
-            return refusal(row, path, limits, appended=getattr(change, "encoding", "base64"))
+            return refusal(row, path, appended=getattr(change, "encoding", "base64"))
         case _:
-            return refusal(row, next(change.places()), limits)
+            return refusal(row, next(change.places()))
 
 
 def _file(

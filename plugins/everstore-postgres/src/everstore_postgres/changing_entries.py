@@ -21,7 +21,6 @@ from everstore_postgres.outcomes import version_of
 
 if TYPE_CHECKING:
     from everstore.changes import ValueMutation
-    from everstore.settings import Limits
 
 __all__ = ["SECRETS", "VALUES", "EntryOrder", "answer_to", "order_of"]
 
@@ -69,7 +68,7 @@ def _nanoseconds(ttl: float | None) -> int | None:
     return None if ttl is None else int(min(ttl * 1e9, _LARGEST))
 
 
-def answer_to(change: ValueMutation[Any], row: Any, limits: Limits) -> Any:
+def answer_to(change: ValueMutation[Any], row: Any) -> Any:
     """What the row that the server answered with means; the typed error when it is a refusal."""
     outcome = row["outcome"]
     match change:
@@ -94,4 +93,4 @@ def answer_to(change: ValueMutation[Any], row: Any, limits: Limits) -> Any:
             wanted = change.if_revision if isinstance(change, (SetValue, DeleteValue)) else None
             raise RevisionConflictError.found(key, wanted, format(current, "x") if current else None)
         case _:
-            raise QuotaExceededError.over(outcome, row["amount"], getattr(limits, outcome), key)
+            raise QuotaExceededError.over(outcome, row["amount"], row["allowed"], key)

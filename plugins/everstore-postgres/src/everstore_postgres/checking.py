@@ -80,6 +80,13 @@ _RULES = (
         ),
     ),
     (
+        "limits of sessions that are none",
+        (
+            "SELECT session_id, 'its limits' FROM {schema}.session_limits"
+            " WHERE part NOT IN ('f', 'v') OR most < 1 OR bytes < 1 OR coalesce(most, bytes) IS NULL"
+        ),
+    ),
+    (
         "session labels that are none",
         (
             "SELECT id, 'its labels' FROM {schema}.sessions WHERE jsonb_typeof(labels) <> 'object'"

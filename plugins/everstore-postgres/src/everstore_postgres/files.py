@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from everstore.context import PluginContext
     from everstore.models import FileInfo, GrepMatch
     from everstore.search import Query
+    from everstore.session_limits import SessionLimits
     from everstore.settings import Limits
     from everstore_postgres.database import Database
 
@@ -45,7 +46,10 @@ _ROWS = Rows(
     was="true",
     function="purge_files",
     lock="SELECT pg_advisory_xact_lock(uuid_hash_extended($1, 1))",
-    last="DELETE FROM {schema}.usage WHERE session_id = $1",
+    last=(
+        "WITH gone AS (DELETE FROM {schema}.session_limits WHERE session_id = $1 AND part = 'f')"
+        " DELETE FROM {schema}.usage WHERE session_id = $1"
+    ),
 )
 
 
@@ -92,6 +96,7 @@ class PostgresFileSystem(SessionFileSystem):
             " coalesce(sum(size), 0), max(updated_ns) FROM {schema}.files WHERE session_id = $1"
         )
         self._ids = Ids(database, "{schema}.files WHERE true")
+        self._limit = sql("SELECT outcome FROM {schema}.limit_session($1, 'f', $2, $3)")
         self._purge = Purge(database, _ROWS)
 
     @override
@@ -151,7 +156,7 @@ class PostgresFileSystem(SessionFileSystem):
             await self.read_file(session_id, rows[-1]["fact"])  # tells what is wrong, unless it was mended
             return await self.apply(session_id, changes)
         return answered_together(
-            lambda index: answer_to(changes[index], rows[index], session_id, self._limits),
+            lambda index: answer_to(changes[index], rows[index], session_id),
             range(len(changes)),
         )
 
@@ -235,6 +240,10 @@ class PostgresFileSystem(SessionFileSystem):
     @override
     async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
         return await self._ids.page(after, limit)
+
+    @override
+    async def limit_session(self, session_id: UUID, limits: SessionLimits) -> None:
+        await self._database.change(self._limit, session_id, *(limits.of_files or (None, None)))
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:

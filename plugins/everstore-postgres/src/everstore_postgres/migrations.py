@@ -16,7 +16,7 @@ _STEPS: tuple[tuple[str, ...], ...] = (
     ("tables.sql", "places.sql"),
     ("counting_entries.sql",),
     (),
-    ("labels.sql",),
+    ("labels.sql", "limits.sql"),
 )
 """The scripts that make version 1, those that make version 2 of it, and so on. Never edited once released.
 
@@ -51,7 +51,8 @@ SELECT has_schema_privilege(n.oid, 'USAGE')
          WHERE c.relnamespace = n.oid AND c.relkind = 'S')
     AND (SELECT bool_and(has_table_privilege(c.oid, kind))
          FROM pg_catalog.pg_class c, unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS kind
-         WHERE c.relnamespace = n.oid AND c.relname IN ('files', 'usage', 'entries', 'sessions', 'labels'))
+         WHERE c.relnamespace = n.oid
+             AND c.relname IN ('files', 'usage', 'entries', 'sessions', 'labels', 'session_limits'))
     AND (SELECT bool_and(has_function_privilege(p.oid, 'EXECUTE')) FROM pg_catalog.pg_proc p
          WHERE p.pronamespace = n.oid)
 FROM pg_catalog.pg_namespace n WHERE n.nspname = $1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from everstore.content import no_text, other_encoding
 from everstore.errors import (
@@ -18,9 +18,6 @@ from everstore.errors import (
     RevisionConflictError,
 )
 from everstore_postgres.damage import ENCODINGS, damage_of_content
-
-if TYPE_CHECKING:
-    from everstore.settings import Limits
 
 __all__ = ["DIRECTORY", "refusal", "version_of"]
 
@@ -50,7 +47,7 @@ def version_of(revision: str | None) -> int | None:
 
 
 def refusal(
-    row: Any, path: str, limits: Limits, if_revision: str | None = None, appended: str | None = None
+    row: Any, path: str, if_revision: str | None = None, appended: str | None = None
 ) -> EverstoreError:
     """The error that a function's outcome stands for; ``path`` is the one that was to change.
 
@@ -68,7 +65,7 @@ def refusal(
             found = row["version"]
             error = RevisionConflictError.found(path, if_revision, format(found, "x") if found else None)
         case "over":
-            error = QuotaExceededError.over(fact, row["amount"], getattr(limits, fact), path)
+            error = QuotaExceededError.over(fact, row["amount"], row["allowed"], path)
         case "encoding":
             error = no_text(path, fact) if appended is None else other_encoding(path, fact, appended)
         case "damaged":

@@ -21,6 +21,7 @@ ONE = f"space = $1 AND session_id = $2 AND key = $3 AND {ALIVE}"
 _SET = """
 INSERT INTO {schema}.entries AS e (space, session_id, key, value, version, created_ns, updated_ns)
 SELECT %s, {schema}.next_version(), now, now FROM (SELECT {schema}.now_ns() AS now) clock%s
+WHERE NOT EXISTS (SELECT FROM {schema}.session_limits l WHERE l.session_id = %s AND l.part = 'v')%s
 ON CONFLICT (space, session_id, key) DO UPDATE SET
     value = excluded.value, version = excluded.version, expires_ns = NULL,
     created_ns = CASE WHEN e.expires_ns <= excluded.updated_ns THEN excluded.created_ns ELSE e.created_ns END,
@@ -28,15 +29,20 @@ ON CONFLICT (space, session_id, key) DO UPDATE SET
         ELSE greatest(excluded.updated_ns, e.updated_ns + 1000) END
 RETURNING %s 'done' AS outcome, version, created_ns, updated_ns, expires_ns
 """
-# In one order, so that of those who write several none waits for another in a ring.
 _GIVEN = """, patience, unnest($1::"char"[], $2::uuid[], $3::text[], $4::bytea[])
-    AS given (space, session_id, key, value)
-ORDER BY space, session_id, key COLLATE "C"
-"""
+    AS given (space, session_id, key, value)"""
+# So that of those who write several none waits for another in a ring.
+_IN_ORDER = ' ORDER BY space, session_id, key COLLATE "C"'
 _PATIENT = f"WITH patience AS MATERIALIZED (SELECT set_config('lock_timeout', '{PATIENCE}', true))"
 _COLUMNS = "space, session_id, key"
-_SET_ONE = _SET % ("$1, $2, $3, $4", "", "")
-_SET_MANY = _PATIENT + _SET % (f"{_COLUMNS}, value", _GIVEN, f"{_COLUMNS}, false AS alone,")
+_SET_ONE = _SET % ("$1, $2, $3, $4", "", "$2", "", "")
+_SET_MANY = _PATIENT + _SET % (
+    f"{_COLUMNS}, value",
+    _GIVEN,
+    "given.session_id",
+    _IN_ORDER,
+    f"{_COLUMNS}, false AS alone,",
+)
 _GET_ONE = f"SELECT value FROM {{schema}}.entries WHERE {ONE}"
 _GET_MANY = f"""
 SELECT {_COLUMNS}, length(value) > {LARGE} AS alone,
@@ -48,7 +54,10 @@ _ABOUT = 3  # space, session and key
 
 
 def plain_sets(database: Database) -> Shared:
-    """Sets without a condition, a time to live or limits, of a space, a session, a key and a value."""
+    """Sets without a condition, a time to live or limits, of a space, a session, a key and a value.
+
+    ``None`` is the answer, and nothing was set, where the session has limits of its own.
+    """
     one, many = database.sql(_SET_ONE), database.sql(_SET_MANY)
     return Shared(database, one, many, about=_ABOUT, changes=True)
 

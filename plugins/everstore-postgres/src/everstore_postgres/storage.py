@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from everstore.changes import ValueMutation
+    from everstore.session_limits import SessionLimits
     from everstore.settings import Limits
     from everstore_postgres.database import Database
 
@@ -39,6 +40,7 @@ _ROWS = Rows(
     function="purge_entries",
     lock="SELECT pg_advisory_xact_lock(uuid_hash_extended($1, 2))",
     isolation="repeatable_read",
+    last="DELETE FROM {schema}.session_limits WHERE session_id = $1 AND part = 'v'",
 )
 KEYS = "SELECT version, created_ns, updated_ns, key, expires_ns"
 
@@ -57,7 +59,7 @@ class PostgresStorageStore(DurableStorageStore):
         sql = database.sql
         self._set = plain_sets(database)
         self._set_if = sql(
-            "SELECT outcome, current, wanted AS amount, version, created_ns, updated_ns, expires_ns"
+            "SELECT outcome, current, wanted AS amount, allowed, version, created_ns, updated_ns, expires_ns"
             " FROM {schema}.set_entry($1, $2, $3, $4, $5, $6, $7, $8)"
         )
         self._get = plain_gets(database)
@@ -79,7 +81,8 @@ class PostgresStorageStore(DurableStorageStore):
         self._list = pages(sql, KEYS)
         self._read_page = pages(sql, f"{KEYS}, value")
         self._increment = sql(
-            "SELECT outcome, total AS amount FROM {schema}.increment($1, $2, $3::text::numeric, $4, $5)"
+            "SELECT outcome, total AS amount, allowed"
+            " FROM {schema}.increment($1, $2, $3::text::numeric, $4, $5)"
         )
         self._apply = sql(
             "SELECT * FROM {schema}.apply_entry_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
@@ -92,6 +95,7 @@ class PostgresStorageStore(DurableStorageStore):
         self._ids = Ids(
             database, *(f"{{schema}}.entries WHERE space = '{space}' AND {ALIVE}" for space in "vs")
         )
+        self._limit = sql("SELECT outcome FROM {schema}.limit_session($1, 'v', $2, $3)")
         self._purge = Purge(database, _ROWS)
         scan = f"SELECT session_id, key, value FROM {{schema}}.entries WHERE space = 's' AND {ALIVE}"
         self._scan = sql(f"{scan} ORDER BY session_id, key LIMIT $1")
@@ -107,19 +111,19 @@ class PostgresStorageStore(DurableStorageStore):
             rows = [await self._one(session_id, orders[0])]
         else:
             rows = await self._all(session_id, orders)
-        return answered_together(
-            lambda index: answer_to(changes[index], rows[index], self._limits), range(len(changes))
-        )
+        return answered_together(lambda index: answer_to(changes[index], rows[index]), range(len(changes)))
 
     async def _one(self, session_id: UUID, order: EntryOrder) -> Any:
         """What the statement of one change answers with."""
         limits = self._limits
         verb, space, key, data, ttl_ns, condition, step, other = order
         change = self._database.change
-        row: Any
+        row: Any = None
+        if verb == "set" and ttl_ns is None and condition is None and not limits.bounds_values:
+            row = await self._set.row(space, session_id, key, data, size=len(data or b""))
         match verb:
-            case "set" if ttl_ns is None and condition is None and not limits.bounds_values:
-                row = await self._set.row(space, session_id, key, data, size=len(data or b""))
+            case "set" if row is not None:
+                pass  # else the session has limits of its own
             case "set":
                 row = await change(
                     self._set_if, space, session_id, key, data, ttl_ns, condition,
@@ -210,6 +214,10 @@ class PostgresStorageStore(DurableStorageStore):
     @override
     async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
         return await self._ids.page(after, limit)
+
+    @override
+    async def limit_session(self, session_id: UUID, limits: SessionLimits) -> None:
+        await self._database.change(self._limit, session_id, *(limits.of_values or (None, None)))
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:

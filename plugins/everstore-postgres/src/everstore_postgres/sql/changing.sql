@@ -8,8 +8,8 @@ CREATE FUNCTION {schema}.apply_changes(
     other_contents bytea[], destinations text[], destination_depths integer[],
     max_file bigint, max_entries bigint, max_bytes bigint
 ) RETURNS TABLE (
-    outcome text, fact text, amount bigint, version bigint, serial bigint, created_ns bigint, updated_ns bigint,
-    size integer, kind "char", content bytea, cuts integer[]
+    outcome text, fact text, amount bigint, allowed bigint, version bigint, serial bigint, created_ns bigint,
+    updated_ns bigint, size integer, kind "char", content bytea, cuts integer[]
 ) LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
@@ -19,7 +19,7 @@ BEGIN
     -- Alone from the start: who shares the lock and then wants it alone may wait for another who does.
     locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
     FOR i IN 1 .. cardinality(verbs) LOOP
-        kind := NULL; content := NULL; cuts := NULL; fact := NULL; amount := NULL;
+        kind := NULL; content := NULL; cuts := NULL; fact := NULL; amount := NULL; allowed := NULL;
         CASE verbs[i]
             WHEN 'nothing' THEN
                 outcome := 'nothing';
@@ -28,20 +28,20 @@ BEGIN
                 FROM {schema}.delete_file(
                     of_session, paths[i], depths[i], places[i], options[i], verbs[i] = 'delete strictly') r;
             WHEN 'directory' THEN
-                SELECT r.outcome, r.fact, r.amount, r.version, r.serial, r.created_ns, r.updated_ns
-                INTO outcome, fact, amount, version, serial, created_ns, updated_ns
+                SELECT r.outcome, r.fact, r.amount, r.allowed, r.version, r.serial, r.created_ns, r.updated_ns
+                INTO outcome, fact, amount, allowed, version, serial, created_ns, updated_ns
                 FROM {schema}.create_directory(
                     of_session, paths[i], depths[i], places[i], options[i], max_entries, max_bytes) r;
             WHEN 'copy', 'move' THEN
-                SELECT r.outcome, r.fact, r.amount, r.version, r.serial, r.created_ns, r.updated_ns, r.size, r.kind
-                INTO outcome, fact, amount, version, serial, created_ns, updated_ns, size, kind
+                SELECT r.outcome, r.fact, r.amount, r.allowed, r.version, r.serial, r.created_ns, r.updated_ns, r.size, r.kind
+                INTO outcome, fact, amount, allowed, version, serial, created_ns, updated_ns, size, kind
                 FROM {schema}.transfer(
                     of_session, paths[i], depths[i], destinations[i], destination_depths[i], options[i],
                     verbs[i] = 'move', max_file, max_entries, max_bytes) r;
             ELSE
-                SELECT r.outcome, r.fact, r.amount, r.version, r.serial, r.created_ns, r.updated_ns, r.size, r.content,
+                SELECT r.outcome, r.fact, r.amount, r.allowed, r.version, r.serial, r.created_ns, r.updated_ns, r.size, r.content,
                     r.cuts
-                INTO outcome, fact, amount, version, serial, created_ns, updated_ns, size, content, cuts
+                INTO outcome, fact, amount, allowed, version, serial, created_ns, updated_ns, size, content, cuts
                 FROM {schema}.put_file(
                     verbs[i], of_session, paths[i], depths[i], places[i], parents[i], kinds[i], contents[i],
                     if_versions[i], options[i], other_kinds[i], other_contents[i],

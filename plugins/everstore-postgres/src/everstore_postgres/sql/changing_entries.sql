@@ -6,7 +6,7 @@ CREATE FUNCTION {schema}.apply_entry_changes(
     of_session uuid, verbs text[], spaces "char"[], keys text[], contents bytea[], ttls bigint[],
     if_versions bigint[], steps text[], others bytea[], max_keys bigint, max_bytes bigint
 ) RETURNS TABLE (
-    outcome text, current bigint, amount bigint,
+    outcome text, current bigint, amount bigint, allowed bigint,
     version bigint, created_ns bigint, updated_ns bigint, expires_ns bigint
 ) LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
@@ -16,15 +16,15 @@ DECLARE
 BEGIN
     locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 2));  -- two of these would lock rows in any order
     FOR i IN 1 .. cardinality(verbs) LOOP
-        current := NULL; amount := NULL;
+        current := NULL; amount := NULL; allowed := NULL;
         CASE verbs[i]
             WHEN 'set' THEN
-                SELECT r.outcome, r.current, r.wanted, r.version, r.created_ns, r.updated_ns, r.expires_ns
-                INTO outcome, current, amount, version, created_ns, updated_ns, expires_ns
+                SELECT r.outcome, r.current, r.wanted, r.allowed, r.version, r.created_ns, r.updated_ns, r.expires_ns
+                INTO outcome, current, amount, allowed, version, created_ns, updated_ns, expires_ns
                 FROM {schema}.set_entry(
                     spaces[i], of_session, keys[i], contents[i], ttls[i], if_versions[i], max_keys, max_bytes) r;
             WHEN 'increment' THEN
-                SELECT r.outcome, r.total INTO outcome, amount
+                SELECT r.outcome, r.total, r.allowed INTO outcome, amount, allowed
                 FROM {schema}.increment(of_session, keys[i], steps[i]::numeric, max_keys, max_bytes) r;
             WHEN 'delete' THEN
                 SELECT r.outcome, r.current INTO outcome, current

@@ -5,7 +5,7 @@
 -- those who write without one would have to keep, too.
 CREATE FUNCTION {schema}.entries_exceeded(
     in_space "char", of_session uuid, at_key text, size bigint, max_keys bigint, max_bytes bigint,
-    OUT name text, OUT wanted bigint
+    OUT name text, OUT wanted bigint, OUT allowed bigint
 ) LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     now bigint := {schema}.now_ns();
@@ -22,11 +22,13 @@ BEGIN
     wanted := has.keys + 1;
     IF old_size IS NULL AND wanted > max_keys THEN
         name := 'session_keys';
+        allowed := max_keys;
         RETURN;
     END IF;
     wanted := has.bytes + key_size + size - coalesce(old_size, 0);
     IF wanted > has.bytes AND wanted > max_bytes THEN
         name := 'session_value_bytes';
+        allowed := max_bytes;
     END IF;
 END
 $$;
@@ -38,10 +40,10 @@ $$;
 
 -- Set a value or a secret that may have a condition (as put_file's), a time to live, or limits. The outcome is
 -- 'done' (with the stamps that it got), 'conflict' (current is the version in the way, 0 when nothing is there) or
--- the name of a limit.
+-- the name of a limit, of which wanted is what there would be.
 CREATE FUNCTION {schema}.set_entry(
     in_space "char", of_session uuid, at_key text, data bytea, ttl_ns bigint, if_version bigint,
-    max_keys bigint, max_bytes bigint, OUT outcome text, OUT current bigint, OUT wanted bigint,
+    max_keys bigint, max_bytes bigint, OUT outcome text, OUT current bigint, OUT wanted bigint, OUT allowed bigint,
     OUT version bigint, OUT created_ns bigint, OUT updated_ns bigint, OUT expires_ns bigint
 ) LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
@@ -53,9 +55,11 @@ DECLARE
     over record;
     locked text;
 BEGIN
+    SELECT l.most, l.bytes INTO max_keys, max_bytes
+    FROM {schema}.lower_limits(of_session, 'v', max_keys, max_bytes) l;
     IF max_keys IS NOT NULL OR max_bytes IS NOT NULL THEN
         locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 2));
-        SELECT x.name, x.wanted INTO limit_name, wanted
+        SELECT x.name, x.wanted, x.allowed INTO limit_name, wanted, allowed
         FROM {schema}.entries_exceeded(in_space, of_session, at_key, length(data), max_keys, max_bytes) x;
     END IF;
     LOOP
@@ -150,7 +154,8 @@ $$;
 -- Add to a counter. The outcome is 'done', 'no integer', 'damaged', 'too large' or the name of a limit, of which total is
 -- what there would be; then it stays as it was.
 CREATE FUNCTION {schema}.increment(
-    of_session uuid, at_key text, step numeric, max_keys bigint, max_bytes bigint, OUT outcome text, OUT total bigint
+    of_session uuid, at_key text, step numeric, max_keys bigint, max_bytes bigint,
+    OUT outcome text, OUT total bigint, OUT allowed bigint
 ) LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
@@ -158,10 +163,13 @@ DECLARE
     old record;
     digits text;
     amount numeric;
-    limited boolean := max_keys IS NOT NULL OR max_bytes IS NOT NULL;
+    limited boolean;
     over record;
     locked text;
 BEGIN
+    SELECT l.most, l.bytes INTO max_keys, max_bytes
+    FROM {schema}.lower_limits(of_session, 'v', max_keys, max_bytes) l;
+    limited := max_keys IS NOT NULL OR max_bytes IS NOT NULL;
     IF limited THEN
         locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 2));
     END IF;
@@ -185,6 +193,7 @@ BEGIN
             IF over.name IS NOT NULL THEN
                 outcome := over.name;
                 total := over.wanted;
+                allowed := over.allowed;
                 RETURN;
             END IF;
         END IF;
@@ -222,6 +231,7 @@ BEGIN
         RETURNING e.expires_ns
     )
     SELECT count(*) > 0 INTO had FROM gone WHERE expires_ns IS NULL OR expires_ns > {schema}.now_ns();
+    DELETE FROM {schema}.session_limits l WHERE l.session_id = of_session AND l.part = 'v';
     RETURN had;
 END
 $$;

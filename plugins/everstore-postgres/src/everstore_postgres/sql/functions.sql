@@ -26,6 +26,32 @@ CREATE FUNCTION {schema}.next_version() RETURNS bigint LANGUAGE sql VOLATILE AS 
     SELECT greatest(uuid_hash_extended(gen_random_uuid(), 0) & 9223372036854775807, 1)
 $$;
 
+-- The lower ones of a client's limits and of those that the session has in a part, if it has any. Looked up before
+-- the session's lock is taken, for who is limited takes it alone.
+CREATE FUNCTION {schema}.lower_limits(of_session uuid, of_part "char", max_most bigint, max_bytes bigint)
+RETURNS TABLE (most bigint, bytes bigint) LANGUAGE sql STABLE AS $$
+    SELECT least(max_most, l.most), least(max_bytes, l.bytes)
+    FROM (SELECT) one LEFT JOIN {schema}.session_limits l ON l.session_id = of_session AND l.part = of_part
+$$;
+
+-- Keep limits of a part of a session in place of those it had; none with neither. Nobody under way may add more
+-- than its lock, taken alone, lets in.
+CREATE FUNCTION {schema}.limit_session(
+    of_session uuid, of_part "char", at_most bigint, at_most_bytes bigint, OUT outcome text
+) LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    locked text;
+BEGIN
+    locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, CASE of_part WHEN 'f' THEN 1 ELSE 2 END));
+    DELETE FROM {schema}.session_limits l WHERE l.session_id = of_session AND l.part = of_part;
+    IF at_most IS NOT NULL OR at_most_bytes IS NOT NULL THEN
+        INSERT INTO {schema}.session_limits (session_id, part, most, bytes)
+        VALUES (of_session, of_part, at_most, at_most_bytes);
+    END IF;
+    outcome := 'done';
+END
+$$;
+
 -- Whether bytes are UTF-8. Those of a text may hold NULs, which no type of the server's does: piece by piece,
 -- each cut before a character, they are looked at as other characters.
 CREATE FUNCTION {schema}.is_utf8(content bytea, has_nul boolean) RETURNS boolean

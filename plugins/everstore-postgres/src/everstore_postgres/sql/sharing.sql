@@ -1,7 +1,7 @@
 -- Plain writes that come at the same moment, of any sessions: put_file for each, one transaction, one round trip.
 
--- A row for each. One is to be sent alone, and nothing of it was done, when somebody has its session's lock alone,
--- which may be for long. For a lock of a row they all wait together, in one order and for as long as patience says.
+-- A row for each. One is to be sent alone, and nothing of it was done, when its session has limits, or somebody has
+-- its lock alone, which may be for long. For a lock of a row they all wait together, in one order and for as long as patience says.
 CREATE FUNCTION {schema}.put_files(
     sessions uuid[], paths text[], depths integer[], places text[], parents text[], kinds "char"[],
     contents bytea[], patience text
@@ -21,7 +21,9 @@ BEGIN
     LOOP
         session_id := one.session_id;
         path := one.path;
-        alone := NOT pg_try_advisory_xact_lock_shared(uuid_hash_extended(one.session_id, 1));
+        alone := EXISTS (
+            SELECT FROM {schema}.session_limits l WHERE l.session_id = one.session_id AND l.part = 'f');
+        alone := alone OR NOT pg_try_advisory_xact_lock_shared(uuid_hash_extended(one.session_id, 1));
         IF NOT alone THEN
             SELECT p.outcome, p.fact, p.amount, p.version, p.serial, p.created_ns, p.updated_ns, p.size
             INTO outcome, fact, amount, version, serial, created_ns, updated_ns, size

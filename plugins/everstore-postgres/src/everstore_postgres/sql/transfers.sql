@@ -4,7 +4,7 @@
 CREATE FUNCTION {schema}.transfer(
     of_session uuid, source text, source_depth integer, destination text, destination_depth integer,
     overwrite boolean, is_move boolean, max_file bigint, max_entries bigint, max_bytes bigint,
-    OUT outcome text, OUT fact text, OUT amount bigint,
+    OUT outcome text, OUT fact text, OUT amount bigint, OUT allowed bigint,
     OUT version bigint, OUT serial bigint, OUT created_ns bigint, OUT updated_ns bigint,
     OUT size integer, OUT kind "char"
 ) LANGUAGE plpgsql VOLATILE
@@ -12,7 +12,7 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
     locked text;
-    limited boolean := max_entries IS NOT NULL OR max_bytes IS NOT NULL;
+    limited boolean;
     longer integer := octet_length(destination) - octet_length(source);
     source_place text := {schema}.place_of(source);
     destination_place text := {schema}.place_of(destination);
@@ -34,6 +34,9 @@ DECLARE
     now bigint;
 BEGIN
     locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
+    SELECT l.most, l.bytes INTO max_entries, max_bytes
+    FROM {schema}.lower_limits(of_session, 'f', max_entries, max_bytes) l;
+    limited := max_entries IS NOT NULL OR max_bytes IS NOT NULL;
     SELECT f.kind, f.size, f.is_readonly, length(f.content) AS length INTO node FROM {schema}.files f
     WHERE f.session_id = of_session AND f.depth = source_depth AND f.place = source_place;
     IF NOT FOUND THEN
@@ -122,6 +125,7 @@ BEGIN
         outcome := 'over';
         fact := 'file_bytes';
         amount := largest;
+        allowed := max_file;
         RETURN;
     END IF;
     IF limited THEN
@@ -130,6 +134,7 @@ BEGIN
             outcome := 'over';
             fact := over.name;
             amount := over.wanted;
+            allowed := over.allowed;
             RETURN;
         END IF;
     END IF;

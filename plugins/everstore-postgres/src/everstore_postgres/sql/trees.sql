@@ -90,7 +90,7 @@ $$;
 -- The limit that a session would exceed, if any, and what the session would have. Its lock is held alone.
 CREATE FUNCTION {schema}.exceeded(
     of_session uuid, more_entries bigint, more_bytes bigint, max_entries bigint, max_bytes bigint,
-    OUT name text, OUT wanted bigint
+    OUT name text, OUT wanted bigint, OUT allowed bigint
 ) LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     has record;
@@ -105,24 +105,27 @@ BEGIN
     wanted := has.entries + more_entries;
     IF more_entries > 0 AND wanted > max_entries THEN
         name := 'session_entries';
+        allowed := max_entries;
         RETURN;
     END IF;
     wanted := has.bytes + more_bytes;
     IF more_bytes > 0 AND wanted > max_bytes THEN
         name := 'session_bytes';
+        allowed := max_bytes;
     END IF;
 END
 $$;
 
 CREATE FUNCTION {schema}.create_directory(
     of_session uuid, path text, at_depth integer, at_place text, exist_ok boolean, max_entries bigint, max_bytes bigint,
-    OUT outcome text, OUT fact text, OUT amount bigint, OUT version bigint, OUT serial bigint, OUT created_ns bigint, OUT updated_ns bigint
+    OUT outcome text, OUT fact text, OUT amount bigint, OUT allowed bigint,
+    OUT version bigint, OUT serial bigint, OUT created_ns bigint, OUT updated_ns bigint
 ) LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
     locked text;
-    limited boolean := max_entries IS NOT NULL OR max_bytes IS NOT NULL;
+    limited boolean;
     old record;
     ground record;
     over record;
@@ -132,6 +135,9 @@ BEGIN
         outcome := 'exists';
         RETURN;
     END IF;
+    SELECT l.most, l.bytes INTO max_entries, max_bytes
+    FROM {schema}.lower_limits(of_session, 'f', max_entries, max_bytes) l;
+    limited := max_entries IS NOT NULL OR max_bytes IS NOT NULL;
     IF limited OR NOT exist_ok THEN  -- or else another might make it between the look and the insertion
         locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
     ELSE
@@ -155,6 +161,7 @@ BEGIN
                 outcome := 'over';
                 fact := over.name;
                 amount := over.wanted;
+                allowed := over.allowed;
                 RETURN;
             END IF;
             PERFORM {schema}.count_usage(of_session, at_depth - ground.existing, 0);
@@ -255,6 +262,7 @@ BEGIN
     DELETE FROM {schema}.files f WHERE f.session_id = of_session;
     had := FOUND;
     DELETE FROM {schema}.usage u WHERE u.session_id = of_session;
+    DELETE FROM {schema}.session_limits l WHERE l.session_id = of_session AND l.part = 'f';
     RETURN had;
 END
 $$;

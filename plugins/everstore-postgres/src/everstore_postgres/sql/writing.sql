@@ -18,7 +18,7 @@ CREATE FUNCTION {schema}.put_file(
     verb text, of_session uuid, path text, at_depth integer, at_place text, at_parent text,
     new_kind "char", data bytea, if_version bigint, option boolean, other_kind "char", other_data bytea,
     max_file bigint, max_entries bigint, max_bytes bigint,
-    OUT outcome text, OUT fact text, OUT amount bigint,
+    OUT outcome text, OUT fact text, OUT amount bigint, OUT allowed bigint,
     OUT version bigint, OUT serial bigint, OUT created_ns bigint, OUT updated_ns bigint, OUT size integer,
     OUT content bytea, OUT cuts integer[]
 ) LANGUAGE plpgsql VOLATILE
@@ -26,8 +26,8 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
     locked text;
-    limited boolean := max_entries IS NOT NULL OR max_bytes IS NOT NULL;
-    ready boolean := verb = 'write' AND NOT limited AND NOT coalesce(length(data) > max_file, false);
+    limited boolean;
+    ready boolean;
     expected bigint := if_version;
     wanted_kind "char" := new_kind;
     wanted bytea := data;
@@ -43,6 +43,10 @@ DECLARE
     stamp bigint;
     now bigint;
 BEGIN
+    SELECT l.most, l.bytes INTO max_entries, max_bytes
+    FROM {schema}.lower_limits(of_session, 'f', max_entries, max_bytes) l;
+    limited := max_entries IS NOT NULL OR max_bytes IS NOT NULL;
+    ready := verb = 'write' AND NOT limited AND NOT coalesce(length(data) > max_file, false);
     IF limited THEN
         locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
     ELSE
@@ -174,6 +178,7 @@ BEGIN
             outcome := 'over';
             fact := 'file_bytes';
             amount := length(wanted);
+            allowed := max_file;
             RETURN;
         END IF;
         IF limited THEN
@@ -184,6 +189,7 @@ BEGIN
                 outcome := 'over';
                 fact := over.name;
                 amount := over.wanted;
+                allowed := over.allowed;
                 RETURN;
             END IF;
         END IF;
