@@ -347,7 +347,7 @@ class QuotaExceededError(EverstoreError):
         who, unit = _counted(limit, place, what)
         setting = f"EVERSTORE_LIMITS__{limit.upper()}"
         if limit.startswith("session_"):
-            setting += ", or its own limit,"
+            setting += " or create_session(limits=)"
         message = f"{who} would have {wanted:,} {unit}; {setting} allows {allowed:,}"
         return cls(message, limit=limit, allowed=allowed, wanted=wanted, unit=unit, place=place)
 

@@ -12,13 +12,14 @@ from everstore.interfaces import SecretRotation
 from everstore.labels import NO_LABELS
 from everstore.models import InitialFile, Session, new_session_id
 from everstore.session import BoundSession
-from everstore.session_limits import SessionLimits, plain_limits
+from everstore.session_limits import plain_limits
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from everstore.interfaces import OpenFileSystem, SessionStorageStore, SessionStore
     from everstore.models import SessionUsage
+    from everstore.session_limits import SessionLimits
     from everstore.settings import Limits
 
 __all__ = ["Store"]
@@ -80,9 +81,9 @@ class Store:
 
         ``limits`` are those of this session: ``{"session_entries": 100, "session_bytes": 1 << 20}`` and the
         like, ``session_keys`` and ``session_value_bytes``. They may only be lower than the store's, and hold
-        until the session is deleted, whoever opens the store; under an id that was given they replace those
-        it had, and ``None`` leaves none. ``InvalidArgumentError`` for another limit or a higher one,
-        ``UnsupportedError`` where a backend cannot keep them.
+        until the session is deleted, whoever opens the store. Under an id that was given they replace all
+        those it had: ``{}`` takes them away, ``None`` leaves them. ``InvalidArgumentError`` for another limit
+        or a higher one, ``UnsupportedError`` where a backend cannot keep them.
 
         When it fails or is cancelled, what it had made of a fresh session is removed again. Under an id that
         was given, nothing is removed: what was there is the caller's, and calling again finishes the
@@ -97,11 +98,11 @@ class Store:
         )
         if not hasattr(type(files), "__iter__") or isinstance(files, (str, bytes)):
             raise InvalidArgumentError(f"files are some InitialFile objects, not {shown(files)}")
-        own = SessionLimits() if limits is None else plain_limits(limits)
+        own = None if limits is None else plain_limits(limits)
         try:
-            for part in (self.file_system, self.storage):
-                if session_id is not None or own != SessionLimits():
-                    await part.limit_session(session.id, own)
+            if own is not None:
+                await self.file_system.limit_session(session.id, own)
+                await self.storage.limit_session(session.id, own)
             for file in files:
                 await self.file_system.seed_initial_file(session.id, file)
             await self.sessions.add_session(session)

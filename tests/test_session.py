@@ -13,7 +13,7 @@ from everstore.changes import Append
 from everstore.session import BoundFiles, BoundStorage
 
 # For those who look after the store, not for those who work in a session.
-KEEPERS = {"apply", "close", "purge_session", "search", "session_ids"}
+KEEPERS = {"apply", "close", "limit_session", "purge_session", "search", "session_ids"}
 
 
 def verbs_of(kind: type) -> dict[str, inspect.Signature]:

@@ -11,6 +11,7 @@ from everstore.conformance.case import Mismatch, gather, refused
 from everstore.conformance.checks.limit_races import (
     CALLS,
     WAYS,
+    Grow,
     Way,
     require_what_fits,
     told_of,
@@ -100,10 +101,11 @@ async def many(case: Case) -> None:
     limited, free = case.new_id(), case.new_id()
     await case.store.create_session(session_id=limited, limits={"session_keys": 10, "session_entries": 10})
     both = [case.store.session(session_id) for session_id in (limited, free)]
-    for put in (
+    puts: tuple[Grow, ...] = (
         lambda one, n: one.storage.set_value(f"k{n}", "x"),
         lambda one, n: one.files.write_file(f"f{n}", "x"),
-    ):
+    )
+    for put in puts:
         answers = await gather(*(put(one, n) for n in range(50) for one in both))
         made = [sum(not isinstance(each, BaseException) for each in answers[at::2]) for at in (0, 1)]
         if made != [10, 50]:
@@ -280,19 +282,24 @@ async def deleted(case: Case) -> None:
 @table(
     "session_limits.replaced.{row}",
     "1.8.4",
-    rows={"files": (("session_entries", "session_bytes"),), "storage": (("session_keys",),), "none": (None,)},
+    rows={
+        "files": (("session_entries", "session_bytes"),),
+        "storage": (("session_keys",),),
+        "none": ((),),
+        "unsaid": (None,),
+    },
     since="1.2",
     likely="new limits are added to those that were there",
 )
 async def replaced(case: Case, kept: tuple[str, ...] | None) -> None:
-    """Made again under its id, a session has the limits that it is then given, and no others: {row}."""
+    """Made again under its id, a session has the limits that it is given, or those it had: {row}."""
     await case.store.create_session(session_id=case.id, limits=_LIMITS)
     one = case.store.session(case.id)
     await _fill(one)
     limits = None if kept is None else {name: _LIMITS[name] for name in kept}
     await case.store.create_session(session_id=case.id, limits=limits)
     for name, grow in _GROWTH.items():
-        if name in (limits or ()):
+        if name in (_LIMITS if limits is None else limits):
             with refused(QuotaExceededError):
                 await grow(one)
         else:

@@ -292,6 +292,18 @@ def keeps_limits_without_new_ones(broken: Broken) -> None:
     broken.around(wrap, _PARTS, ["limit_session"])
 
 
+@mutant("session_limits.replaced.unsaid")
+def takes_limits_away(broken: Broken) -> None:
+    """A session that is made again loses its limits where nothing is said of them."""
+
+    class Bare(Store):
+        @override
+        async def create_session(self, *args: Any, limits: Any = None, **options: Any) -> Session:
+            return await super().create_session(*args, limits=limits or {}, **options)
+
+    broken.kind = Bare
+
+
 @mutant("session_limits.replaced.storage")
 def adds_new_limits(broken: Broken) -> None:
     """The limits of a session that is made again are added to those that it had."""

@@ -21,7 +21,7 @@ ONE = f"space = $1 AND session_id = $2 AND key = $3 AND {ALIVE}"
 _SET = """
 INSERT INTO {schema}.entries AS e (space, session_id, key, value, version, created_ns, updated_ns)
 SELECT %s, {schema}.next_version(), now, now FROM (SELECT {schema}.now_ns() AS now) clock%s
-WHERE NOT EXISTS (SELECT FROM {schema}.session_limits l WHERE l.session_id = %s AND l.part = 'v')%s
+WHERE NOT %s
 ON CONFLICT (space, session_id, key) DO UPDATE SET
     value = excluded.value, version = excluded.version, expires_ns = NULL,
     created_ns = CASE WHEN e.expires_ns <= excluded.updated_ns THEN excluded.created_ns ELSE e.created_ns END,
@@ -35,12 +35,14 @@ _GIVEN = """, patience, unnest($1::"char"[], $2::uuid[], $3::text[], $4::bytea[]
 _IN_ORDER = ' ORDER BY space, session_id, key COLLATE "C"'
 _PATIENT = f"WITH patience AS MATERIALIZED (SELECT set_config('lock_timeout', '{PATIENCE}', true))"
 _COLUMNS = "space, session_id, key"
-_SET_ONE = _SET % ("$1, $2, $3, $4", "", "$2", "", "")
+_IS_LIMITED = "EXISTS (SELECT FROM {schema}.session_limits l WHERE l.part = 'v' AND l.session_id = %s)"
+# Looked up once, as a rule, for none of the sessions has limits.
+_ARE_LIMITED = f"((SELECT {_IS_LIMITED % 'ANY ($2::uuid[])'}) AND {_IS_LIMITED % 'given.session_id'})"
+_SET_ONE = _SET % ("$1, $2, $3, $4", "", _IS_LIMITED % "$2", "")
 _SET_MANY = _PATIENT + _SET % (
     f"{_COLUMNS}, value",
     _GIVEN,
-    "given.session_id",
-    _IN_ORDER,
+    _ARE_LIMITED + _IN_ORDER,
     f"{_COLUMNS}, false AS alone,",
 )
 _GET_ONE = f"SELECT value FROM {{schema}}.entries WHERE {ONE}"

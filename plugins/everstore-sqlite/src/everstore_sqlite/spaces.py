@@ -164,7 +164,7 @@ class SqliteSpace(Space[Stamps]):
     def limits(self) -> Limits | None:  # type: ignore[override]
         """Looked up where they are asked for: what makes nothing grow does not pay for them."""
         if self._limits is UNSET:
-            own = own_limits.look(self._transaction, own_limits.TEXTS, self._id)
+            own = self._transaction.own_limits.look(own_limits.TEXTS, self._id)
             self._limits = self._store_limits.of_values_with(own)
         return self._limits
 

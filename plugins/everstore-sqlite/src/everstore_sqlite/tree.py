@@ -113,7 +113,7 @@ class SqliteTree(Tree[FileInfo]):
     def limits(self) -> Limits | None:  # type: ignore[override]
         """Looked up where they are asked for: what makes nothing grow does not pay for them."""
         if self._limits is UNSET:
-            own = own_limits.look(self._transaction, own_limits.FILES, self.session_id)
+            own = self._transaction.own_limits.look(own_limits.FILES, self.session_id)
             self._limits = self._store_limits.of_files_with(own)
         return self._limits
 

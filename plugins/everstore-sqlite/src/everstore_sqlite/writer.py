@@ -21,6 +21,7 @@ from everstore.compat import override
 from everstore.errors import StorageReplacedError
 from everstore.workers import Worker, deliver
 from everstore_sqlite.failures import is_busy
+from everstore_sqlite.own_limits import OwnLimits
 from everstore_sqlite.usage import Usages
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Transaction:
     backup, give out again what the lost one had given out.
     """
 
-    __slots__ = ("_version", "connection", "directories", "execute", "is_swept", "usages")
+    __slots__ = ("_version", "connection", "directories", "execute", "is_swept", "own_limits", "usages")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Begun already: nobody else writes."""
@@ -75,6 +76,7 @@ class Transaction:
         self.execute = connection.execute
         self._version = int.from_bytes(os.urandom(8)) >> 1
         self.usages = Usages(connection)
+        self.own_limits = OwnLimits(connection)
         self.directories: set[tuple[bytes, str]] = set()
         """Directories (by session and path) that are there; to be cleared when anything is taken away."""
         self.is_swept = False
@@ -200,6 +202,7 @@ class Writer(Worker):
             transaction.execute("ROLLBACK TO call")
             transaction.execute("RELEASE call")
             transaction.usages.forget()
+            transaction.own_limits.forget()
             transaction.directories.clear()
             return call, None, self._told(error)
         transaction.execute("RELEASE call")

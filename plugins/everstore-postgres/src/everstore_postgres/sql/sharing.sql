@@ -12,7 +12,9 @@ CREATE FUNCTION {schema}.put_files(
 #variable_conflict use_column
 DECLARE
     one record;
+    limited uuid[];
 BEGIN
+    limited := ARRAY(SELECT l.session_id FROM {schema}.session_limits l WHERE l.part = 'f' AND l.session_id = ANY(sessions));
     PERFORM set_config('lock_timeout', patience, true);
     FOR one IN
         SELECT * FROM unnest(sessions, paths, depths, places, parents, kinds, contents)
@@ -21,15 +23,13 @@ BEGIN
     LOOP
         session_id := one.session_id;
         path := one.path;
-        alone := EXISTS (
-            SELECT FROM {schema}.session_limits l WHERE l.session_id = one.session_id AND l.part = 'f');
-        alone := alone OR NOT pg_try_advisory_xact_lock_shared(uuid_hash_extended(one.session_id, 1));
+        alone := one.session_id = ANY(limited) OR NOT pg_try_advisory_xact_lock_shared(uuid_hash_extended(one.session_id, 1));
         IF NOT alone THEN
             SELECT p.outcome, p.fact, p.amount, p.version, p.serial, p.created_ns, p.updated_ns, p.size
             INTO outcome, fact, amount, version, serial, created_ns, updated_ns, size
             FROM {schema}.put_file(
                 'write', one.session_id, one.path, one.depth, one.place, one.parent, one.kind, one.content,
-                NULL, false, NULL, NULL, NULL, NULL, NULL) p;
+                NULL, false, NULL, NULL, NULL, NULL, NULL, may_be_limited => false) p;
         END IF;
         RETURN NEXT;
     END LOOP;

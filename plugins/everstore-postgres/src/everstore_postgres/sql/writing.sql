@@ -7,6 +7,7 @@
 -- 'edit' (data is replaced by other_data, everywhere with option), 'append' (option: answer without content).
 -- at_parent: the place of the directory that the path is in.
 -- if_version: the version that must be there; 0 nothing may be there; null no condition.
+-- may_be_limited: whether the session may have limits of its own, which are looked up then.
 -- Answers with the content only where the caller cannot know it, and wants it: edit and append. What is
 -- 'damaged' is told with its content, its size and, as the fact, its kind; what an edit does not find once, with
 -- its content. 'cuts' are of an edit the bytes before, and between, the places where it replaced.
@@ -17,7 +18,7 @@
 CREATE FUNCTION {schema}.put_file(
     verb text, of_session uuid, path text, at_depth integer, at_place text, at_parent text,
     new_kind "char", data bytea, if_version bigint, option boolean, other_kind "char", other_data bytea,
-    max_file bigint, max_entries bigint, max_bytes bigint,
+    max_file bigint, max_entries bigint, max_bytes bigint, may_be_limited boolean DEFAULT true,
     OUT outcome text, OUT fact text, OUT amount bigint, OUT allowed bigint,
     OUT version bigint, OUT serial bigint, OUT created_ns bigint, OUT updated_ns bigint, OUT size integer,
     OUT content bytea, OUT cuts integer[]
@@ -43,8 +44,10 @@ DECLARE
     stamp bigint;
     now bigint;
 BEGIN
-    SELECT l.most, l.bytes INTO max_entries, max_bytes
-    FROM {schema}.lower_limits(of_session, 'f', max_entries, max_bytes) l;
+    IF may_be_limited THEN
+        SELECT l.most, l.bytes INTO max_entries, max_bytes
+        FROM {schema}.lower_limits(of_session, 'f', max_entries, max_bytes) l;
+    END IF;
     limited := max_entries IS NOT NULL OR max_bytes IS NOT NULL;
     ready := verb = 'write' AND NOT limited AND NOT coalesce(length(data) > max_file, false);
     IF limited THEN
