@@ -24,6 +24,7 @@ DAMAGE = {
     "share their identity": "UPDATE files SET serial = 1",
     "the index says": "UPDATE files SET long_path = long_path || 'x' WHERE depth = 160",
     "that are not what": "UPDATE files SET depth = depth + 1 WHERE depth = 160",
+    "limits of sessions": "INSERT INTO session_limits SELECT session_id, 'f', 0, NULL FROM files LIMIT 1",
     "labels that are none": "UPDATE sessions SET labels = '{\"a\": 1}'",
     "labels that the index": "INSERT INTO labels SELECT 1, session_id, 'a', 'b' FROM files LIMIT 1",
     "the index has otherwise": "UPDATE labels SET text = 'b'",

@@ -77,6 +77,13 @@ async def test_an_older_record_gets_labels(old, settings):
         assert await store.sessions.list_sessions(labels={"a": "b"}) == [labelled]
 
 
+async def test_an_older_session_can_be_limited(old, settings):
+    async with everstore.open_store(**settings) as store:
+        await store.create_session(session_id=old, limits={"session_entries": 3, "session_keys": 1})
+        with pytest.raises(QuotaExceededError, match=r"create_session\(limits=\) allows 3"):
+            await store.session(old).files.write_file("e/c", "x")
+
+
 async def test_keys_that_came_without_a_limit_count_where_there_is_one(settings):
     session_id = everstore.new_session_id()
     limits = {"limits__session_keys": 3, "limits__session_value_bytes": 500}

@@ -305,6 +305,7 @@ DAMAGE = {
     "values with what none": "UPDATE pairs SET key = CAST(x'ff' AS TEXT)",
     "secrets with what": "UPDATE secrets SET version = 'abc'",
     "records that are none": "INSERT INTO sessions VALUES (zeroblob(16), x'ff', 1, 1, NULL)",
+    "limits of sessions": "INSERT INTO session_limits VALUES (zeroblob(16), 'files', 0, NULL)",
     "labels that are none": "INSERT INTO sessions VALUES (zeroblob(16), 'x', 1, 1, 'old')",
     "labels that the index": "INSERT INTO labels VALUES ('old', 'old', 1, zeroblob(16))",
     "the index has otherwise": "INSERT INTO sessions VALUES (zeroblob(16), NULL, 1, 1, '{\"old\": 1}')",

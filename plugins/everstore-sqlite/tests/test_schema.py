@@ -139,3 +139,15 @@ async def test_processes_that_open_at_once_migrate_once(path, script):
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT value FROM pairs WHERE key = 'opened'").fetchone() == (b"4",)
     connection.close()
+
+
+async def test_damaged_limits_of_a_session_are_told_and_go_with_it(store, raw):
+    session = await store.create_session(limits={"session_entries": 5, "session_keys": 5})
+    raw("UPDATE session_limits SET most = 'five'")
+    work = store.session(session.id)
+    for call in (work.files.write_file("a", "x"), work.storage.set_value("k", "x")):
+        with pytest.raises(errors.DataDamagedError, match="its limits are none"):
+            await call
+    await store.delete_session(session.id)
+    await work.files.write_file("a", "x")
+    assert raw("SELECT * FROM session_limits") == []

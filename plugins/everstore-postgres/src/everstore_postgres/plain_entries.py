@@ -36,8 +36,10 @@ _IN_ORDER = ' ORDER BY space, session_id, key COLLATE "C"'
 _PATIENT = f"WITH patience AS MATERIALIZED (SELECT set_config('lock_timeout', '{PATIENCE}', true))"
 _COLUMNS = "space, session_id, key"
 _IS_LIMITED = "EXISTS (SELECT FROM {schema}.session_limits l WHERE l.part = 'v' AND l.session_id = %s)"
-# Looked up once, as a rule, for none of the sessions has limits.
-_ARE_LIMITED = f"((SELECT {_IS_LIMITED % 'ANY ($2::uuid[])'}) AND {_IS_LIMITED % 'given.session_id'})"
+# Where no session at all has limits, that is looked up once.
+_ARE_LIMITED = (
+    f"((SELECT EXISTS (SELECT FROM {{schema}}.session_limits)) AND {_IS_LIMITED % 'given.session_id'})"
+)
 _SET_ONE = _SET % ("$1, $2, $3, $4", "", _IS_LIMITED % "$2", "")
 _SET_MANY = _PATIENT + _SET % (
     f"{_COLUMNS}, value",
