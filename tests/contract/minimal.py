@@ -1,4 +1,4 @@
-"""The least that keeps the contract: the abstract verbs and ``session_ids``, here by handing them to memory.
+"""The least that keeps the contract: the abstract verbs and ``KEEPERS``, here by handing them to memory.
 
 Everything else comes from the interfaces' defaults, which so prove that they keep the contract.
 """
@@ -20,6 +20,8 @@ from everstore.backends.memory import (
 )
 from everstore.backends.memory.files import MemoryFiles  # in which /workspace has no meaning
 
+KEEPERS = {"session_ids", "limit_session"}
+
 
 def least_of(interface: type, full: type) -> type:
     """A backend with the verbs of an interface only that no default can be made for."""
@@ -33,7 +35,7 @@ def least_of(interface: type, full: type) -> type:
 
         return call
 
-    needed = {*interface.__abstractmethods__} | ({"session_ids"} if interface is not SessionStore else set())
+    needed = {*interface.__abstractmethods__} | (KEEPERS if interface is not SessionStore else set())
     verbs = {verb: handed_over(verb) for verb in needed}
     return type(f"Minimal{interface.__name__}", (interface,), {"__init__": __init__, **verbs})
 

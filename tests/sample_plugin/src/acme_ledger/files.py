@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from everstore import FileInfo
     from everstore.changes import FileMutation
     from everstore.context import PluginContext
+    from everstore.session_limits import SessionLimits
     from everstore.settings import Limits
 
 T = TypeVar("T")
@@ -32,11 +33,13 @@ class LedgerFileSystem(SessionFileSystem):
 
     def __init__(self, ledger: Ledger, limits: Limits) -> None:
         self._ledger = ledger
-        self._limits = limits.of_files
+        self._limits = limits
 
     @override
     async def apply(self, session_id: UUID, changes: Sequence[FileMutation[T]]) -> list[T]:
-        tree = LedgerTree(session_id, self._ledger.page("file", session_id), self._limits)
+        own = self._ledger.limits("limits of files", session_id)
+        limits = self._limits.of_files_with(own.of_files)
+        tree = LedgerTree(session_id, self._ledger.page("file", session_id), limits)
         answers = answered_together(partial(apply_to_tree, tree), changes)
         if tree.changes:
             self._ledger.write(*tree.changes)
@@ -60,10 +63,15 @@ class LedgerFileSystem(SessionFileSystem):
         return sorted(each for each in holding if after is None or each > after)[:limit]
 
     @override
+    async def limit_session(self, session_id: UUID, limits: SessionLimits) -> None:
+        kept = None if limits.of_files is None else limits
+        self._ledger.write(Change("limits of files", session_id, "", kept))
+
+    @override
     async def purge_session(self, session_id: UUID) -> bool:
         files = [*self._ledger.page("file", session_id)]
-        if files:
-            self._ledger.write(*(Change("file", session_id, path, None) for path in files))
+        gone = [Change("file", session_id, path, None) for path in files]
+        self._ledger.write(*gone, Change("limits of files", session_id, "", None))
         return bool(files)
 
 

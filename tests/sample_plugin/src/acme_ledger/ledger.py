@@ -14,6 +14,7 @@ from everstore.clock import now_ns
 from everstore.errors import SettingsError
 from everstore.models import Session, SessionFile
 from everstore.rules import Stamps
+from everstore.session_limits import SessionLimits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -48,7 +49,14 @@ class Change(msgspec.Struct, frozen=True, array_like=True):
     record: Any
 
 
-_RECORDS: dict[str, type] = {"file": SessionFile, "value": Note, "secret": Note, "session": Session}
+_RECORDS: dict[str, type] = {
+    "file": SessionFile,
+    "value": Note,
+    "secret": Note,
+    "session": Session,
+    "limits of files": SessionLimits,
+    "limits of values": SessionLimits,
+}
 
 
 class Ledger:
@@ -89,6 +97,11 @@ class Ledger:
     def pages(self, kind: str) -> list[tuple[UUID, dict[str, Any]]]:
         """The pages of one kind, of all sessions."""
         return [(session_id, page) for (other, session_id), page in self._pages.items() if other == kind]
+
+    def limits(self, kind: str, session_id: UUID) -> SessionLimits:
+        """What one session is limited to."""
+        found: SessionLimits = self.page(kind, session_id).get("", SessionLimits())
+        return found
 
     def write(self, *changes: Change) -> None:
         """Make changes that happen together: no await, one line, one write."""

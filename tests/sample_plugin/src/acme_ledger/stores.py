@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from acme_ledger.ledger import Ledger
     from everstore.changes import ValueMutation
+    from everstore.session_limits import SessionLimits
     from everstore.settings import Limits
 
 T = TypeVar("T")
@@ -40,13 +41,15 @@ class LedgerStorageStore(DurableStorageStore):
 
     def __init__(self, ledger: Ledger, limits: Limits) -> None:
         self._ledger = ledger
-        self._limits = limits.of_values
+        self._limits = limits
 
     @override
     async def apply(self, session_id: UUID, changes: Sequence[ValueMutation[T]]) -> list[T]:
         pages = {name: dict(self._ledger.page(kind, session_id)) for name, kind in _KINDS.items()}
         noted: list[Change] = []
-        spaces = {name: LedgerSpace(session_id, _KINDS[name], pages, noted, self._limits) for name in _KINDS}
+        own = self._ledger.limits("limits of values", session_id)
+        limits = self._limits.of_values_with(own.of_values)
+        spaces = {name: LedgerSpace(session_id, _KINDS[name], pages, noted, limits) for name in _KINDS}
         answers = answered_together(lambda change: apply_to_space(spaces[change.space], change), changes)
         if noted:
             self._ledger.write(*noted)
@@ -108,6 +111,11 @@ class LedgerStorageStore(DurableStorageStore):
         return sorted(each for each in holding if after is None or each > after)[:limit]
 
     @override
+    async def limit_session(self, session_id: UUID, limits: SessionLimits) -> None:
+        kept = None if limits.of_values is None else limits
+        self._ledger.write(Change("limits of values", session_id, "", kept))
+
+    @override
     async def purge_session(self, session_id: UUID) -> bool:
         there = [
             (kind, name)
@@ -115,8 +123,8 @@ class LedgerStorageStore(DurableStorageStore):
             for name, note in self._ledger.page(kind, session_id).items()
         ]
         alive = [name for kind, name in there if self._find(kind, session_id, name) is not None]
-        if there:
-            self._ledger.write(*(Change(kind, session_id, name, None) for kind, name in there))
+        gone = [Change(kind, session_id, name, None) for kind, name in there]
+        self._ledger.write(*gone, Change("limits of values", session_id, "", None))
         return bool(alive)
 
     def _find(self, kind: str, session_id: UUID, name: str) -> Note | None:
