@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import TYPE_CHECKING
 
 from everstore.errors import EditError, InvalidContentError, PathIsDirectoryError, ReadOnlyFileError
@@ -163,7 +163,8 @@ def replace_text(
     if not replace_all:
         raise EditError.unless_once(path, max(text.count(old), 2), text)
     parts = text.split(old)
-    return new.join(parts), lines_between([part.count("\n") for part in parts], new.count("\n"))
+    line_ends = [*map(str.count, parts, repeat("\n"))]  # in C: there may be hundreds of thousands
+    return new.join(parts), lines_between(line_ends, new.count("\n"))
 
 
 def lines_between(line_ends: Sequence[int], of_new: int) -> tuple[int, ...]:
