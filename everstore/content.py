@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
-from itertools import accumulate, repeat
+from itertools import accumulate, compress, count
+from operator import add
 from typing import TYPE_CHECKING
 
 from everstore.errors import EditError, InvalidContentError, PathIsDirectoryError, ReadOnlyFileError
@@ -162,9 +163,24 @@ def replace_text(
         return f"{text[:at]}{new}{text[at + len(old) :]}", (line,)
     if not replace_all:
         raise EditError.unless_once(path, max(text.count(old), 2), text)
-    parts = text.split(old)
-    line_ends = [*map(str.count, parts, repeat("\n"))]  # in C: there may be hundreds of thousands
-    return new.join(parts), lines_between(line_ends, new.count("\n"))
+    return text.replace(old, new), _lines_of_all(text, old, new.count("\n"))
+
+
+_MATCH = b"\xff"  # in no UTF-8
+_MARKS = b"\n" + _MATCH
+_NO_MARKS = bytes({*range(256)} - {*_MARKS})
+_IS_END, _IS_MATCH = (bytes.maketrans(_MARKS, of_each) for of_each in (b"\1\0", b"\0\1"))
+
+
+def _lines_of_all(text: str, old: str, of_new: int) -> tuple[int, ...]:
+    """The numbers of the lines in which replacements of ``old`` begin, with ``of_new`` line ends in each.
+
+    All of it runs in C, for there may be hundreds of thousands: of the text only line ends and matches stay,
+    a byte each, and ends are added up as far as each match.
+    """
+    marks = text.encode().replace(old.encode(), _MATCH).translate(None, _NO_MARKS)
+    numbers = compress(accumulate(marks.translate(_IS_END), initial=1), marks.translate(_IS_MATCH))
+    return tuple(map(add, numbers, count(0, of_new)) if of_new else numbers)
 
 
 def lines_between(line_ends: Sequence[int], of_new: int) -> tuple[int, ...]:
