@@ -279,11 +279,11 @@ async def own_kinds(case: Case) -> None:
     at = _DriversUUID(int=case.id.int)
     text = "ünï\n" * 3
     # An encoding of a kind of its own is no Literal to a type checker, and one to whoever calls without.
-    await files.write_file(at, _Text("d/a"), _Text(text), _Text("text"))  # type: ignore[arg-type]
+    await files.write_file(at, _Text("d/a"), _Text(text), _Text("text"))  # type: ignore[arg-type]  # own kind
     [info] = await files.apply_changes(at, [_Change(_Text("d/a"), _Text("é"))])
     assert [type(info), type(getattr(info, "path", None))] == [FileInfo, str]
     await files.edit_file(at, _Text("d/a"), _Text("é"), _Text("è"))
-    await files.seed_initial_file(at, InitialFile(_Text("d/b"), _Text(text), _Text("text")))  # type: ignore[arg-type]
+    await files.seed_initial_file(at, InitialFile(_Text("d/b"), _Text(text), _Text("text")))  # type: ignore[arg-type]  # own kind
     found = await case.read("/d/a")
     assert (found.content, found.encoding) == (text + "è", "text")
     assert [type(found.content), type(found.path), type(found.encoding)] == [str, str, str]
@@ -305,8 +305,9 @@ async def own_kinds(case: Case) -> None:
     assert await storage.touch_value(at, _Text("k2"), ttl=_Number(50))
     await storage.set_secret(at, _Text("s"), _Text(text))
     assert await storage.get_secret(at, "s") == text
-    labels = {_Text("ö"): _Text("ü")}
-    record = Session(id=_DriversUUID(int=case.id.int), title=_Text("é"), created_ns=5, labels=labels)  # type: ignore[arg-type]
+    labels: Any = {_Text("ö"): _Text("ü")}
+    own_id: Any = _DriversUUID(int=case.id.int)
+    record = Session(id=own_id, title=_Text("é"), created_ns=5, labels=labels)
     await case.store.sessions.add_session(record)
     kept = await case.store.sessions.get_session(case.id)
     assert kept is not None

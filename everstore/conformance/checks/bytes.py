@@ -305,5 +305,5 @@ async def changes(case: Case) -> None:
             await case.files.apply_changes([WriteBytes("new", b"x"), AppendBytes("d/text", b"x")])
         assert caught.error.index == 1
         with refused(InvalidContentError) as caught:
-            await case.files.apply_changes([WriteBytes("new", b"x"), WriteBytes("d/a", "x")])  # type: ignore[arg-type]
+            await case.files.apply_changes([WriteBytes("new", b"x"), WriteBytes("d/a", "x")])  # type: ignore[arg-type]  # wrong
         assert caught.error.index == 1

@@ -204,7 +204,7 @@ async def append_other_encoding(case: Case) -> None:
             ("c", "YWJj", "base64"),
         ):
             with refused(InvalidContentError):
-                await case.files.append_file(path, content, encoding)  # type: ignore[arg-type]
+                await case.files.append_file(path, content, encoding)  # type: ignore[arg-type]  # a plain str
 
 
 @check("edits.append.refused_content", "3.3.3", likely="only write_file validates")
