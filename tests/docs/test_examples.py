@@ -86,8 +86,8 @@ def test_what_a_document_links_to_exists(path):
 
 def test_every_page_is_in_the_list_of_pages():
     pages = (ROOT / "docs" / "README.md").read_text()
-    missing = [page.name for page in ROOT.glob("docs/*.md") if f"({page.name})" not in pages]
-    assert missing == ["README.md"]
+    names = [str(page.relative_to(ROOT / "docs")) for page in ROOT.glob("docs/**/*.md")]
+    assert [name for name in names if f"({name})" not in pages] == ["README.md"]
 
 
 def test_the_tour_in_the_packages_docstring_runs(folder):
