@@ -25,7 +25,16 @@ def environment(tmp_path_factory) -> Path:
     examples = ["--group", f"{ROOT / 'pyproject.toml'}:examples"]
     for command in (
         ["venv", "--seed", "--python", sys.executable, folder],
-        ["pip", "install", "--python", folder, *fresh, *examples, f"{ROOT}[adapters,cli,conformance]", *plugins],
+        [
+            "pip",
+            "install",
+            "--python",
+            folder,
+            *fresh,
+            *examples,
+            f"{ROOT}[adapters,cli,conformance]",
+            *plugins,
+        ],
     ):
         subprocess.run([uv.find_uv_bin(), "--quiet", *map(str, command)], check=True)
     return folder
