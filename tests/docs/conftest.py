@@ -23,18 +23,10 @@ def environment(tmp_path_factory) -> Path:
     plugins = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
     fresh = [f"--refresh-package={name}" for name in ("everstore", *(plugin.name for plugin in plugins))]
     examples = ["--group", f"{ROOT / 'pyproject.toml'}:examples"]
+    everstore = f"{ROOT}[adapters,cli,conformance]"
     for command in (
         ["venv", "--seed", "--python", sys.executable, folder],
-        [
-            "pip",
-            "install",
-            "--python",
-            folder,
-            *fresh,
-            *examples,
-            f"{ROOT}[adapters,cli,conformance]",
-            *plugins,
-        ],
+        ["pip", "install", "--python", folder, *fresh, *examples, everstore, *plugins],
     ):
         subprocess.run([uv.find_uv_bin(), "--quiet", *map(str, command)], check=True)
     return folder

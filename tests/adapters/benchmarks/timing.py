@@ -31,7 +31,7 @@ async def _microseconds(call: Call, tasks: int, turn: int) -> float:
 
 
 async def row(what: str, ours: Call, theirs: Call, *, tasks: int = 1, rounds: int = 31) -> float:
-    """Print what a call takes on either side, the median of the rounds; answers how often ours fits into theirs."""
+    """Print what a call takes on either side, the median of the rounds; how often ours fits into theirs."""
     took: dict[Call, list[float]] = {ours: [], theirs: []}
     for turn in range(rounds + 1):
         for call in (ours, theirs) if turn % 2 else (theirs, ours):
