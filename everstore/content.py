@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 from everstore.errors import EditError, InvalidContentError, PathIsDirectoryError, ReadOnlyFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from everstore.models import Encoding, SessionFile
 
 __all__ = [
@@ -24,7 +22,6 @@ __all__ = [
     "content_size",
     "is_envelope",
     "key_id_of",
-    "lines_between",
     "no_counter",
     "no_text",
     "other_encoding",
@@ -181,15 +178,6 @@ def _lines_of_all(text: str, old: str, of_new: int) -> tuple[int, ...]:
     marks = text.encode().replace(old.encode(), _MATCH).translate(None, _NO_MARKS)
     numbers = compress(accumulate(marks.translate(_IS_END), initial=1), marks.translate(_IS_MATCH))
     return tuple(map(add, numbers, count(0, of_new)) if of_new else numbers)
-
-
-def lines_between(line_ends: Sequence[int], of_new: int) -> tuple[int, ...]:
-    """The numbers of the lines in which replacements begin.
-
-    ``line_ends`` are those of the parts before, between and behind them, ``of_new`` those of one of them.
-    """
-    more = [count + of_new for count in line_ends] if of_new else line_ends
-    return tuple(accumulate(more[:-1], initial=1 - of_new))[1:]
 
 
 def append_content(file: SessionFile, content: str | bytes, encoding: Encoding) -> str | bytes:

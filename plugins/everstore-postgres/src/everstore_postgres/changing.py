@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, repeat
+from operator import add
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from everstore.changes import (
@@ -17,21 +19,23 @@ from everstore.changes import (
     Write,
     WriteBytes,
 )
-from everstore.content import content_bytes, lines_between
+from everstore.content import content_bytes
 from everstore.models import EditedFile, FileInfo, file_of, root_of
 from everstore.paths import require_room, root_stays
 from everstore_postgres.damage import content_at
 from everstore_postgres.outcomes import DIRECTORY, refusal, version_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from everstore.changes import FileMutation
     from everstore.models import Encoding, SessionFile
 
-__all__ = ["Order", "answer_to", "order_of"]
+__all__ = ["Order", "answer_to", "is_long", "order_of"]
 
 _TEXT_WITH_NUL, _BYTES = b"z", b"b"
+_CUTS_AT_ONCE = 4096  # take a millisecond
 
 
 class Order(NamedTuple):
@@ -136,15 +140,25 @@ def answer_to(  # noqa: C901, PLR0911 - one a change
             raise TypeError(f"{type(change).__name__} is no change of files")
 
 
+def is_long(changes: Sequence[FileMutation[Any]], rows: Sequence[Any]) -> bool:
+    """Whether making the answers out of the rows takes too long for the event loop's thread."""
+    return any(
+        isinstance(change, Edit) and len(row["cuts"] or ()) > _CUTS_AT_ONCE
+        for change, row in zip(changes, rows, strict=False)  # a refusal's row is the last
+    )
+
+
 def _lines_of(content: bytes, cuts: list[int], new: bytes) -> tuple[int, ...]:
-    """The numbers of the lines where a content has what is ``new``, each so many bytes after the last."""
+    """The numbers of the lines where a content has what is ``new``, each so many bytes after the last.
+
+    Everything runs in C, for there may be hundreds of thousands.
+    """
     if len(cuts) == 1:
         return (content.count(b"\n", 0, cuts[0]) + 1,)
-    line_ends, at = [], 0
-    for cut in cuts:
-        line_ends.append(content.count(b"\n", at, at + cut))
-        at += cut + len(new)
-    return lines_between([*line_ends, 0], new.count(b"\n"))
+    of_new = new.count(b"\n")
+    starts = list(accumulate(map(add, cuts, repeat(len(new))), initial=0))
+    line_ends = map(content.count, repeat(b"\n"), starts, map(add, starts, cuts))
+    return tuple(accumulate(map(add, line_ends, repeat(of_new)), initial=1 - of_new))[1:]
 
 
 def _refused(change: FileMutation[Any], row: Any) -> Exception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.compat import override
@@ -10,7 +11,7 @@ from everstore.models import FileStat, FileUsage, SessionFile, file_of, root_of
 from everstore.paths import parent_of
 from everstore.rules import answered_together
 from everstore.trees import TreePage
-from everstore_postgres.changing import Order, answer_to, order_of
+from everstore_postgres.changing import Order, answer_to, is_long, order_of
 from everstore_postgres.damage import ENCODINGS, content_at
 from everstore_postgres.ids import Ids
 from everstore_postgres.outcomes import DIRECTORY
@@ -155,10 +156,13 @@ class PostgresFileSystem(SessionFileSystem):
         if rows and rows[-1]["outcome"] == "damaged" and orders[len(rows) - 1].destination:
             await self.read_file(session_id, rows[-1]["fact"])  # tells what is wrong, unless it was mended
             return await self.apply(session_id, changes)
-        return answered_together(
-            lambda index: answer_to(changes[index], rows[index], session_id),
-            range(len(changes)),
-        )
+
+        def answers() -> list[T]:
+            return answered_together(
+                lambda index: answer_to(changes[index], rows[index], session_id), range(len(changes))
+            )
+
+        return await asyncio.to_thread(answers) if is_long(changes, rows) else answers()
 
     async def _one(self, session_id: UUID, order: Order) -> Any:
         """The row that the function of one change answers with."""
