@@ -1,0 +1,138 @@
+"""A call on its way to the event loop: the coroutine, and who wants to know how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from everstore.compat import override
+from everstore.telling.calls import refusal_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+__all__ = ["Call", "Submitted", "Waiting", "name_of"]
+
+T = TypeVar("T")
+
+
+class Call(Generic[T]):
+    """A coroutine that runs on the loop, in a copy of its caller's context.
+
+    All but making it happens on the loop's thread, and so in order.
+    """
+
+    __slots__ = ("_context", "_coroutine", "_is_cancelled", "_task", "is_over")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        """Nothing has begun."""
+        self._coroutine = coroutine
+        self._context = copy_context()
+        self._task: asyncio.Task[None] | None = None
+        self._is_cancelled = False
+        self.is_over = False
+
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let the coroutine run, unless it was cancelled before."""
+        if not self.is_over:
+            self._task = loop.create_task(self._drive(), context=self._context)
+
+    def cancel(self) -> None:
+        """Cancel the coroutine; one that has not begun never does."""
+        self._is_cancelled = True
+        if self._task is not None:
+            self._task.cancel()
+        elif not self.is_over:
+            self._coroutine.close()
+            self._settle(None, asyncio.CancelledError())
+
+    def refuse(self) -> None:
+        """End what was put when the loop had ended already."""
+        if not self.is_over:
+            self._coroutine.close()
+            self._settle(None, refusal_of(name_of(self._coroutine)))
+
+    async def _drive(self) -> None:
+        # Whatever it is belongs to the caller: the loop would end of a SystemExit.
+        try:
+            answer = await self._coroutine
+        except asyncio.CancelledError as error:
+            # Its caller did not do it, so the store did: it closes, and the call took too long to end.
+            self._settle(None, error if self._is_cancelled else refusal_of(name_of(self._coroutine)))
+        except BaseException as error:  # noqa: BLE001
+            self._settle(None, error)
+        else:
+            self._settle(answer, None)
+
+    def _settle(self, answer: T | None, error: BaseException | None) -> None:
+        self._task = None
+        self.is_over = True
+        self._tell(answer, error)
+
+    def _tell(self, answer: T | None, error: BaseException | None) -> None:
+        """Tell whoever wants to know."""
+        raise NotImplementedError
+
+
+class Waiting(Call[T]):
+    """A call whose thread waits for it."""
+
+    __slots__ = ("_answer", "_end", "_error")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        """Nothing has begun."""
+        super().__init__(coroutine)
+        self._answer: T | None = None
+        self._error: BaseException | None = None
+        self._end = threading.Lock()
+        self._end.acquire()
+
+    def wait(self) -> None:
+        """Wait for the end, once."""
+        self._end.acquire()
+
+    def outcome(self) -> T:
+        """What the coroutine answered, or raised."""
+        if self._error is None:
+            return cast("T", self._answer)
+        error, self._error = self._error, None
+        try:
+            raise error
+        finally:
+            del error  # its traceback has this frame: they would keep each other
+
+    @override
+    def _tell(self, answer: T | None, error: BaseException | None) -> None:
+        self._answer, self._error = answer, error
+        self._end.release()
+
+
+class Submitted(Call[T]):
+    """A call with a future."""
+
+    __slots__ = ("future",)
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T], cancel: Callable[[Call[T]], None]) -> None:
+        """``cancel`` is called when the future is cancelled, on whichever thread does that."""
+        super().__init__(coroutine)
+        self.future: Future[T] = Future()
+        self.future.add_done_callback(lambda future: cancel(self) if future.cancelled() else None)
+
+    @override
+    def _tell(self, answer: T | None, error: BaseException | None) -> None:
+        with suppress(InvalidStateError):  # it was cancelled
+            if isinstance(error, asyncio.CancelledError):
+                self.future.cancel()
+            elif error is not None:
+                self.future.set_exception(error)
+            else:
+                self.future.set_result(cast("T", answer))
+
+
+def name_of(coroutine: Coroutine[Any, Any, object]) -> str:
+    """What to call a coroutine in a message: the name of the verb."""
+    return str(getattr(coroutine, "__name__", "call"))
