@@ -40,6 +40,7 @@ from everstore.plugins import ROLES, Plugins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from types import FrameType
 
     from everstore.conformance import Check, Level, Result
     from everstore.conformance.report import CheckReport
@@ -202,8 +203,12 @@ async def _remove_leftovers(subject: Subject, storage: str) -> None:
         write(f"removed {removed} sessions that an earlier run left, which was killed\n")
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+def _interrupt(_: int, frame: FrameType | None) -> None:
+    """What Ctrl-C does now: asyncio cancels the check, whose event loop is then left in order."""
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler):  # ignored, as in a shell's background jobs
+        raise KeyboardInterrupt
+    handler(signal.SIGINT, frame)
 
 
 @contextmanager

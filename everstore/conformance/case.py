@@ -172,20 +172,29 @@ class Case:
 
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         try:
-            async with asyncio.timeout(self._patience):
-                is_left = self.capabilities.durable or self.capabilities.shared
-                # Opening once more takes as long as most checks do; after a failure it is the safer way.
-                if is_left and error is None:
-                    is_left = not await self._removed()
-                with self.trace.waiting("close"):
-                    await self._stack.aclose()
-                if is_left:
-                    async with self.subject.open() as store:
-                        await each(store.delete_session, self._ids)
+            await self._leave(error)
+        except asyncio.CancelledError as cancelled:
+            # The run is ended, just while this removed what the check wrote.
+            with suppress(Exception):
+                await self._leave(cancelled)
+            raise
         except Exception:
             # What the check found out matters more than what follows from it.
             if error is None:
                 raise
+
+    async def _leave(self, error: BaseException | None) -> None:
+        """Close everything, and leave nothing in the storage."""
+        async with asyncio.timeout(self._patience):
+            is_left = self.capabilities.durable or self.capabilities.shared
+            # Opening once more takes as long as most checks do; after a failure it is the safer way.
+            if is_left and error is None:
+                is_left = not await self._removed()
+            with self.trace.waiting("close"):
+                await self._stack.aclose()
+            if is_left:
+                async with self.subject.open() as store:
+                    await each(store.delete_session, self._ids)
 
     async def _removed(self) -> bool:
         """Remove whatever the check wrote, by its own client; whether that one could do it."""
