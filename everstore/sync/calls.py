@@ -36,6 +36,11 @@ class Call(Generic[T]):
         self._is_cancelled = False
         self.is_over = False
 
+    @property
+    def name(self) -> str:
+        """What to call it in a message: the name of the verb."""
+        return name_of(self._coroutine)
+
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let the coroutine run, unless it was cancelled before."""
         if not self.is_over:
@@ -54,7 +59,7 @@ class Call(Generic[T]):
         """End what was put when the loop had ended already."""
         if not self.is_over:
             self._coroutine.close()
-            self._settle(None, refusal_of(name_of(self._coroutine)))
+            self._settle(None, refusal_of(self.name))
 
     async def _drive(self) -> None:
         # Whatever it is belongs to the caller: the loop would end of a SystemExit.
@@ -62,7 +67,7 @@ class Call(Generic[T]):
             answer = await self._coroutine
         except asyncio.CancelledError as error:
             # Its caller did not do it, so the store did: it closes, and the call took too long to end.
-            self._settle(None, error if self._is_cancelled else refusal_of(name_of(self._coroutine)))
+            self._settle(None, error if self._is_cancelled else refusal_of(self.name))
         except BaseException as error:  # noqa: BLE001
             self._settle(None, error)
         else:
@@ -112,25 +117,37 @@ class Waiting(Call[T]):
 
 
 class Submitted(Call[T]):
-    """A call with a future."""
+    """A call that tells a future."""
 
-    __slots__ = ("future",)
+    __slots__ = ("_future",)
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T], cancel: Callable[[Call[T]], None]) -> None:
-        """``cancel`` is called when the future is cancelled, on whichever thread does that."""
+    def __init__(self, coroutine: Coroutine[Any, Any, T], future: Future[T]) -> None:
+        """Made by ``with_future``."""
         super().__init__(coroutine)
-        self.future: Future[T] = Future()
-        self.future.add_done_callback(lambda future: cancel(self) if future.cancelled() else None)
+        self._future: Future[T] | None = future
+
+    @classmethod
+    def with_future(
+        cls, coroutine: Coroutine[Any, Any, T], cancel: Callable[[Call[T]], None]
+    ) -> tuple[Submitted[T], Future[T]]:
+        """A call and its future; ``cancel`` is called where the future is cancelled, on any thread."""
+        future: Future[T] = Future()
+        call = cls(coroutine, future)
+        future.add_done_callback(lambda done: cancel(call) if done.cancelled() else None)
+        return call, future
 
     @override
     def _tell(self, answer: T | None, error: BaseException | None) -> None:
-        with suppress(InvalidStateError):  # it was cancelled
+        future, self._future = self._future, None  # they would keep each other
+        if future is None:
+            return
+        with suppress(InvalidStateError):  # it was cancelled meanwhile
             if isinstance(error, asyncio.CancelledError):
-                self.future.cancel()
+                future.cancel()
             elif error is not None:
-                self.future.set_exception(error)
+                future.set_exception(error)
             else:
-                self.future.set_result(cast("T", answer))
+                future.set_result(cast("T", answer))
 
 
 def name_of(coroutine: Coroutine[Any, Any, object]) -> str:

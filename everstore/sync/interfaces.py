@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from msgspec import UnsetType
 
     from everstore.changes import FileChange
+    from everstore.interfaces import Capabilities
     from everstore.models import (
         EditedFile,
         Encoding,
@@ -48,6 +49,11 @@ class OpenFileSystem(Face[interfaces.OpenFileSystem]):
     """``interfaces.OpenFileSystem``, each verb of which waits for its answer."""
 
     __slots__ = ()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the backend claims."""
+        return self._asynchronous.capabilities
 
     @overload
     def read_file(self, session_id: UUID, path: str, *, strict: Literal[True]) -> SessionFile: ...
@@ -361,6 +367,11 @@ class SessionStorageStore(Face[interfaces.SessionStorageStore]):
 
     __slots__ = ()
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the backend claims."""
+        return self._asynchronous.capabilities
+
     def read_value(self, session_id: UUID, key: str) -> StoredValue | None:
         """A value with its revision and times, all of one moment; ``None`` when absent.
 
@@ -546,6 +557,11 @@ class SessionStore(Face[interfaces.SessionStore]):
     """``interfaces.SessionStore``, each verb of which waits for its answer."""
 
     __slots__ = ()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the backend claims."""
+        return self._asynchronous.capabilities
 
     def add_session(self, session: Session) -> None:
         """Insert a record, or replace the one with its id."""

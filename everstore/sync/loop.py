@@ -1,114 +1,104 @@
-"""An event loop on a thread of its own, and the calls that other threads make on it."""
+"""An event loop in a thread, as the threads see it that wait for what it does."""
 
 from __future__ import annotations
 
 import asyncio
 import atexit
 import os
-import threading
 import warnings
 import weakref
-from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from everstore.compat import override
-from everstore.errors import EverstoreError, InvalidArgumentError, StoreContextError, shown
-from everstore.sync.calls import Call, Submitted, Waiting, name_of
+from everstore.errors import InvalidArgumentError, StoreContextError, shown
+from everstore.sync.calls import Submitted, Waiting, name_of
+from everstore.sync.serving import Server
 from everstore.telling.calls import refusal_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
     from concurrent.futures import Future
 
+    from everstore.errors import EverstoreError
+
 __all__ = ["Face", "LoopThread"]
 
 T = TypeVar("T")
 
-_GRACE = 1.0  # seconds that calls under way have to end by themselves once the store is closed
 _PATIENCE = 5.0  # seconds that the end of the process waits for a store that nobody closed
 
 
 class LoopThread:
-    """Runs coroutines for threads that wait for them; many threads at once, none waits for another.
-
-    Its thread is a daemon: a store that is never closed does not keep a process from ending.
-    """
+    """Runs coroutines for threads that wait for them; many threads at once, none waits for another."""
 
     def __init__(self) -> None:
         """Start the thread."""
-        self._server = _Server()
-        self.is_forked = False
-        self.close_store: Callable[[], Awaitable[None]] = _nothing
-        _alive.add(self)
+        self._server = Server()
+        _alive.add(self._server)
+        weakref.finalize(self, _forgotten, self._server).atexit = False
+
+    def keep(self, close_store: Callable[[], Awaitable[None]]) -> None:
+        """Keep a store until the end, which is when ``close_store`` is called."""
+        self._server.close_store = close_store
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """What the coroutine answers or raises; the calling thread waits for it.
 
         It runs in a copy of the caller's context. What interrupts the caller (Ctrl-C, a time limit told by a
-        signal) cancels the coroutine and is raised when that has ended; a second one is raised at once.
+        signal) cancels the coroutine, and is raised when that has ended.
         """
-        self._refuse_misplaced(coroutine)
+        self._refuse_misplaced(coroutine, waits=True)
         call = Waiting(coroutine)
         try:
             self._server.put(call)
             call.wait()
-        except BaseException as interrupt:
-            self._server.give_up(call, interrupt)
+        except BaseException:
+            self._server.give_up(call)
             raise
         return call.outcome()
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         """The future of what the coroutine answers or raises; cancelling it cancels the coroutine."""
         self._refuse_misplaced(coroutine, waits=False)
-        call = Submitted(coroutine, self._server.cancel)
+        future: Future[T]
+        call, future = Submitted.with_future(coroutine, self._server.cancel)
         self._server.put(call)
-        return call.future
+        return future
 
     def close(self) -> None:
-        """Close the store and end the thread; waits until both are done, whoever began it.
+        """Close the store and end the thread; returns when both are done, whoever began it.
 
         An interrupt leaves at once, and does not keep the store from being closed.
         """
-        if self.is_forked:  # the thread and what it holds are the parent's
+        if self._server.is_forked:  # all of it is the parent's
             return
         if self._server.is_here:
             raise StoreContextError(
-                "close: called on the store's own event loop, which cannot wait for its end;"
+                "close: called on the store's own event loop, which cannot wait for its own end;"
                 " close the store on another thread"
             )
-        is_first = self._server.end(self.close_store)
-        self._server.thread.join()
+        is_first = self._server.end()
+        self._server.join()
         if is_first and self._server.error is not None:
             raise self._server.error
 
-    def end_with_process(self) -> None:
-        """Close as well as it goes: what is not closed in time ends with the process, and loses nothing."""
-        if not self.is_forked:
-            self._server.end(self.close_store)
-            self._server.thread.join(_PATIENCE)
-
-    def _refuse_misplaced(self, coroutine: Coroutine[Any, Any, object], *, waits: bool = True) -> None:
+    def _refuse_misplaced(self, coroutine: Coroutine[Any, Any, object], *, waits: bool) -> None:
         """Raise where the coroutine can never run, or would keep itself from running."""
-        refusal: EverstoreError
+        server = self._server
         if not asyncio.iscoroutine(coroutine):
             raise InvalidArgumentError(f"run() and submit() take a coroutine, not {shown(coroutine)}")
-        name = name_of(coroutine)
-        if self.is_forked or self._server.is_ending:
-            refusal = refusal_of(name, is_forked=self.is_forked)
-        elif waits and self._server.is_here:
+        refusal: EverstoreError
+        if server.is_ending or server.is_forked:
+            refusal = refusal_of(name_of(coroutine), is_forked=server.is_forked)
+        elif waits and server.is_here:
             refusal = StoreContextError(
-                f"{name}: called without await on the store's own event loop, which would wait for itself;"
-                " await the verbs of store.asynchronous there"
+                f"{name_of(coroutine)}: called without await on the store's own event loop, which would wait"
+                " for itself; await the verbs of store.asynchronous there"
             )
         else:
             return
         coroutine.close()
         raise refusal
-
-    def __del__(self) -> None:
-        """Close what was forgotten, without waiting: this may be any thread, the loop's own too."""
-        if not self.is_forked and self._server.end(self.close_store):
-            warnings.warn("a store of everstore.sync was never closed", ResourceWarning, stacklevel=2)
 
 
 class Face(Generic[T]):
@@ -126,124 +116,30 @@ class Face(Generic[T]):
         return f"<sync of {self._asynchronous!r}>"
 
 
-class _Server:
-    """The loop, its thread, and the calls on their way to it. The thread keeps it, and nothing above it."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self._main, name="everstore-sync", daemon=True)
-        self.error: BaseException | None = None
-        self.is_ending = False
-        self._ending = threading.Lock()
-        self._has_ended = False
-        self._is_woken = False
-        self._calls: deque[Call[Any]] = deque()
-        self.thread.start()
-        self._ident = self.thread.ident
-
-    @property
-    def is_here(self) -> bool:
-        """Whether this is the thread of the loop."""
-        return threading.get_ident() == self._ident
-
-    def put(self, call: Call[Any]) -> None:
-        """Have a call begun soon. One wake-up is enough for all that wait by then."""
-        self._calls.append(call)
-        if not self._is_woken:
-            self._is_woken = True
-            self._soon(self._begin_waiting)
-        if self._has_ended:  # asked after the call was put, as _main looks for calls after it is set
-            self._refuse_waiting()
-
-    def cancel(self, call: Call[Any]) -> None:
-        """Have a call cancelled soon."""
-        self._soon(call.cancel)
-
-    def give_up(self, call: Waiting[Any], interrupt: BaseException) -> None:
-        """Cancel a call whose caller was interrupted, and wait until it has ended."""
-        if call.is_over:
-            return
-        self.cancel(call)
-        try:
-            call.wait()
-        except BaseException as second:
-            second.add_note("everstore: the call that was interrupted had not ended: it may still happen")
-            raise second from interrupt
-
-    def end(self, close: Callable[[], Awaitable[None]]) -> bool:
-        """Begin to close and to end the thread; whether nobody had yet."""
-        if not self._ending.acquire(blocking=False):
-            return False
-        self.is_ending = True
-        self._soon(lambda: self._begin_end(close))
-        return True
-
-    def _begin_end(self, close: Callable[[], Awaitable[None]]) -> None:
-        self._last = self.loop.create_task(self._end(close))
-
-    async def _end(self, close: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await close()
-        except BaseException as error:  # noqa: BLE001 - whoever closes is told
-            self.error = error
-        try:
-            left = asyncio.all_tasks() - {asyncio.current_task()}
-            if left:
-                _, late = await asyncio.wait(left, timeout=_GRACE)
-                for task in late:
-                    task.cancel()
-                await asyncio.gather(*late, return_exceptions=True)
-            await self.loop.shutdown_asyncgens()
-            await self.loop.shutdown_default_executor()
-        finally:
-            self.loop.stop()
-
-    def _main(self) -> None:
-        try:
-            self.loop.run_forever()
-        finally:
-            self.is_ending = self._has_ended = True
-            self._refuse_waiting()
-            self.loop.close()
-
-    def _begin_waiting(self) -> None:
-        self._is_woken = False  # before looking: who puts a call from now on wakes the loop again
-        while self._calls:
-            self._calls.popleft().begin(self.loop)
-
-    def _refuse_waiting(self) -> None:
-        while True:
-            try:
-                call = self._calls.popleft()
-            except IndexError:
-                return
-            call.refuse()
-
-    def _soon(self, callback: Callable[[], object]) -> None:
-        try:
-            self.loop.call_soon_threadsafe(callback)
-        except RuntimeError:  # closed: what waited was refused
-            return
+_alive: weakref.WeakSet[Server] = weakref.WeakSet()
 
 
-async def _nothing() -> None:
-    """Close what was never opened."""
+def _forgotten(server: Server) -> None:
+    # On whatever thread it is noticed, the loop's own too, and so without waiting for the end.
+    if server.end():
+        warnings.warn("a store of everstore.sync was never closed", ResourceWarning, stacklevel=2)
 
 
-_alive: weakref.WeakSet[LoopThread] = weakref.WeakSet()
+def _end_with_process() -> None:
+    servers = [server for server in list(_alive) if not server.is_forked]
+    for server in servers:
+        server.end(with_process=True)
+    for server in servers:
+        server.join(_PATIENCE)
 
 
 def _refuse_after_fork() -> None:
-    for each in _alive:
-        each.is_forked = True
+    for server in _alive:
+        server.is_forked = True
 
 
-def _end_all() -> None:
-    for each in list(_alive):
-        each.end_with_process()
-
-
-# After the threads that Python waits for: they may use a store to their end.
-atexit.register(_end_all)
+# Called when the threads have ended that Python waits for, which may use a store to their end. What cannot
+# be closed in time ends with the process: whatever was answered is stored by then.
+atexit.register(_end_with_process)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_refuse_after_fork)

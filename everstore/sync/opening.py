@@ -49,7 +49,7 @@ def open_store(
     except BaseException:
         loop.close()
         raise
-    loop.close_store = opened.close
+    loop.keep(opened.close)
     return Store(opened, loop)
 
 

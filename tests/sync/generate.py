@@ -78,6 +78,13 @@ from __future__ import annotations
 __all__ = [{names}]
 '''
 
+CAPABILITIES = '''\
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the backend claims."""
+        return self._asynchronous.capabilities
+'''
+
 # Where names in annotations come from: the first module that has one. What none has is builtin.
 SOURCES = (
     "collections.abc",
@@ -102,6 +109,8 @@ def text_of(file: str) -> str:
 def _class(face: Face) -> str:
     own = f'    """``{_module(face)}.{face.of.__name__}``, each verb of which waits for its answer."""\n'
     verbs = [_verb(face, name, verb) for name, verb in face.verbs()]
+    if hasattr(face.of, "capabilities"):
+        verbs.insert(0, CAPABILITIES)
     base = f"Face[{_module(face)}.{face.of.__name__}]"
     return "\n".join((f"class {face.name}({base}):\n{own}\n    __slots__ = ()\n", *verbs))
 
@@ -172,6 +181,8 @@ def _imports(faces: list[Face]) -> str:
     now = {"typing": {"TYPE_CHECKING"}, "everstore": modules, "everstore.sync.loop": {"Face"}}
     if any(get_overloads(verb) for verb in promised):
         now["typing"].add("overload")
+    if any(hasattr(face.of, "capabilities") for face in faces):
+        named["everstore.interfaces"].add("Capabilities")
     if "UNSET" in named["msgspec"]:
         now["msgspec"] = {"UNSET"}
         named["msgspec"].discard("UNSET")

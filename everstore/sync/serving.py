@@ -1,0 +1,164 @@
+"""The event loop and its thread, and the calls on their way to it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from everstore.compat import override
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from everstore.sync.calls import Call, Waiting
+
+__all__ = ["Server"]
+
+_GRACE = 1.0  # seconds that calls under way have to end by themselves once the store is closed
+
+
+class Server:
+    """Begins calls on an event loop, which its thread runs until ``end``.
+
+    The thread is a daemon, so that a store that nobody closes does not keep a process from ending. It keeps
+    this object, and nothing that a user holds: who lets go of a store is noticed.
+    """
+
+    def __init__(self) -> None:
+        """Start the thread."""
+        self.close_store: Callable[[], Awaitable[None]] = _nothing
+        self.error: BaseException | None = None
+        self.is_ending = False
+        self.is_forked = False
+        self._ending = threading.Lock()
+        self._has_ended = False
+        self._is_woken = False
+        self._calls: deque[Call[Any]] = deque()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._main, name="everstore-sync", daemon=True)
+        try:
+            self._thread.start()
+        except BaseException:  # there are too many
+            self._loop.close()
+            raise
+        self._ident = self._thread.ident
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this is the thread of the loop."""
+        return threading.get_ident() == self._ident
+
+    def put(self, call: Call[Any]) -> None:
+        """Have a call begun soon. One wake-up is enough for all that wait by then."""
+        self._calls.append(call)
+        if not self._is_woken:
+            self._is_woken = True
+            self._soon(self._begin_waiting)
+        if self._has_ended:  # asked when the call is there: _main looks for calls when this is set
+            self._refuse_waiting()
+
+    def cancel(self, call: Call[Any]) -> None:
+        """Have a call cancelled soon."""
+        self._soon(call.cancel)
+
+    def give_up(self, call: Waiting[Any]) -> None:
+        """Cancel a call whose caller was interrupted, and wait until it has ended.
+
+        Who is interrupted once more leaves at once: what is under way may hang.
+        """
+        if call.is_over:
+            return
+        self.cancel(call)
+        try:
+            call.wait()
+        except BaseException as second:
+            second.add_note(f"{call.name}: interrupted twice, so that it may still happen")
+            raise
+
+    def end(self, *, with_process: bool = False) -> bool:
+        """Begin to close the store and to end the thread; whether nobody had yet."""
+        if self.is_forked or not self._ending.acquire(blocking=False):
+            return False
+        self.is_ending = True
+        self._soon(partial(self._begin_end, with_process=with_process))
+        return True
+
+    def join(self, seconds: float | None = None) -> None:
+        """Wait for the end of the thread, at most so long."""
+        self._thread.join(seconds)
+
+    def _main(self) -> None:
+        try:
+            self._loop.run_forever()
+        finally:
+            self.is_ending = self._has_ended = True
+            self._refuse_waiting()
+            self._loop.close()
+
+    def _soon(self, callback: Callable[[], object]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback)
+        except RuntimeError:  # the loop is closed: what waits is refused elsewhere
+            return
+
+    def _begin_waiting(self) -> None:
+        self._is_woken = False  # before looking: who puts a call from now on wakes the loop again
+        while self._calls:
+            self._calls.popleft().begin(self._loop)
+
+    def _refuse_waiting(self) -> None:
+        while True:
+            try:
+                call = self._calls.popleft()
+            except IndexError:  # asking before would not be atomic
+                return
+            call.refuse()
+
+    def _begin_end(self, *, with_process: bool) -> None:
+        if with_process:
+            self._loop.set_default_executor(_Here())
+        self._end = self._loop.create_task(self._finish(with_process=with_process))
+
+    async def _finish(self, *, with_process: bool) -> None:
+        try:
+            await self.close_store()
+        except BaseException as error:  # noqa: BLE001 - whoever closes is told
+            self.error = error
+        try:
+            await _ended(asyncio.all_tasks() - {self._end})
+            await self._loop.shutdown_asyncgens()
+            if not with_process:  # which has no threads to begin any more
+                await self._loop.shutdown_default_executor()
+        finally:
+            self._loop.stop()
+
+
+class _Here(ThreadPoolExecutor):
+    """Does work at once: when a process ends, Python begins no further thread, and closing needs one."""
+
+    @override
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        try:
+            done.set_result(fn(*args, **kwargs))
+        except BaseException as error:  # noqa: BLE001 - as any executor
+            done.set_exception(error)
+        return done
+
+
+async def _ended(tasks: set[asyncio.Task[Any]]) -> None:
+    """Let tasks end; those that take too long are cancelled."""
+    if not tasks:
+        return
+    _, late = await asyncio.wait(tasks, timeout=_GRACE)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
+
+
+async def _nothing() -> None:
+    """Close what was never opened."""
