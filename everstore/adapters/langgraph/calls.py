@@ -1,4 +1,4 @@
-"""Where an adapter's work is done: on the loop of its store, whoever asks for it, with ``await`` or without."""
+"""Where an adapter's work is done: on the loop of its store, whoever asks, with ``await`` or without."""
 
 from __future__ import annotations
 

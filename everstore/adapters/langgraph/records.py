@@ -1,8 +1,8 @@
 """How a thread is kept: rows of its session, and what stands in them.
 
-- ``checkpoint/<namespace>/<id>/record``: a checkpoint with its metadata, and the small values of its channels
+- ``checkpoint/<namespace>/<id>/record``: a checkpoint with its metadata, and small values of its channels
 - ``checkpoint/<namespace>/<id>/write/<task>``: what one task wrote on that checkpoint
-- ``channel/<namespace>/<channel>/<version>``: a value that is not small, once a version, for all checkpoints
+- ``channel/<namespace>/<channel>/<version>``: a value that is not small, once a version
 - ``generation``: written with every checkpoint, made anew after anything was deleted
 
 Keys of one namespace are in the order of the checkpoints' ids, which is that of time. Read from the last key on,
@@ -15,11 +15,11 @@ import msgspec
 
 from everstore.adapters.langgraph.parts import join, part
 
-if TYPE_CHECKING:
 __all__ = [
     "CHANNELS",
     "CHECKPOINTS",
     "GENERATION",
+    "RECORD",
     "Record",
     "Typed",
     "Write",
@@ -41,7 +41,7 @@ GENERATION = "generation"
 CHECKPOINTS = "checkpoint/"
 CHANNELS = "channel/"
 
-_RECORD = "record"
+RECORD = "record"
 _SMALL = (type(None), bool, float)
 _SMALL_TEXT = 64  # characters: what costs less in the record than as a row of its own
 _SMALL_INTEGER = 1 << 53
@@ -67,6 +67,10 @@ class Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
         """The keys of those rows, in the order of ``apart``."""
         return [channel_key(self.namespace, *each) for each in self.apart.items()]
 
+    def with_apart(self, apart: dict[str, str | int | float]) -> Record:
+        """The same with other channels apart."""
+        return msgspec.structs.replace(self, apart=apart)
+
 
 class Write(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A value that a task wrote to a channel, and the path that it came with."""
@@ -83,7 +87,7 @@ class Written(msgspec.Struct, array_like=True, frozen=True, gc=False):
     writes: dict[int, Write]
 
     def with_more(self, more: dict[int, Write]) -> Written:
-        """This and what the task writes again: a special write replaces, any other is kept as it was."""
+        """Add what the task writes again: a special write replaces, of any other the first is kept."""
         news = {index: write for index, write in more.items() if index < 0 or index not in self.writes}
         return Written(self.task, self.writes | news)
 
@@ -100,12 +104,12 @@ def checkpoint_prefix(namespace: str, checkpoint_id: str) -> str:
 
 def record_key(namespace: str, checkpoint_id: str) -> str:
     """Where the record of a checkpoint is."""
-    return checkpoint_prefix(namespace, checkpoint_id) + _RECORD
+    return checkpoint_prefix(namespace, checkpoint_id) + RECORD
 
 
 def is_record(key: str) -> bool:
     """Whether a record is at this key; else what a task wrote."""
-    return key.count("/") == 3 and key.endswith(_RECORD)  # noqa: PLR2004 - see above
+    return key.count("/") == 3 and key.endswith(RECORD)
 
 
 def write_key(namespace: str, checkpoint_id: str, task_id: str) -> str:

@@ -1,0 +1,215 @@
+"""A thread as a session: its rows written, found, thinned out, copied and deleted."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from everstore.adapters.langgraph import records
+from everstore.adapters.naming import FRAMEWORK, id_of_names, named_session
+from everstore.errors import RevisionConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+
+    from everstore.adapters.langgraph.records import Record, Typed, Written
+    from everstore.models import KeyInfo, StoredValue
+    from everstore.store import Store
+
+__all__ = ["LANGGRAPH", "Found", "Thread", "all_threads"]
+
+T = TypeVar("T")
+
+LANGGRAPH = "langgraph"
+"""The framework's name, in the label that says whose sessions these are."""
+
+_THREAD = "thread"  # the label with its name
+_FIRST_ROWS = 4  # the newest checkpoint, and what is written on it by now; what is older is read in vain
+_ROWS = 64
+_CHECKPOINTS = 20
+_AT_ONCE = 50  # deletions
+
+
+class Found(NamedTuple):
+    """A checkpoint, and what is written on it."""
+
+    record: Record
+    written: list[Written]
+
+
+class Thread:
+    """One thread of a store."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        """Touches no backend."""
+        self.name = name
+        self.id = id_of_names(LANGGRAPH, {_THREAD: name})
+        self._store = store
+        self._storage = store.session(self.id).storage
+
+    async def make_known(self) -> None:
+        """Have a record of the session, with the thread's name, for who lists them."""
+        await named_session(self._store, LANGGRAPH, {_THREAD: self.name})
+
+    # -- writing ------------------------------------------------------------------------------------
+
+    async def write(self, rows: Mapping[str, str]) -> KeyInfo:
+        """Write rows in one step; the mark of the generation that they are in."""
+        return (await self._storage.set_values({records.GENERATION: "", **rows}))[0]
+
+    async def add_written(self, key: str, written: Written) -> None:
+        """Add what a task writes to what it wrote before, in one step."""
+        revision = None
+        while True:
+            text = records.text_of(written)
+            try:
+                await self._storage.set_value(key, text, if_revision=revision, if_absent=revision is None)
+            except RevisionConflictError:
+                before = await self._storage.read_value(key)
+            else:
+                return
+            revision = None
+            if before is not None:
+                revision, old = before.revision, records.written_of(before.value)
+                written = old.with_more(written.writes)
+                if written == old:
+                    return
+
+    # -- finding ------------------------------------------------------------------------------------
+
+    async def found(
+        self, prefix: str, before: str | None = None, rows: int = _FIRST_ROWS
+    ) -> AsyncGenerator[Found, None]:
+        """The checkpoints at keys that begin with ``prefix``, before one key, from the last on."""
+        written: list[StoredValue] = []
+        while True:
+            page = await self._storage.read_values(prefix, after=before, limit=rows, reverse=True)
+            for row in page:
+                if not records.is_record(row.key):
+                    written.append(row)
+                    continue
+                beginning = row.key.removesuffix(records.RECORD)
+                yield _found(row.value, [each.value for each in written if each.key.startswith(beginning)])
+                written = []
+            if len(page) < rows:
+                return
+            before, rows = page[-1].key, _ROWS
+
+    async def first(self, prefix: str) -> Found | None:
+        """The last checkpoint at keys that begin with ``prefix``."""
+        pages = self.found(prefix)
+        async for found in pages:
+            await pages.aclose()
+            return found
+        return None
+
+    async def found_everywhere(self, before: str | None) -> AsyncGenerator[Found, None]:
+        """The checkpoints of all namespaces, those with ids before one, the last id first."""
+        keys: dict[str, list[str]] = {}
+        for info in await self._storage.list_keys(records.CHECKPOINTS):
+            beginning = "/".join(info.key.split("/", 3)[:3]) + "/"
+            keys.setdefault(beginning, []).append(info.key)
+        there = [each for each in keys if each + records.RECORD in keys[each]]
+        there.sort(key=_id_of, reverse=True)
+        if before is not None:
+            there = [each for each in there if _id_of(each) < before]
+        for start in range(0, len(there), _CHECKPOINTS):
+            page = there[start : start + _CHECKPOINTS]
+            texts = await self._storage.get_values([key for each in page for key in keys[each]])
+            for each in page:
+                record = texts.get(each + records.RECORD)
+                if record is not None:  # or else it was deleted meanwhile
+                    written = [
+                        texts[key] for key in keys[each] if key in texts and not records.is_record(key)
+                    ]
+                    yield _found(record, written)
+
+    async def values(self, found: Iterable[Record]) -> dict[str, Typed]:
+        """The values of channels that are rows of their own, by their keys; those that are there."""
+        keys = {key for record in found for key in record.channel_keys()}
+        if not keys:
+            return {}
+        texts = await self._storage.get_values(keys)
+        return {key: records.typed_of(text) for key, text in texts.items()}
+
+    async def records(self) -> list[Record]:
+        """All checkpoints, without what is written on them."""
+        keys = [each.key for each in await self._storage.list_keys(records.CHECKPOINTS)]
+        texts = await self._storage.get_values([key for key in keys if records.is_record(key)])
+        return [records.record_of(text) for text in texts.values()]
+
+    # -- removing -----------------------------------------------------------------------------------
+
+    async def thin_out(self, choose: Callable[[list[Record]], Iterable[Record]]) -> None:
+        """Remove the checkpoints that are chosen, what is written on them, and values that none has any more.
+
+        A checkpoint that is put meanwhile stays whole: what it needs and this may have removed is written
+        again, because the generation is another one; and what is written again is no longer what was listed
+        here, so it is not removed.
+        """
+        doomed = list(choose(await self.records()))
+        if not doomed:
+            return
+        await self._storage.delete_value(records.GENERATION)
+        await self._delete(records.record_key(each.namespace, each.id) for each in doomed)
+        beginnings = [records.checkpoint_prefix(each.namespace, each.id) for each in doomed]
+        written = await _together(self._storage.list_keys(each) for each in beginnings)
+        await self._delete(info.key for infos in written for info in infos)
+        values = await self._storage.list_keys(records.CHANNELS)
+        needed = {key for record in await self.records() for key in record.channel_keys()}
+        await _together(self._delete_unchanged(each) for each in values if each.key not in needed)
+
+    async def _delete(self, keys: Iterable[str]) -> None:
+        await _together(self._storage.delete_value(key) for key in keys)
+
+    async def _delete_unchanged(self, info: KeyInfo) -> None:
+        with suppress(RevisionConflictError):  # it was written again, or is gone
+            await self._storage.delete_value(info.key, if_revision=info.revision)
+
+    async def delete(self) -> None:
+        """Delete the session, whatever is in it.
+
+        Its record first: who writes afterwards sees a new generation, and makes the record anew.
+        """
+        await self._store.sessions.delete_session(self.id)
+        await self._store.delete_session(self.id)
+
+    async def copy_to(self, target: Thread) -> None:
+        """Copy all checkpoints, as they are at one moment, in one step."""
+        ours = records.CHECKPOINTS, records.CHANNELS
+        rows = {row.key: row.value for row in await self._storage.read_values() if row.key.startswith(ours)}
+        if rows:
+            await target.write(rows)
+            await target.make_known()
+
+
+async def all_threads(store: Store) -> AsyncIterator[Thread]:
+    """All threads that have a name, the newest first."""
+    after = None
+    while True:
+        page = await store.sessions.list_sessions(after=after, labels={FRAMEWORK: LANGGRAPH})
+        for session in page:
+            if _THREAD in session.labels:
+                yield Thread(store, session.labels[_THREAD])
+        if not page:
+            return
+        after = page[-1]
+
+
+def _id_of(beginning: str) -> str:
+    """The part of the id in the beginning of a checkpoint's keys."""
+    return beginning.split("/")[2]
+
+
+def _found(record: str, written: Iterable[str]) -> Found:
+    return Found(records.record_of(record), [records.written_of(text) for text in written])
+
+
+async def _together(calls: Iterable[Awaitable[T]]) -> list[T]:
+    """Make calls, some at a time; what each answers."""
+    waiting = list(calls)
+    answers: list[T] = []
+    for start in range(0, len(waiting), _AT_ONCE):
+        answers += await asyncio.gather(*waiting[start : start + _AT_ONCE])
+    return answers
