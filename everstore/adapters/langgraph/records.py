@@ -5,7 +5,7 @@
 - ``channel/<namespace>/<channel>/<version>``: a value that is not small, once a version
 - ``generation``: written with every checkpoint, made anew after anything was deleted
 
-Keys of one namespace are in the order of the checkpoints' ids, which is that of time. Read from the last key on,
+- ``channel/<namespace>/<channel>/<version>``: a value that is not small, for all that have that version
 a checkpoint's writes come just before its record.
 """
 

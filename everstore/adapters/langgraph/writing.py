@@ -43,8 +43,8 @@ class Writing:
     ) -> RunnableConfig:
         """Keep a checkpoint, in one step.
 
-        Values that its parent has, too, are not written again, unless they may be gone since. That is what the
-        mark tells: it is written with every checkpoint, and is a new one after every deletion.
+        Values that its parent has, too, are not written again, unless they may be gone since. The mark tells
+        that: it is written with every checkpoint, and is a new one after every deletion.
         """
         thread = Thread(self._store, place_of(config).thread_id)
         record = self._record(config, checkpoint, metadata)
