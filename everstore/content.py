@@ -137,12 +137,15 @@ def require_text(file: SessionFile) -> str:
 
 def no_text(path: str, stored: str) -> InvalidContentError:
     """The refusal of a file that is ``stored`` in another encoding where a text is needed."""
-    return InvalidContentError(f"{path!r} is not a text file: it is stored as {stored}")
+    return InvalidContentError(
+        f"{path!r} is not a text file: it is stored as {stored}", path=path, stored=stored
+    )
 
 
 def other_encoding(path: str, stored: str, given: str) -> InvalidContentError:
     """The refusal to append one encoding to the other."""
-    return InvalidContentError(f"{path!r} is stored as {stored}; {given} cannot be appended to it")
+    message = f"{path!r} is stored as {stored}; {given} cannot be appended to it"
+    return InvalidContentError(message, path=path, stored=stored)
 
 
 def replace_text(

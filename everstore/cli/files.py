@@ -16,7 +16,6 @@ from everstore.cli.output import (
     print_json,
     print_rich,
     print_table,
-    shown_size,
     shown_time,
     write,
     write_bytes,
@@ -24,6 +23,7 @@ from everstore.cli.output import (
 from everstore.cli.running import in_session
 from everstore.errors import DirectoryNotEmptyError, PathNotFoundError
 from everstore.models import FileInfo, SessionFile, to_dict
+from everstore.wording import shown_size
 
 if TYPE_CHECKING:
     from everstore.session import BoundFiles, BoundSession

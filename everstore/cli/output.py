@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from everstore.errors import EverstoreError
+from everstore.wording import counted, shown_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,7 +31,6 @@ __all__ = [
     "MASK",
     "OutputError",
     "as_shown",
-    "counted",
     "note",
     "one_line",
     "print_facts",
@@ -38,7 +38,6 @@ __all__ = [
     "print_lines",
     "print_rich",
     "print_table",
-    "shown_size",
     "shown_time",
     "shown_usage",
     "tell",
@@ -198,16 +197,6 @@ def print_facts(facts: Mapping[str, str]) -> None:
     print_rich(grid)
 
 
-def shown_size(size: int) -> str:
-    """A number of bytes as people read it: ``512 B``, ``1.5 KiB``."""
-    if size < 1024:
-        return f"{size} B"
-    amount, unit = size / 1024, 0
-    while amount >= 1023.95 and unit < 4:
-        amount, unit = amount / 1024, unit + 1
-    return f"{amount:.1f} {('KiB', 'MiB', 'GiB', 'TiB', 'PiB')[unit]}"
-
-
 def shown_usage(usage: SessionUsage) -> str:
     """What a session holds, in words; the last write where there is one."""
     files = counted(usage.files, "file")
@@ -216,12 +205,6 @@ def shown_usage(usage: SessionUsage) -> str:
     told += [counted(usage.values, "value"), counted(usage.secrets, "secret")]
     written = usage.last_write_at
     return ", ".join(told) + ("" if written is None else f", last written {shown_time(written)}")
-
-
-def counted(count: int, what: str) -> str:
-    """A number of things: ``1 file``, ``1,234 directories``."""
-    several = what.removesuffix("y") + "ies" if what.endswith("y") else what + "s"
-    return f"{count:,} {what if count == 1 else several}"
 
 
 def shown_time(moment: datetime | None) -> str:

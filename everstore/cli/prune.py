@@ -12,10 +12,11 @@ import typer
 
 from everstore.cli.backup import to_the_end
 from everstore.cli.options import JsonOption, LabelsOption, labels_of
-from everstore.cli.output import counted, note, one_line, shown_usage, write
+from everstore.cli.output import note, one_line, shown_usage, write
 from everstore.cli.running import in_store
 from everstore.errors import InvalidArgumentError
 from everstore.models import SessionUsage, to_dict
+from everstore.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,6 @@ from everstore.cli.output import (
     print_facts,
     print_json,
     print_table,
-    shown_size,
     shown_time,
     shown_usage,
     write,
@@ -21,6 +20,7 @@ from everstore.cli.running import in_store
 from everstore.errors import InvalidArgumentError, SessionNotFoundError
 from everstore.models import to_dict
 from everstore.paths import parse_session_id
+from everstore.wording import shown_size
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -9,16 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from everstore.tools.answers import in_json
+from everstore.tools.answers import RefusedError, in_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from everstore.tools.declaring import Tool
 
-__all__ = ["WrongArgumentsError", "likely", "understood"]
+__all__ = ["likely", "understood"]
 
 _WRONG_TYPE = re.compile(r"Expected `(.+?)`, got `(.+?)`(?: - at `\$(.*)`)?")
+_PLAINLY = {
+    "Expected `int` >=": "a number from",
+    "Expected `int` <=": "a number up to",
+    "Expected `array` of length >=": "a list of at least",
+}
 _TYPES = {
     "str": "a string",
     "int": "an integer",
@@ -28,12 +33,8 @@ _TYPES = {
 }
 
 
-class WrongArgumentsError(Exception):
-    """What is wrong with the arguments, and what is right, in words for a model."""
-
-
 def understood(tool: Tool, arguments: object) -> dict[str, Any]:
-    """The arguments by name, of their types; ``WrongArgumentsError`` for what the tool does not take.
+    """The arguments by name, of their types; ``RefusedError`` for what the tool does not take.
 
     ``arguments`` is a mapping, its JSON, or nothing. An argument that is null is one that is not given.
     """
@@ -101,12 +102,19 @@ def _converted(tool: Tool, name: str, kind: Any, value: object) -> Any:
     except msgspec.ValidationError as error:
         wrong = _WRONG_TYPE.fullmatch(str(error))
         if wrong is None:
-            raise _wrong(tool, f"{name} is wrong: {error}.") from None
+            raise _wrong(tool, f"{name} is {_in_plain_words(str(error))}.") from None
         wanted, given, place = wrong.groups()
         told = f"{name}{place or ''} is {_TYPES.get(wanted, wanted)}, not {_TYPES.get(given, given)}."
         raise _wrong(tool, told) from None
 
 
-def _wrong(tool: Tool, what: str) -> WrongArgumentsError:
+def _in_plain_words(message: str) -> str:
+    """A message of msgspec, such as that an ``int >= 1`` is expected."""
+    for written, words in _PLAINLY.items():
+        message = message.replace(written, words)
+    return message
+
+
+def _wrong(tool: Tool, what: str) -> RefusedError:
     takes = [one.name if one.is_required else f"{one.name} (optional)" for one in tool.takes]
-    return WrongArgumentsError(f"{tool.name}: {what} It takes: {', '.join(takes)}.")
+    return RefusedError(f"{tool.name}: {what} It takes: {', '.join(takes)}.")

@@ -1,24 +1,50 @@
-"""What the tools of a toolbox work on."""
+"""What the tools of a toolbox work on, and what the model has seen of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from everstore.session import BoundFiles, BoundSession
+    from everstore.session import BoundFiles, BoundSession, BoundStorage
 
 __all__ = ["Desk"]
 
+_MOST_SEEN = 4096  # files
 
-@dataclass(frozen=True)
+
 class Desk:
-    """A session, and the most characters that an answer about it may have."""
+    """A session, and the most characters that an answer about it may have.
 
-    work: BoundSession
-    most: int
+    It keeps which revision of a file the model has seen, so that a file that was changed since is not
+    replaced by what the model made of the older one.
+    """
+
+    def __init__(self, work: BoundSession, most: int, memory: str) -> None:
+        self.work = work
+        self.most = most
+        self.memory = memory
+        """What the keys of remembered values begin with."""
+        self._paths: dict[str, str] = {}
+        self._seen: dict[str, str] = {}
 
     @property
     def files(self) -> BoundFiles:
         """The session's files."""
         return self.work.files
+
+    @property
+    def storage(self) -> BoundStorage:
+        """The session's values."""
+        return self.work.storage
+
+    def saw(self, spelling: str, path: str, revision: str) -> None:
+        """Keep what the model was shown, or has written itself, at a path that it spelled so."""
+        if len(self._paths) >= _MOST_SEEN:
+            self._paths.clear()
+            self._seen.clear()
+        self._paths[spelling] = path
+        self._seen[path] = revision
+
+    def seen(self, spelling: str) -> str | None:
+        """The revision that the model knows of a file."""
+        return self._seen.get(self._paths.get(spelling, spelling))

@@ -6,9 +6,9 @@ import inspect
 from typing import TYPE_CHECKING, Any, Literal
 
 from everstore.errors import EverstoreError
-from everstore.tools import reading, writing
-from everstore.tools.answers import Answer, fitted, in_json
-from everstore.tools.arguments import WrongArgumentsError, likely, understood
+from everstore.tools import arranging, listing, patching, reading, remembering, searching, trees, writing
+from everstore.tools.answers import Answer, RefusedError, fitted, in_json
+from everstore.tools.arguments import likely, understood
 from everstore.tools.declaring import Tool, all_required, annotation_of
 from everstore.tools.desk import Desk
 from everstore.tools.refusals import refusal_of
@@ -22,7 +22,7 @@ __all__ = ["TOOLS", "Toolbox"]
 
 TOOLS: dict[str, Tool] = {
     tool.name: tool
-    for module in (reading, writing)
+    for module in (reading, writing, patching, listing, trees, searching, arranging, remembering)
     for tool in vars(module).values()
     if isinstance(tool, Tool)
 }
@@ -32,7 +32,8 @@ class Toolbox:
     """The tools with which a model works in one session: iterate over it, and ``call`` what the model calls.
 
     ``read_only`` leaves those that only look, ``only`` those that it names (``ValueError`` for a name that
-    there is not). An answer has at most ``most_characters``.
+    there is not). An answer has at most ``most_characters``. What a model remembers are values of the session
+    whose keys begin with ``memory``, so that it neither sees nor changes others.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Toolbox:
         read_only: bool = False,
         only: Iterable[str] | None = None,
         most_characters: int = 30_000,
+        memory: str = "memory/",
     ) -> None:
         if most_characters < 1000:
             raise ValueError("most_characters is at least 1000: an answer has to say how to see more")
@@ -49,7 +51,7 @@ class Toolbox:
         unknown = [name for name in names if name not in TOOLS]
         if unknown:
             raise ValueError(f"there is no tool {unknown[0]!r}; there are {', '.join(TOOLS)}")
-        self._desk = Desk(work, most_characters)
+        self._desk = Desk(work, most_characters, memory)
         self._tools = {
             name: tool for name, tool in TOOLS.items() if name in names and (tool.reads_only or not read_only)
         }
@@ -72,7 +74,7 @@ class Toolbox:
             return Answer(fitted(self._unknown(name[:60]), self._desk.most), is_error=True)
         try:
             answer = Answer(await tool.does(self._desk, **understood(tool, arguments)))
-        except WrongArgumentsError as error:
+        except RefusedError as error:
             answer = Answer(str(error), is_error=True)
         except EverstoreError as error:
             answer = Answer(await refusal_of(self._desk, error), is_error=True)

@@ -13,23 +13,6 @@ from everstore.cli import output
 from everstore.cli.app import run
 
 
-@pytest.mark.parametrize(
-    ("size", "shown"),
-    [
-        (0, "0 B"),
-        (1023, "1023 B"),
-        (1024, "1.0 KiB"),
-        (1536, "1.5 KiB"),
-        (1024 * 1024 - 1, "1.0 MiB"),
-        (5 << 20, "5.0 MiB"),
-        (3 << 40, "3.0 TiB"),
-        (1 << 60, "1024.0 PiB"),
-    ],
-)
-def test_sizes(size, shown):
-    assert output.shown_size(size) == shown
-
-
 @pytest.mark.parametrize("writing", [lambda: output.write("text"), lambda: output.write_bytes(b"bytes")])
 def test_a_reader_that_is_gone_ends_the_command(monkeypatch, writing):
     reader, writer = os.pipe()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from everstore.cli.output import MASK, shown_size
+from everstore.cli.output import MASK
 from everstore.cli.running import WrongAnswerError
 from everstore.cli.tour.guide import lines_of, summary
 from everstore.cli.tour.importing import import_file
@@ -15,6 +15,7 @@ from everstore.cli.tour.scene import Scene
 from everstore.cli.tour.screen import progress_of_import
 from everstore.cli.tour.timing import Timings
 from everstore.errors import code_of
+from everstore.wording import shown_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
