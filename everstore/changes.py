@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
 import msgspec
 
 from everstore.compat import override
+from everstore.errors import BackendUnavailableError, StorageReplacedError, UnsupportedError
 from everstore.models import EditedFile, Encoding, FileInfo, InitialFile, KeyInfo, SessionFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "NO_CHANGES_FAULT",
     "Append",
     "AppendBytes",
     "CompareAndWrite",
@@ -36,12 +38,16 @@ __all__ = [
     "SetValue",
     "SwapSecret",
     "TouchValue",
+    "ValueChange",
     "ValueMutation",
     "Write",
     "WriteBytes",
 ]
 
 Answer = TypeVar("Answer")
+
+NO_CHANGES_FAULT = (BackendUnavailableError, StorageReplacedError, UnsupportedError)
+"""Errors that are of no change in particular: of a list of changes, they tell no place."""
 
 _PLACES = ("path", "source", "destination", "key", "name")
 
@@ -216,6 +222,10 @@ class Increment(ValueMutation[int], frozen=True, gc=False):
     verb = "increment_value"
     key: str
     amount: int = 1
+
+
+ValueChange = SetValue | DeleteValue | TouchValue | Increment
+"""What ``change_values`` takes."""
 
 
 class SetSecret(ValueMutation[None], frozen=True, gc=False):

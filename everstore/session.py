@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
     from uuid import UUID
 
-    from everstore.changes import FileChange
+    from everstore.changes import FileChange, ValueChange
     from everstore.models import (
         EditedFile,
         Encoding,
@@ -263,6 +263,10 @@ class BoundStorage:
     ) -> Answer[list[KeyInfo]]:
         """See ``SessionStorageStore.set_values``."""
         return self._storage.set_values(self._id, values, ttl=ttl, if_absent=if_absent)
+
+    def change_values(self, changes: Sequence[ValueChange]) -> Answer[list[KeyInfo | bool | int]]:
+        """See ``SessionStorageStore.change_values``."""
+        return self._storage.change_values(self._id, changes)
 
     def get_value(self, key: str) -> Answer[str | None]:
         """See ``SessionStorageStore.get_value``."""

@@ -38,7 +38,7 @@ from everstore.backends.memory import (
     InMemorySessionStorageStore,
     InMemorySessionStore,
 )
-from everstore.changes import Write
+from everstore.changes import SetValue, Write
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -213,6 +213,7 @@ CALLS = [
     _call("file_system", "purge_session"),
     _call("storage", "set_value", "key", "text"),
     _call("storage", "set_values", {"key": "text", "other": "text"}),
+    _call("storage", "change_values", [SetValue("key", "text")]),
     _call("storage", "touch_value", "kept", ttl=None),
     _call("storage", "get_value", "kept"),
     _call("storage", "delete_value", "kept"),

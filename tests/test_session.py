@@ -9,7 +9,7 @@ import pytest
 
 import everstore
 from everstore import BoundSession, InitialFile, OpenFileSystem, SessionStorageStore
-from everstore.changes import Append
+from everstore.changes import Append, Increment, SetValue
 from everstore.session import BoundFiles, BoundStorage
 
 # For those who look after the store, not for those who work in a session.
@@ -70,6 +70,7 @@ CALLS = {
     "glob_files": ("*",),
     "set_value": ("new", "x"),
     "set_values": ({"new": "x", "other": "y"},),
+    "change_values": ([SetValue("new", "x"), Increment("n")],),
     "touch_value": ("kept",),
     "get_value": ("kept",),
     "delete_value": ("kept",),

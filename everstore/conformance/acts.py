@@ -14,12 +14,24 @@ from uuid import UUID
 
 import msgspec
 
-from everstore.changes import Append, Copy, Delete, Edit, MakeDirectory, Move, Write
+from everstore.changes import (
+    Append,
+    Copy,
+    Delete,
+    DeleteValue,
+    Edit,
+    Increment,
+    MakeDirectory,
+    Move,
+    SetValue,
+    TouchValue,
+    Write,
+)
 from everstore.interfaces import SecretRotation
 from everstore.models import InitialFile, Session
 
 if TYPE_CHECKING:
-    from everstore.changes import FileChange
+    from everstore.changes import FileChange, ValueChange
     from everstore.interfaces import Capabilities
     from everstore.session import BoundFiles, BoundStorage
     from everstore.store import Store
@@ -156,6 +168,18 @@ async def _seal_anew(at: Scene) -> None:
         await at.store.rotation.swap_secret(at.id, "s", at.sealed, at.sealed)
 
 
+def _several_values(at: Scene) -> list[ValueChange]:
+    """A change of each kind, some of them of what others before them have left."""
+    return [
+        SetValue("k", f"other{at.pad}", if_revision=at.key_revision),
+        Increment("n", 2),
+        SetValue("new", LARGE, if_absent=True),
+        Increment("made"),
+        DeleteValue("none"),
+        TouchValue("k"),
+    ]
+
+
 def _several(at: Scene) -> list[FileChange]:
     """A change of each kind, some of them of what others before them have left."""
     return [
@@ -279,6 +303,7 @@ ACTS: dict[str, Act] = {
     "set_many_new": _storage(
         "set_values", lambda at: at.storage.set_values({"new": "x", "newer": "y"}, if_absent=True)
     ),
+    "change_values": _storage("change_values", lambda at: at.storage.change_values(_several_values(at))),
     "touch": _storage(
         "touch_value", lambda at: at.storage.touch_value("k", ttl=3600), needs=("time_to_live",)
     ),

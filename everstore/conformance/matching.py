@@ -46,7 +46,9 @@ _RECORDS: dict[str, tuple[type, tuple[str, ...]]] = {
     **dict.fromkeys(("list_directory", "list_tree", "glob_files", "apply_changes"), (FileInfo, _ENTRY)),
     "stat_file": (FileStat, _ENTRY),
     "read_lines": (FileLines, ("path", "lines", "has_more", "total_lines")),
-    **dict.fromkeys(("set_value", "set_values", "stat_value", "list_keys"), (KeyInfo, ("key",))),
+    **dict.fromkeys(
+        ("set_value", "set_values", "change_values", "stat_value", "list_keys"), (KeyInfo, ("key",))
+    ),
     **dict.fromkeys(("read_value", "read_values"), (StoredValue, ("key", "text"))),
     "list_secrets": (SecretInfo, ("name",)),
     **dict.fromkeys(("get_session", "list_sessions"), (Session, _SESSION)),
@@ -219,7 +221,7 @@ def plain(verb: str, answer: object) -> object:
         return [plain(verb, each) for each in answer]
     if isinstance(answer, _USAGES) and answer.last_write_ns is not None:
         return msgspec.structs.replace(answer, last_write_ns=0)
-    if answer is None or verb not in _RECORDS:
+    if answer is None or verb not in _RECORDS or isinstance(answer, int):
         return answer
     record, fields = _RECORDS[verb]
     name = record.__name__ if isinstance(answer, _OF_MODEL) else type(answer).__name__

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from everstore.changes import DeleteValue, Increment, SetValue
 from everstore.conformance.acts import Scene
 from everstore.conformance.kinds import KINDS, PATH, RECORD_NS, as_bytes, encoded
 from everstore.models import InitialFile, Session
@@ -287,6 +288,11 @@ def _set_many(*, onto: bool = False, **options: Any) -> Bring:
     return bring
 
 
+async def _set_among_changes(scene: Scene, sample: Sample) -> Any:
+    await scene.storage.change_values([Increment("a"), SetValue("k", sample.data), DeleteValue("a")])
+    return sample.data
+
+
 async def _touch(scene: Scene, sample: Sample) -> Any:
     await scene.storage.set_value("k", sample.data)
     await scene.storage.touch_value("k", ttl=None)
@@ -369,6 +375,7 @@ WAYS: dict[str, Way] = {
     "set_many": Way("value", _set_many()),
     "set_many_onto": Way("value", _set_many(onto=True)),
     "set_many_if_absent": Way("value", _set_many(if_absent=True)),
+    "set_among_changes": Way("value", _set_among_changes),
     "touch": Way("value", _touch),
     "set_secret": Way("secret", _set("set_secret")),
     "set_secret_onto": Way("secret", _set("set_secret", onto=True)),

@@ -37,7 +37,7 @@ from everstore.errors import (
     RevisionConflictError,
 )
 from everstore.globs import LiteralPattern
-from everstore.guards.changes import MADE, checked_changes
+from everstore.guards.changes import FILE_CHANGES
 from everstore.guards.room import Room
 from everstore.guards.strict import list_strictly, read_strictly
 from everstore.interfaces import OpenFileSystem
@@ -364,7 +364,8 @@ class FileSystemGuard(OpenFileSystem):
     @override
     def apply_changes(self, session_id: UUID, changes: Sequence[FileChange]) -> Answer[list[FileInfo | None]]:
         check_session_id(session_id)
-        checked = checked_changes(_ChangeGuard(self._room, self._normalize), session_id, changes)
+        guard = _ChangeGuard(self._room, self._normalize)
+        checked = FILE_CHANGES.checked(guard, session_id, changes)
         return _patched(self._next.apply_changes(session_id, checked), checked)
 
     def _ends(self, done: str, source: str, destination: str, *, overwrite: bool) -> tuple[str, str]:
@@ -481,7 +482,7 @@ class _ChangeGuard(FileSystemGuard):
     """
 
     def __init__(self, room: Room, normalize: Callable[[str], str]) -> None:
-        self._next = MADE
+        self._next = FILE_CHANGES.made
         self._room = room
         self._normalize = normalize
 

@@ -32,6 +32,7 @@ from everstore.errors import (
     RevisionConflictError,
     UnsupportedError,
 )
+from everstore.guards.changes import VALUE_CHANGES
 from everstore.guards.room import Room
 from everstore.interfaces import DurableStorageStore, SessionStorageStore
 from everstore.session_limits import plain_limits
@@ -39,7 +40,7 @@ from everstore.session_limits import plain_limits
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
-    from everstore.changes import ValueMutation
+    from everstore.changes import ValueChange, ValueMutation
     from everstore.models import (
         KeyInfo,
         SecretInfo,
@@ -209,6 +210,14 @@ class StorageGuard(SessionStorageStore):
         raise error
 
     @override
+    def change_values(
+        self, session_id: UUID, changes: Sequence[ValueChange]
+    ) -> Answer[list[KeyInfo | bool | int]]:
+        check_session_id(session_id)
+        checked = VALUE_CHANGES.checked(_ChangeGuard(self), session_id, changes)
+        return self._next.change_values(session_id, checked)
+
+    @override
     def get_value(self, session_id: UUID, key: str) -> Answer[str | None]:
         key = self._key(session_id, key)
         return self._next.get_value(session_id, key)
@@ -353,6 +362,22 @@ class StorageGuard(SessionStorageStore):
     def purge_session(self, session_id: UUID) -> Answer[bool]:
         check_session_id(session_id)
         return self._next.purge_session(session_id)
+
+
+class _ChangeGuard(StorageGuard):
+    """What a change has to pass: the guard of its verb, behind which no backend is called.
+
+    What is too large by itself is refused at once: the reasons to refuse it for that come before the limit
+    could only be found one change after the other.
+    """
+
+    def __init__(self, guard: StorageGuard) -> None:
+        vars(self).update(vars(guard))  # the same limits, and the keys that it knows
+        self._next = VALUE_CHANGES.made
+
+    @override
+    def _refuse(self, error: QuotaExceededError, *_: object) -> NoReturn:
+        raise error
 
 
 class DurableStorageGuard(StorageGuard, DurableStorageStore):

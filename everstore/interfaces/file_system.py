@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from everstore.changes import (
+    NO_CHANGES_FAULT,
     Append,
     AppendBytes,
     CompareAndWrite,
@@ -21,12 +22,7 @@ from everstore.changes import (
     WriteBytes,
 )
 from everstore.content import require_text
-from everstore.errors import (
-    BackendUnavailableError,
-    EverstoreError,
-    StorageReplacedError,
-    UnsupportedError,
-)
+from everstore.errors import BackendUnavailableError, EverstoreError, UnsupportedError
 from everstore.interfaces.capabilities import Capabilities
 from everstore.lines import LineCounts, lines_of
 from everstore.models import FileInfo, FileUsage, SessionFile
@@ -55,7 +51,6 @@ __all__ = ["SessionFileSystem", "SessionFileSystemFactory"]
 
 Answer = TypeVar("Answer")
 
-_NO_CHANGES_FAULT = (BackendUnavailableError, StorageReplacedError, UnsupportedError)
 _MOST_LOOKS = 100  # at files that change meanwhile
 
 
@@ -307,7 +302,7 @@ class SessionFileSystem(ABC):
         try:
             answers = await self.apply(session_id, several)
         except EverstoreError as error:
-            if len(changes) == 1 and not isinstance(error, _NO_CHANGES_FAULT):
+            if len(changes) == 1 and not isinstance(error, NO_CHANGES_FAULT):
                 error.tell(index=0)  # ``apply`` tells it of several only
             raise
         return [_info_of(answer) for answer in answers]

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from everstore.changes import DeleteSecret, DeleteValue, Increment, SetSecret, SetValue, TouchValue
-from everstore.errors import BackendUnavailableError, UnsupportedError
+from everstore.changes import (
+    NO_CHANGES_FAULT,
+    DeleteSecret,
+    DeleteValue,
+    Increment,
+    SetSecret,
+    SetValue,
+    TouchValue,
+)
+from everstore.errors import BackendUnavailableError, EverstoreError, UnsupportedError
 from everstore.interfaces.capabilities import Capabilities
 from everstore.models import StorageUsage
 from everstore.paging import shared_beginning
@@ -15,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from uuid import UUID
 
-    from everstore.changes import ValueMutation
+    from everstore.changes import ValueChange, ValueMutation
     from everstore.models import KeyInfo, SecretInfo, StoredValue
     from everstore.session_limits import SessionLimits
 
@@ -35,8 +43,9 @@ class SessionStorageStore(ABC):
     ``updated_at`` are as those of files. Every verb is atomic. A backend whose ``capabilities.durable``
     is true is handed ciphertext for secrets.
 
-    What grows a session (``set_value``, ``set_values``, ``increment_value``, ``set_secret``) may be refused
-    by a limit (``QuotaExceededError``), as the last reason of all: ``context.limits.require`` knows.
+    What grows a session (``set_value``, ``set_values``, ``change_values``, ``increment_value``,
+    ``set_secret``) may be refused by a limit (``QuotaExceededError``), as the last reason of all:
+    ``context.limits.require`` knows.
 
     Implementers: six abstract methods are enough, and ``everstore.rules`` makes ``apply`` of what a storage
     can do. A durable backend implements ``DurableStorageStore``, which adds what changing keys takes.
@@ -152,6 +161,29 @@ class SessionStorageStore(ABC):
         """
         sets = [SetValue(key, value, ttl, None, if_absent) for key, value in values.items()]
         return await self.apply(session_id, sets) if sets else []
+
+    async def change_values(
+        self, session_id: UUID, changes: Sequence[ValueChange]
+    ) -> list[KeyInfo | bool | int]:
+        """Make several changes (``everstore.changes``), in their order: all or nothing, one atomic step.
+
+        ``SetValue``, ``DeleteValue``, ``TouchValue`` and ``Increment`` are what their verbs do, conditions
+        included; each sees those before it. The answer has what each verb answers, ``[]`` of no changes. An
+        entry of a log and the mark that counts it, or a move from one key to another, are one call so.
+
+        The error is that of the first change that is refused, with its place in the list, from 0, as
+        ``error.index``; then nothing was changed. All arguments are looked at before any change is tried,
+        and so is whether a key or a value is too large by itself.
+        """
+        if not changes:
+            return []
+        several = cast("Sequence[ValueMutation[Any]]", changes)
+        try:
+            return await self.apply(session_id, several)
+        except EverstoreError as error:
+            if len(changes) == 1 and not isinstance(error, NO_CHANGES_FAULT):
+                error.tell(index=0)  # ``apply`` tells it of several only
+            raise
 
     async def delete_value(self, session_id: UUID, key: str, *, if_revision: str | None = None) -> bool:
         """Remove a value; whether there was one.

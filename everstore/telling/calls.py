@@ -18,6 +18,7 @@ from uuid import UUID
 
 from msgspec import UNSET
 
+from everstore.changes import SetValue
 from everstore.errors import BackendError, EverstoreError, StoreClosedError, StoreContextError, code_of
 from everstore.models import FileLines, InitialFile, Session, StoredValue
 from everstore.telling.events import HOST, STANDARD_LOG
@@ -25,6 +26,7 @@ from everstore.telling.observing import CallRecord, Observers
 from everstore.waiting import Meter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import CodeType
 
     from everstore.middleware.base import Call, Verb
@@ -330,6 +332,10 @@ def _size_of(verb: Verb, arguments: dict[str, object], answer: object) -> int | 
         return size
     if verb.name == "apply_changes" and isinstance(answer, list):
         return sum(getattr(info, "size_bytes", 0) for info in answer)
+    if verb.name == "change_values":
+        return sum(
+            len(change.value.encode()) for change in _changes_in(arguments) if isinstance(change, SetValue)
+        )
     if "secret" in verb.name:
         return None
     if isinstance(answer, bytes):
@@ -339,6 +345,12 @@ def _size_of(verb: Verb, arguments: dict[str, object], answer: object) -> int | 
     texts = (*_texts_in(answer), arguments.get("value"), *(given.values() if type(given) is dict else ()))
     sizes = [len(text.encode()) for text in texts if isinstance(text, str)]
     return sum(sizes) if sizes else None
+
+
+def _changes_in(arguments: dict[str, object]) -> Sequence[object]:
+    """The changes that a call was given."""
+    changes = arguments.get("changes")
+    return changes if isinstance(changes, (list, tuple)) else ()
 
 
 def _texts_in(answer: object) -> list[object]:

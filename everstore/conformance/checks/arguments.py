@@ -10,7 +10,22 @@ from uuid import UUID
 
 import msgspec
 
-from everstore.changes import Append, Copy, Delete, Edit, MakeDirectory, Move, Seed, Write
+from everstore.changes import (
+    Append,
+    Copy,
+    Delete,
+    DeleteSecret,
+    DeleteValue,
+    Edit,
+    Increment,
+    MakeDirectory,
+    Move,
+    Seed,
+    SetSecret,
+    SetValue,
+    TouchValue,
+    Write,
+)
 from everstore.compat import override
 from everstore.conformance.case import refused
 from everstore.conformance.registry import check, table
@@ -113,6 +128,20 @@ _CHANGES: tuple[Any, ...] = (
     *([Move("a", wrong)] for wrong in _WRONG["path"]),
     *([Copy("a", "b", overwrite=wrong)] for wrong in _FLAGS),
 )
+_VALUE_CHANGES: tuple[Any, ...] = (
+    *(None, 1, "", "SetValue", b"", {}, object(), SetValue, SetValue("b", "x"), iter([SetValue("b", "x")])),
+    *([SetValue("b", "x"), wrong] for wrong in (None, "b", {}, SetValue, object(), SetSecret("b", "x"))),
+    *([SetValue("b", "x"), wrong] for wrong in (DeleteSecret("s"), Write("b", "x"))),
+    *([SetValue("b", "x"), SetValue(wrong, "x")] for wrong in _KEYS),
+    *([Increment("b"), DeleteValue(wrong)] for wrong in _KEYS),
+    *([SetValue("b", wrong)] for wrong in _TEXTS),
+    *([SetValue("b", "x", if_absent=wrong)] for wrong in _FLAGS),
+    *([SetValue("b", "x", if_revision=wrong)] for wrong in _WRONG["if_revision"]),
+    *([DeleteValue("k", if_revision=wrong)] for wrong in _WRONG["if_revision"]),
+    *([SetValue("b", "x", ttl=wrong)] for wrong in _WRONG["ttl"]),
+    *([TouchValue("k", ttl=wrong)] for wrong in _WRONG["ttl"]),
+    *([Increment("b", wrong)] for wrong in _WRONG["amount"]),
+)
 _KINDS = {
     **dict.fromkeys(("path", "source", "destination"), "path"),
     **dict.fromkeys(
@@ -150,6 +179,7 @@ _SPECIAL: dict[str, tuple[Any, ...]] = {
     "update_session.labels": (None, *_NO_LABELS),
     "add_session.session": (None, *_NO_RECORD, *_records()),
     "apply_changes.changes": _CHANGES,
+    "change_values.changes": _VALUE_CHANGES,
     "list_tree.after": _WRONG["path"][1:],
     "list_tree.depth": (*_COUNTS, 0),
     "seed_initial_file.file": (None, *_NO_RECORD, *_seeds()),
@@ -259,6 +289,10 @@ class _Change(Append, frozen=True):
     """A change of somebody's own."""
 
 
+class _Set(SetValue, frozen=True):
+    """Another one."""
+
+
 class _DriversUUID(UUID):
     """As asyncpg has one."""
 
@@ -302,6 +336,8 @@ async def own_kinds(case: Case) -> None:
     assert await storage.increment_value(at, _Text("n"), _Number(5)) == 5
     await storage.set_values(at, {_Text("k2"): _Text(text), "k3": "é"})
     assert [await storage.get_value(at, key) for key in ("k2", "k3")] == [text, "é"]
+    await storage.change_values(at, [_Set(_Text("k4"), _Text(text)), Increment(_Text("n"), _Number(1))])
+    assert [await storage.get_value(at, key) for key in ("k4", "n")] == [text, "6"]
     assert await storage.touch_value(at, _Text("k2"), ttl=_Number(50))
     await storage.set_secret(at, _Text("s"), _Text(text))
     assert await storage.get_secret(at, "s") == text

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from everstore.changes import Increment, SetValue
 from everstore.conformance.acts import ACTS, Act, Scene
 from everstore.conformance.case import Case, Mismatch, gather, snapshot
 from everstore.conformance.registry import check, product
@@ -68,6 +69,7 @@ def _grown() -> dict[str, Act]:
         "set_if_absent": lambda at: at.storage.set_value("new", _MUCH, if_absent=True),
         "set_many": lambda at: at.storage.set_values({"new": "x", "k": _MUCH}),
         "set_many_new": lambda at: at.storage.set_values({"new": "x", "newer": _MUCH}, if_absent=True),
+        "change_values": lambda at: at.storage.change_values([Increment("n"), SetValue("k", _MUCH)]),
         "set_secret_onto": lambda at: at.storage.set_secret("s", _MUCH),
         "set_secret_for_a_while": lambda at: at.storage.set_secret("s", _MUCH, ttl=3600),
         "add_record": lambda at: at.store.sessions.add_session(Session(at.id, _MUCH, 0)),

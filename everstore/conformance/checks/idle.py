@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from everstore.changes import Append, Edit
+from everstore.changes import Append, Edit, Increment, SetValue
 from everstore.conformance.acts import ACTS, LABELS, SEEDED, Act, Scene, asked_of
 from everstore.conformance.case import Mismatch, each
 from everstore.conformance.registry import product
@@ -184,6 +184,10 @@ _IDLE: dict[str, Idle] = {
     "set_if_revision": (_set_if_revision, _value("k")),
     "set_if_absent": (_delete_and_set, _gone(_value("k"))),
     "set_many": (lambda at: at.storage.set_values({"n": "5", "k": "text"}), _value("k")),
+    "change_values": (
+        lambda at: at.storage.change_values([SetValue("k", "text"), Increment("n", 0)]),
+        _value("k"),
+    ),
     "delete_if_revision": (_delete_if_and_set, _gone(_value("k"))),
     "increment": (lambda at: at.storage.increment_value("n", 0), _value("n")),
     "increment_new": (_delete_and_count, _gone(_value("n"))),

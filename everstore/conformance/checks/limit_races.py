@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from everstore.changes import Increment, SetValue
 from everstore.conformance.case import Mismatch, gather, refused
 from everstore.conformance.checks.limits import base64_of
 from everstore.conformance.registry import table
@@ -120,6 +121,11 @@ WAYS: dict[str, Way] = {
     ),
     "keys.set_many": Way(
         "session_keys", 2, lambda at, n: at.storage.set_values({f"n{n}": "x", f"m{n}": "x"})
+    ),
+    "keys.change": Way(
+        "session_keys",
+        2,
+        lambda at, n: at.storage.change_values([SetValue(f"n{n}", "x"), Increment(f"m{n}")]),
     ),
     "keys.increment": Way("session_keys", 1, lambda at, n: at.storage.increment_value(f"n{n}")),
     "keys.secret": Way("session_keys", 1, lambda at, n: at.storage.set_secret(f"n{n}", "x")),

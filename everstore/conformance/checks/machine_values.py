@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
+from everstore.changes import DeleteValue, Increment, SetValue, TouchValue
 from everstore.compat import override
 from everstore.conformance.machine import Machine, run_machine, step
 from everstore.conformance.matching import Step
@@ -17,6 +18,7 @@ from everstore.conformance.registry import check
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from everstore.changes import ValueChange
     from everstore.conformance.case import Case
     from everstore.store import Store
 
@@ -33,6 +35,7 @@ _AT = st.integers(0, 3)
 _FLAG = st.booleans()
 _NAME = st.integers(0, 15)
 _VALUE = st.sampled_from(_VALUES)
+_KIND = st.sampled_from(["set", "delete", "touch", "increment"])
 _CONDITION = st.sampled_from([None, None, None, "current", "outdated", "never", "absent"])
 
 
@@ -86,6 +89,12 @@ class ValueMachine(Machine):
         """Set several, perhaps only where nothing is."""
         values = {self.key(key): f"{value}{place}" for place, key in enumerate(keys)}
         self.call(at, "storage", "set_values", values, if_absent=if_absent)
+
+    @step(at=_AT, drawn=st.lists(st.tuples(_KIND, _NAME, _VALUE, _FLAG), max_size=4))
+    def change_values(self, at: int, drawn: list[tuple[str, int, str, bool]]) -> None:
+        """Make several changes."""
+        changes = [_change(kind, self.key(key), value, flag=flag) for kind, key, value, flag in drawn]
+        self.call(at, "storage", "change_values", changes)
 
     @step(at=_AT, key=_NAME, condition=_CONDITION.filter(lambda drawn: drawn != "absent"))
     def delete_value(self, at: int, key: int, condition: str | None) -> None:
@@ -149,3 +158,14 @@ async def values(case: Case) -> None:
 async def value_limits(case: Case) -> None:
     """Whatever is done with values and secrets, exactly what exceeds a limit is refused."""
     await run_machine(case, ValueMachine, runs=40, steps=20, limits=ModelLimits(session_keys=3))
+
+
+def _change(kind: str, key: str, value: str, *, flag: bool) -> ValueChange:
+    """A change of a kind, of what was drawn."""
+    kinds: dict[str, ValueChange] = {
+        "set": SetValue(key, value, if_absent=flag),
+        "delete": DeleteValue(key),
+        "touch": TouchValue(key),
+        "increment": Increment(key, -1 if flag else 3),
+    }
+    return kinds[kind]

@@ -6,12 +6,14 @@ import math
 import re
 from collections import defaultdict
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, UnsetType
+from msgspec.structs import asdict
 
+from everstore.changes import SetValue, TouchValue
 from everstore.conformance.model.changes import require_one_condition
 from everstore.conformance.model.files import (
     ModelLimits,
@@ -31,6 +33,7 @@ from everstore.models import StorageUsage
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
+    from everstore.changes import ValueChange
     from everstore.models import Session
 
 __all__ = ["Record", "RecordModel", "Value", "ValueModel"]
@@ -165,6 +168,23 @@ class ValueModel:
             for index, (key, value) in enumerate(values.items()):
                 with _placed(index):
                     answers.append(self.set_value(session_id, key, value, ttl=ttl, if_absent=if_absent))
+        return answers
+
+    def change_values(self, session_id: UUID, changes: list[ValueChange]) -> list[Any]:
+        """What each verb answers; arguments are refused before any change is tried."""
+        for index, change in enumerate(changes):
+            with _placed(index):
+                self._values.get(session_id, change.key)
+                if isinstance(change, SetValue):
+                    _size(change.value, InvalidContentError)
+                    require_one_condition(change.if_revision, if_absent=change.if_absent)
+                if isinstance(change, (SetValue, TouchValue)):
+                    self._end(change.ttl)
+        answers = []
+        with self._values.all_or_nothing(session_id):
+            for index, change in enumerate(changes):
+                with _placed(index):
+                    answers.append(getattr(self, change.verb)(session_id, **asdict(change)))
         return answers
 
     def get_value(self, session_id: UUID, key: str) -> str | None:

@@ -95,6 +95,12 @@ def sets_many_past_its_limits(broken: Broken) -> None:
     _passes_by(broken, "storage", "set_values")
 
 
+@mutant("session_limits.races.keys_change")
+def changes_values_past_its_limits(broken: Broken) -> None:
+    """Several changes of values look for the limits of the store only."""
+    _passes_by(broken, "storage", "change_values")
+
+
 @mutant("session_limits.races.keys_increment")
 def counts_past_its_limits(broken: Broken) -> None:
     """A counter looks for the limits of the store only."""
