@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Literal
     from uuid import UUID
 
-    from everstore.changes import FileChange
+    from everstore.changes import FileChange, ValueChange
     from everstore.models import (
         EditedFile,
         Encoding,
@@ -349,6 +349,19 @@ class BoundStorage(Face[session.BoundStorage]):
         whole may not hold. No values are set without asking the storage, and answered with ``[]``.
         """
         return self._loop.run(self._asynchronous.set_values(values, ttl=ttl, if_absent=if_absent))
+
+    def change_values(self, changes: Sequence[ValueChange]) -> list[KeyInfo | bool | int]:
+        """Make several changes (``everstore.changes``), in their order: all or nothing, one atomic step.
+
+        ``SetValue``, ``DeleteValue``, ``TouchValue`` and ``Increment`` are what their verbs do, conditions
+        included; each sees those before it. The answer has what each verb answers, ``[]`` of no changes. An
+        entry of a log and the mark that counts it, or a move from one key to another, are one call so.
+
+        The error is that of the first change that is refused, with its place in the list, from 0, as
+        ``error.index``; then nothing was changed. All arguments are looked at before any change is tried,
+        and so is whether a key or a value is too large by itself.
+        """
+        return self._loop.run(self._asynchronous.change_values(changes))
 
     def delete_value(self, key: str, *, if_revision: str | None = None) -> bool:
         """Remove a value; whether there was one.
