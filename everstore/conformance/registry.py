@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -225,12 +226,17 @@ def _add(one: Check) -> None:
     _REGISTRY[one.id] = one
 
 
-def all_checks() -> list[Check]:
-    """Every check of the suite, by level, then family, then in the order they are written in."""
+@functools.cache
+def _import_checks() -> None:
     from everstore.conformance import checks  # noqa: PLC0415 - they import this module
 
     for module in pkgutil.iter_modules(checks.__path__):
         importlib.import_module(f"{checks.__name__}.{module.name}")
+
+
+def all_checks() -> list[Check]:
+    """Every check of the suite, by level, then family, then in the order they are written in."""
+    _import_checks()
     return sorted(_REGISTRY.values(), key=lambda one: (LEVELS.index(one.level), one.family))
 
 

@@ -176,9 +176,20 @@ def _around(text: str | bytes, other: str | bytes) -> str:
     """A text; of a long one what is around its first difference from the other."""
     if len(text) <= _BEFORE + _AFTER:
         return repr(text)
-    pairs = enumerate(zip(text, other, strict=False))
-    first = next((at for at, (one, two) in pairs if one != two), min(len(text), len(other)))
+    first = _alike(text, other)
     start = max(0, first - _BEFORE)
     end = first + _AFTER
     dots = "..." if start else "", "..." if end < len(text) else ""
     return f"{dots[0]}{text[start:end]!r}{dots[1]} (of {len(text)}, differing from {first} on)"
+
+
+def _alike(text: str | bytes, other: str | bytes) -> int:
+    """How much of their beginnings is the same: by halves, for these may be megabytes."""
+    alike, most = 0, min(len(text), len(other))
+    while alike < most:
+        half = (alike + most + 1) // 2
+        if text[alike:half] == other[alike:half]:
+            alike = half
+        else:
+            most = half - 1
+    return alike

@@ -18,16 +18,18 @@ MATRIX = read_matrix((Path(__file__).parents[2] / "docs" / "kill-matrix.md").rea
 OFFERED = declared(Subject(MEMORY))
 
 
-@pytest.mark.parametrize("name", [name for name, mutant in MUTANTS.items() if not mutant.durable])
-def test_a_mutant_dies_at_its_check_by_assertion(name):
-    assert kills(by_id(MUTANTS[name].dies_at), name, MEMORY)
-
-
-@pytest.mark.parametrize(
-    "check", [check for check in CHECKS if not {"durable", "shared"} & set(CHECKS[check].needs)]
+PAIRS = dict.fromkeys(
+    [
+        *((mutant.dies_at, name) for name, mutant in MUTANTS.items() if not mutant.durable),
+        *(pair for pair in MATRIX.items() if not {"durable", "shared"} & set(by_id(pair[0]).needs)),
+    ]
 )
-def test_every_check_kills_a_mutant_by_assertion(check):
-    assert kills(CHECKS[check], MATRIX[check], MEMORY)
+"""Every mutant with the check it must die at, and every check with a mutant it must kill; each pair once."""
+
+
+@pytest.mark.parametrize(("check", "mutant"), PAIRS, ids="-".join)
+def test_a_mutant_dies_at_a_check_by_assertion(check, mutant):
+    assert kills(by_id(check), mutant, MEMORY)
 
 
 def test_the_matrix_has_every_check():
