@@ -1,0 +1,60 @@
+"""The sessions of a store as directories: which there are, and what their names are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from everstore.adapters.fsspec.urls import segment_of
+from everstore.adapters.naming import FRAMEWORK
+
+if TYPE_CHECKING:
+    from everstore.models import Session
+    from everstore.store import Store
+
+__all__ = ["forget_session", "is_session", "keep_session", "segments"]
+
+_LABELS = {FRAMEWORK: "fsspec"}
+_NAME = "session"
+_PAGE = 1000
+_MOST_LABEL_BYTES = 1024
+
+
+async def segments(store: Store) -> dict[UUID, str]:
+    """The sessions that hold anything or have a record, as paths name them, in the order of their ids.
+
+    By the text that named them here, where it is known; by their id else.
+    """
+    ids: list[UUID] = []
+    while page := await store.session_ids(ids[-1] if ids else None, _PAGE):
+        ids += page
+    names: dict[UUID, str] = {}
+    last: Session | None = None
+    while records := await store.sessions.list_sessions(limit=_PAGE, after=last, labels=_LABELS):
+        names |= {each.id: each.labels[_NAME] for each in records if _NAME in each.labels}
+        last = records[-1]
+    return {each: segment_of(names[each]) if each in names else str(each) for each in ids}
+
+
+async def is_session(store: Store, session_id: UUID) -> bool:
+    """Whether the session holds anything, or has a record."""
+    before = UUID(int=session_id.int - 1) if session_id.int else None
+    return await store.session_ids(before, 1) == [session_id]
+
+
+async def keep_session(store: Store, session_id: UUID, name: str | None) -> None:
+    """Give the session a record if it has none, with its name where a label can hold that."""
+    if await store.sessions.get_session(session_id) is None:
+        is_label = name is not None and "\0" not in name and len(name.encode()) <= _MOST_LABEL_BYTES
+        labels = {**_LABELS, _NAME: name} if name is not None and is_label else _LABELS
+        await store.create_session(session_id=session_id, labels=labels)
+
+
+async def forget_session(store: Store, session_id: UUID) -> None:
+    """Remove the record of a session that was made here, once it holds nothing."""
+    record = await store.sessions.get_session(session_id)
+    if record is None or not record.has_labels(_LABELS):
+        return
+    usage = await store.usage(session_id)
+    if not (usage.files or usage.directories or usage.values or usage.secrets):
+        await store.sessions.delete_session(session_id)
