@@ -226,6 +226,8 @@ class CommandLineSettings(_Settings):
 
     session: UUID | None = None
     """The session that the command works in."""
+    mcp_token: SecretStr | None = None
+    """What clients of ``everstore mcp`` have to show over HTTP; beyond loopback it is needed."""
 
     @field_validator("session", mode="before")
     @classmethod

@@ -16,6 +16,7 @@ from everstore.cli.backup import backup, restore
 from everstore.cli.check import check
 from everstore.cli.conformance import conformance
 from everstore.cli.diagnosis import backends, settings
+from everstore.cli.mcp import mcp
 from everstore.cli.migrate import migrate
 from everstore.cli.new_plugin import new_plugin
 from everstore.cli.output import one_line, tell, write
@@ -73,6 +74,7 @@ _COMMANDS: dict[str, tuple[Callable[..., object], ...]] = {
         *(files.ls, files.tree, files.cat, files.stat, files.put, files.mkdir, files.mv, files.cp, files.rm),
         *(searching.grep, searching.glob, searching.edit),
     ),
+    "Agents": (mcp,),
     "Backends": (tour, check, conformance, new_plugin, backends, settings, migrate, backup, restore, prune),
 }
 _GROUPS: dict[str, typer.Typer] = {

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from everstore.configuration import Configuration
     from everstore.session import BoundSession
+    from everstore.settings import CommandLineSettings
     from everstore.sources import Sources
     from everstore.store import Store
 
@@ -48,9 +49,11 @@ __all__ = [
     "in_session",
     "in_store",
     "opened",
+    "own_settings",
     "report",
     "sources",
     "status_of",
+    "warn_if_fleeting",
 ]
 
 T = TypeVar("T")
@@ -134,14 +137,14 @@ def sources() -> Sources:
     return Sources(config_file=CONFIG_FILE.get())
 
 
-def configured() -> Configuration:
-    """The configuration in force; events are off unless somebody chose a level, for errors are told here."""
+def configured(log_level: str = "off") -> Configuration:
+    """The configuration in force; where nobody chose a level, this one: off, for errors are told here."""
     from everstore.configuration import configure  # noqa: PLC0415 - loads pydantic and structlog
     from everstore.settings import EverstoreSettings, load  # noqa: PLC0415 - loads when needed
 
     _, origins = load(EverstoreSettings, sources(), {})
     chosen = any(origin.name == "EVERSTORE_LOG_LEVEL" and origin.source != "default" for origin in origins)
-    return configure({"config_file": CONFIG_FILE.get()} | ({} if chosen else {"log_level": "off"}))
+    return configure({"config_file": CONFIG_FILE.get()} | ({} if chosen else {"log_level": log_level}))
 
 
 @asynccontextmanager
@@ -161,7 +164,7 @@ def in_store(work: Callable[[Store], Work[T]]) -> T:
 
     async def run() -> T:
         async with opened(configured()) as store:
-            _warn_if_fleeting(store)
+            warn_if_fleeting(store)
             return await work(store)
 
     return asyncio.run(run())
@@ -174,26 +177,31 @@ def in_session(session: str | None, work: Callable[[BoundSession], Work[T]]) -> 
         configuration = configured()
         session_id = _chosen(session, configuration)
         async with opened(configuration) as store:
-            _warn_if_fleeting(store)
+            warn_if_fleeting(store)
             return await work(store.session(session_id))
 
     return asyncio.run(run())
 
 
-def _chosen(session: str | None, configuration: Configuration) -> UUID:
+def own_settings(configuration: Configuration) -> CommandLineSettings:
+    """The settings of the command itself."""
     from everstore.settings import CommandLineSettings, load  # noqa: PLC0415 - loads pydantic
 
+    return load(CommandLineSettings, configuration.sources, {})[0]
+
+
+def _chosen(session: str | None, configuration: Configuration) -> UUID:
     if session is not None:
         return parse_session_id(session)
-    settings, _ = load(CommandLineSettings, configuration.sources, {})
-    if settings.session is not None:
-        return settings.session
+    in_force = own_settings(configuration).session
+    if in_force is not None:
+        return in_force
     raise InvalidArgumentError(
         "which session? give --session ID or set EVERSTORE_SESSION; 'everstore session new' makes one"
     )
 
 
-def _warn_if_fleeting(store: Store) -> None:
+def warn_if_fleeting(store: Store) -> None:
     """Say that what this command keeps is gone with it, so that nobody wonders at the next one."""
     durable = {
         "file_system": store.file_system.capabilities.durable,

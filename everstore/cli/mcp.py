@@ -1,0 +1,149 @@
+"""The command ``everstore mcp``: a session served to clients of the Model Context Protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from everstore.adapters.naming import id_of_names, named_session
+from everstore.cli.options import LabelsOption, labels_of
+from everstore.cli.output import note
+from everstore.cli.running import configured, opened, own_settings, warn_if_fleeting
+from everstore.errors import InvalidArgumentError, SettingsError
+from everstore.models import new_session_id
+from everstore.paths import parse_session_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import FrameType
+    from uuid import UUID
+
+    from everstore.store import Store
+
+__all__ = ["mcp"]
+
+_FRAMEWORK = "mcp"
+_LAST_PORT = 65535
+_MEANT_AS_ID = re.compile(r"(?:session_)?[0-9a-fA-F-]{30,}")
+
+
+def mcp(
+    *,
+    session: Annotated[
+        str | None,
+        typer.Option(
+            "--session",
+            "-s",
+            metavar="NAME",
+            help="The session, by its id or any text; EVERSTORE_SESSION, or a new one, when not given.",
+        ),
+    ] = None,
+    label: LabelsOption = None,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Leave out the tools that change something.")
+    ] = False,
+    http: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT", help="Serve over streamable HTTP, at /mcp; else over stdin and stdout."
+        ),
+    ] = None,
+) -> None:
+    """Serve a session to MCP clients: its files as resources, and the tools to work on them.
+
+    With --label it is the session that has these labels, which is made if there is none.
+
+    Over HTTP, every request has to show the token in EVERSTORE_MCP_TOKEN, or in the file that
+    EVERSTORE_MCP_TOKEN_FILE names, if there is one; beyond loopback there has to be one.
+    """
+    labels = labels_of(label)
+    if labels and session is not None:
+        raise InvalidArgumentError("--session and --label both name the session; leave out one of both")
+    asyncio.run(_serve(session, labels, None if http is None else _address(http), read_only=read_only))
+
+
+async def _serve(
+    session: str | None, labels: Mapping[str, str], http: tuple[str, int] | None, *, read_only: bool
+) -> None:
+    try:
+        from everstore.adapters.mcp import listening, serve  # noqa: PLC0415 - needs the extra
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("everstore"):
+            raise
+        raise SettingsError(f"{error.name} is missing: pip install 'everstore[mcp]'") from None
+    configuration = configured("warning")
+    settings = own_settings(configuration)
+    with ExitStack() as stack:
+        address = None if http is None else stack.enter_context(listening(*http, settings.mcp_token))
+        async with opened(configuration) as store:
+            warn_if_fleeting(store)
+            served = await _session(store, session, labels, settings.session)
+            ending = stack.enter_context(_ending())
+            await serve(
+                store,
+                served,
+                read_only=read_only,
+                http=address,
+                ending=ending,
+                on_ready=lambda where: note(f"session {served} is served {where}"),
+            )
+
+
+@contextmanager
+def _ending() -> Iterator[asyncio.Event]:
+    """What is set when somebody ends the process; who does so twice does not wait."""
+    ending = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def end(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        loop.call_soon_threadsafe(ending.set)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield ending
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+async def _session(store: Store, named: str | None, labels: Mapping[str, str], in_force: UUID | None) -> UUID:
+    if labels:
+        return await _labelled(store, labels)
+    if named is not None:
+        if _MEANT_AS_ID.fullmatch(named):
+            return parse_session_id(named)
+        return (await named_session(store, _FRAMEWORK, {"session": named}, named)).id
+    if in_force is not None:
+        return in_force
+    made = await store.create_session()
+    note(f"note: session {made.id} is new; --session {made.id} goes on with it")
+    return made.id
+
+
+async def _labelled(store: Store, labels: Mapping[str, str]) -> UUID:
+    """The session that has these labels; two that make it at the same moment make the same one."""
+    found = await store.sessions.list_sessions(labels=labels, limit=2)
+    if len(found) > 1:
+        raise InvalidArgumentError(
+            f"several sessions have these labels, {found[0].id} and {found[1].id} among them; "
+            "name one with --session, or add a --label that tells them apart"
+        )
+    if found:
+        return found[0].id
+    session_id = id_of_names(_FRAMEWORK, {"labels": "", **dict(sorted(labels.items()))})
+    if await store.sessions.get_session(session_id) is not None:  # which was given other labels
+        session_id = new_session_id()
+    return (await store.create_session(session_id=session_id, labels=labels)).id
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, mark, port = text.rpartition(":")
+    if not mark or not host or not port.isascii() or not port.isdecimal() or int(port) > _LAST_PORT:
+        raise InvalidArgumentError(f"--http takes HOST:PORT, 127.0.0.1:8000 for example, not {text!r}")
+    return host.removeprefix("[").removesuffix("]"), int(port)

@@ -1,0 +1,194 @@
+"""What an MCP client is answered, by the official SDK's client, in both eras of the protocol."""
+
+from __future__ import annotations
+
+import base64
+from uuid import uuid4
+
+import anyio
+import pytest
+from mcp import Client, MCPError
+
+import everstore
+from everstore.adapters.mcp import server_of
+from everstore.adapters.mcp.resources import MOST_BYTES
+from everstore.errors import BackendError
+from everstore.middleware import Middleware
+from everstore.tools import Toolbox
+
+PAGE = 500
+SECRET = "postgresql://user:password@host"
+
+
+@pytest.fixture
+def work(store):
+    return store.session(everstore.new_session_id())
+
+
+@pytest.fixture(params=["2026-07-28", "legacy"])
+async def client(request, work):
+    async with Client(server_of(work), mode=request.param) as connected:
+        yield connected
+
+
+@pytest.fixture
+def uri(work):
+    return lambda path: f"everstore://{work.id}{path}"
+
+
+async def test_the_server_tells_who_it_is(client):
+    assert client.server_info.name == "everstore"
+    assert client.server_info.version == everstore.__version__
+    assert "root" in client.instructions
+
+
+async def test_tools_are_those_of_the_toolbox_with_hints(client, work):
+    toolbox = {tool.name: tool for tool in Toolbox(work)}
+    told = {tool.name: tool for tool in (await client.list_tools()).tools}
+    assert list(told) == list(toolbox)
+    for name, tool in told.items():
+        assert (tool.description, tool.input_schema) == (toolbox[name].description, toolbox[name].parameters)
+        assert tool.annotations.read_only_hint == toolbox[name].reads_only
+        assert tool.annotations.open_world_hint is False
+    assert (told["write"].annotations.destructive_hint, told["write"].annotations.idempotent_hint) == (True, True)
+    assert (told["edit"].annotations.destructive_hint, told["edit"].annotations.idempotent_hint) == (True, False)
+    assert (told["read"].annotations.destructive_hint, told["read"].annotations.idempotent_hint) == (False, True)
+
+
+async def test_a_tool_answers_and_refuses(client, work):
+    done = await client.call_tool("write", {"path": "/a.txt", "content": "one\ntwo\n"})
+    assert not done.is_error
+    assert (await work.files.read_file("/a.txt")).content == "one\ntwo\n"
+    refused = await client.call_tool("edit", {"path": "/a.txt", "old": "three", "new": "x"})
+    assert refused.is_error
+    misspelt = await client.call_tool("read", {"pth": "/a.txt"})
+    assert misspelt.is_error
+    assert "path" in misspelt.content[0].text
+
+
+async def test_an_unknown_tool_is_an_error_of_the_protocol(client):
+    with pytest.raises(MCPError, match="Unknown tool: nonsense") as caught:
+        await client.call_tool("nonsense", {})
+    assert caught.value.code == -32602
+
+
+async def test_read_only_leaves_out_what_changes(work):
+    async with Client(server_of(work, read_only=True)) as client:
+        tools = (await client.list_tools()).tools
+        assert "read" in [tool.name for tool in tools]
+        assert all(tool.annotations.read_only_hint for tool in tools)
+        with pytest.raises(MCPError, match="Unknown tool: write"):
+            await client.call_tool("write", {"path": "/a", "content": ""})
+
+
+async def test_files_are_listed_by_pages(client, work, uri):
+    await work.files.create_directory("/empty")
+    paths = [f"/d/{number:04}.txt" for number in range(2 * PAGE)]
+    await work.files.apply_changes([everstore.changes.Write(path, "x") for path in paths])
+    seen, cursor, pages = [], None, 0
+    while True:
+        page = await client.list_resources(cursor=cursor)
+        seen += page.resources
+        pages += 1
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert [resource.uri for resource in seen] == [uri(path) for path in paths]
+    assert pages == 3
+    assert (seen[0].name, seen[0].title, seen[0].size) == ("0000.txt", "/d/0000.txt", 1)
+    for wrong in ("nonsense", f"everstore://{uuid4()}/d"):
+        with pytest.raises(MCPError) as caught:
+            await client.list_resources(cursor=wrong)
+        assert caught.value.code == -32602
+
+
+async def test_what_is_in_a_file(client, work):
+    texts = {"/a b#c?d%41.txt": "one\r\n\0 two \U0001f600", "/日本/x": "", "/page.html": "<p>"}
+    for path, text in texts.items():
+        await work.files.write_file(path, text)
+    data = bytes(range(256))
+    await work.files.write_bytes("/image.png", data)
+    listed = {resource.title: resource.uri for resource in (await client.list_resources()).resources}
+    assert set(listed) == {*texts, "/image.png"}
+    for path, text in texts.items():
+        [content] = (await client.read_resource(listed[path])).contents
+        assert (content.text, content.uri) == (text, listed[path])
+    assert (await client.read_resource(listed["/page.html"])).contents[0].mime_type == "text/html"
+    [content] = (await client.read_resource(listed["/image.png"])).contents
+    assert (base64.b64decode(content.blob), content.mime_type) == (data, "image/png")
+    [template] = (await client.list_resource_templates()).resource_templates
+    named = template.uri_template.replace("{+path}", "page.html")
+    assert (await client.read_resource(named)).contents[0].text == "<p>"
+
+
+async def test_a_resource_that_is_none(client, work, uri):
+    await work.files.write_file("/d/a.txt", "x")
+    expected = -32602 if client.protocol_version.startswith("2026") else -32002
+    absent = ["/b.txt", "/d", "/", "", "/d/../d/a.txt", "/%ff", "/d/a.txt/b"]
+    for wrong in [*map(uri, absent), f"everstore://{uuid4()}/d/a.txt", "file:///etc/passwd", "nonsense"]:
+        with pytest.raises(MCPError) as caught:
+            await client.read_resource(wrong)
+        assert (caught.value.code, caught.value.message) == (expected, "Resource not found")
+        assert caught.value.data == {"uri": wrong}
+
+
+async def test_a_file_that_is_too_large_for_a_resource(client, work, uri):
+    await work.files.write_bytes("/large", bytes(MOST_BYTES + 1))
+    with pytest.raises(MCPError, match="at most 16777216") as caught:
+        await client.read_resource(uri("/large"))
+    assert caught.value.code == -32602
+
+
+class Failing(Middleware):
+    """A storage that fails, and says more than a client may know."""
+
+    def wrap(self, verb, call):
+        async def failed(*args, **kwargs):
+            raise self.error
+
+        return failed
+
+
+@pytest.mark.parametrize("error", [BackendError(SECRET), RuntimeError(SECRET)])
+@pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
+async def test_a_storage_that_fails_tells_nothing_of_itself(mode, error, caplog):
+    failing = Failing()
+    failing.error = error
+    async with (
+        everstore.open_store(environment={}, middleware=[failing], log_level="off") as store,
+        Client(server_of(store.session(everstore.new_session_id())), mode=mode) as client,
+    ):
+        with pytest.raises(MCPError) as listing:
+            await client.list_resources()
+        assert listing.value.code == -32603
+        told = listing.value.message
+        try:
+            called = await client.call_tool("read", {"path": "/a"})
+            told += called.content[0].text
+            assert called.is_error
+        except MCPError as failed:
+            told += failed.message
+        assert SECRET not in told
+        assert "Traceback" not in told
+
+
+async def test_who_listens_is_told_of_what_changes(work, uri):
+    await work.files.write_file("/a.txt", "1")
+    async with (
+        Client(server_of(work)) as client,
+        client.listen(resources_list_changed=True, resource_subscriptions=[uri("/a.txt")]) as events,
+    ):
+        seen = set()
+
+        async def told(*kinds):
+            with anyio.fail_after(20):
+                while not {*kinds} <= seen:
+                    seen.add(type(await anext(aiter(events))).__name__)
+            seen.clear()
+
+        await client.call_tool("write", {"path": "/a.txt", "content": "2"})
+        await told("ResourceUpdated", "ResourcesListChanged")
+        await work.files.write_file("/b.txt", "by somebody else")
+        await told("ResourcesListChanged")
+        await work.files.delete_file("/a.txt")
+        await told("ResourceUpdated", "ResourcesListChanged")
