@@ -25,10 +25,10 @@ def work(store):
     return store.session(everstore.new_session_id())
 
 
-@pytest.fixture(params=["2026-07-28", "legacy"])
-async def client(request, work):
-    async with Client(server_of(work), mode=request.param) as connected:
-        yield connected
+@pytest.fixture(params=["auto", "legacy"])
+def client(request, work):
+    """A client, to be entered by the test: the SDK's scopes belong to one task."""
+    return Client(server_of(work), mode=request.param)
 
 
 @pytest.fixture
@@ -37,39 +37,55 @@ def uri(work):
 
 
 async def test_the_server_tells_who_it_is(client):
-    assert client.server_info.name == "everstore"
-    assert client.server_info.version == everstore.__version__
-    assert "root" in client.instructions
+    async with client:
+        assert client.server_info.name == "everstore"
+        assert client.server_info.version == everstore.__version__
+        assert "root" in client.instructions
 
 
 async def test_tools_are_those_of_the_toolbox_with_hints(client, work):
-    toolbox = {tool.name: tool for tool in Toolbox(work)}
-    told = {tool.name: tool for tool in (await client.list_tools()).tools}
-    assert list(told) == list(toolbox)
-    for name, tool in told.items():
-        assert (tool.description, tool.input_schema) == (toolbox[name].description, toolbox[name].parameters)
-        assert tool.annotations.read_only_hint == toolbox[name].reads_only
-        assert tool.annotations.open_world_hint is False
-    assert (told["write"].annotations.destructive_hint, told["write"].annotations.idempotent_hint) == (True, True)
-    assert (told["edit"].annotations.destructive_hint, told["edit"].annotations.idempotent_hint) == (True, False)
-    assert (told["read"].annotations.destructive_hint, told["read"].annotations.idempotent_hint) == (False, True)
+    async with client:
+        toolbox = {tool.name: tool for tool in Toolbox(work)}
+        told = {tool.name: tool for tool in (await client.list_tools()).tools}
+        assert list(told) == list(toolbox)
+        for name, tool in told.items():
+            assert (tool.description, tool.input_schema) == (
+                toolbox[name].description,
+                toolbox[name].parameters,
+            )
+            assert tool.annotations.read_only_hint == toolbox[name].reads_only
+            assert tool.annotations.open_world_hint is False
+        assert (told["write"].annotations.destructive_hint, told["write"].annotations.idempotent_hint) == (
+            True,
+            True,
+        )
+        assert (told["edit"].annotations.destructive_hint, told["edit"].annotations.idempotent_hint) == (
+            True,
+            False,
+        )
+        assert (told["read"].annotations.destructive_hint, told["read"].annotations.idempotent_hint) == (
+            False,
+            True,
+        )
 
 
 async def test_a_tool_answers_and_refuses(client, work):
-    done = await client.call_tool("write", {"path": "/a.txt", "content": "one\ntwo\n"})
-    assert not done.is_error
-    assert (await work.files.read_file("/a.txt")).content == "one\ntwo\n"
-    refused = await client.call_tool("edit", {"path": "/a.txt", "old": "three", "new": "x"})
-    assert refused.is_error
-    misspelt = await client.call_tool("read", {"pth": "/a.txt"})
-    assert misspelt.is_error
-    assert "path" in misspelt.content[0].text
+    async with client:
+        done = await client.call_tool("write", {"path": "/a.txt", "content": "one\ntwo\n"})
+        assert not done.is_error
+        assert (await work.files.read_file("/a.txt")).content == "one\ntwo\n"
+        refused = await client.call_tool("edit", {"path": "/a.txt", "old": "three", "new": "x"})
+        assert refused.is_error
+        misspelt = await client.call_tool("read", {"pth": "/a.txt"})
+        assert misspelt.is_error
+        assert "path" in misspelt.content[0].text
 
 
 async def test_an_unknown_tool_is_an_error_of_the_protocol(client):
-    with pytest.raises(MCPError, match="Unknown tool: nonsense") as caught:
-        await client.call_tool("nonsense", {})
-    assert caught.value.code == -32602
+    async with client:
+        with pytest.raises(MCPError, match="Unknown tool: nonsense") as caught:
+            await client.call_tool("nonsense", {})
+        assert caught.value.code == -32602
 
 
 async def test_read_only_leaves_out_what_changes(work):
@@ -82,61 +98,65 @@ async def test_read_only_leaves_out_what_changes(work):
 
 
 async def test_files_are_listed_by_pages(client, work, uri):
-    await work.files.create_directory("/empty")
-    paths = [f"/d/{number:04}.txt" for number in range(2 * PAGE)]
-    await work.files.apply_changes([everstore.changes.Write(path, "x") for path in paths])
-    seen, cursor, pages = [], None, 0
-    while True:
-        page = await client.list_resources(cursor=cursor)
-        seen += page.resources
-        pages += 1
-        cursor = page.next_cursor
-        if cursor is None:
-            break
-    assert [resource.uri for resource in seen] == [uri(path) for path in paths]
-    assert pages == 3
-    assert (seen[0].name, seen[0].title, seen[0].size) == ("0000.txt", "/d/0000.txt", 1)
-    for wrong in ("nonsense", f"everstore://{uuid4()}/d"):
-        with pytest.raises(MCPError) as caught:
-            await client.list_resources(cursor=wrong)
-        assert caught.value.code == -32602
+    async with client:
+        await work.files.create_directory("/empty")
+        paths = [f"/d/{number:04}.txt" for number in range(2 * PAGE)]
+        await work.files.apply_changes([everstore.changes.Write(path, "x") for path in paths])
+        seen, cursor, pages = [], None, 0
+        while True:
+            page = await client.list_resources(cursor=cursor)
+            seen += page.resources
+            pages += 1
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert [resource.uri for resource in seen] == [uri(path) for path in paths]
+        assert pages == 3
+        assert (seen[0].name, seen[0].title, seen[0].size) == ("0000.txt", "/d/0000.txt", 1)
+        for wrong in ("nonsense", f"everstore://{uuid4()}/d"):
+            with pytest.raises(MCPError) as caught:
+                await client.list_resources(cursor=wrong)
+            assert caught.value.code == -32602
 
 
 async def test_what_is_in_a_file(client, work):
-    texts = {"/a b#c?d%41.txt": "one\r\n\0 two \U0001f600", "/日本/x": "", "/page.html": "<p>"}
-    for path, text in texts.items():
-        await work.files.write_file(path, text)
-    data = bytes(range(256))
-    await work.files.write_bytes("/image.png", data)
-    listed = {resource.title: resource.uri for resource in (await client.list_resources()).resources}
-    assert set(listed) == {*texts, "/image.png"}
-    for path, text in texts.items():
-        [content] = (await client.read_resource(listed[path])).contents
-        assert (content.text, content.uri) == (text, listed[path])
-    assert (await client.read_resource(listed["/page.html"])).contents[0].mime_type == "text/html"
-    [content] = (await client.read_resource(listed["/image.png"])).contents
-    assert (base64.b64decode(content.blob), content.mime_type) == (data, "image/png")
-    [template] = (await client.list_resource_templates()).resource_templates
-    named = template.uri_template.replace("{+path}", "page.html")
-    assert (await client.read_resource(named)).contents[0].text == "<p>"
+    async with client:
+        texts = {"/a b#c?d%41.txt": "one\r\n\0 two \U0001f600", "/日本/x": "", "/page.html": "<p>"}
+        for path, text in texts.items():
+            await work.files.write_file(path, text)
+        data = bytes(range(256))
+        await work.files.write_bytes("/image.png", data)
+        listed = {resource.title: resource.uri for resource in (await client.list_resources()).resources}
+        assert set(listed) == {*texts, "/image.png"}
+        for path, text in texts.items():
+            [content] = (await client.read_resource(listed[path])).contents
+            assert (content.text, content.uri) == (text, listed[path])
+        assert (await client.read_resource(listed["/page.html"])).contents[0].mime_type == "text/html"
+        [content] = (await client.read_resource(listed["/image.png"])).contents
+        assert (base64.b64decode(content.blob), content.mime_type) == (data, "image/png")
+        [template] = (await client.list_resource_templates()).resource_templates
+        named = template.uri_template.replace("{+path}", "page.html")
+        assert (await client.read_resource(named)).contents[0].text == "<p>"
 
 
 async def test_a_resource_that_is_none(client, work, uri):
-    await work.files.write_file("/d/a.txt", "x")
-    expected = -32602 if client.protocol_version.startswith("2026") else -32002
-    absent = ["/b.txt", "/d", "/", "", "/d/../d/a.txt", "/%ff", "/d/a.txt/b"]
-    for wrong in [*map(uri, absent), f"everstore://{uuid4()}/d/a.txt", "file:///etc/passwd", "nonsense"]:
-        with pytest.raises(MCPError) as caught:
-            await client.read_resource(wrong)
-        assert (caught.value.code, caught.value.message) == (expected, "Resource not found")
-        assert caught.value.data == {"uri": wrong}
+    async with client:
+        await work.files.write_file("/d/a.txt", "x")
+        expected = -32602 if client.protocol_version.startswith("2026") else -32002
+        absent = ["/b.txt", "/d", "/", "", "/d/../d/a.txt", "/%ff", "/d/a.txt/b"]
+        for wrong in [*map(uri, absent), f"everstore://{uuid4()}/d/a.txt", "file:///etc/passwd", "nonsense"]:
+            with pytest.raises(MCPError) as caught:
+                await client.read_resource(wrong)
+            assert (caught.value.code, caught.value.message) == (expected, "Resource not found")
+            assert caught.value.data == {"uri": wrong}
 
 
 async def test_a_file_that_is_too_large_for_a_resource(client, work, uri):
-    await work.files.write_bytes("/large", bytes(MOST_BYTES + 1))
-    with pytest.raises(MCPError, match="at most 16777216") as caught:
-        await client.read_resource(uri("/large"))
-    assert caught.value.code == -32602
+    async with client:
+        await work.files.write_bytes("/large", bytes(MOST_BYTES + 1))
+        with pytest.raises(MCPError, match="at most 16777216") as caught:
+            await client.read_resource(uri("/large"))
+        assert caught.value.code == -32602
 
 
 class Failing(Middleware):
@@ -150,7 +170,7 @@ class Failing(Middleware):
 
 
 @pytest.mark.parametrize("error", [BackendError(SECRET), RuntimeError(SECRET)])
-@pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_a_storage_that_fails_tells_nothing_of_itself(mode, error, caplog):
     failing = Failing()
     failing.error = error
