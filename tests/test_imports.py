@@ -31,7 +31,8 @@ def loaded_by(code: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["everstore", "everstore.errors", "everstore.backends.memory", "everstore.middleware"]
+    "module",
+    ["everstore", "everstore.errors", "everstore.backends.memory", "everstore.middleware", "everstore.tools"],
 )
 def test_importing_loads_nothing_heavy(module):
     loaded = loaded_by(f"import {module}")

@@ -59,6 +59,8 @@ class _Document:
         ]
         if end == len(self._lines):
             self._is_open = self._is_open if hunk.open_after is None else hunk.open_after
+            if self._is_open and new and hunk.lines[-1][0] == "+":  # which has no line end, so no half of one
+                new[-1] = hunk.lines[-1][1:] if is_exact else hunk.lines[-1][1:].removesuffix("\r")
         self._lines[at:end] = new
         if hunk.line is not None:
             self._shift = at - hunk.line + len(new) - (end - at)

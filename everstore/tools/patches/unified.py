@@ -11,7 +11,8 @@ __all__ = ["parse_unified"]
 
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 _GIT = re.compile(r"diff --git (.+) (.+)")
-_OCTAL = re.compile(rb'\\([0-7]{3}|[abfnrtv"\\])')
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_ESCAPED = re.compile(rb'\\([0-7]{3}|[abfnrtv"\\])')
 _ESCAPES = dict(zip(b'abfnrtv"\\', b'\a\b\f\n\r\t\v"\\', strict=True))
 _NO_LINE_END = "\\"
 _NOWHERE = "/dev/null"
@@ -166,9 +167,9 @@ def _patch_of(old: str, new: str, git: dict[str, str], hunks: tuple[Hunk, ...]) 
 
 def _name(text: str) -> str:
     """A file's name as it stands in a header: perhaps quoted as git does it, or with a time behind a tab."""
-    if text.startswith('"') and text.rstrip().endswith('"'):
-        data = _OCTAL.sub(_unescaped, text.strip()[1:-1].encode())
-        return data.decode(errors="replace")
+    quoted = _QUOTED.match(text)
+    if quoted:
+        return _ESCAPED.sub(_unescaped, quoted[1].encode()).decode(errors="replace")
     return text.partition("\t")[0].strip()
 
 
