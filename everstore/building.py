@@ -19,7 +19,7 @@ from everstore.interfaces import (
     SessionStore,
     storage_interface,
 )
-from everstore.middleware.base import Call, Middleware, Verb, assemble, described, verbs_of, wrap_all
+from everstore.middleware.base import Call, Middleware, Role, Verb, assemble, described, verbs_of, wrap_all
 from everstore.middleware.encryption import Encryption, Envelope, Keys
 from everstore.middleware.key_ring import RingKeys
 from everstore.provided import Provided
@@ -162,7 +162,7 @@ class _Opening:
         layers: list[Middleware] = self._layers
         if role == "storage" and backend.capabilities.durable:
             layers = [Encryption(self._keys), *layers]
-        guarded = guard(_wrapped(interface, backend, verbs, layers))
+        guarded = guard(self._wrapped(interface, backend, verbs, layers))
         return assemble(
             interface,
             backend,
@@ -175,6 +175,14 @@ class _Opening:
             },
             f"{role} of an open store, on {self._configuration.roles[role]}",
         )
+
+    def _wrapped(self, interface: type[Any], backend: T, verbs: list[Verb], layers: list[Middleware]) -> T:
+        """The backend with the layers around its verbs; itself where none of them wraps anything."""
+        calls: dict[str, Call] = {verb.name: _call(backend, verb.name) for verb in verbs}
+        alias = self._configuration.settings.workspace_alias
+        role = Role(verbs[0].role, verbs[0].backend, tuple(verbs), calls, alias)
+        wrapped = wrap_all(role, layers)
+        return backend if wrapped == calls else assemble(interface, backend, wrapped)
 
     async def _close(self) -> None:
         if not self.log.closed:
@@ -221,13 +229,6 @@ def _keys(configuration: Configuration, host: Host) -> Keys:
             "open_store() was given a key ring, and EVERSTORE_SECRETS_KEYS is set; take one of them out"
         )
     return RingKeys(host.ring)
-
-
-def _wrapped(interface: type[Any], backend: T, verbs: list[Verb], layers: list[Middleware]) -> T:
-    """The backend with the layers around its verbs; itself where none of them wraps anything."""
-    calls: dict[str, Call] = {verb.name: _call(backend, verb.name) for verb in verbs}
-    wrapped = {verb.name: wrap_all(verb, calls[verb.name], layers) for verb in verbs}
-    return backend if wrapped == calls else assemble(interface, backend, wrapped)
 
 
 def _guarded(storage: SessionStorageStore, limits: Limits) -> SessionStorageStore:

@@ -10,6 +10,7 @@
     │   │   └── InvalidKeyError
     │   └── InvalidPatternError
     ├── ReadOnlyFileError (PermissionError)
+    ├── PolicyError (PermissionError)          a policy of the host's refuses it
     ├── ParentNotDirectoryError (NotADirectoryError)
     ├── PathIsDirectoryError (IsADirectoryError)
     ├── PathNotDirectoryError (NotADirectoryError)
@@ -66,6 +67,7 @@ __all__ = [
     "PathNotDirectoryError",
     "PathNotFoundError",
     "PluginError",
+    "PolicyError",
     "QuotaExceededError",
     "ReadOnlyFileError",
     "RevisionConflictError",
@@ -169,16 +171,36 @@ class ReadOnlyFileError(EverstoreError, PermissionError):
     path: str
 
 
+class PolicyError(EverstoreError, PermissionError):
+    """A policy of the host's (``everstore.middleware``) refuses the call; nothing happened.
+
+    ``path`` is what it is about, ``None`` where that is no path; ``reason`` says why, in the policy's words.
+    """
+
+    code = "policy"
+    path: str | None
+    reason: str
+
+    @classmethod
+    def of(cls, path: str | None, reason: str) -> Self:
+        """The refusal of a call that is about a path, or about something else."""
+        message = f"refused: {reason}" if path is None else f"{path!r} is refused: {reason}"
+        return cls(message, path=path, reason=reason)
+
+
 class ParentNotDirectoryError(EverstoreError, NotADirectoryError):
-    """The path leads through a file (§3.4)."""
+    """The path leads through a file (§3.4), which is ``file`` where that is known."""
 
     code = "parent_not_directory"
     path: str
+    file: str | None = None
 
     @classmethod
     def through(cls, path: str, file: str) -> Self:
         """The refusal of a path that leads through ``file``."""
-        return cls.at(path, f"{file!r} is a file, so nothing can be below it")
+        error = cls.at(path, f"{file!r} is a file, so nothing can be below it")
+        error.tell(file=file)
+        return error
 
 
 class PathIsDirectoryError(EverstoreError, IsADirectoryError):

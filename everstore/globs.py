@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from itertools import takewhile
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Self, Union
+
+import msgspec
 
 from everstore.errors import InvalidPathError, InvalidPatternError
 from everstore.expressions import LONGEST, checked, compile_re2, too_large
@@ -18,7 +20,15 @@ from everstore.paths import normalize_literal_path, normalize_path
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LiteralPattern", "Selection", "compile_glob", "compile_path_pattern"]
+__all__ = [
+    "ChosenPattern",
+    "LiteralPattern",
+    "Reach",
+    "Selection",
+    "compile_glob",
+    "compile_path_pattern",
+    "reach_of",
+]
 
 _DEEPEST = 32  # braces within braces
 _LONGEST_KNOWN = 256  # characters
@@ -90,6 +100,22 @@ class Selection:
         return self._matches(path)
 
 
+class ChosenPattern(str):
+    """A pattern that selects what a function says, for who stands between a guard and a backend.
+
+    To a backend it is a pattern: ``compile_glob`` and ``Query`` take it for what it is, given as it came.
+    """
+
+    __slots__ = ("selection",)
+    selection: Selection
+
+    def __new__(cls, selection: Selection) -> Self:
+        """The pattern of a selection; as a text it selects everything."""
+        pattern = super().__new__(cls, "**")
+        pattern.selection = selection
+        return pattern
+
+
 _EVERYTHING = Selection(lambda _path: True, is_all=True)
 
 
@@ -100,6 +126,8 @@ def compile_path_pattern(pattern: str | None) -> Selection:
     """
     if pattern is None:
         return _EVERYTHING
+    if isinstance(pattern, ChosenPattern):
+        return pattern.selection
     if _SPECIAL.search(checked(pattern)) or ("{" in pattern and _Parser(pattern).has_braces):
         return compile_glob(pattern)
     part = _tidy_part(pattern, has_alias=not isinstance(pattern, LiteralPattern))
@@ -114,6 +142,8 @@ def compile_glob(pattern: str) -> Selection:
     matches the last segment at any depth. A file whose path is spelled exactly so is selected, too.
     Linear in time, whatever the pattern. ``InvalidPatternError`` when it leads out (``..``), or is too large.
     """
+    if isinstance(pattern, ChosenPattern):
+        return pattern.selection
     has_alias = not isinstance(pattern, LiteralPattern)
     if len(checked(pattern)) <= _LONGEST_KNOWN:
         return _compile_known(str(pattern), has_alias)
@@ -151,6 +181,36 @@ def _compile(pattern: str, *, has_alias: bool) -> Selection:
     )
 
 
+class Reach(msgspec.Struct, frozen=True):
+    """Where the paths are that a glob selects, which is known without a path."""
+
+    leading: tuple[str, ...] | None
+    """Globs of the directories in which something selected may be; ``None`` when any may.
+
+    Braces that hold a slash or ``**`` make them select more directories than these.
+    """
+    whole: str | None
+    """The directory everything below which is selected; ``None`` without one."""
+
+
+def reach_of(pattern: str) -> Reach:
+    """Where the paths are that a glob selects; ``compile_glob`` has taken it already."""
+    parser = _Parser(pattern)
+    if _without_slash(parser.pieces) is not None:
+        return Reach(None, "/" if pattern == "**" else None)
+    kind = type(pattern)
+    cuts, crossing = parser.cuts()
+    found = [pattern[:cut] for cut in cuts if pattern[:cut].strip("./")]
+    if crossing is not None:
+        found.append(f"{pattern[:crossing]}**")
+    # What is not rooted is spelled from the root on: without a slash it would be a name at any depth.
+    leading = tuple(kind(each if each.startswith("/") else f"./{each}") for each in found)
+    *plain, last = parser.pieces
+    is_whole = _is_mark(last, "**") and _is_mark(plain[-1], "/") and all(map(_is_plain, plain))
+    has_alias = kind is not LiteralPattern
+    return Reach(leading, _top(plain, has_alias=has_alias) if is_whole else None)
+
+
 class _Parser:
     """A pattern's pieces; ``is_ambiguous`` when these may not match their own text."""
 
@@ -179,6 +239,19 @@ class _Parser:
                 if commas:
                     self._groups[start] = [*commas, at]
             at += 1
+
+    def cuts(self) -> tuple[list[int], int | None]:
+        """Where slashes end whole segments, up to what crosses segments, and where that begins."""
+        pattern, at = self._pattern, 0
+        cuts: list[int] = []
+        while at < len(pattern):
+            end = self._groups[at][-1] if at in self._groups else self._class_ends.get(at, at)
+            if pattern.startswith("**", at) or "/" in pattern[at + 1 : end] or "**" in pattern[at:end]:
+                return cuts, at
+            if pattern[at] == "/":
+                cuts.append(at)
+            at = end + 1
+        return cuts, None
 
     def _parse(self, at: int, end: int, depth: int) -> _Pieces:
         if depth > _DEEPEST:

@@ -44,10 +44,12 @@ CODES = {
     "SettingsError": "settings",
     "UnknownBackendError": "unknown_backend",
     "PluginError": "plugin",
+    "PolicyError": "policy",
 }
 PYTHONS_OWN = {
     "InvalidArgumentError": ValueError,
     "ReadOnlyFileError": PermissionError,
+    "PolicyError": PermissionError,
     "ParentNotDirectoryError": NotADirectoryError,
     "PathIsDirectoryError": IsADirectoryError,
     "PathNotDirectoryError": NotADirectoryError,

@@ -1,5 +1,24 @@
-"""What happens around a call, one concern a module."""
+"""What happens around a call, one concern a module; policies among them."""
 
-from everstore.middleware.base import Call, Middleware, Verb
+from typing import TYPE_CHECKING
 
-__all__ = ["Call", "Middleware", "Verb"]
+from everstore.middleware.base import Call, Middleware, Role, Verb
+
+if TYPE_CHECKING:
+    from everstore.middleware.path_policy import PathPolicy, WriteBlocklist
+
+__all__ = ["Call", "Middleware", "PathPolicy", "Role", "Verb", "WriteBlocklist"]
+
+if not TYPE_CHECKING:  # pragma: no branch - to a type checker every name would be there
+    _LATER = {
+        "PathPolicy": "everstore.middleware.path_policy",
+        "WriteBlocklist": "everstore.middleware.path_policy",
+    }
+
+    def __getattr__(name: str) -> object:
+        """The policies, at first need: most stores have none, and globs load RE2."""
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module  # noqa: PLC0415 - loads when needed
+
+        return getattr(import_module(_LATER[name]), name)

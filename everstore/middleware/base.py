@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import msgspec
 
 from everstore.errors import PluginError, UnsupportedError
 
-__all__ = ["Call", "Middleware", "Verb", "assemble", "described", "verbs_of", "wrap_all"]
+__all__ = ["Call", "Middleware", "Role", "Verb", "assemble", "described", "verbs_of", "wrap_all"]
 
 Call = Callable[..., Coroutine[Any, Any, Any]]
 """A verb as it is called: ``await call(session_id, ...)`` with the interface's own arguments."""
@@ -26,6 +26,17 @@ class Verb(msgspec.Struct, frozen=True):
     role: str
     backend: str
     parameters: tuple[str, ...]
+
+
+class Role(msgspec.Struct, frozen=True):
+    """One role of a store that opens: its verbs, and what each of them calls so far, by name."""
+
+    name: str
+    backend: str
+    verbs: tuple[Verb, ...]
+    calls: Mapping[str, Call]
+    workspace_alias: bool = True
+    """Whether ``/workspace`` is the root in this store (§2.2.4)."""
 
 
 class Middleware:
@@ -43,6 +54,26 @@ class Middleware:
         """
         del verb
         return call
+
+    def wrap_role(self, role: Role) -> Mapping[str, Call]:
+        """What is called instead of each of ``role.calls``: by default what ``wrap`` makes of each.
+
+        For a middleware that answers one verb with the help of others of the same store. It is handed the
+        file system, the storage and the sessions of a store one after the other.
+        """
+        return {verb.name: _wrapped(self, verb, role.calls[verb.name]) for verb in role.verbs}
+
+
+def _wrapped(layer: Middleware, verb: Verb, call: Call) -> Call:
+    try:
+        return layer.wrap(verb, call)
+    except Exception as error:
+        raise _broken(layer, f"failed to wrap {verb.name}: {type(error).__name__}") from error
+
+
+def _broken(layer: Middleware, complaint: str) -> PluginError:
+    module = type(layer).__module__
+    return PluginError(f"middleware {type(layer).__qualname__} of {module} {complaint}", plugin=module)
 
 
 T = TypeVar("T")
@@ -63,22 +94,27 @@ def _parameters(interface: type) -> dict[str, tuple[str, ...]]:
     }
 
 
-def wrap_all(verb: Verb, call: Call, layers: Iterable[Middleware]) -> Call:
-    """``call`` with all layers around it, the first one outermost.
+def wrap_all(role: Role, layers: Sequence[Middleware]) -> Mapping[str, Call]:
+    """The calls of a role with all layers around them, the first one outermost.
 
-    ``PluginError`` when a layer fails to wrap it, or gives nothing that can be called.
+    ``PluginError`` when a layer fails to wrap one, or gives nothing that can be called.
     """
-    for layer in reversed(list(layers)):
-        name, module = type(layer).__qualname__, type(layer).__module__
-        try:
-            call = layer.wrap(verb, call)
-        except Exception as error:
-            reason = f"middleware {name} of {module} failed to wrap {verb.name}: {type(error).__name__}"
-            raise PluginError(reason, plugin=module) from error
-        if not callable(call):
-            reason = f"middleware {name} of {module} returned nothing to call from wrap() of {verb.name}"
-            raise PluginError(reason, plugin=module)
-    return call
+    for layer in reversed(layers):
+        role = msgspec.structs.replace(role, calls=_wrapped_by(layer, role))
+    return role.calls
+
+
+def _wrapped_by(layer: Middleware, role: Role) -> Mapping[str, Call]:
+    try:
+        calls = layer.wrap_role(role)
+    except PluginError:
+        raise
+    except Exception as error:
+        raise _broken(layer, f"failed to wrap {role.name}: {type(error).__name__}") from error
+    for verb in role.verbs:
+        if not callable(calls.get(verb.name)):
+            raise _broken(layer, f"returned nothing to call from wrap() of {verb.name}")
+    return calls
 
 
 async def _refused(*_: object) -> None:
