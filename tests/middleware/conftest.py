@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,8 @@ import pytest
 from everstore import Capabilities
 from everstore.backends.memory import InMemorySessionStorageStore
 from everstore.models import StoredSecret
+
+sys.path.append(str(Path(__file__).parent))  # what the tests of policies share is a module there
 
 
 @pytest.fixture(autouse=True)
