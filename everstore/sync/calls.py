@@ -15,6 +15,8 @@ from everstore.telling.calls import refusal_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from everstore.sync.serving import Server
+
 __all__ = ["Call", "Submitted", "Waiting", "name_of"]
 
 T = TypeVar("T")
@@ -26,13 +28,14 @@ class Call(Generic[T]):
     All but making it happens on the loop's thread, and so in order.
     """
 
-    __slots__ = ("_context", "_coroutine", "_is_cancelled", "_task", "is_over")
+    __slots__ = ("_context", "_coroutine", "_is_begun", "_is_cancelled", "_task", "is_over")
 
     def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
         """Nothing has begun."""
         self._coroutine = coroutine
         self._context = copy_context()
         self._task: asyncio.Task[None] | None = None
+        self._is_begun = False
         self._is_cancelled = False
         self.is_over = False
 
@@ -41,33 +44,38 @@ class Call(Generic[T]):
         """What to call it in a message: the name of the verb."""
         return name_of(self._coroutine)
 
-    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+    def begin(self, server: Server) -> None:
         """Let the coroutine run, unless it was cancelled before."""
         if not self.is_over:
-            self._task = loop.create_task(self._drive(), context=self._context)
+            self._task = server.loop.create_task(self._drive(server), context=self._context)
 
     def cancel(self) -> None:
         """Cancel the coroutine; one that has not begun never does."""
         self._is_cancelled = True
-        if self._task is not None:
+        if self._is_begun and self._task is not None:
             self._task.cancel()
-        elif not self.is_over:
-            self._coroutine.close()
-            self._settle(None, asyncio.CancelledError())
+        else:  # cancelling a task that has not begun would keep it from telling
+            self._end_before(asyncio.CancelledError())
 
     def refuse(self) -> None:
-        """End what was put when the loop had ended already."""
+        """End what comes too late to begin."""
+        self._end_before(refusal_of(self.name))
+
+    def _end_before(self, error: BaseException) -> None:
         if not self.is_over:
             self._coroutine.close()
-            self._settle(None, refusal_of(self.name))
+            self._settle(None, error)
 
-    async def _drive(self) -> None:
-        # Whatever it is belongs to the caller: the loop would end of a SystemExit.
+    async def _drive(self, server: Server) -> None:
+        if self.is_over:
+            return
+        self._is_begun = True
+        # Whatever is raised belongs to the caller: the loop would end of a SystemExit.
         try:
             answer = await self._coroutine
         except asyncio.CancelledError as error:
-            # Its caller did not do it, so the store did: it closes, and the call took too long to end.
-            self._settle(None, error if self._is_cancelled else refusal_of(self.name))
+            is_late = server.is_ending and not self._is_cancelled
+            self._settle(None, refusal_of(self.name) if is_late else error)
         except BaseException as error:  # noqa: BLE001
             self._settle(None, error)
         else:

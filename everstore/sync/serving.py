@@ -35,15 +35,16 @@ class Server:
         self.is_ending = False
         self.is_forked = False
         self._ending = threading.Lock()
+        self._begins = True
         self._has_ended = False
         self._is_woken = False
         self._calls: deque[Call[Any]] = deque()
-        self._loop = asyncio.new_event_loop()
+        self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._main, name="everstore-sync", daemon=True)
         try:
             self._thread.start()
         except BaseException:  # there are too many
-            self._loop.close()
+            self.loop.close()
             raise
         self._ident = self._thread.ident
 
@@ -93,22 +94,22 @@ class Server:
 
     def _main(self) -> None:
         try:
-            self._loop.run_forever()
+            self.loop.run_forever()
         finally:
             self.is_ending = self._has_ended = True
             self._refuse_waiting()
-            self._loop.close()
+            self.loop.close()
 
     def _soon(self, callback: Callable[[], object]) -> None:
         try:
-            self._loop.call_soon_threadsafe(callback)
+            self.loop.call_soon_threadsafe(callback)
         except RuntimeError:  # the loop is closed: what waits is refused elsewhere
             return
 
     def _begin_waiting(self) -> None:
         self._is_woken = False  # before looking: who puts a call from now on wakes the loop again
-        while self._calls:
-            self._calls.popleft().begin(self._loop)
+        while self._calls and self._begins:
+            self._calls.popleft().begin(self)
 
     def _refuse_waiting(self) -> None:
         while True:
@@ -120,8 +121,8 @@ class Server:
 
     def _begin_end(self, *, with_process: bool) -> None:
         if with_process:
-            self._loop.set_default_executor(_Here())
-        self._end = self._loop.create_task(self._finish(with_process=with_process))
+            self.loop.set_default_executor(_Here())
+        self._end = self.loop.create_task(self._finish(with_process=with_process))
 
     async def _finish(self, *, with_process: bool) -> None:
         try:
@@ -129,12 +130,14 @@ class Server:
         except BaseException as error:  # noqa: BLE001 - whoever closes is told
             self.error = error
         try:
-            await _ended(asyncio.all_tasks() - {self._end})
-            await self._loop.shutdown_asyncgens()
+            while tasks := asyncio.all_tasks() - {self._end}:
+                await _ended(tasks)
+            self._begins = False  # in the same step: all that was begun is over, and the rest is refused
+            await self.loop.shutdown_asyncgens()
             if not with_process:  # which has no threads to begin any more
-                await self._loop.shutdown_default_executor()
+                await self.loop.shutdown_default_executor()
         finally:
-            self._loop.stop()
+            self.loop.stop()
 
 
 class _Here(ThreadPoolExecutor):
@@ -152,8 +155,6 @@ class _Here(ThreadPoolExecutor):
 
 async def _ended(tasks: set[asyncio.Task[Any]]) -> None:
     """Let tasks end; those that take too long are cancelled."""
-    if not tasks:
-        return
     _, late = await asyncio.wait(tasks, timeout=_GRACE)
     for task in late:
         task.cancel()
