@@ -67,7 +67,7 @@ BY_THEMSELVES = tuple(
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "backend" in metafunc.fixturenames:
+    if "backend" in metafunc.fixturenames and not hasattr(metafunc.cls, "backend"):  # a suite has its own
         names = metafunc.config.getoption("backend") or ["memory", "minimal"]
         if names == ["memory", "minimal"] and metafunc.module.__name__.endswith(BY_THEMSELVES):
             names = [*names, "embedded"]

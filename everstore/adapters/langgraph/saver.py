@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 
-from everstore.adapters.langgraph.calls import Calls
+from everstore.adapters.calls import Calls
 from everstore.adapters.langgraph.kept import Kept
 from everstore.adapters.langgraph.reading import Reading
 from everstore.adapters.langgraph.threads import Thread

@@ -14,8 +14,8 @@ from langgraph.store.base import (
     SearchOp,
 )
 
+from everstore.adapters.calls import Calls
 from everstore.adapters.langgraph import items
-from everstore.adapters.langgraph.calls import Calls
 from everstore.adapters.langgraph.threads import LANGGRAPH
 from everstore.adapters.langgraph.vectors import Index, score
 from everstore.adapters.naming import id_of_names, named_session

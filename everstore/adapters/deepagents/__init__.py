@@ -1,0 +1,5 @@
+"""A backend of deepagents: an agent's files are a session's (``pip install 'everstore[deepagents]'``)."""
+
+from everstore.adapters.deepagents.backend import EverstoreBackend
+
+__all__ = ["EverstoreBackend"]
