@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from everstore.arguments import MAX_LABEL_BYTES
 from everstore.paths import session_id_of
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from everstore.models import Session
     from everstore.store import Store
 
-__all__ = ["FRAMEWORK", "id_of_names", "named_session"]
+__all__ = ["FRAMEWORK", "id_of_names", "is_label", "named_session"]
 
 FRAMEWORK = "framework"
 """The label that says whose session it is; the others are the framework's words for its names."""
@@ -22,6 +23,11 @@ FRAMEWORK = "framework"
 def id_of_names(framework: str, names: Mapping[str, str]) -> UUID:
     """The id of the session that a framework calls so; always the same, in every process."""
     return session_id_of(framework, *(part for name in names.items() for part in name))
+
+
+def is_label(name: str) -> bool:
+    """Whether a label can hold the name; lone surrogates are not looked for."""
+    return "\0" not in name and len(name) <= MAX_LABEL_BYTES and len(name.encode()) <= MAX_LABEL_BYTES
 
 
 async def named_session(store: Store, framework: str, names: Mapping[str, str], title: str = "") -> Session:

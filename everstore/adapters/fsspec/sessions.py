@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from everstore.adapters.fsspec.urls import segment_of
-from everstore.adapters.naming import FRAMEWORK
+from everstore.adapters.naming import FRAMEWORK, is_label
 
 if TYPE_CHECKING:
     from everstore.models import Session
@@ -17,7 +17,6 @@ __all__ = ["forget_session", "is_session", "keep_session", "segments"]
 _LABELS = {FRAMEWORK: "fsspec"}
 _NAME = "session"
 _PAGE = 1000
-_MOST_LABEL_BYTES = 1024
 
 
 async def segments(store: Store) -> dict[UUID, str]:
@@ -45,8 +44,7 @@ async def is_session(store: Store, session_id: UUID) -> bool:
 async def keep_session(store: Store, session_id: UUID, name: str | None) -> None:
     """Give the session a record if it has none, with its name where a label can hold that."""
     if await store.sessions.get_session(session_id) is None:
-        is_label = name is not None and "\0" not in name and len(name.encode()) <= _MOST_LABEL_BYTES
-        labels = {**_LABELS, _NAME: name} if name is not None and is_label else _LABELS
+        labels = _LABELS if name is None or not is_label(name) else {**_LABELS, _NAME: name}
         await store.create_session(session_id=session_id, labels=labels)
 
 
