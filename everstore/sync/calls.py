@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
+from concurrent.futures import Future
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -149,13 +148,14 @@ class Submitted(Call[T]):
         future, self._future = self._future, None  # they would keep each other
         if future is None:
             return
-        with suppress(InvalidStateError):  # it was cancelled meanwhile
-            if isinstance(error, asyncio.CancelledError):
-                future.cancel()
-            elif error is not None:
-                future.set_exception(error)
-            else:
-                future.set_result(cast("T", answer))
+        if isinstance(error, asyncio.CancelledError):
+            future.cancel()
+        if not future.set_running_or_notify_cancel():  # cancelled, here or by its holder
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(cast("T", answer))
 
 
 def name_of(coroutine: Coroutine[Any, Any, object]) -> str:

@@ -35,6 +35,8 @@ class Server:
         self.is_ending = False
         self.is_forked = False
         self._ending = threading.Lock()
+        self._is_gone = threading.Event()
+        self._ident: int | None = None
         self._begins = True
         self._has_ended = False
         self._is_woken = False
@@ -46,7 +48,6 @@ class Server:
         except BaseException:  # there are too many
             self.loop.close()
             raise
-        self._ident = self._thread.ident
 
     @property
     def is_here(self) -> bool:
@@ -90,15 +91,20 @@ class Server:
 
     def join(self, seconds: float | None = None) -> None:
         """Wait for the end of the thread, at most so long."""
-        self._thread.join(seconds)
+        # Python 3.11 and 3.12 take a thread for ended when Thread.join is interrupted.
+        if self._is_gone.wait(seconds):
+            self._thread.join()
 
     def _main(self) -> None:
+        self._ident = threading.get_ident()
         try:
             self.loop.run_forever()
         finally:
             self.is_ending = self._has_ended = True
             self._refuse_waiting()
             self.loop.close()
+            self._ident = None  # another thread may get it
+            self._is_gone.set()
 
     def _soon(self, callback: Callable[[], object]) -> None:
         try:

@@ -40,7 +40,7 @@ class Gate(Middleware):
     def __init__(self, verb: str, *, after: bool = False) -> None:
         self._verb = verb
         self._after = after
-        self._free = asyncio.Event()
+        self.free = asyncio.Event()
         self.is_reached = threading.Event()
         self.ends: list[str] = []
 
@@ -49,7 +49,7 @@ class Gate(Middleware):
             answer = await call(*args, **kwargs) if self._after else None
             self.is_reached.set()
             try:
-                await self._free.wait()
+                await self.free.wait()
             except asyncio.CancelledError:
                 await asyncio.sleep(0.01)  # who waits for its end waits for this, too
                 self.ends.append("cancelled")
@@ -60,10 +60,10 @@ class Gate(Middleware):
         return held if verb.name == self._verb else call
 
     def let_go(self, store: sync.Store) -> None:
-        async def free() -> None:
-            self._free.set()
+        async def opened() -> None:
+            self.free.set()
 
-        store.run(free())
+        store.run(opened())
 
 
 @pytest.fixture
