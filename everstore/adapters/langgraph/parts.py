@@ -10,6 +10,7 @@ LONGEST = 96  # bytes: so that a key with several parts fits into 1024
 HASHED = "~#"
 
 _ESCAPES = {"~": "~0", "/": "~1", "\0": "~2"}
+_SPECIAL = frozenset(_ESCAPES)
 _ESCAPED = str.maketrans(_ESCAPES)
 _EMPTY = "~3"
 
@@ -19,9 +20,10 @@ def part(name: str) -> str:
 
     Parts of names without ``~``, ``/`` and NUL are in the order of the names.
     """
+    if name.isascii() and 0 < len(name) <= LONGEST and not _SPECIAL.intersection(name):
+        return name  # as nearly all are
     escaped = name.translate(_ESCAPED) or _EMPTY
-    size = len(escaped) if escaped.isascii() else len(escaped.encode("utf-8", "surrogatepass"))
-    if size <= LONGEST:
+    if len(escaped.encode("utf-8", "surrogatepass")) <= LONGEST:
         return escaped
     return HASHED + sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
 

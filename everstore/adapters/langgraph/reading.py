@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.serde.base import SerializerProtocol
 
     from everstore.adapters.langgraph.places import Place
-    from everstore.adapters.langgraph.records import Record, Typed
+    from everstore.adapters.langgraph.records import Typed
     from everstore.store import Store
 
 __all__ = ["Reading"]
@@ -49,8 +49,8 @@ class Reading:
             found = await thread.first(prefix)
             if found is None:
                 return None
-            values = await thread.values([found.record])
-            missing = next((key for key in found.record.channel_keys() if key not in values), "")
+            values = await thread.values(found.keys)
+            missing = next((key for key in found.keys if key not in values), "")
             if not missing:
                 return self._tuple(thread, found, values)
         raise DataDamagedError.found(missing, "a checkpoint needs it, and it is gone", session_id=thread.id)
@@ -103,10 +103,10 @@ class Reading:
 
     async def _tuples(self, thread: Thread, page: list[Found]) -> list[CheckpointTuple]:
         """The tuples of a page; those that were deleted meanwhile are left out."""
-        values = await thread.values([found.record for found in page])
+        values = await thread.values({key for found in page for key in found.keys})
         tuples: list[CheckpointTuple] = []
         for found in page:
-            if all(key in values for key in found.record.channel_keys()):
+            if all(key in values for key in found.keys):
                 tuples.append(self._tuple(thread, found, values))
                 continue
             prefix = records.checkpoint_prefix(found.record.namespace, found.record.id)
@@ -118,7 +118,7 @@ class Reading:
     def _tuple(self, thread: Thread, found: Found, values: Mapping[str, Typed]) -> CheckpointTuple:
         record = found.record
         checkpoint = self._serde.loads_typed(record.checkpoint)
-        for channel, key in zip(record.apart, record.channel_keys(), strict=True):
+        for channel, key in zip(record.apart, found.keys, strict=True):
             checkpoint["channel_values"][channel] = self._serde.loads_typed(values[key])
         parent = None if record.parent is None else config_of(thread.name, record.namespace, record.parent)
         return CheckpointTuple(
@@ -151,23 +151,21 @@ class Reading:
                 break
             for write in reversed(self._pending(found, open_channels)):
                 histories[write[1]]["writes"].append(write)
-            for channel, value in (await self._stored(thread, found.record, open_channels)).items():
+            for channel, value in (await self._stored(thread, found, open_channels)).items():
                 histories[channel]["seed"] = value
                 open_channels.discard(channel)
         for history in histories.values():
             history["writes"].reverse()
         return histories
 
-    async def _stored(self, thread: Thread, record: Record, channels: Collection[str]) -> dict[str, Any]:
+    async def _stored(self, thread: Thread, found: Found, channels: Collection[str]) -> dict[str, Any]:
         """The values that a checkpoint has for some channels, of those that it has one for."""
-        within: dict[str, Any] = self._serde.loads_typed(record.checkpoint)["channel_values"]
+        within: dict[str, Any] = self._serde.loads_typed(found.record.checkpoint)["channel_values"]
         stored = {channel: within[channel] for channel in channels if channel in within}
-        apart = {channel: version for channel, version in record.apart.items() if channel in channels}
-        values = await thread.values([record.with_apart(apart)])
-        for channel, version in apart.items():
-            key = records.channel_key(record.namespace, channel, version)
-            if key in values:
-                stored[channel] = self._serde.loads_typed(values[key])
+        named = zip(found.record.apart, found.keys, strict=True)
+        apart = {key: channel for channel, key in named if channel in channels}
+        for key, value in (await thread.values(apart)).items():
+            stored[apart[key]] = self._serde.loads_typed(value)
         return stored
 
     async def _ancestors(self, thread: Thread, config: RunnableConfig) -> AsyncIterator[Found]:

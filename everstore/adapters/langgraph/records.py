@@ -2,11 +2,12 @@
 
 - ``checkpoint/<namespace>/<id>/record``: a checkpoint with its metadata, and small values of its channels
 - ``checkpoint/<namespace>/<id>/write/<task>``: what one task wrote on that checkpoint
-- ``channel/<namespace>/<channel>/<version>``: a value that is not small, once a version
-- ``generation``: written with every checkpoint, made anew after anything was deleted
-
 - ``channel/<namespace>/<channel>/<version>``: a value that is not small, for all that have that version
-a checkpoint's writes come just before its record.
+- ``generation``: the mark, written with every checkpoint, a new one after every deletion
+
+
+The keys of a namespace are in the order of the ids of checkpoints, which is that of time. Read from the last
+key on, what is written on a checkpoint comes just before its record.
 """
 
 from __future__ import annotations
@@ -66,10 +67,6 @@ class Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
     def channel_keys(self) -> list[str]:
         """The keys of those rows, in the order of ``apart``."""
         return [channel_key(self.namespace, *each) for each in self.apart.items()]
-
-    def with_apart(self, apart: dict[str, str | int | float]) -> Record:
-        """The same with other channels apart."""
-        return msgspec.structs.replace(self, apart=apart)
 
 
 class Write(msgspec.Struct, array_like=True, frozen=True, gc=False):

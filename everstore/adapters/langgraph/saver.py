@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 
@@ -49,6 +49,7 @@ class EverstoreSaver(BaseCheckpointSaver[str]):
         super().__init__(serde=serde)
         self._calls = Calls(store)
         self._kept = Kept()
+        self._random = Random()  # noqa: S311 - no secret; of its own, as a host may seed the shared one
 
     @property
     def _writing(self) -> Writing:
@@ -197,4 +198,4 @@ class EverstoreSaver(BaseCheckpointSaver[str]):
     def get_next_version(self, current: str | None, channel: None) -> str:  # noqa: ARG002 - as LangGraph calls it
         """The next version of a channel; another one in every branch."""
         number = 0 if current is None else int(str(current).partition(".")[0])
-        return f"{number + 1:032}.{uuid4().int:039}"
+        return f"{number + 1:032}.{self._random.random():.16f}"

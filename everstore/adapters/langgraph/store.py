@@ -118,7 +118,11 @@ class EverstoreStore(BaseStore):
             await named_session(self._calls.store, LANGGRAPH, self._names)
             self._is_known = True
         for seconds, values in rows.items():
-            await self._storage.set_values(values, ttl=seconds)
+            if len(values) == 1:  # which backends make together with others' at the same moment
+                [(key, text)] = values.items()
+                await self._storage.set_value(key, text, ttl=seconds)
+            else:
+                await self._storage.set_values(values, ttl=seconds)
         for put in puts:
             if put.value is None:
                 await self._storage.delete_value(items.item_key(put.namespace, put.key))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from everstore.adapters.langgraph import records
@@ -11,7 +12,16 @@ from everstore.adapters.naming import FRAMEWORK, id_of_names, named_session
 from everstore.errors import RevisionConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Collection,
+        Iterable,
+        Mapping,
+    )
+    from uuid import UUID
 
     from everstore.adapters.langgraph.records import Record, Typed, Written
     from everstore.models import KeyInfo, StoredValue
@@ -32,9 +42,10 @@ _AT_ONCE = 50  # deletions
 
 
 class Found(NamedTuple):
-    """A checkpoint, and what is written on it."""
+    """A checkpoint, the keys of its values that are rows of their own, and what is written on it."""
 
     record: Record
+    keys: list[str]
     written: list[Written]
 
 
@@ -44,7 +55,7 @@ class Thread:
     def __init__(self, store: Store, name: str) -> None:
         """Touches no backend."""
         self.name = name
-        self.id = id_of_names(LANGGRAPH, {_THREAD: name})
+        self.id = _id_of_thread(name)
         self._store = store
         self._storage = store.session(self.id).storage
 
@@ -125,9 +136,8 @@ class Thread:
                     ]
                     yield _found(record, written)
 
-    async def values(self, found: Iterable[Record]) -> dict[str, Typed]:
-        """The values of channels that are rows of their own, by their keys; those that are there."""
-        keys = {key for record in found for key in record.channel_keys()}
+    async def values(self, keys: Collection[str]) -> dict[str, Typed]:
+        """The values of channels at these keys; those that are there."""
         if not keys:
             return {}
         texts = await self._storage.get_values(keys)
@@ -197,13 +207,19 @@ async def all_threads(store: Store) -> AsyncIterator[Thread]:
         after = page[-1]
 
 
+@lru_cache(4096)
+def _id_of_thread(name: str) -> UUID:
+    return id_of_names(LANGGRAPH, {_THREAD: name})
+
+
 def _id_of(beginning: str) -> str:
     """The part of the id in the beginning of a checkpoint's keys."""
     return beginning.split("/")[2]
 
 
-def _found(record: str, written: Iterable[str]) -> Found:
-    return Found(records.record_of(record), [records.written_of(text) for text in written])
+def _found(text: str, written: Iterable[str]) -> Found:
+    record = records.record_of(text)
+    return Found(record, record.channel_keys(), [records.written_of(each) for each in written])
 
 
 async def _together(calls: Iterable[Awaitable[T]]) -> list[T]:
