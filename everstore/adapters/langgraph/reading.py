@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Reading"]
 
-_LOOKS = 10  # at a checkpoint whose values are being removed, or written again
 _ROWS = 64
 _PAGE = 20  # checkpoints
 
@@ -44,16 +43,30 @@ class Reading:
         return await self._look(Thread(self._store, place.thread_id), _prefix(place))
 
     async def _look(self, thread: Thread, prefix: str) -> CheckpointTuple | None:
-        missing = ""
-        for _ in range(_LOOKS):
-            found = await thread.first(prefix)
-            if found is None:
-                return None
-            values = await thread.values(found.keys)
-            missing = next((key for key in found.keys if key not in values), "")
-            if not missing:
+        async for found in thread.found(prefix):
+            whole = await self._whole(thread, found, await thread.values(found.keys))
+            if whole is not None:
+                return whole
+        return None
+
+    async def _whole(
+        self, thread: Thread, found: Found, values: Mapping[str, Typed]
+    ) -> CheckpointTuple | None:
+        """The checkpoint with its values; ``None`` where it was deleted meanwhile, or is not yet put."""
+        again: Found | None = found
+        while again is not None:
+            found = again
+            missing = next((key for key in found.keys if key not in values), None)
+            if missing is None:
                 return self._tuple(thread, found, values)
-        raise DataDamagedError.found(missing, "a checkpoint needs it, and it is gone", session_id=thread.id)
+            again = await thread.first(records.checkpoint_prefix(found.record.namespace, found.record.id))
+            if again is not None and again.record == found.record:
+                if found.record.relies_on not in {None, await thread.generation()}:
+                    return None
+                reason = "a checkpoint needs it, and it is gone"
+                raise DataDamagedError.found(missing, reason, session_id=thread.id)
+            values = {} if again is None else await thread.values(again.keys)
+        return None
 
     async def pages(
         self,
@@ -65,10 +78,11 @@ class Reading:
         """The checkpoints that are asked for, a page at a time."""
         left = limit
         async for thread in self._threads(config):
+            if left is not None and left <= 0:
+                return
             async for page in self._pages_of(thread, config, filter, before, left):
                 yield page
-                if left is not None:
-                    left -= len(page)
+                left = None if left is None else left - len(page)
 
     async def _threads(self, config: RunnableConfig | None) -> AsyncIterator[Thread]:
         if config is not None:
@@ -88,32 +102,25 @@ class Reading:
         left = limit
         page: list[Found] = []
         async for found in _found(thread, config, before, _PAGE if limit is None else limit):
-            if left is not None and left <= 0:
-                break
             if filter:
                 metadata = self._serde.loads_typed(found.record.metadata)
                 if any(metadata.get(name) != value for name, value in filter.items()):
                     continue
             page.append(found)
-            left = None if left is None else left - 1
-            if len(page) == _PAGE:
-                yield await self._tuples(thread, page)
+            if len(page) == (_PAGE if left is None else min(left, _PAGE)):
+                whole = await self._tuples(thread, page)
+                yield whole
                 page = []
+                left = None if left is None else left - len(whole)
+                if left == 0:
+                    return
         yield await self._tuples(thread, page)
 
     async def _tuples(self, thread: Thread, page: list[Found]) -> list[CheckpointTuple]:
-        """The tuples of a page; those that were deleted meanwhile are left out."""
+        """The tuples of a page, without those that were deleted meanwhile, or are not yet put."""
         values = await thread.values({key for found in page for key in found.keys})
-        tuples: list[CheckpointTuple] = []
-        for found in page:
-            if all(key in values for key in found.keys):
-                tuples.append(self._tuple(thread, found, values))
-                continue
-            prefix = records.checkpoint_prefix(found.record.namespace, found.record.id)
-            again = await self._look(thread, prefix)
-            if again is not None:
-                tuples.append(again)
-        return tuples
+        whole = [await self._whole(thread, found, values) for found in page]
+        return [each for each in whole if each is not None]
 
     def _tuple(self, thread: Thread, found: Found, values: Mapping[str, Typed]) -> CheckpointTuple:
         record = found.record

@@ -63,6 +63,11 @@ class Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
     metadata: Typed
     apart: dict[str, str | int | float]
     """The channels whose value is a row of its own, with the version."""
+    relies_on: int | None = None
+    """The generation in which those rows were there that were not written with it; none, if all were.
+
+    With rows missing, in another generation, it is no checkpoint: whoever put it did not come to its end.
+    """
 
     def channel_keys(self) -> list[str]:
         """The keys of those rows, in the order of ``apart``."""

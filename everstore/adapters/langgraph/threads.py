@@ -143,6 +143,11 @@ class Thread:
         texts = await self._storage.get_values(keys)
         return {key: records.typed_of(text) for key, text in texts.items()}
 
+    async def generation(self) -> int | None:
+        """When the mark was made that is there now; ``None`` without one."""
+        mark = await self._storage.stat_value(records.GENERATION)
+        return None if mark is None else mark.created_ns
+
     async def records(self) -> list[Record]:
         """All checkpoints, without what is written on them."""
         keys = [each.key for each in await self._storage.list_keys(records.CHECKPOINTS)]
@@ -156,9 +161,12 @@ class Thread:
 
         A checkpoint that is put meanwhile stays whole: what it needs and this may have removed is written
         again, because the generation is another one; and what is written again is no longer what was listed
-        here, so it is not removed.
+        here, so it is not removed. One that is not wholly there yet is none to choose from.
         """
-        doomed = list(choose(await self.records()))
+        there = {info.key for info in await self._storage.list_keys(records.CHANNELS)}
+        doomed = list(
+            choose([each for each in await self.records() if there.issuperset(each.channel_keys())])
+        )
         if not doomed:
             return
         await self._storage.delete_value(records.GENERATION)

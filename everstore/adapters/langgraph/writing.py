@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from langgraph.checkpoint.base import WRITES_IDX_MAP, get_checkpoint_metadata
+from msgspec.structs import replace
 
 from everstore.adapters.langgraph import records
 from everstore.adapters.langgraph.places import config_of, place_of
@@ -44,7 +45,8 @@ class Writing:
         """Keep a checkpoint, in one step.
 
         Values that its parent has, too, are not written again, unless they may be gone since. The mark tells
-        that: it is written with every checkpoint, and is a new one after every deletion.
+        that: it is written with every checkpoint, and is a new one after every deletion. Until they are
+        written, nobody sees the checkpoint.
         """
         thread = Thread(self._store, place_of(config).thread_id)
         record = self._record(config, checkpoint, metadata)
@@ -55,10 +57,12 @@ class Writing:
             for channel, version in record.apart.items()
             if parent is None or channel in new_versions or parent.apart.get(channel) != version
         ]
-        mark = await thread.write(self._rows(record, values, changed))
-        if parent is not None and mark.created_ns != parent.generation and len(changed) < len(record.apart):
+        relies_on = None if parent is None or len(changed) == len(record.apart) else parent.generation
+        mark = await thread.write(self._rows(replace(record, relies_on=relies_on), values, changed))
+        is_first = mark.created_ns == mark.updated_ns
+        if relies_on not in {None, mark.created_ns}:
             mark = await thread.write(self._rows(record, values, record.apart))
-        if mark.created_ns == mark.updated_ns or not self._kept.knows(thread):
+        if is_first or not self._kept.knows(thread):
             await thread.make_known()
         self._kept.remember(thread, record, mark.created_ns)
         return config_of(thread.name, record.namespace, record.id)

@@ -1,7 +1,7 @@
 """``EverstoreSaver`` and ``EverstoreStore`` beside LangGraph's own for SQLite and PostgreSQL.
 
-``python tests/adapters/benchmarks/langgraph_bench.py``. Each task has a thread of its own, with a conversation
-of twenty messages, to which a ``put`` adds one.
+``python tests/adapters/benchmarks/langgraph_bench.py``. Each task has a thread of its own: a conversation of
+twenty messages, to which a ``put`` adds one.
 """
 
 from __future__ import annotations
