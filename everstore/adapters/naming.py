@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from everstore.models import Session
     from everstore.store import Store
 
-__all__ = ["FRAMEWORK", "id_of_names", "is_label", "named_session"]
+__all__ = ["FRAMEWORK", "delete_named_session", "id_of_names", "is_label", "named_session"]
 
 FRAMEWORK = "framework"
 """The label that says whose session it is; the others are the framework's words for its names."""
@@ -42,3 +42,14 @@ async def named_session(store: Store, framework: str, names: Mapping[str, str], 
         return found
     labels = {FRAMEWORK: framework, **names}
     return await store.create_session(title or None, session_id=session_id, labels=labels)
+
+
+async def delete_named_session(store: Store, session_id: UUID) -> None:
+    """Remove a session with all that it holds, beside others who may make it anew.
+
+    The record goes first: who finds the session empty makes a record before anything else, and that stays.
+    After a crash on the way, run it again: it finishes the job.
+    """
+    await store.sessions.delete_session(session_id)
+    await store.file_system.purge_session(session_id)
+    await store.storage.purge_session(session_id)
