@@ -5,12 +5,27 @@ from typing import TYPE_CHECKING
 from everstore.middleware.base import Call, Middleware, Role, Verb
 
 if TYPE_CHECKING:
+    from everstore.middleware.approval import Approval, ApprovalRequest
+    from everstore.middleware.mount import Mount
     from everstore.middleware.path_policy import PathPolicy, WriteBlocklist
 
-__all__ = ["Call", "Middleware", "PathPolicy", "Role", "Verb", "WriteBlocklist"]
+__all__ = [
+    "Approval",
+    "ApprovalRequest",
+    "Call",
+    "Middleware",
+    "Mount",
+    "PathPolicy",
+    "Role",
+    "Verb",
+    "WriteBlocklist",
+]
 
 if not TYPE_CHECKING:  # pragma: no branch - to a type checker every name would be there
     _LATER = {
+        "Approval": "everstore.middleware.approval",
+        "ApprovalRequest": "everstore.middleware.approval",
+        "Mount": "everstore.middleware.mount",
         "PathPolicy": "everstore.middleware.path_policy",
         "WriteBlocklist": "everstore.middleware.path_policy",
     }
