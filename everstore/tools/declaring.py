@@ -116,8 +116,6 @@ def all_required(schema: dict[str, Any]) -> dict[str, Any]:
 def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
     made = {name: part for name, part in schema.items() if name != "default"}
     made["type"] = [made["type"], "null"]
-    if "enum" in made:
-        made["enum"] = [*made["enum"], None]
     return made
 
 

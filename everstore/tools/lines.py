@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from everstore.errors import InvalidContentError, PathNotFoundError
+from everstore.errors import EverstoreError, InvalidContentError, PathNotFoundError
 from everstore.lines import LineCounts, lines_of
 from everstore.tools.answers import RefusedError, shown
 from everstore.wording import shown_size
@@ -63,8 +63,8 @@ async def lines_around(desk: Desk, path: str, number: int, count: int = 1, more:
     start = max(1, number - more)
     try:
         found = await desk.files.read_lines(path, start, number - start + count + more)
-    except InvalidContentError:
-        found = None
+    except EverstoreError:  # it was there a moment ago; what is told without them is enough
+        return []
     return [numbered(line, 1, _AROUND)[0] for line in found.lines] if found else []
 
 

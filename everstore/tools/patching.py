@@ -107,7 +107,7 @@ class _Draft:
         if _key(path) in self._texts:
             text = self._texts[_key(path)]
             if text is None:
-                raise PathNotFoundError.at(path)
+                raise PathNotFoundError.at(f"/{_key(path)}")
             return text, None
         found = await self._desk.files.read_file(path, strict=True)
         return require_text(found), found.revision
@@ -163,8 +163,8 @@ def _done(patches: list[FilePatch]) -> str:
 def _told(patch: FilePatch) -> str:
     name = _shown(patch.path)
     if patch.moved_to is not None:
-        return f"  moved {name} to {_shown(patch.moved_to)} {patch.counts}"
+        return f"  moved {name} to {_shown(patch.moved_to)}{patch.counts}"
     if patch.copied_to is not None:
-        return f"  copied {name} to {_shown(patch.copied_to)} {patch.counts}"
+        return f"  copied {name} to {_shown(patch.copied_to)}{patch.counts}"
     verb = {"add": "added", "delete": "deleted", "update": "updated"}[patch.kind]
-    return f"  {verb} {name} {patch.counts}"
+    return f"  {verb} {name}{patch.counts}"

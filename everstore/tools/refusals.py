@@ -132,10 +132,10 @@ _WHO = {
 
 
 def _content(error: InvalidContentError) -> str:
-    path = error.facts.get("path")
-    if path is None:
+    if "stored" not in error.facts:
         return _own_words(error)
-    return f"{shown(str(path))} is stored as bytes, not as text, and can only be replaced: write all of it."
+    name = shown(str(error.facts["path"]))
+    return f"{name} is stored as bytes, not as text, and can only be replaced: write all of it."
 
 
 def _unavailable(error: BackendUnavailableError) -> str:

@@ -55,6 +55,7 @@ async def seed(work) -> None:
         ("/docs/odd\u2028name.md", "odd\n", False),
         ("/dos.txt", "one\r\ntwo\r\nthree\r\n", False),
         ("/given.txt", "given\n", True),
+        ("/list.txt", "one\ntwo\nthree\n", False),
         ("/long.json", "[" + "1234567890" * 500 + "]\nsecond\n", False),
         ("/empty.txt", "", False),
     ):
@@ -105,6 +106,34 @@ MISFIT = """\
 *** End Patch
 """
 
+DELETING = """\
+--- a/list.txt
++++ /dev/null
+@@ -1,3 +0,0 @@
+-one
+-two
+-three
+"""
+
+TWICE = """\
+diff --git a/list.txt b/copy.txt
+copy from list.txt
+copy to copy.txt
+--- a/list.txt
++++ b/copy.txt
+@@ -1 +1 @@
+-one
++first
+--- a/copy.txt
++++ b/copy.txt
+@@ -2 +2 @@
+-two
++second
+diff --git a/list.txt b/moved.txt
+rename from list.txt
+rename to moved.txt
+"""
+
 CALLS = [
     "# Looking",
     ("ls", {}),
@@ -126,6 +155,8 @@ CALLS = [
     ("grep", {"pattern": "return", "path": "*.py", "context": 1}),
     ("grep", {"pattern": "def \\w+", "limit": 1, "regex": True}),
     ("grep", {"pattern": "def \\w+"}),
+    ("grep", {"pattern": "90]", "path": "long"}),
+    ("grep", {"pattern": "def", "skip": 9}),
     "# Looking at what is not there",
     ("read", {"path": "/src/ap.py"}),
     ("read", {"path": "/app.py"}),
@@ -185,6 +216,13 @@ CALLS = [
     ("apply_patch", {"patch": "please change it"}),
     ("apply_patch", {"patch": V4A.replace("*** End Patch\n", "")}),
     ("apply_patch", {"patch": V4A}),
+    ("apply_patch", {"patch": DELETING.replace("-three\n", "")}),
+    ("apply_patch", {"patch": TWICE}),
+    ("apply_patch", {"patch": DELETING.replace("list", "moved")}),
+    ("apply_patch", {"patch": DELETING}),
+    ("apply_patch", {"patch": "--- /dev/null\n+++ b/dos.txt\n@@ -0,0 +1 @@\n+mine\n"}),
+    ("apply_patch", {"patch": "--- a/given.txt\n+++ b/given.txt\n@@ -1 +1 @@\n-given\n+mine\n"}),
+    ("apply_patch", {"patch": "--- a/logo.png\n+++ b/logo.png\n@@ -1 +1 @@\n-given\n+mine\n"}),
     "# Arranging",
     ("mkdir", {"path": "/made/here"}),
     ("copy", {"source": "/src/main.py", "destination": "/made/here/main.py"}),

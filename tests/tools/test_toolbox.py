@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 
 import pytest
 
 import everstore
+from everstore import errors
+from everstore.middleware import Middleware
 from everstore.tools import Answer, Toolbox
-
-
-@pytest.fixture
-async def work():
-    async with everstore.open_store() as store:
-        yield store.session(everstore.new_session_id())
 
 
 async def test_a_tool_is_called_by_its_name_with_a_mapping_or_its_json(work):
@@ -43,3 +40,82 @@ def test_an_unknown_name_in_only_is_an_error():
     assert [tool.name for tool in Toolbox(None, only=["read"])] == ["read"]
     with pytest.raises(ValueError, match="there is no tool 'raed'"):
         Toolbox(None, only=["raed"])
+
+
+def test_answers_need_some_room():
+    with pytest.raises(ValueError, match="at least 1000"):
+        Toolbox(None, most_characters=999)
+
+
+class Failing(Middleware):
+    """Every look at a file fails with an error."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def wrap(self, verb, call):
+        async def failing(*args, **kwargs):
+            if verb.name.startswith("read"):
+                raise self.error
+            return await call(*args, **kwargs)
+
+        return failing
+
+
+@pytest.mark.parametrize(
+    "error", [errors.StoreContextError("x"), errors.PluginError("x"), errors.SettingsError("x")]
+)
+async def test_errors_of_the_host_pass(error):
+    async with everstore.open_store(backend="memory", middleware=[Failing(error)]) as store:
+        toolbox = Toolbox(store.session(everstore.new_session_id()))
+        with pytest.raises(type(error)):
+            await toolbox.call("read", {"path": "/a"})
+
+
+async def test_a_closed_store_is_an_error_of_the_host():
+    async with everstore.open_store(backend="memory") as store:
+        toolbox = Toolbox(store.session(everstore.new_session_id()))
+    with pytest.raises(errors.StoreClosedError):
+        await toolbox.call("read", {"path": "/a"})
+
+
+async def test_cancellation_passes():
+    hanging = Hanging()
+    async with everstore.open_store(backend="memory", middleware=[hanging]) as store:
+        toolbox = Toolbox(store.session(everstore.new_session_id()))
+        task = asyncio.ensure_future(toolbox.call("read", {"path": "/a"}))
+        await hanging.called.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+class Hanging(Middleware):
+    def __init__(self) -> None:
+        self.called = asyncio.Event()
+
+    def wrap(self, verb, call):
+        async def hanging(*args, **kwargs):
+            self.called.set()
+            await asyncio.Event().wait()
+
+        return hanging
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (errors.DataDamagedError("the row 17 is damaged"), "is damaged and cannot be read"),
+        (errors.UnsupportedError("acme.Files lacks x, its author has to add it"), "cannot do that"),
+        (errors.QuotaExceededError.over("new_limit", 2, 1), "may have 1 entries at most"),
+        (errors.EverstoreError("EVERSTORE_PATHS forbids it"), "not allowed here"),
+        (errors.InvalidContentError("the text holds a lone surrogate"), "a lone surrogate"),
+        (errors.EverstoreError("no way:\nthere"), "no way: there"),
+    ],
+)
+async def test_what_a_model_is_told_of_other_errors(error, told):
+    async with everstore.open_store(backend="memory", middleware=[Failing(error)]) as store:
+        answer = await Toolbox(store.session(everstore.new_session_id())).call("read", {"path": "/a"})
+    assert answer.is_error
+    assert told in answer.text
+    assert not {"\n", "EVERSTORE", "acme", "17"} & set(answer.text.split())

@@ -54,6 +54,6 @@ class FilePatch(msgspec.Struct, frozen=True):
 
     @property
     def counts(self) -> str:
-        """How many lines come and go."""
+        """How many lines come and go, in words; empty where none do."""
         marks = [line[0] for hunk in self.hunks for line in hunk.lines]
-        return f"(+{marks.count('+')} -{marks.count('-')})"
+        return f" (+{marks.count('+')} -{marks.count('-')})" if marks else ""

@@ -97,14 +97,12 @@ class _Parser:
     def _end_by_counts(self, at: int, found: re.Match[str]) -> int | None:
         """Where a hunk ends that has as many lines as its header says; ``None`` where it has not."""
         old, new = (int(text) if text is not None else 1 for text in found.groups()[1:])
-        while (old or new) and at < len(self._lines):
+        while (old > 0 or new > 0) and at < len(self._lines):
             mark = self._lines[at][:1] or " "
             if mark not in {" ", "-", "+", _NO_LINE_END}:
                 return None
             old -= mark in {" ", "-"}
             new -= mark in {" ", "+"}
-            if old < 0 or new < 0:
-                return None
             at += 1
         if at < len(self._lines) and self._lines[at].startswith(_NO_LINE_END):
             at += 1

@@ -91,10 +91,17 @@ def _added(reader: _Reader) -> tuple[Hunk, ...]:
         number, line = reader.number, reader.take()
         if line[:1] not in {"+", ""}:
             raise PatchError(f"Line {number} is of a new file, and does not begin with '+'.")
-        lines.append(line or "+")
-    while lines and lines[-1] == "+" and reader.has_more and not reader.line:
-        lines.pop()
+        lines.append(line)
+    lines = [line or "+" for line in _without_blank_end(lines)]
     return (Hunk(tuple(lines), "the new file"),) if lines else ()
+
+
+def _without_blank_end(lines: list[str]) -> list[str]:
+    """The lines without those at the end that have not even a mark: they stand between files and hunks."""
+    count = len(lines)
+    while count and not lines[count - 1]:
+        count -= 1
+    return lines[:count]
 
 
 def _hunk(reader: _Reader, count: int) -> Hunk:
@@ -112,7 +119,8 @@ def _hunk(reader: _Reader, count: int) -> Hunk:
         at, line = reader.number, reader.take()
         if line[:1] not in {" ", "-", "+", ""}:
             raise PatchError(f"Line {at} begins with neither ' ', '-' nor '+'.")
-        lines.append(line or " ")
+        lines.append(line)
+    lines = [line or " " for line in _without_blank_end(lines)]
     at_end = reader.take_if(_END_OF_FILE) is not None
     if not any(line[0] != " " for line in lines):
         raise PatchError(f"The hunk at line {number} changes nothing: no line begins with '-' or '+'.")

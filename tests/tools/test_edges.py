@@ -1,0 +1,229 @@
+"""What models seldom do, and what others do meanwhile."""
+
+from __future__ import annotations
+
+import json
+
+import everstore
+import everstore.errors
+from everstore.middleware import Middleware
+from everstore.tools import Toolbox
+from everstore.tools.desk import Desk
+from everstore.tools.patches.parsing import parse_patch
+
+
+class Meanwhile(Middleware):
+    """Somebody else writes a file right before each list of changes."""
+
+    def __init__(self) -> None:
+        self.files = None
+        self.count = 0
+
+    def wrap(self, verb, call):
+        async def meanwhile(session_id, *args, **kwargs):
+            if self.files is not None:
+                self.count += 1
+                await self.files.write_file(session_id, "/f.txt", f"a\n{self.count}\n")
+            return await call(session_id, *args, **kwargs)
+
+        return meanwhile if verb.name == "apply_changes" else call
+
+
+async def test_a_patch_of_what_changes_all_the_time_gives_up():
+    meanwhile = Meanwhile()
+    async with everstore.open_store(backend="memory", middleware=[meanwhile]) as store:
+        work = store.session(everstore.new_session_id())
+        await work.files.write_file("/f.txt", "a\n")
+        meanwhile.files = store.file_system
+        patch = "--- a/f.txt\n+++ b/f.txt\n@@ -1 +1 @@\n-a\n+b\n"
+        answer = await Toolbox(work).call("apply_patch", {"patch": patch})
+        assert answer.is_error
+        assert "being changed all the time" in answer.text
+        assert (await work.files.read_file("/f.txt")).content == f"a\n{meanwhile.count}\n"
+
+
+async def test_a_file_that_was_deleted_since_is_created_anew(toolbox, work):
+    await toolbox.call("write", {"path": "f.txt", "content": "one\n"})
+    await work.files.delete_file("/f.txt")
+    answer = await toolbox.call("write", {"path": "/f.txt", "content": "two\n"})
+    assert answer.text.startswith("Created /f.txt")
+
+
+async def test_a_file_that_was_never_seen_may_be_replaced(toolbox, work):
+    await work.files.write_file("/f.txt", "one\n")
+    assert not (await toolbox.call("write", {"path": "/f.txt", "content": "two\n"})).is_error
+
+
+def test_what_was_seen_is_forgotten_when_it_is_too_much():
+    desk = Desk(None, 1000, "")
+    for number in range(5000):
+        desk.saw(f"{number}", f"/{number}", "r")
+    assert desk.seen("0") is None
+    assert desk.seen("4999") == desk.seen("/4999") == "r"
+
+
+async def test_bytes_that_are_no_text(toolbox, work):
+    await work.files.write_bytes("/latin.txt", "é".encode("latin-1"))
+    answer = await toolbox.call("read", {"path": "/latin.txt"})
+    assert answer.is_error
+    assert "is binary, 1 B" in answer.text
+
+
+async def test_the_last_line_of_an_empty_file(toolbox):
+    await toolbox.call("write", {"path": "/f.txt", "content": ""})
+    assert (await toolbox.call("tail", {"path": "/f.txt"})).text == "/f.txt is empty."
+
+
+async def test_many_things_are_told_of_in_part(toolbox):
+    files = [f"f{number}.txt" for number in range(80)]
+    added = "".join(f"*** Add File: {name}\n+a\n" for name in files)
+    answer = await toolbox.call("apply_patch", {"patch": f"*** Begin Patch\n{added}*** End Patch\n"})
+    assert answer.text.endswith("and 30 more")
+    edits = [{"path": name, "old": "a", "new": "b\n" * 20} for name in files]
+    assert "and 60 others" in (await toolbox.call("multi_edit", {"edits": edits})).text
+    everywhere = {"path": files[0], "old": "b", "new": "c", "replace_all": True}
+    assert "in 20 places, at lines 1, 2, 3" in (await toolbox.call("edit", everywhere)).text
+
+
+async def test_edits_far_apart_are_shown_apart(toolbox):
+    content = "".join(f"{'here' if number in {3, 50} else number}\n" for number in range(90))
+    await toolbox.call("write", {"path": "/f.txt", "content": content})
+    answer = await toolbox.call("edit", {"path": "/f.txt", "old": "here", "new": "now", "replace_all": True})
+    assert "\n   ...\n" in answer.text
+
+
+async def test_several_edits_of_a_file_in_cr_lf(toolbox, work):
+    await work.files.write_file("/f.txt", "one\r\ntwo\r\n")
+    edits = [
+        {"path": "f.txt", "old": "one\n", "new": "1\n"},
+        {"path": "f.txt", "old": "1\ntwo", "new": "1\n2"},
+    ]
+    assert not (await toolbox.call("multi_edit", {"edits": edits})).is_error
+    assert (await work.files.read_file("/f.txt")).content == "1\r\n2\r\n"
+
+
+async def test_lines_around_a_match_give_way_where_there_is_no_room(work):
+    toolbox = Toolbox(work, most_characters=1000)
+    await work.files.write_file("/f.txt", "".join(f"{'x' * 300}\n" for _ in range(9)) + "y\n")
+    answer = await toolbox.call("grep", {"pattern": "y", "context": 9})
+    assert "\n10:y" in answer.text
+
+
+async def test_a_directory_to_go_on_after_may_be_spelled_in_any_way(toolbox):
+    for name in "abc":
+        await toolbox.call("write", {"path": f"/d/{name}", "content": ""})
+    for name in ("/d/b", "d/b"):
+        assert (await toolbox.call("ls", {"path": "d", "after": name})).text.endswith("  c")
+    assert "none of them comes after /d/c" in (await toolbox.call("ls", {"path": "d", "after": "/d/c"})).text
+    assert (await toolbox.call("tree", {"path": "d", "after": "/d/c"})).text == "/d: 3 files"
+
+
+async def test_empty_directories(toolbox):
+    await toolbox.call("mkdir", {"path": "/d"})
+    assert (await toolbox.call("ls", {"path": "/d"})).text == "/d is empty."
+    assert (await toolbox.call("tree", {"path": "/d"})).text == "/d is empty."
+    await toolbox.call("delete", {"path": "/d"})
+    assert (await toolbox.call("read", {"path": "/a"})).text == "There is no /a. / is empty."
+
+
+async def test_values_without_an_end(toolbox):
+    await toolbox.call("remember", {"key": "a", "value": "b"})
+    assert (await toolbox.call("recall", {"key": "a", "start": 3})).text == "a has no more than 1 character."
+    told = (await toolbox.call("memories", {"prefix": "x"})).text
+    assert told == "Nothing is remembered whose key begins with x."
+    assert (await toolbox.call("memories", {"after": "a"})).text == "Nothing more is remembered."
+
+
+class Blind(Middleware):
+    """Listings and lines cannot be had."""
+
+    def wrap(self, verb, call):
+        async def blind(*args, **kwargs):
+            raise everstore.errors.BackendUnavailableError("x", happened=False)
+
+        return blind if verb.name in {"list_tree", "read_lines"} else call
+
+
+async def test_a_refusal_is_told_also_where_nothing_can_be_looked_at():
+    async with everstore.open_store(backend="memory", middleware=[Blind()]) as store:
+        toolbox = Toolbox(store.session(everstore.new_session_id()))
+        await toolbox.call("write", {"path": "/f.txt", "content": "some words\n"})
+        told = await toolbox.call("edit", {"path": "/g.txt", "old": "a", "new": "b"})
+        assert told.text == "There is no /g.txt. See what there is: ls {}"
+        told = await toolbox.call("edit", {"path": "/f.txt", "old": "some word\n", "new": "b"})
+        assert told.text == "The old text is not in /f.txt, and nothing was changed."
+
+
+async def test_other_things_that_patches_do(toolbox):
+    await toolbox.call("write", {"path": "/f.txt", "content": "a\nb\na\nb\n"})
+
+    async def refused(patch: str) -> str:
+        answer = await toolbox.call("apply_patch", {"patch": patch})
+        assert answer.is_error
+        return answer.text
+
+    ambiguous = await refused("--- f.txt\n+++ f.txt\n@@ @@\n-a\n+c\n")
+    assert "/f.txt, hunk 1: its old lines are at lines 1, 3; give more" in ambiguous
+    gone = "*** Begin Patch\n*** Delete File: f.txt\n*** Update File: ./f.txt\n-a\n+c\n*** End Patch\n"
+    assert "There is no /f.txt." in await refused(gone)
+    nothing = await refused("--- f.txt\n+++ f.txt\n@@ -1 +1 @@\n-z\n+y\n")
+    assert nothing == "Nothing was changed: /f.txt, hunk 1: its old lines are not there."
+
+
+async def test_calls_without_arguments(toolbox):
+    assert len(toolbox) == 19
+    assert (await toolbox.call("ls")).text == (await toolbox.call("ls", "")).text == "/ is empty."
+
+
+async def test_lines_of_an_edit_that_do_not_fit_are_not_shown(work):
+    toolbox = Toolbox(work, most_characters=1000)
+    line = "x" * 400
+    await toolbox.call("write", {"path": "/f.txt", "content": f"{line}\n" * 9})
+    edit = {"path": "/f.txt", "old": line, "new": f"{line}\n{line}", "replace_all": True}
+    answer = await toolbox.call("edit", edit)
+    assert answer.text.startswith("Edited /f.txt")
+    assert len(answer.text) <= 1000
+
+
+class Away(Middleware):
+    """Lists of changes cannot be made."""
+
+    def wrap(self, verb, call):
+        async def away(*args, **kwargs):
+            raise everstore.errors.BackendUnavailableError("x", happened=None)
+
+        return away if verb.name == "apply_changes" else call
+
+
+async def test_changes_that_may_have_happened_are_told_of_as_such():
+    async with everstore.open_store(backend="memory", middleware=[Away()]) as store:
+        toolbox = Toolbox(store.session(everstore.new_session_id()))
+        await toolbox.call("write", {"path": "/f.txt", "content": "a\n"})
+        edits = {"edits": [{"path": "/f.txt", "old": "a", "new": "b"}]}
+        patch = {"patch": "--- f.txt\n+++ f.txt\n@@ -1 +1 @@\n-a\n+c\n"}
+        for name, arguments in (("multi_edit", edits), ("apply_patch", patch)):
+            assert "may have done it or not" in (await toolbox.call(name, arguments)).text
+
+
+def test_patches_around_their_lines():
+    deleted = "--- a/x\n+++ b/x\n@@ -1,2 +1,1 @@\n--- a comment\n b\n"
+    assert parse_patch(deleted)[0].hunks[0].old == ["-- a comment", "b"]
+    blank = "*** Begin Patch\n*** Add File: x\n+a\n\n+b\n\n*** Add File: y\n+c\n*** End Patch\n"
+    assert [one.hunks[0].new for one in parse_patch(blank)] == [["a", "", "b"], ["c"]]
+    wrong_counts = (
+        "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n c\n\n--- a/y\n+++ b/y\n@@ -1,9 +1,9 @@\n-a\n+b\n\n\n"
+    )
+    assert [list(one.hunks[0].lines) for one in parse_patch(wrong_counts)] == [
+        ["-a", "+b", " c"],
+        ["-a", "+b"],
+    ]
+
+
+def test_the_strict_form_for_openai(work):
+    tools = {one["name"]: one for one in Toolbox(work).openai()}
+    item = tools["multi_edit"]["parameters"]["properties"]["edits"]["items"]
+    assert item["required"] == ["path", "old", "new", "replace_all"]
+    assert item["properties"]["replace_all"]["type"] == ["boolean", "null"]
+    assert json.dumps(tools).count('"strict": true') == len(tools)
+    assert Toolbox(work).openai("chat")[0]["function"]["name"] == "read"
+    assert Toolbox(work).anthropic()[0]["input_schema"]["required"] == ["path"]
