@@ -21,6 +21,7 @@ from everstore.errors import (
     PathNotDirectoryError,
     PathNotFoundError,
     PluginError,
+    PolicyError,
     QuotaExceededError,
     ReadOnlyFileError,
     RevisionConflictError,
@@ -151,10 +152,20 @@ def _damaged(error: DataDamagedError) -> str:
 
 def _own_words(error: EverstoreError) -> str:
     """The error's message, unless it is for who runs the host."""
-    message = str(error)[:_MOST_WORDS]
-    if "EVERSTORE_" in message:
-        return "This is not allowed here."
-    return message if message.isprintable() else "".join(c if c.isprintable() else " " for c in message)
+    message = str(error)
+    return "This is not allowed here." if "EVERSTORE_" in message else _one_line(message)
+
+
+def _one_line(words: str) -> str:
+    words = words[:_MOST_WORDS]
+    return words if words.isprintable() else "".join(c if c.isprintable() else " " for c in words)
+
+
+def _policy(error: PolicyError) -> str:
+    what = "This" if error.path is None else shown(error.path)
+    return (
+        f"{what} is refused: {_one_line(error.reason)}. The host decides that: do without, or ask the user."
+    )
 
 
 _WORDS: dict[type[EverstoreError], Callable[[Any], str]] = {
@@ -163,6 +174,7 @@ _WORDS: dict[type[EverstoreError], Callable[[Any], str]] = {
     ReadOnlyFileError: lambda error: (
         f"{shown(error.path)} is read-only, and was left as it is. A copy of it can be changed."
     ),
+    PolicyError: _policy,
     ParentNotDirectoryError: _own_words,
     PathIsDirectoryError: lambda error: (
         f"{shown(error.path)} is a directory, not a file. See what is in it: {call_of('ls', path=error.path)}"

@@ -152,7 +152,7 @@ def test_hunks_without_numbers(text, lines, made):
     [
         (["-        return 1", "+        return 2"], "hunk 1: its old lines are at lines 3, 8; give more"),
         (["-        return 2", "+        return 3"], "hunk 1: its old lines are not there"),
-        (["-        return 2", "+        return 1"], "but its new ones are, at line 3"),
+        (["-        return 2", "+        return 1"], "but at line 3 its new ones are"),
         (["@@ class C:", "+x"], "no line behind line 0 is 'class C:'"),
         (["@@ class B:", "-class A:", "+class C:"], "are not behind line 5, but before"),
         (["-class A:", "+class C:", "*** End of File"], "not at the end of the file"),

@@ -109,6 +109,8 @@ class Hanging(Middleware):
         (errors.UnsupportedError("acme.Files lacks x, its author has to add it"), "cannot do that"),
         (errors.QuotaExceededError.over("new_limit", 2, 1), "may have 1 entries at most"),
         (errors.EverstoreError("EVERSTORE_PATHS forbids it"), "not allowed here"),
+        (errors.PolicyError.of("/a", "it may\nnot be read"), "/a is refused: it may not be read. The host"),
+        (errors.PolicyError.of(None, "no secrets"), "This is refused: no secrets."),
         (errors.InvalidContentError("the text holds a lone surrogate"), "a lone surrogate"),
         (errors.EverstoreError("no way:\nthere"), "no way: there"),
     ],

@@ -95,6 +95,10 @@ class _Document:
                 return fits[0], alike is _exactly
             if fits:
                 raise MisfitError(hunk, _ambiguous(fits))
+        done = self._done_at(hunk)
+        if done is not None:
+            why = f"its old lines are not there, but at line {done} its new ones are: it may be done already"
+            raise MisfitError(hunk, why)
         raise MisfitError(hunk, self._why_not(hunk, start), is_missing=True)
 
     def _of_addition(self, hunk: Hunk, start: int) -> int:
@@ -130,14 +134,13 @@ class _Document:
             if all(alike(self._lines[at + index]) == line for index, line in enumerate(wanted)):
                 yield at
 
+    def _done_at(self, hunk: Hunk) -> int | None:
+        """The number of the line where the new lines of a hunk are; ``None`` where it adds none."""
+        if not any(line[0] == "+" for line in hunk.lines):
+            return None
+        return next((at + 1 for at in self._fitting(hunk.new, 0, _but_for_end, at_end=False)), None)
+
     def _why_not(self, hunk: Hunk, start: int) -> str:
-        new = hunk.new
-        if new and any(line[0] == "+" for line in hunk.lines):
-            made = next(self._fitting(new, 0, _but_for_end, at_end=False), None)
-            if made is not None:
-                return (
-                    f"its old lines are not there, but its new ones are, at line {made + 1}: it may be done"
-                )
         if start and next(self._fitting(hunk.old, 0, _but_for_end, at_end=False), None) is not None:
             return f"its old lines are not behind line {start}, but before: hunks go in the order of the file"
         if hunk.at_end and next(self._fitting(hunk.old, start, _but_for_end, at_end=False), None) is not None:

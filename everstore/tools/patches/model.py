@@ -56,4 +56,5 @@ class FilePatch(msgspec.Struct, frozen=True):
     def counts(self) -> str:
         """How many lines come and go, in words; empty where none do."""
         marks = [line[0] for hunk in self.hunks for line in hunk.lines]
-        return f" (+{marks.count('+')} -{marks.count('-')})" if marks else ""
+        told = [f"{mark}{marks.count(mark)}" for mark in "+-" if mark in marks]
+        return f" ({' '.join(told)})" if told else ""
