@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 
 __all__ = ["Answer", "Page", "RefusedError", "call_of", "fitted", "in_json", "shown"]
@@ -61,12 +63,12 @@ def shown(name: str) -> str:
 
 def in_json(value: object) -> str:
     r"""A value in JSON on one line; what nobody sees, or what could end a line, is an escape (``\u2028``)."""
-    written = msgspec.json.format(msgspec.json.encode(value), indent=0).decode()
+    written = json.dumps(value, ensure_ascii=False)
     return written if written.isprintable() else "".join(map(_escaped, written))
 
 
 def _escaped(character: str) -> str:
     if character.isprintable():
         return character
-    units = character.encode("utf-16-be")
+    units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))

@@ -38,7 +38,10 @@ def understood(tool: Tool, arguments: object) -> dict[str, Any]:
 
     ``arguments`` is a mapping, its JSON, or nothing. An argument that is null is one that is not given.
     """
-    given = _object(tool, arguments)
+    try:
+        given = _object(tool, arguments)
+    except RecursionError:
+        raise _wrong(tool, "the arguments are nested too deep.") from None
     _check_names(tool, given, tool.parameters, "")
     return {
         one.name: _converted(tool, one.name, one.kind, given[one.name])
@@ -57,8 +60,9 @@ def _object(tool: Tool, arguments: object) -> dict[str, Any]:
     if isinstance(arguments, str | bytes):
         try:
             arguments = msgspec.json.decode(arguments) if arguments.strip() else {}
-        except msgspec.DecodeError as error:
-            raise _wrong(tool, f"the arguments are not JSON: {error}.") from None
+        except (msgspec.DecodeError, UnicodeError) as error:
+            why = "it is no text" if isinstance(error, UnicodeError) else error
+            raise _wrong(tool, f"the arguments are not JSON: {why}.") from None
     if arguments is None:
         return {}
     if not isinstance(arguments, Mapping):

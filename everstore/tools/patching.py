@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
@@ -20,12 +21,13 @@ from everstore.tools.refusals import most_like, refusal_of
 
 if TYPE_CHECKING:
     from everstore.changes import FileChange
-    from everstore.tools.patches.model import FilePatch
+    from everstore.tools.patches.model import FilePatch, Hunk
 
 __all__ = ["apply_patch"]
 
 _MOST_TRIES = 50  # each of which somebody else was faster
 _MOST_TOLD = 50  # files
+_LONG = 1 << 18  # characters of a file
 
 
 @tool()
@@ -114,12 +116,14 @@ class _Draft:
 
     async def _update(self, patch: FilePatch) -> str:
         text, revision = await self.text(patch.path)
-        made = apply_hunks(text, patch.hunks)
+        made = await _applied(text, patch.hunks)
+        place = patch.path
         if patch.copied_to is not None:
             self.changes.append(Copy(patch.path, patch.copied_to))
-            self._write(patch.copied_to, made)
-        elif patch.hunks:
-            self._write(patch.path, made, if_revision=revision)
+            place, revision = patch.copied_to, None
+            self._texts[_key(place)] = made
+        if patch.hunks:
+            self._write(place, made, if_revision=revision)
         return made
 
     def _write(
@@ -131,6 +135,13 @@ class _Draft:
     def _delete(self, path: str) -> None:
         self.changes.append(Delete(path))
         self._texts[_key(path)] = None
+
+
+async def _applied(text: str, hunks: tuple[Hunk, ...]) -> str:
+    """The text with hunks applied; a long one on a thread, for it takes a while."""
+    if len(text) < _LONG:
+        return apply_hunks(text, hunks)
+    return await asyncio.to_thread(apply_hunks, text, hunks)
 
 
 def _key(path: str) -> str:

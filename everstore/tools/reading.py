@@ -61,7 +61,8 @@ async def tail(
     lines: Annotated[int, Meta(description="How many lines at most", ge=1)] = 20,
 ) -> str:
     """Show the last lines of a text file, such as a log, with their numbers."""
-    found = await lines_at(desk, path, -_fitting(desk, lines), lines)
+    most = _fitting(desk, lines)
+    found = await lines_at(desk, path, -most, most)
     desk.saw(path, found.path, found.revision)
     name = shown(found.path)
     if not found.lines:

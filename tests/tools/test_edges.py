@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import get_args
 
 import everstore
 import everstore.errors
@@ -227,3 +228,75 @@ def test_the_strict_form_for_openai(work):
     assert json.dumps(tools).count('"strict": true') == len(tools)
     assert Toolbox(work).openai("chat")[0]["function"]["name"] == "read"
     assert Toolbox(work).anthropic()[0]["input_schema"]["required"] == ["path"]
+
+
+async def test_arguments_that_no_one_should_send(toolbox):
+    surrogate = "\ud800"
+    for arguments in (
+        '{"path": "a',
+        "[" * 100_000,
+        f'{{"path": "{surrogate}"}}',
+        b"\xff",
+        '{"path": 1e999}',
+        "7",
+    ):
+        answer = await toolbox.call("read", arguments)
+        assert answer.is_error
+        assert answer.text.isprintable()
+    deep: object = "x"
+    for _ in range(5000):
+        deep = [deep]
+    assert "nested too deep" in (await toolbox.call("read", {"path": deep})).text
+    for name, arguments in (
+        (surrogate, {}),
+        ("read", {surrogate: 1}),
+        ("read", {"path": surrogate}),
+        ("glob", {"pattern": surrogate}),
+        ("grep", {"pattern": surrogate}),
+        ("remember", {"key": surrogate, "value": "x"}),
+        ("recall", {"key": surrogate}),
+        ("write", {"path": "/a", "content": surrogate}),
+        ("apply_patch", {"patch": surrogate}),
+        ("apply_patch", {"patch": f"--- {surrogate}\n+++ {surrogate}\n@@ -1 +1 @@\n-a\n+b\n"}),
+    ):
+        answer = await toolbox.call(name, arguments)
+        assert answer.is_error
+        answer.text.encode()
+
+
+async def test_numbers_that_are_too_large(toolbox):
+    await toolbox.call("write", {"path": "/f.txt", "content": "a\n"})
+    for name, arguments in (
+        ("read", {"path": "/f.txt", "start": 10**30}),
+        ("grep", {"pattern": "a", "skip": 10**30}),
+    ):
+        assert (await toolbox.call(name, arguments)).is_error
+    for name, arguments in (
+        ("read", {"path": "/f.txt", "limit": 10**30, "column": 10**30}),
+        ("tail", {"path": "/f.txt", "lines": 10**30}),
+        ("tree", {"depth": 10**30}),
+    ):
+        assert not (await toolbox.call(name, arguments)).is_error
+
+
+async def test_functions_take_edits_as_objects_and_as_mappings(toolbox):
+    functions = {one.__name__: one for one in toolbox.functions()}
+    kind = get_args(functions["multi_edit"].__annotations__["edits"])[0]
+    await functions["write"]("f.txt", "a b c\n")
+    told = await functions["multi_edit"]([kind("f.txt", "a", "x"), {"path": "f.txt", "old": "b", "new": "y"}])
+    assert told.startswith("Made 2 edits")
+
+
+async def test_a_patch_of_a_long_file(toolbox, work):
+    lines = [f"line {number}" for number in range(60_000)]
+    await work.files.write_file("/f.txt", "\n".join([*lines, ""]))
+    patch = "--- f.txt\n+++ f.txt\n@@ -1 +1 @@\n-line 59998\n+new\n"
+    assert not (await toolbox.call("apply_patch", {"patch": patch})).is_error
+    assert (await work.files.read_lines("/f.txt", -2, 1)).lines[0].text == "new"
+
+
+async def test_a_copy_by_git_that_changes_nothing(toolbox, work):
+    await work.files.write_file("/f.txt", "a\n")
+    patch = "diff --git a/f.txt b/g.txt\ncopy from f.txt\ncopy to g.txt\n"
+    assert not (await toolbox.call("apply_patch", {"patch": patch})).is_error
+    assert (await work.files.read_file("/g.txt")).content == "a\n"

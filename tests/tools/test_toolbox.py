@@ -9,7 +9,7 @@ import pytest
 
 import everstore
 from everstore import errors
-from everstore.middleware import Middleware
+from everstore.middleware import Middleware, PathPolicy, WriteBlocklist
 from everstore.tools import Answer, Toolbox
 
 
@@ -121,3 +121,33 @@ async def test_what_a_model_is_told_of_other_errors(error, told):
     assert answer.is_error
     assert told in answer.text
     assert not {"\n", "EVERSTORE", "acme", "17"} & set(answer.text.split())
+
+
+async def test_what_a_policy_hides_shows_in_no_answer():
+    policies = [PathPolicy(deny_read=["*.key", "/private"]), WriteBlocklist()]
+    async with everstore.open_store(backend="memory", middleware=policies) as store:
+        session = await store.create_session(
+            files=[everstore.InitialFile(path, "word\n") for path in ("/a.key", "/private/b.txt", "/c.txt")]
+        )
+        toolbox = Toolbox(store.session(session.id))
+        for name, arguments in (
+            ("ls", {}),
+            ("tree", {}),
+            ("glob", {"pattern": "**"}),
+            ("grep", {"pattern": "word"}),
+            ("read", {"path": "/b.txt"}),
+            ("read", {"path": "/a.ke"}),
+        ):
+            text = (await toolbox.call(name, arguments)).text
+            assert "a.key" not in text
+            assert "private" not in text
+        for name, arguments in (
+            ("write", {"path": "/a.key", "content": "x"}),
+            ("write", {"path": "/.git/config", "content": "x"}),
+            ("edit", {"path": "/private/b.txt", "old": "word", "new": "x"}),
+            ("delete", {"path": "/private", "recursive": True}),
+            ("apply_patch", {"patch": "*** Begin Patch\n*** Add File: .git/x\n+a\n*** End Patch\n"}),
+        ):
+            answer = await toolbox.call(name, arguments)
+            assert answer.is_error
+            assert "is refused: it may not be" in answer.text

@@ -88,9 +88,10 @@ class _Document:
             return self._of_addition(hunk, start), True
         expected = None if hunk.line is None else hunk.line + self._shift
         for alike in (_exactly, _but_for_cr, _but_for_end):
-            fits = list(self._fitting(old, start, alike, at_end=hunk.at_end or hunk.open_before is True))
-            if expected in fits:
+            wanted = [alike(line) for line in old]
+            if expected is not None and expected >= start and self._fits(wanted, expected, alike):
                 return expected, alike is _exactly
+            fits = list(self._fitting(old, start, alike, at_end=hunk.at_end or hunk.open_before is True))
             if len(fits) == 1 or (fits and hunk.anchors):
                 return fits[0], alike is _exactly
             if fits:
@@ -129,10 +130,12 @@ class _Document:
         wanted = [alike(line) for line in old]
         last = len(self._lines) - len(old)
         for at in range(max(start, last) if at_end else start, last + 1):
-            if alike(self._lines[at]) != wanted[0]:
-                continue
-            if all(alike(self._lines[at + index]) == line for index, line in enumerate(wanted)):
+            if alike(self._lines[at]) == wanted[0] and self._fits(wanted, at, alike):
                 yield at
+
+    def _fits(self, wanted: list[str], at: int, alike: Callable[[str], str]) -> bool:
+        """Whether all of these lines are at a place."""
+        return [alike(line) for line in self._lines[at : at + len(wanted)]] == wanted
 
     def _done_at(self, hunk: Hunk) -> int | None:
         """The number of the line where the new lines of a hunk are; ``None`` where it adds none."""
