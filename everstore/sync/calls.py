@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from concurrent.futures import Future
 from contextvars import copy_context
@@ -13,12 +14,29 @@ from everstore.telling.calls import refusal_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from contextvars import Context
 
     from everstore.sync.serving import Server
 
 __all__ = ["Call", "Submitted", "Waiting", "name_of"]
 
 T = TypeVar("T")
+
+
+if sys.version_info >= (3, 12):
+
+    def _begun(
+        loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None], context: Context
+    ) -> asyncio.Task[None]:
+        # What never waits, as most calls of memory, is over now, and not after another turn of the loop.
+        return asyncio.Task(work, loop=loop, context=context, eager_start=True)
+
+else:
+
+    def _begun(
+        loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None], context: Context
+    ) -> asyncio.Task[None]:
+        return loop.create_task(work, context=context)
 
 
 class Call(Generic[T]):
@@ -46,7 +64,7 @@ class Call(Generic[T]):
     def begin(self, server: Server) -> None:
         """Let the coroutine run, unless it was cancelled before."""
         if not self.is_over:
-            self._task = server.loop.create_task(self._drive(server), context=self._context)
+            self._task = _begun(server.loop, self._drive(server), self._context)
 
     def cancel(self) -> None:
         """Cancel the coroutine; one that has not begun never does."""
@@ -142,6 +160,12 @@ class Submitted(Call[T]):
         call = cls(coroutine, future)
         future.add_done_callback(lambda done: cancel(call) if done.cancelled() else None)
         return call, future
+
+    @override
+    def begin(self, server: Server) -> None:
+        if self._future is not None and self._future.cancelled():
+            self.cancel()
+        super().begin(server)
 
     @override
     def _tell(self, answer: T | None, error: BaseException | None) -> None:

@@ -114,7 +114,7 @@ class Server:
 
     def _begin_waiting(self) -> None:
         self._is_woken = False  # before looking: who puts a call from now on wakes the loop again
-        while self._calls and self._begins:
+        for _ in range(len(self._calls) if self._begins else 0):  # not those that come meanwhile: others wait
             self._calls.popleft().begin(self)
 
     def _refuse_waiting(self) -> None:
