@@ -34,7 +34,7 @@ async def read(
 ) -> str:
     """Show lines of a text file, each with its number and a tab before it, which are not part of the file.
 
-    Long lines are cut, with limit 1 only at the answer's end; the answer says how to read on.
+    What does not fit is cut, and the answer says how to read on.
     """
     found = await lines_at(desk, path, start, _fitting(desk, limit))
     desk.saw(path, found.path, found.revision)

@@ -33,6 +33,7 @@ from everstore import (
 from everstore.changes import Delete, FileChange, Write
 from everstore.compat import override
 from everstore.errors import EditError, QuotaExceededError, ReadOnlyFileError, RevisionConflictError
+from everstore.tools import Toolbox
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -136,6 +137,16 @@ async def errors(work: BoundSession) -> None:
         assert_type(error.allowed, int)
     except PermissionError:  # an everstore error is also what Python calls it
         pass
+
+
+async def tools(work: BoundSession) -> None:
+    toolbox = Toolbox(work, read_only=True, only=["read"])
+    assert_type([tool.name for tool in toolbox], list[str])
+    answer = await toolbox.call("read", {"path": "a"})
+    assert_type(answer.text, str)
+    assert_type(answer.is_error, bool)
+    assert_type(await toolbox.functions()[0]("a"), str)
+    await toolbox.call("read", 1)  # type: ignore[arg-type]
 
 
 def records_are_immutable(session: Session) -> None:
