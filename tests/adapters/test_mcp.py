@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from mcp import Client, MCPError
 import everstore
 from everstore.adapters.mcp import server_of
 from everstore.adapters.mcp.resources import MOST_BYTES
+from everstore.adapters.mcp.server import _ONLY_ADD, _REPEATABLE
 from everstore.errors import BackendError
 from everstore.middleware import Middleware
 from everstore.tools import Toolbox
@@ -157,6 +159,94 @@ async def test_a_file_that_is_too_large_for_a_resource(client, work, uri):
         with pytest.raises(MCPError, match="at most 16777216") as caught:
             await client.read_resource(uri("/large"))
         assert caught.value.code == -32602
+
+
+EVERY_TOOL = [
+    ("write", {"path": "/src/app.py", "content": "import os\nprint(1)\nprint(2)\n"}),
+    ("read", {"path": "/src/app.py", "start": 2}),
+    ("tail", {"path": "/src/app.py", "lines": 1}),
+    ("append", {"path": "/log.txt", "content": "began\n"}),
+    ("edit", {"path": "/src/app.py", "old": "print(1)", "new": "print('one')"}),
+    ("edit", {"path": "/src/app.py", "old": "print(", "new": "x"}),
+    ("multi_edit", {"edits": [{"path": "/src/app.py", "old": "print(2)", "new": "print('two')"}]}),
+    (
+        "apply_patch",
+        {"patch": "*** Begin Patch\n*** Add File: /new.txt\n+hello\n*** End Patch"},
+    ),
+    ("mkdir", {"path": "/empty"}),
+    ("copy", {"source": "/src", "destination": "/copied"}),
+    ("move", {"source": "/copied/app.py", "destination": "/moved.py"}),
+    ("ls", {"path": "/"}),
+    ("tree", {}),
+    ("glob", {"pattern": "*.py"}),
+    ("grep", {"pattern": "print"}),
+    ("delete", {"path": "/new.txt"}),
+    ("delete", {"path": "/new.txt"}),
+    ("remember", {"key": "plan", "value": "first this, then that"}),
+    ("recall", {"key": "plan"}),
+    ("memories", {}),
+    ("forget", {"key": "plan"}),
+    ("recall", {"key": "plan"}),
+]
+
+
+async def test_every_tool_answers_what_the_toolbox_answers(client, store, work):
+    twin = Toolbox(store.session(everstore.new_session_id()))
+    assert {name for name, _ in EVERY_TOOL} == {tool.name for tool in twin}
+    assert {tool.name for tool in twin} >= _ONLY_ADD | _REPEATABLE
+    async with client:
+        for name, arguments in EVERY_TOOL:
+            expected = await twin.call(name, arguments)
+            answer = await client.call_tool(name, arguments)
+            [content] = answer.content
+            assert (content.text, answer.is_error) == (expected.text, expected.is_error)
+
+
+async def test_a_big_answer_says_how_to_go_on(client, work):
+    text = "".join(f"line {number}\n" for number in range(50_000))
+    async with client:
+        await client.call_tool("write", {"path": "/big.txt", "content": text})
+        assert (await work.files.read_file("/big.txt")).content == text
+        answer = await client.call_tool("read", {"path": "/big.txt"})
+        assert 20_000 < len(answer.content[0].text) <= 30_000
+        assert "start" in answer.content[0].text[-300:]
+        [resource] = (await client.list_resources()).resources
+        assert (await client.read_resource(resource.uri)).contents[0].text == text
+
+
+class Waiting(Middleware):
+    """A storage in which a write waits until it is cancelled."""
+
+    def __init__(self):
+        self.begun = asyncio.Event()
+        self.cancelled = asyncio.Event()
+
+    def wrap(self, verb, call):
+        async def waited(*args, **kwargs):
+            self.begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.cancelled.set()
+
+        return waited if verb.name == "write_file" else call
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_call_that_the_client_cancels_is_cancelled_in_the_store(mode):
+    waiting = Waiting()
+    async with (
+        everstore.open_store(environment={}, middleware=[waiting]) as store,
+        Client(server_of(store.session(everstore.new_session_id())), mode=mode) as client,
+        asyncio.timeout(20),
+    ):
+        call = asyncio.create_task(client.call_tool("write", {"path": "/a", "content": ""}))
+        await waiting.begun.wait()
+        call.cancel()
+        await waiting.cancelled.wait()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert not (await client.call_tool("ls", {})).is_error
 
 
 class Failing(Middleware):

@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING
 
 import anyio
 import uvicorn
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
+from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 
 from everstore.compat import override
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pydantic import SecretStr
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
 
     from everstore.adapters.mcp.server import SessionServer
 
@@ -33,6 +37,7 @@ _PATH = "/mcp"
 _GRACE = 5  # seconds for the calls that are under way at the end
 _MOST_BYTES = 64 * 1024 * 1024  # of a request: a large file as JSON, most of it escaped
 _BACKLOG = 2048
+_FIRST = HANDSHAKE_PROTOCOL_VERSIONS[0]  # whose clients do not tell a version
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,}=*")  # as RFC 6750 has it
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -96,34 +101,39 @@ async def serve_http(
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve any number of clients until ``ending`` is set."""
-    app = server.streamable_http_app(
-        streamable_http_path=_PATH,
-        max_request_body_size=_MOST_BYTES,
-        transport_security=_security(listener),
+    modern, legacy = (
+        StreamableHTTPSessionManager(
+            server,
+            json_response=is_legacy,
+            security_settings=_security(listener),
+            max_request_body_size=_MOST_BYTES,
+        )
+        for is_legacy in (False, True)
     )
-    gate = _Gate(app, listener.token)
+    gate = _Gate(modern, legacy, listener.token)
     config = uvicorn.Config(
         gate,
         log_config=None,
         access_log=False,
-        lifespan="on",
+        lifespan="off",
         ws="none",
         server_header=False,
         timeout_graceful_shutdown=_GRACE,
     )
     serving = _Uvicorn(config)
-    task = asyncio.create_task(serving.serve(sockets=[listener.socket]))
-    asked = asyncio.create_task((ending or asyncio.Event()).wait())
-    if on_ready is not None:
-        on_ready(f"at {listener.url}")
-    try:
-        await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        asked.cancel()
-        server.end_streams()
-        gate.end_streams()
-        serving.should_exit = True
-        await task
+    async with modern.run(), legacy.run():
+        task = asyncio.create_task(serving.serve(sockets=[listener.socket]))
+        asked = asyncio.create_task((ending or asyncio.Event()).wait())
+        if on_ready is not None:
+            on_ready(f"at {listener.url}")
+        try:
+            await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asked.cancel()
+            server.end_streams()
+            gate.end_streams()
+            serving.should_exit = True
+            await task
 
 
 class _Uvicorn(uvicorn.Server):
@@ -148,10 +158,20 @@ def _security(listener: Listener) -> TransportSecuritySettings:
 
 
 class _Gate:
-    """Lets in who shows the token, and ends the streams that would otherwise never end."""
+    """Lets in who shows the token, and ends the streams that would otherwise never end.
 
-    def __init__(self, app: ASGIApp, token: SecretStr | None) -> None:
-        self._app = app
+    Clients of the handshake's versions are answered in plain JSON: as events, some take no large answer.
+    Later ones are not, for then the SDK would not see that a client has gone, which is how they cancel a call.
+    """
+
+    def __init__(
+        self,
+        modern: StreamableHTTPSessionManager,
+        legacy: StreamableHTTPSessionManager,
+        token: SecretStr | None,
+    ) -> None:
+        self._modern = modern
+        self._legacy = legacy
         self._expected = None if token is None else token.get_secret_value().encode()
         self._streams: set[anyio.CancelScope] = set()
 
@@ -162,21 +182,25 @@ class _Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-        elif not self._may_enter(scope):
+        headers = Headers(scope=scope)
+        if not self._may_enter(headers):
             await _UNAUTHORIZED(scope, receive, send)
+        elif scope["path"] != _PATH:
+            await _NOT_FOUND(scope, receive, send)
+        elif headers.get(MCP_PROTOCOL_VERSION_HEADER, _FIRST) not in HANDSHAKE_PROTOCOL_VERSIONS:
+            await self._modern.handle_request(scope, receive, send)
         elif scope["method"] == "GET":
             await self._stream(scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            await self._legacy.handle_request(scope, receive, send)
 
-    def _may_enter(self, scope: Scope) -> bool:
+    def _may_enter(self, headers: Headers) -> bool:
         if self._expected is None:
             return True
-        shown = [value for name, value in scope["headers"] if name == b"authorization"]
-        kind, _, token = shown[0].partition(b" ") if len(shown) == 1 else (b"", b"", b"")
-        return hmac.compare_digest(token.strip(), self._expected) and kind.lower() == b"bearer"
+        shown = headers.getlist("authorization")
+        kind, _, token = shown[0].partition(" ") if len(shown) == 1 else ("", "", "")
+        is_right = hmac.compare_digest(token.strip().encode(), self._expected)
+        return is_right and kind.lower() == "bearer"
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_open = False
@@ -189,13 +213,14 @@ class _Gate:
         with anyio.CancelScope() as stream:
             self._streams.add(stream)
             try:
-                await self._app(scope, receive, noted)
+                await self._legacy.handle_request(scope, receive, noted)
             finally:
                 self._streams.discard(stream)
         if is_open and stream.cancelled_caught:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
+_NOT_FOUND = PlainTextResponse(f"the MCP server is at {_PATH}\n", status_code=404)
 _UNAUTHORIZED = PlainTextResponse(
     "a token is needed: Authorization: Bearer TOKEN\n",
     status_code=401,

@@ -51,9 +51,9 @@ _INSTRUCTIONS = (
 _READ_ONLY = " It is open for reading only."
 _AN_HOUR = CacheHint(ttl_ms=3_600_000)
 
-# What the protocol's hints say of the tools that change something. Of most only the last call counts, so
-# that another one alike adds nothing.
-_ONLY_ADD = {"append", "copy", "mkdir"}
+# What the hints of the protocol say of tools that change something: which only add, and which may be called
+# again without adding anything.
+_ONLY_ADD = {"append", "mkdir"}
 _REPEATABLE = {"delete", "forget", "mkdir", "remember", "write"}
 
 
