@@ -75,7 +75,8 @@ async def _serve(
     except ModuleNotFoundError as error:
         if str(error.name).startswith("everstore"):
             raise
-        raise SettingsError(f"{error.name} is missing: pip install 'everstore[mcp]'") from None
+        missing = str(error.name).partition(".")[0]
+        raise SettingsError(f"{missing} is missing: pip install 'everstore[mcp]'") from None
     configuration = configured("warning")
     settings = own_settings(configuration)
     with ExitStack() as stack:

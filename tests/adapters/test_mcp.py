@@ -11,7 +11,7 @@ import pytest
 from mcp import Client, MCPError
 
 import everstore
-from everstore.adapters.mcp import server_of
+from everstore.adapters.mcp import server_of, subscriptions
 from everstore.adapters.mcp.resources import MOST_BYTES
 from everstore.adapters.mcp.server import _ONLY_ADD, _REPEATABLE
 from everstore.errors import BackendError
@@ -23,7 +23,15 @@ SECRET = "postgresql://user:password@host"
 
 
 @pytest.fixture
-def work(store):
+async def work():
+    """A session in memory, for what has nothing to do with the backend."""
+    async with everstore.open_store(environment={}) as opened:
+        yield opened.session(everstore.new_session_id())
+
+
+@pytest.fixture
+def kept(store):
+    """A session on each of the backends."""
     return store.session(everstore.new_session_id())
 
 
@@ -33,9 +41,8 @@ def client(request, work):
     return Client(server_of(work), mode=request.param)
 
 
-@pytest.fixture
-def uri(work):
-    return lambda path: f"everstore://{work.id}{path}"
+def uri(session, path):
+    return f"everstore://{session.id}{path}"
 
 
 async def test_the_server_tells_who_it_is(client):
@@ -99,11 +106,11 @@ async def test_read_only_leaves_out_what_changes(work):
             await client.call_tool("write", {"path": "/a", "content": ""})
 
 
-async def test_files_are_listed_by_pages(client, work, uri):
-    async with client:
-        await work.files.create_directory("/empty")
+async def test_files_are_listed_by_pages(kept):
+    async with Client(server_of(kept)) as client:
+        await kept.files.create_directory("/empty")
         paths = [f"/d/{number:04}.txt" for number in range(2 * PAGE)]
-        await work.files.apply_changes([everstore.changes.Write(path, "x") for path in paths])
+        await kept.files.apply_changes([everstore.changes.Write(path, "x") for path in paths])
         seen, cursor, pages = [], None, 0
         while True:
             page = await client.list_resources(cursor=cursor)
@@ -112,7 +119,7 @@ async def test_files_are_listed_by_pages(client, work, uri):
             cursor = page.next_cursor
             if cursor is None:
                 break
-        assert [resource.uri for resource in seen] == [uri(path) for path in paths]
+        assert [resource.uri for resource in seen] == [uri(kept, path) for path in paths]
         assert pages == 3
         assert (seen[0].name, seen[0].title, seen[0].size) == ("0000.txt", "/d/0000.txt", 1)
         for wrong in ("nonsense", f"everstore://{uuid4()}/d"):
@@ -121,13 +128,13 @@ async def test_files_are_listed_by_pages(client, work, uri):
             assert caught.value.code == -32602
 
 
-async def test_what_is_in_a_file(client, work):
-    async with client:
+async def test_what_is_in_a_file(kept):
+    async with Client(server_of(kept)) as client:
         texts = {"/a b#c?d%41.txt": "one\r\n\0 two \U0001f600", "/日本/x": "", "/page.html": "<p>"}
         for path, text in texts.items():
-            await work.files.write_file(path, text)
+            await kept.files.write_file(path, text)
         data = bytes(range(256))
-        await work.files.write_bytes("/image.png", data)
+        await kept.files.write_bytes("/image.png", data)
         listed = {resource.title: resource.uri for resource in (await client.list_resources()).resources}
         assert set(listed) == {*texts, "/image.png"}
         for path, text in texts.items():
@@ -141,23 +148,28 @@ async def test_what_is_in_a_file(client, work):
         assert (await client.read_resource(named)).contents[0].text == "<p>"
 
 
-async def test_a_resource_that_is_none(client, work, uri):
+async def test_a_resource_that_is_none(client, work):
     async with client:
         await work.files.write_file("/d/a.txt", "x")
         expected = -32602 if client.protocol_version.startswith("2026") else -32002
         absent = ["/b.txt", "/d", "/", "", "/d/../d/a.txt", "/%ff", "/d/a.txt/b"]
-        for wrong in [*map(uri, absent), f"everstore://{uuid4()}/d/a.txt", "file:///etc/passwd", "nonsense"]:
+        for wrong in [
+            *(uri(work, path) for path in absent),
+            f"everstore://{uuid4()}/d/a.txt",
+            "file:///etc/passwd",
+            "nonsense",
+        ]:
             with pytest.raises(MCPError) as caught:
                 await client.read_resource(wrong)
             assert (caught.value.code, caught.value.message) == (expected, "Resource not found")
             assert caught.value.data == {"uri": wrong}
 
 
-async def test_a_file_that_is_too_large_for_a_resource(client, work, uri):
+async def test_a_file_that_is_too_large_for_a_resource(client, work):
     async with client:
         await work.files.write_bytes("/large", bytes(MOST_BYTES + 1))
         with pytest.raises(MCPError, match="at most 16777216") as caught:
-            await client.read_resource(uri("/large"))
+            await client.read_resource(uri(work, "/large"))
         assert caught.value.code == -32602
 
 
@@ -190,11 +202,11 @@ EVERY_TOOL = [
 ]
 
 
-async def test_every_tool_answers_what_the_toolbox_answers(client, store, work):
+async def test_every_tool_answers_what_the_toolbox_answers(store, kept):
     twin = Toolbox(store.session(everstore.new_session_id()))
     assert {name for name, _ in EVERY_TOOL} == {tool.name for tool in twin}
     assert {tool.name for tool in twin} >= _ONLY_ADD | _REPEATABLE
-    async with client:
+    async with Client(server_of(kept)) as client:
         for name, arguments in EVERY_TOOL:
             expected = await twin.call(name, arguments)
             answer = await client.call_tool(name, arguments)
@@ -282,11 +294,12 @@ async def test_a_storage_that_fails_tells_nothing_of_itself(mode, error, caplog)
         assert "Traceback" not in told
 
 
-async def test_who_listens_is_told_of_what_changes(work, uri):
-    await work.files.write_file("/a.txt", "1")
+async def test_who_listens_is_told_of_what_changes(kept, monkeypatch):
+    monkeypatch.setattr(subscriptions, "_INTERVAL", 0.05)
+    await kept.files.write_file("/a.txt", "1")
     async with (
-        Client(server_of(work)) as client,
-        client.listen(resources_list_changed=True, resource_subscriptions=[uri("/a.txt")]) as events,
+        Client(server_of(kept)) as client,
+        client.listen(resources_list_changed=True, resource_subscriptions=[uri(kept, "/a.txt")]) as events,
     ):
         seen = set()
 
@@ -298,7 +311,7 @@ async def test_who_listens_is_told_of_what_changes(work, uri):
 
         await client.call_tool("write", {"path": "/a.txt", "content": "2"})
         await told("ResourceUpdated", "ResourcesListChanged")
-        await work.files.write_file("/b.txt", "by somebody else")
+        await kept.files.write_file("/b.txt", "by somebody else")
         await told("ResourcesListChanged")
-        await work.files.delete_file("/a.txt")
+        await kept.files.delete_file("/a.txt")
         await told("ResourceUpdated", "ResourcesListChanged")

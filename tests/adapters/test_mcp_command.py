@@ -12,9 +12,10 @@ import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx2
 import pytest
 from mcp import Client, MCPError
-from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.client.stdio import StdioServerParameters
 
 import everstore
 from everstore.cli.app import run
@@ -50,7 +51,9 @@ def sqlite(tmp_path, monkeypatch):
 
 
 def parameters(*arguments, **variables):
-    environment = {name: value for name, value in os.environ.items() if name.startswith(("EVERSTORE_", "PATH"))}
+    environment = {
+        name: value for name, value in os.environ.items() if name.startswith(("EVERSTORE_", "PATH"))
+    }
     return StdioServerParameters(command=SCRIPT, args=["mcp", *arguments], env=environment | variables)
 
 
@@ -96,7 +99,9 @@ async def test_a_killed_server_loses_nothing_that_it_acknowledged(sqlite):
     async with started("--session", "any text: \U0001f600/…") as process:
         await said(process, INITIALIZE)
         for number in range(1, 30):
-            process.stdin.write(json.dumps(call(number, "append", path="/log", content=f"{number}\n")).encode() + b"\n")
+            process.stdin.write(
+                json.dumps(call(number, "append", path="/log", content=f"{number}\n")).encode() + b"\n"
+            )
         acknowledged = [json.loads(await process.stdout.readline())["id"] for _ in range(20)]
         process.kill()
         assert await process.wait() == -signal.SIGKILL
@@ -108,8 +113,131 @@ async def test_a_killed_server_loses_nothing_that_it_acknowledged(sqlite):
         assert not (await client.call_tool("append", {"path": "/log", "content": "30\n"})).is_error
 
 
-async def test_two_servers_of_one_session(environment):
-    if environment["EVERSTORE_BACKEND"] == "memory":
-        environment = None
-    session_id = str(everstore.new_session_id())
-    ...
+@pytest.mark.parametrize("environment", ["sqlite", "postgres"], indirect=True)
+async def test_two_servers_of_one_session(environment, store):
+    lines = [f"line {number}\n" for number in range(20)]
+    session = await store.create_session(labels={"thread": "42", "user": "a=b"})
+    files = store.session(session.id).files
+    await files.write_file("/a.txt", "".join(lines))
+
+    async def edit_each(client, numbers):
+        calls = (
+            client.call_tool("edit", {"path": "/a.txt", "old": lines[number], "new": f"edited {number}\n"})
+            for number in numbers
+        )
+        return [answer.is_error for answer in await asyncio.gather(*calls)]
+
+    async with (
+        Client(parameters("--label", "thread=42", "--label", "user=a=b")) as one,
+        Client(parameters(EVERSTORE_SESSION=str(session.id))) as other,
+    ):
+        failed = await asyncio.gather(edit_each(one, range(0, 20, 2)), edit_each(other, range(1, 20, 2)))
+        assert not any(map(any, failed))
+    assert (await files.read_file("/a.txt")).content == "".join(f"edited {number}\n" for number in range(20))
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, None])
+async def test_it_ends_when_it_is_told_to(sqlite, end):
+    async with started("--session", "s") as process:
+        assert (await said(process, INITIALIZE))["result"]["serverInfo"]["name"] == "everstore"
+        for number in range(1, 20):
+            process.stdin.write(json.dumps(call(number, "mkdir", path=f"/{number}")).encode() + b"\n")
+        await process.stdin.drain()
+        answered = [json.loads(await process.stdout.readline())["id"]]
+        if end is None:
+            process.stdin.close()
+        else:
+            process.send_signal(end)
+        rest, told = await process.communicate()
+        assert process.returncode == 0
+        answered += [json.loads(line)["id"] for line in rest.splitlines()]
+        assert sorted(answered) == list(range(1, 1 + len(answered)))
+        if end is None:
+            assert len(answered) == 19
+        assert re.fullmatch(
+            rb"everstore: session [0-9a-f-]{36} is served over standard input and output\n", told
+        )
+
+
+async def test_it_ends_over_http_when_it_is_told_to(sqlite, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef\n")
+    async with started("--http", "127.0.0.1:0", EVERSTORE_MCP_TOKEN_FILE=str(token)) as process:
+        new, served = [(await process.stderr.readline()).decode() for _ in range(2)]
+        session = re.fullmatch(r"everstore: note: session (\S+) is new; --session \1 goes on with it\n", new)
+        where = re.fullmatch(r"everstore: session (\S+) is served at (http://127\.0\.0\.1:\d+/mcp)\n", served)
+        assert where[1] == session[1]
+        async with httpx2.AsyncClient() as http:
+            assert (await http.post(where[2], json=INITIALIZE)).status_code == 401
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+
+
+async def test_a_client_that_stops_reading_and_goes_away(sqlite):
+    async with started("--session", "s") as process:
+        await said(process, INITIALIZE)
+        process.stdin.write(json.dumps(call(1, "write", path="/a", content="x" * 1_000_000)).encode() + b"\n")
+        process.stdin.close()
+        process._transport.get_pipe_transport(1).close()
+        assert await process.wait() == 0
+
+
+def test_what_is_no_message_is_answered_so(sqlite):
+    ping = b'{"jsonrpc":"2.0","id":"a","method":"ping"}'
+    lines = ping + b'\n\n{\n{"id":1}\n\xff\n{"jsonrpc":"2.0","id":2,"method":"x"}'
+    done = subprocess.run([SCRIPT, "mcp", "--session", "s"], input=lines, capture_output=True, check=True)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    told = {
+        answer["id"]: answer["error"]["code"] if "error" in answer else answer["result"] for answer in answers
+    }
+    assert told == {"a": {}, None: -32700, 2: -32601}
+    assert sorted(answer["error"]["code"] for answer in answers if answer["id"] is None) == [
+        -32700,
+        -32700,
+        -32600,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ["--http", "8000"],
+            "invalid_argument: --http takes HOST:PORT, 127.0.0.1:8000 for example, not '8000'",
+        ),
+        (["--http", "localhost:99999"], "invalid_argument: --http takes HOST:PORT"),
+        (
+            ["--http", "0.0.0.0:0"],
+            "invalid_argument: 0.0.0.0 is reached from other machines, so clients have to",
+        ),
+        (["--http", "host.invalid:1"], "invalid_argument: cannot listen at host.invalid:1: "),
+        (
+            ["--session", "s", "--label", "a=b"],
+            "invalid_argument: --session and --label both name the session",
+        ),
+        (["--label", "a"], "invalid_argument: a label is NAME=TEXT, not 'a'"),
+        (
+            ["--session", "0195c0de-0000-7000-8000-00000000000"],
+            "invalid_session_id: a session id is written as",
+        ),
+        (["--session", "x" * 1025], "invalid_content: "),
+        (["--nonsense"], "usage: No such option: --nonsense; see 'everstore mcp --help'"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(sqlite, capsys, arguments, told):
+    assert run(["mcp", *arguments]) in {2, 3}
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"everstore: error: {told}")
+    assert err.count("\n") == 1
+
+
+def test_without_the_extra_it_says_what_to_install(sqlite, capsys, monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "mcp" or "adapters.mcp" in name]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "mcp", None)
+    assert run(["mcp"]) == 2
+    assert (
+        capsys.readouterr().err
+        == "everstore: error: settings: mcp is missing: pip install 'everstore[mcp]'\n"
+    )

@@ -161,7 +161,7 @@ class _Gate:
     """Lets in who shows the token, and ends the streams that would otherwise never end.
 
     Clients of the handshake's versions are answered in plain JSON: as events, some take no large answer.
-    Later ones are not, for then the SDK would not see that a client has gone, which is how they cancel a call.
+    Later ones are not, for then the SDK would not see a client go away, which is how they cancel a call.
     """
 
     def __init__(
