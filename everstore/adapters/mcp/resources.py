@@ -34,6 +34,14 @@ MOST_BYTES = 16 * 1024 * 1024
 _PAGE = 500
 _NOT_FOUND_BEFORE_2026 = -32002
 _TYPES = MimeTypes()  # Python's own table: a machine's would differ from the next one's
+for _type, _end in (
+    ("application/toml", ".toml"),
+    ("application/yaml", ".yaml"),
+    ("application/yaml", ".yml"),
+    ("text/markdown", ".md"),
+    ("text/typescript", ".ts"),
+):
+    _TYPES.add_type(_type, _end)
 
 
 class SessionResources:

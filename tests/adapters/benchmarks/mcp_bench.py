@@ -1,8 +1,9 @@
 """Calls of ``everstore mcp`` on SQLite by the official SDK's client, beside other ways to do the same.
 
-``python tests/adapters/benchmarks/mcp_bench.py [INDEX.js]``: beside the same tools called in this process, and
-beside the protocol's reference server for files, when ``dist/index.js`` of the npm package
-``@modelcontextprotocol/server-filesystem`` is named. Each task has a file of its own.
+``python tests/adapters/benchmarks/mcp_bench.py [INDEX.js]``: beside the same tools called in this process,
+beside a server of the SDK whose tools do nothing, and beside the protocol's reference server for files,
+when ``dist/index.js`` of the npm package ``@modelcontextprotocol/server-filesystem`` is named. Each task has
+a file of its own.
 """
 
 from __future__ import annotations
@@ -30,6 +31,23 @@ if TYPE_CHECKING:
 SCRIPT = str(Path(sys.executable).with_name("everstore"))
 TEXT = "a line of forty characters, or nearly so\n" * 50
 TASKS = (1, 50)
+NOTHING = """
+from mcp.server.mcpserver import MCPServer
+
+server = MCPServer("nothing")
+
+
+@server.tool()
+async def write(path: str, content: str) -> None: ...
+
+
+@server.tool()
+async def read(path: str) -> str:
+    return TEXT
+
+
+server.run()
+"""
 
 
 class Server:
@@ -101,12 +119,15 @@ async def measure(folder: str, reference: str | None) -> None:
         others: dict[str, tuple[Any, Any]] = {}
         inside = InProcess(Toolbox(store.session(everstore.new_session_id())))
         others |= {"stdio beside in process": (stdio, inside), "HTTP beside in process": (http, inside)}
+        program = f"TEXT = {TEXT!r}\n{NOTHING}"
+        nothing = Client(StdioServerParameters(command=sys.executable, args=["-c", program]))
+        floor = Server(await stack.enter_async_context(nothing), "read", "write")
+        others["stdio beside a server that does nothing"] = stdio, floor
         if reference is not None:
-            root = Path(folder, "files")
-            root.mkdir()
-            node = StdioServerParameters(command="node", args=[reference, str(root)])
+            root = f"{folder}/files"
+            node = StdioServerParameters(command="node", args=[reference, root])
             files = Server(
-                await stack.enter_async_context(Client(node)), "read_text_file", "write_file", str(root)
+                await stack.enter_async_context(Client(node)), "read_text_file", "write_file", root
             )
             others |= {
                 "stdio beside the reference server": (stdio, files),
@@ -121,4 +142,5 @@ async def measure(folder: str, reference: str | None) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as directory:
+        Path(directory, "files").mkdir()
         asyncio.run(measure(directory, sys.argv[1] if len(sys.argv) > 1 else None))
