@@ -79,17 +79,16 @@ async def said(process, message):
     return json.loads(await process.stdout.readline())
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_a_client_works_over_stdio(sqlite, mode):
+async def test_a_client_works_over_stdio(sqlite):
     session_id = everstore.new_session_id()
-    async with Client(parameters("--session", str(session_id)), mode=mode) as client:
+    async with Client(parameters("--session", str(session_id)), mode="legacy") as client:
         assert not (await client.call_tool("write", {"path": "/a.txt", "content": "\u2028\r\n"})).is_error
         assert (await client.call_tool("edit", {"path": "/a.txt", "old": "x", "new": "y"})).is_error
         [resource] = (await client.list_resources()).resources
         assert (await client.read_resource(resource.uri)).contents[0].text == "\u2028\r\n"
         with pytest.raises(MCPError, match="Unknown tool"):
             await client.call_tool("nonsense", {})
-    async with Client(parameters("--session", str(session_id), "--read-only"), mode=mode) as client:
+    async with Client(parameters("--session", str(session_id), "--read-only")) as client:
         assert (await client.call_tool("ls", {})).content[0].text
         with pytest.raises(MCPError, match="Unknown tool"):
             await client.call_tool("write", {"path": "/b.txt", "content": ""})
