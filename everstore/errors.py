@@ -423,6 +423,11 @@ class StoreClosedError(EverstoreError):
 
     code = "store_closed"
 
+    @classmethod
+    def refusing(cls, verb: str) -> Self:
+        """The answer of a closed store to a verb."""
+        return cls(f"{verb}: the store is closed")
+
 
 class StoreContextError(EverstoreError):
     """The store is used where it cannot be: after a fork, on another event loop, or without asyncio (§7.6).
@@ -431,6 +436,14 @@ class StoreContextError(EverstoreError):
     """
 
     code = "store_context"
+
+    @classmethod
+    def of_fork(cls, verb: str) -> Self:
+        """The answer to a verb in a process that was forked from that of the store."""
+        return cls(
+            f"{verb}: the store belongs to the process that this one was forked from;"
+            " open one in each process after the fork, or start processes with 'spawn'"
+        )
 
 
 class SecretsKeyMissingError(EverstoreError):

@@ -32,7 +32,10 @@ def loaded_by(code: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "module",
-    ["everstore", "everstore.errors", "everstore.backends.memory", "everstore.middleware", "everstore.tools"],
+    [
+        *("everstore", "everstore.errors", "everstore.backends.memory", "everstore.middleware"),
+        *("everstore.sync", "everstore.tools"),
+    ],
 )
 def test_importing_loads_nothing_heavy(module):
     loaded = loaded_by(f"import {module}")

@@ -10,7 +10,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from everstore.compat import override
-from everstore.telling.calls import refusal_of
+from everstore.errors import StoreClosedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -76,7 +76,7 @@ class Call(Generic[T]):
 
     def refuse(self) -> None:
         """End what comes too late to begin."""
-        self._end_before(refusal_of(self.name))
+        self._end_before(StoreClosedError.refusing(self.name))
 
     def _end_before(self, error: BaseException) -> None:
         if not self.is_over:
@@ -92,7 +92,7 @@ class Call(Generic[T]):
             answer = await self._coroutine
         except asyncio.CancelledError as error:
             is_late = server.is_ending and not self._is_cancelled
-            self._settle(None, refusal_of(self.name) if is_late else error)
+            self._settle(None, StoreClosedError.refusing(self.name) if is_late else error)
         except BaseException as error:  # noqa: BLE001
             self._settle(None, error)
         else:

@@ -10,10 +10,9 @@ import weakref
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from everstore.compat import override
-from everstore.errors import InvalidArgumentError, StoreContextError, shown
+from everstore.errors import InvalidArgumentError, StoreClosedError, StoreContextError, shown
 from everstore.sync.calls import Submitted, Waiting, name_of
 from everstore.sync.serving import Server
-from everstore.telling.calls import refusal_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -87,13 +86,16 @@ class LoopThread:
         server = self._server
         if not asyncio.iscoroutine(coroutine):
             raise InvalidArgumentError(f"run() and submit() take a coroutine, not {shown(coroutine)}")
+        verb = name_of(coroutine)
         refusal: EverstoreError
-        if server.is_ending or server.is_forked:
-            refusal = refusal_of(name_of(coroutine), is_forked=server.is_forked)
+        if server.is_forked:
+            refusal = StoreContextError.of_fork(verb)
+        elif server.is_ending:
+            refusal = StoreClosedError.refusing(verb)
         elif waits and server.is_here:
             refusal = StoreContextError(
-                f"{name_of(coroutine)}: called without await on the store's own event loop, which would wait"
-                " for itself; await the verbs of store.asynchronous there"
+                f"{verb}: called without await on the store's own event loop, which would wait for itself;"
+                " await the verbs of store.asynchronous there"
             )
         else:
             return
@@ -104,7 +106,7 @@ class LoopThread:
 class Face(Generic[T]):
     """What has the verbs of ``asynchronous`` without ``await``."""
 
-    __slots__ = ("_asynchronous", "_loop")
+    __slots__ = ("__weakref__", "_asynchronous", "_loop")
 
     def __init__(self, asynchronous: T, loop: LoopThread) -> None:
         """Made by ``everstore.sync.open_store``."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from everstore.telling.events import EventLog, Level
     from everstore.telling.observing import Outcome
 
-__all__ = ["CallLog", "refusal_of"]
+__all__ = ["CallLog"]
 
 _FIELDS = frozenset({"session_id", "path", "source", "destination", "key", "name", "pattern", "path_pattern"})
 _LONGEST = 1024  # characters of a field: a refused path may be of any length
@@ -79,7 +79,7 @@ class CallLog:
 
     def refusal(self, verb: Verb) -> EverstoreError:
         """What a store that is closed, or is another process's, answers to every verb."""
-        return refusal_of(verb.name, is_forked=self.is_forked)
+        return (StoreContextError.of_fork if self.is_forked else StoreClosedError.refusing)(verb.name)
 
     def out_of_place(self, error: Exception, what: str) -> StoreContextError | None:
         """The error to raise for one that came up where the store cannot be used, else ``None``.
@@ -174,16 +174,6 @@ class CallLog:
                 bytes=size,
             )
         )
-
-
-def refusal_of(verb: str, *, is_forked: bool = False) -> EverstoreError:
-    """What a verb of a store that is closed, or is another process's, is answered with."""
-    if is_forked:
-        return StoreContextError(
-            f"{verb}: the store belongs to the process that this one was forked from;"
-            " open one in each process after the fork, or start processes with 'spawn'"
-        )
-    return StoreClosedError(f"{verb}: the store is closed")
 
 
 _alive: weakref.WeakSet[CallLog] = weakref.WeakSet()

@@ -7,6 +7,7 @@ import inspect
 import pydoc
 import runpy
 from pathlib import Path
+from textwrap import dedent
 from types import SimpleNamespace
 from typing import get_overloads
 
@@ -88,3 +89,8 @@ def test_each_verb_hands_on_what_it_is_given(kind, face, name, promised):
     seen = getattr(kind(SimpleNamespace(**{name: told}), loop), name)(**given)
     seen.pop("self")
     assert seen == given
+
+
+def test_the_tour_in_the_docstring_runs(in_empty_folder):
+    example = inspect.getdoc(sync).partition("::\n\n")[2].partition("\n\nOne store")[0]
+    exec(dedent(example), {})
