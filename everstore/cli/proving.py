@@ -57,6 +57,8 @@ __all__ = [
 ]
 
 _STAND_IN = "memory"
+_NOT_ASKED = re.compile(r"EVERSTORE_(LIMITS(__\w+)?|MIDDLEWARE|WORKSPACE_ALIAS)", re.IGNORECASE)
+"""What a host has core do around its backend: what is proven is the backend, and the checks set their own."""
 _FINE = {"passed", "not applicable"}
 _LONG = {"concurrency", "durability", "histories", "machine"}  # families that try much before they are sure
 _NEWS = 10  # seconds between two lines of progress where there is no terminal
@@ -168,6 +170,8 @@ def prove(
 
 def _subject(name: str) -> Subject:
     """The backend as it is configured; what it cannot keep is kept in memory meanwhile."""
+    for setting in [name for name in os.environ if _NOT_ASKED.fullmatch(name)]:
+        del os.environ[setting]  # of the processes that checks start, too
     settings = {"backend": name}
     config_file = CONFIG_FILE.get()
     if config_file is not None:
