@@ -14,7 +14,10 @@ from anthropic.types import ToolParam as AnthropicTool
 from openai.types.chat import ChatCompletionToolParam
 from openai.types.responses import FunctionToolParam
 from pydantic import TypeAdapter
+from pydantic_ai import Agent
 from pydantic_ai import Tool as PydanticTool
+from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
+from pydantic_ai.models.function import AgentInfo, FunctionModel
 
 import everstore
 from everstore.tools import Toolbox
@@ -108,6 +111,28 @@ async def test_of_twenty_that_create_a_file_one_does(toolboxes):
     ]
     answers = await asyncio.gather(*calls)
     assert [answer.is_error for answer in answers].count(False) == 1
+
+
+async def test_an_agent_works_with_the_functions(store, session_id):
+    """A model that writes a file, edits it twice over, and tells what it was told."""
+    edit = {"path": "a.txt", "old": "one", "new": "two"}
+    calls = [
+        ("write", {"path": "a.txt", "content": "one\n"}),
+        ("multi_edit", {"edits": [edit, edit | {"old": "two", "new": "three"}]}),
+        ("edit", edit),
+    ]
+
+    def model(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        assert {tool.name for tool in info.function_tools} == {tool.name for tool in TOOLBOX}
+        done = len(messages) // 2
+        if done < len(calls):
+            return ModelResponse(parts=[ToolCallPart(*calls[done])])
+        return ModelResponse(parts=[TextPart(messages[-1].parts[0].content)])
+
+    agent = Agent(FunctionModel(model), tools=Toolbox(store.session(session_id)).functions())
+    told = (await agent.run("go")).output
+    assert told.startswith("The old text is not in /a.txt, and nothing was changed.")
+    assert (await store.session(session_id).files.read_file("/a.txt")).content == "three\n"
 
 
 # -- the SDKs, which need no store ------------------------------------------------------------------
