@@ -180,7 +180,8 @@ class _Opening:
         """The backend with the layers around its verbs; itself where none of them wraps anything."""
         calls: dict[str, Call] = {verb.name: _call(backend, verb.name) for verb in verbs}
         alias = self._configuration.settings.workspace_alias
-        role = Role(verbs[0].role, verbs[0].backend, tuple(verbs), calls, alias)
+        log, verb = self.log, verbs[0]
+        role = Role(verb.role, verb.backend, tuple(verbs), calls, alias, lambda: log.closed)
         wrapped = wrap_all(role, layers)
         return backend if wrapped == calls else assemble(interface, backend, wrapped)
 

@@ -13,7 +13,7 @@ from everstore import changes
 from everstore.changes import FileMutation, Mutation, SetSecret, SetValue, ValueMutation
 from everstore.compat import override
 from everstore.content import content_size
-from everstore.errors import InvalidArgumentError, PolicyError, shown
+from everstore.errors import InvalidArgumentError, PolicyError, StoreClosedError, shown
 from everstore.middleware.base import Call, Middleware
 from everstore.middleware.policy import HOST_VERBS, Sessions, sessions_of, undecided
 
@@ -93,9 +93,10 @@ class Approval(Middleware):
     def wrap_role(self, role: Role) -> Mapping[str, Call]:
         if role.name == "sessions":
             return role.calls
-        return {verb.name: self._decided(verb, role.calls[verb.name]) for verb in role.verbs}
+        return {verb.name: self._decided(verb, role) for verb in role.verbs}
 
-    def _decided(self, verb: Verb, call: Call) -> Call:
+    def _decided(self, verb: Verb, role: Role) -> Call:
+        call = role.calls[verb.name]
         if verb.name in _UNASKED:
             return call
         requested = _REQUESTS.get(verb.name)
@@ -107,6 +108,8 @@ class Approval(Middleware):
             wanted = requested(*arguments, **options) if is_about(session_id) else ()
             if wanted:
                 await self._ask(ApprovalRequest(verb.name, session_id, wanted))
+                if role.is_closed():
+                    raise StoreClosedError(f"{verb.name}: the store was closed before this was approved")
             return await call(session_id, *arguments, **options)
 
         return asked

@@ -37,6 +37,8 @@ class Role(msgspec.Struct, frozen=True):
     calls: Mapping[str, Call]
     workspace_alias: bool = True
     """Whether ``/workspace`` is the root in this store (§2.2.4)."""
+    is_closed: Callable[[], bool] = lambda: False
+    """Whether the store was closed: to be asked by what has a call wait before it goes on."""
 
 
 class Middleware:
