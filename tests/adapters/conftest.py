@@ -28,22 +28,33 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def variables_of(request):
+    """What names a backend, empty: ``variables_of("sqlite", folder)``."""
+
+    def variables(backend: str, folder: Path) -> dict[str, str]:
+        named = {"EVERSTORE_BACKEND": backend}
+        if backend == "sqlite":
+            named |= {"EVERSTORE_SQLITE_PATH": str(folder / "everstore.db"), "EVERSTORE_SECRETS_KEYS": KEYS}
+        if backend == "postgres":
+            named |= {
+                "EVERSTORE_POSTGRES_URL": request.getfixturevalue("postgres_url"),
+                "EVERSTORE_POSTGRES_SCHEMA_NAME": f"test_{uuid4().hex}",
+                "EVERSTORE_POSTGRES_PARTITIONS": "1",
+                "EVERSTORE_SECRETS_KEYS": KEYS,
+            }
+        return named
+
+    return variables
+
+
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
-def environment(request, tmp_path, monkeypatch) -> dict[str, str]:
+def environment(request, variables_of, tmp_path, monkeypatch) -> dict[str, str]:
     """The variables that name the backend under test, empty; they are set in ``os.environ``, too."""
     for name in os.environ:
         if name.startswith("EVERSTORE_") and not name.startswith("EVERSTORE_TEST_"):
             monkeypatch.delenv(name)
-    variables = {"EVERSTORE_BACKEND": request.param}
-    if request.param == "sqlite":
-        variables |= {"EVERSTORE_SQLITE_PATH": str(tmp_path / "everstore.db"), "EVERSTORE_SECRETS_KEYS": KEYS}
-    if request.param == "postgres":
-        variables |= {
-            "EVERSTORE_POSTGRES_URL": request.getfixturevalue("postgres_url"),
-            "EVERSTORE_POSTGRES_SCHEMA_NAME": f"test_{uuid4().hex}",
-            "EVERSTORE_POSTGRES_PARTITIONS": "1",
-            "EVERSTORE_SECRETS_KEYS": KEYS,
-        }
+    variables: dict[str, str] = variables_of(request.param, tmp_path)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     return variables

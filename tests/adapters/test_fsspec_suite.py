@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import fsspec
+from uuid import uuid4
+
 import pytest
 from fsspec.tests.abstract import AbstractFixtures
 from fsspec.tests.abstract.copy import AbstractCopyTests
@@ -10,6 +11,16 @@ from fsspec.tests.abstract.get import AbstractGetTests
 from fsspec.tests.abstract.open import AbstractOpenTests
 from fsspec.tests.abstract.pipe import AbstractPipeTests
 from fsspec.tests.abstract.put import AbstractPutTests
+
+from everstore import sync
+from everstore.adapters.fsspec import EverstoreFileSystem
+
+
+@pytest.fixture(scope="module", params=["memory", "sqlite", "postgres"])
+def file_system(request, variables_of, tmp_path_factory):
+    variables = variables_of(request.param, tmp_path_factory.mktemp("suite"))
+    with sync.open_store(environment=variables) as store:
+        yield EverstoreFileSystem(store)
 
 
 class TestSuite(
@@ -21,10 +32,8 @@ class TestSuite(
     AbstractFixtures,
 ):
     @pytest.fixture
-    def fs(self, environment):
-        opened = fsspec.filesystem("everstore")
-        yield opened
-        opened.close()
+    def fs(self, file_system):
+        return file_system
 
     @pytest.fixture
     def fs_join(self):
@@ -32,4 +41,4 @@ class TestSuite(
 
     @pytest.fixture
     def fs_path(self):
-        return "a session/of the suite"
+        return f"a session/{uuid4()}"

@@ -126,9 +126,20 @@ class AsyncFile(AbstractAsyncStreamedFile):
             await self.fs.write_all([Written(self.path, mode, self.buffer.getvalue())])
         return final
 
+    async def close(self) -> None:
+        """Write what was written, once."""
+        try:
+            await super().close()
+        finally:
+            self.closed = True
+
     async def __aexit__(self, exc_type: type[BaseException] | None, *_: object) -> None:
         if exc_type is None:
             await self.close()
+        self.closed = True
+
+    def __del__(self) -> None:
+        """Write nothing: nobody could await it."""
         self.closed = True
 
 

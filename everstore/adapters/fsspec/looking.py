@@ -165,6 +165,7 @@ class Looking(StoreFileSystem):
                 raise
             if callable(on_error):
                 on_error(error)
+            return
         below: dict[str, dict[str, Info]] = {}
         for name, info in found.items():
             below.setdefault(self._parent(name) if name != path else path, {})[name] = info
