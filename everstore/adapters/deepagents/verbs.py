@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
+from functools import lru_cache
+from posixpath import splitext
 from typing import TYPE_CHECKING
 
 from deepagents.backends.protocol import (
@@ -87,12 +89,18 @@ async def read(files: BoundFiles, file_path: str, offset: int, limit: int) -> Re
         return ReadResult(error=f"Error reading file '{file_path}': {error}")
     if file is None or file.content is None:
         return ReadResult(error=f"File '{file_path}' not found")
-    if file.encoding != "text" or _get_backend_read_file_type(file_path) != "text":
+    if file.encoding != "text" or not _is_text(splitext(file_path)[1]):
         return ReadResult(file_data=_data_of(file, b64encode(file.data or b"").decode(), "base64"))
     data = _data_of(file, file.content, "utf-8")
     if len(file.content) <= _SLICED_AT_ONCE:
         return slice_read_response(data, offset, limit)
     return await asyncio.to_thread(slice_read_response, data, offset, limit)
+
+
+@lru_cache(maxsize=256)
+def _is_text(suffix: str) -> bool:
+    """Whether files with such a name are texts to deepagents: looked up once, it takes longer than a read."""
+    return _get_backend_read_file_type(f"file{suffix}") == "text"
 
 
 def _data_of(file: SessionFile, content: str, encoding: str) -> FileData:
