@@ -229,7 +229,8 @@ async def _stat(files: BoundFiles, path: str) -> FileEntry:
 
 async def _list(files: BoundFiles, path: str) -> list[FileEntry]:
     infos = await files.list_directory(path, strict=True)
-    return [_entry(info, posixpath.join(path, info.name)) for info in infos]
+    prefix = path if path.endswith("/") else path + "/"
+    return [_entry(info, prefix + info.name) for info in infos]
 
 
 async def _make_dir(files: BoundFiles, path: str) -> None:
@@ -243,4 +244,4 @@ async def _remove(files: BoundFiles, path: str) -> None:
 def _entry(info: FileInfo, path: str) -> FileEntry:
     """An entry by the path that it was asked for."""
     size = None if info.is_directory else info.size_bytes
-    return FileEntry(name=posixpath.basename(path), path=path, is_dir=info.is_directory, size=size)
+    return FileEntry(name=path.rpartition("/")[2], path=path, is_dir=info.is_directory, size=size)

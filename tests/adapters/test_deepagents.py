@@ -6,7 +6,7 @@ import asyncio
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from deepagents.backends import CompositeBackend, StateBackend
@@ -15,6 +15,7 @@ import everstore
 from everstore import sync
 from everstore.adapters.deepagents import EverstoreBackend
 from everstore.errors import StoreClosedError
+from everstore.middleware import PathPolicy
 from everstore.models import InitialFile
 
 if TYPE_CHECKING:
@@ -102,14 +103,12 @@ async def test_a_delete_beside_writes_takes_a_whole_directory_or_none(own):
         assert left == []
 
 
-@pytest.mark.parametrize("name", ANY_TEXTS)
-async def test_any_text_names_a_session(store, name):
-    backend = EverstoreBackend(store, namespace=lambda _: ("user", name))
-    assert (await backend.awrite("/a", name or "nothing")).error is None
-    [record] = await store.sessions.list_sessions(labels={"framework": "deepagents", "namespace_1": name})
-    assert (await store.session(record.id).files.read_file("a")).content == name or "nothing"
-    other = EverstoreBackend(store, namespace=lambda _: ("user", name, ""))
-    assert (await other.als("/")).entries == []
+async def test_any_text_names_a_session(store):
+    for name in ANY_TEXTS:
+        own = EverstoreBackend(store, namespace=lambda _, name=name: ("user", name))
+        assert (await own.awrite("/a", name)).error is None
+        [record] = await store.sessions.list_sessions(labels={"framework": "deepagents", "namespace_1": name})
+        assert (await store.session(record.id).files.read_file("a")).content == name
 
 
 async def test_a_look_makes_no_session(store):
@@ -162,6 +161,27 @@ async def test_uploads_that_are_refused_keep_no_other_from_being_written(store):
     words = [None, None, "invalid_path", "invalid_path", None, "is_directory", "file_not_found"]
     assert [answer.error for answer in answers] == words
     assert [answer.content for answer in answers[:5]] == [b"a", b"", None, None, b"\xff"]
+
+
+async def test_a_policy_of_the_host_is_told(environment):
+    async with everstore.open_store(middleware=[PathPolicy(deny_write=["/kept/**"])]) as store:
+        own = EverstoreBackend(store, session=uuid4())
+        assert (await own.awrite("/kept/a", "a")).error.startswith("Error writing file '/kept/a': ")
+        answers = await own.aupload_files([("/kept/a", b"a"), ("/b", b"b")])
+        assert [answer.error for answer in answers] == ["permission_denied", None]
+
+
+async def test_a_store_that_is_only_read_answers_so(tmp_path):
+    settings = {"backend": "sqlite", "sqlite_path": str(tmp_path / "a.db")}
+    async with everstore.open_store(**settings) as store:
+        await store.session(UUID(int=1)).files.write_file("/a", "a")
+    async with everstore.open_store(**settings, sqlite_read_only=True) as store:
+        own = EverstoreBackend(store, session=UUID(int=1))
+        told = [answer.error for answer in await own.aupload_files([("/a", b""), ("/b", b"")])]
+        told += [(await own.awrite("/a", "")).error, (await own.aedit("/a", "a", "b")).error]
+        told += [(await own.adelete("/a")).error]
+        assert all(told)
+        assert (await own.aread("/a")).file_data["content"] == "a"
 
 
 async def test_bytes_are_read_as_base64_whatever_they_are_called(own):

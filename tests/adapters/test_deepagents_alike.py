@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from deepagents.backends.protocol import BackendProtocol
 
-COUNT = 150
+COUNT = 120
 
 Call = tuple[str, tuple[Any, ...], dict[str, Any]]
 
@@ -173,20 +173,20 @@ def compare(ours: BackendProtocol, theirs: BackendProtocol, seed: int, *, flat: 
         assert plain(call, made(ours, call), flat=flat) == expected, call
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_answers_are_those_of_files_in_directories(blocking, tmp_path: Path, seed: int):
     ours = EverstoreBackend(blocking, session=uuid4())
     (tmp_path / "files").mkdir()
     compare(ours, FilesystemBackend(tmp_path / "files", virtual_mode=True), seed, flat=False)
 
 
-@pytest.mark.parametrize("seed", [4, 5, 6])
+@pytest.mark.parametrize("seed", [3, 4])
 def test_answers_are_those_of_items_in_a_store(blocking, seed: int):
     ours = EverstoreBackend(blocking, namespace=lambda _: ("fs",))
     compare(ours, StoreBackend(namespace=lambda _: ("fs",), store=InMemoryStore()), seed, flat=True)
 
 
-@pytest.mark.parametrize("seed", [7, 8])
+@pytest.mark.parametrize("seed", [5])
 def test_answers_are_those_of_an_agents_state(blocking, seed: int):
     def node(_: FilesystemState) -> dict[str, Any]:
         compare(EverstoreBackend(blocking), StateBackend(), seed, flat=True)

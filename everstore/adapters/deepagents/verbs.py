@@ -36,7 +36,6 @@ from deepagents.backends.utils import (
 from everstore.adapters.files import plain_path, written
 from everstore.errors import (
     EditError,
-    EverstoreError,
     InvalidArgumentError,
     ParentNotDirectoryError,
     PathNotDirectoryError,
@@ -181,11 +180,10 @@ async def upload(files: BoundFiles, uploads: list[tuple[str, bytes]]) -> list[Fi
         try:
             await files.apply_changes([*changes.values()])
         except REFUSALS as error:
-            if not isinstance(error, EverstoreError):
-                raise
-            refused = places[error.index]
-            answers[refused].error = _word_of(error)
-            del changes[refused]
+            index = getattr(error, "index", None)  # None: none of them can be made
+            for refused in places if index is None else [places[index]]:
+                answers[refused].error = _word_of(error)
+                del changes[refused]
         else:
             break
     return answers
