@@ -67,7 +67,7 @@ _DIRECTORIES = dict.fromkeys(
     ("on a directory", "on an empty directory", "on the root"), Why(PathIsDirectoryError)
 )
 _TREE = {**_FILE, **_DIRECTORIES, "on a read-only file": Why(ReadOnlyFileError)}
-_NO_TEXT = Why(InvalidContentError, {"path": None})
+_NO_TEXT = Why(InvalidContentError, {"stored": "text"})
 _STUCK = Why(ReadOnlyFileError, {"path": "/stuck"})
 _STUCK_BELOW = Why(ReadOnlyFileError, {"path": "/t/a/stuck"})
 _THERE = dict.fromkeys(
