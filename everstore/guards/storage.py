@@ -73,6 +73,7 @@ class StorageGuard(SessionStorageStore):
         most = None if limits is None else limits.value_bytes
         self._room = Room("value", most, backend.capabilities.max_value_bytes)
         self._most = self._room.bytes
+        self._of_changes = _ChangeGuard(self)
 
     @override
     async def apply(self, session_id: UUID, changes: Sequence[ValueMutation[T]]) -> list[T]:
@@ -214,7 +215,7 @@ class StorageGuard(SessionStorageStore):
         self, session_id: UUID, changes: Sequence[ValueChange]
     ) -> Answer[list[KeyInfo | bool | int]]:
         check_session_id(session_id)
-        checked = VALUE_CHANGES.checked(_ChangeGuard(self), session_id, changes)
+        checked = VALUE_CHANGES.checked(self._of_changes, session_id, changes)
         return self._next.change_values(session_id, checked)
 
     @override
