@@ -56,10 +56,9 @@ def mcp(
 ) -> None:
     """Serve a session to MCP clients: its files as resources, and the tools to work on them.
 
-    With --label it is the session that has these labels, which is made if there is none.
+    A session that is named by a text or by labels is made if there is none.
 
-    Over HTTP, every request has to show the token in EVERSTORE_MCP_TOKEN, or in the file that
-    EVERSTORE_MCP_TOKEN_FILE names, if there is one; beyond loopback there has to be one.
+    Beyond loopback every request has to show the token of EVERSTORE_MCP_TOKEN or EVERSTORE_MCP_TOKEN_FILE.
     """
     labels = labels_of(label)
     if labels and session is not None:
@@ -138,8 +137,11 @@ async def _labelled(store: Store, labels: Mapping[str, str]) -> UUID:
     if found:
         return found[0].id
     session_id = id_of_names(_FRAMEWORK, {"labels": "", **dict(sorted(labels.items()))})
-    if await store.sessions.get_session(session_id) is not None:  # which was given other labels
-        session_id = new_session_id()
+    there = await store.sessions.get_session(session_id)
+    if there is not None:
+        if labels.items() <= there.labels.items():  # made since the look
+            return session_id
+        session_id = new_session_id()  # for it was given other labels
     return (await store.create_session(session_id=session_id, labels=labels)).id
 
 

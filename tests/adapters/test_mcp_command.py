@@ -19,6 +19,8 @@ from mcp.client.stdio import StdioServerParameters
 
 import everstore
 from everstore.cli.app import run
+from everstore.cli.mcp import _session
+from everstore.errors import InvalidArgumentError
 
 SCRIPT = str(Path(sys.executable).with_name("everstore"))
 INITIALIZE = {
@@ -181,9 +183,38 @@ async def test_a_client_that_stops_reading_and_goes_away(sqlite):
         assert await process.wait() == 0
 
 
+async def test_the_session_that_labels_find_or_make(store):
+    labels = {"thread": "42", "user": "日本"}
+    made = await asyncio.gather(*(_session(store, None, labels, None) for _ in range(5)))
+    assert len({*made}) == 1
+    assert (await store.sessions.get_session(made[0])).labels == labels
+    await store.sessions.update_session(made[0], labels={"thread": "43"})
+    other = await _session(store, None, labels, None)
+    assert other != made[0]
+    await store.create_session(labels=labels)
+    with pytest.raises(InvalidArgumentError, match=f"several sessions have these labels, .*{other}"):
+        await _session(store, None, labels, None)
+
+
+async def test_the_session_that_is_named(store, capsys):
+    in_force = everstore.new_session_id()
+    assert await _session(store, None, {}, in_force) == in_force
+    assert await _session(store, str(in_force), {}, None) == in_force
+    named = [
+        await _session(store, name, {}, in_force) for name in ("a/b \U0001f600", "a/b \U0001f600", "x" * 1000)
+    ]
+    assert named[0] == named[1] != named[2]
+    assert (await store.sessions.get_session(named[0])).title == "a/b \U0001f600"
+    assert capsys.readouterr().err == ""
+    new = await _session(store, None, {}, None)
+    assert f"session {new} is new" in capsys.readouterr().err
+    assert await store.sessions.get_session(new) is not None
+
+
 def test_what_is_no_message_is_answered_so(sqlite):
     ping = b'{"jsonrpc":"2.0","id":"a","method":"ping"}'
-    lines = ping + b'\n\n{\n{"id":1}\n\xff\n{"jsonrpc":"2.0","id":2,"method":"x"}'
+    lines = ping + b'\n\n{\n{"id":1}\n\xff\n{"jsonrpc":"2.0","id":2,"method":"x"}\n'
+    lines += b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":[]}}'
     done = subprocess.run([SCRIPT, "mcp", "--session", "s"], input=lines, capture_output=True, check=True)
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     told = {

@@ -175,8 +175,9 @@ class _Pipe:
                 self._answered(sent.message.id)
 
     def _answered(self, request: object) -> None:
-        self._unanswered.discard(request)
-        self._is_answered.set()
+        if isinstance(request, str | int):
+            self._unanswered.discard(request)
+            self._is_answered.set()
 
 
 def _settle(written: asyncio.Future[None], error: OSError | None) -> None:
