@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.changes import Copy, Delete, MakeDirectory, Move
-from everstore.errors import EverstoreError, ParentNotDirectoryError, PathExistsError, PolicyError
+from everstore.errors import (
+    EverstoreError,
+    ParentNotDirectoryError,
+    PathExistsError,
+    PathNotFoundError,
+    PolicyError,
+)
 from everstore.middleware.gated_looks import GatedLooks
 from everstore.paths import parents_of
 
@@ -61,18 +67,25 @@ class Gate(GatedLooks):
             is_directory = isinstance(change, (MakeDirectory, Delete))
             self._require(change.path, is_directory=is_directory)
 
-    async def _veiled(self, session_id: UUID, path: str, changing: Coroutine[Any, Any, T]) -> T:
-        """What a call answers; an error that would tell of what may not be read is a refusal."""
+    async def _veiled(
+        self, session_id: UUID, path: str, changing: Coroutine[Any, Any, T], *, makes: bool = True
+    ) -> T:
+        """What a call answers; an error that would tell of what may not be read is another one."""
         try:
             return await changing
         except (ParentNotDirectoryError, PathExistsError) as error:
-            told = await self._veil(session_id, path, error)
+            told = await self._veil(session_id, path, error, makes=makes)
             if told is error:
                 raise
         raise told  # without the error as its context
 
-    async def _veil(self, session_id: UUID, path: str, error: EverstoreError) -> EverstoreError:
-        """The error, or the refusal that is told in its place: what is in the way may not be read."""
+    async def _veil(
+        self, session_id: UUID, path: str, error: EverstoreError, *, makes: bool = True
+    ) -> EverstoreError:
+        """The error, or what is told in its place where it is about something that may not be read.
+
+        Where nothing can be made because of that, a refusal; where there can be nothing, that there is not.
+        """
         has = self._readable.has
         if isinstance(error, ParentNotDirectoryError):
             files = parents_of(error.path) if error.file is None else [error.file]
@@ -83,7 +96,7 @@ class Gate(GatedLooks):
             is_seen = True
         if is_seen:
             return error
-        refusal = PolicyError.of(path, _IN_THE_WAY)
+        told = PolicyError.of(path, _IN_THE_WAY) if makes else PathNotFoundError.at(path)
         if hasattr(error, "index"):
-            refusal.tell(index=error.index)
-        return refusal
+            told.tell(index=error.index)
+        return told

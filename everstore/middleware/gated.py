@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
-from everstore.changes import Copy, Delete, Move
+from everstore.changes import Copy, Delete, Edit, Move
 from everstore.errors import DirectoryNotEmptyError, EverstoreError, PathExistsError, PolicyError
 from everstore.middleware.gated_trees import GatedTrees
 from everstore.middleware.stepwise import as_file, as_file_refused
@@ -49,7 +49,7 @@ class GatedFiles(GatedTrees):
     ) -> EditedFile:
         self._require(path, is_directory=False)
         editing = self._inner.edit_file(session_id, path, old, new, replace_all=replace_all)
-        return await self._veiled(session_id, path, editing)
+        return await self._veiled(session_id, path, editing, makes=False)
 
     async def append_file(self, session_id: UUID, path: str, *content: Any) -> SessionFile:
         self._require(path, is_directory=False)
@@ -120,4 +120,5 @@ class GatedFiles(GatedTrees):
                 if is_last and isinstance(error, PathExistsError):
                     return PolicyError.of(change.source, _BY_ITSELF)
                 error = error if is_last else as_file_refused(change, error)
-        return await self._veil(session_id, [*change.places()][-1], error)
+        makes = not isinstance(change, (Delete, Edit))
+        return await self._veil(session_id, [*change.places()][-1], error, makes=makes)

@@ -60,7 +60,8 @@ class GatedTrees(Gate):
         change = Delete(path, recursive, strict)
         self._require_change(change)
         if path == "/" or self._is_clear_change(change):
-            return await self._inner.delete_file(session_id, path, recursive, strict=strict)
+            deleting = self._inner.delete_file(session_id, path, recursive, strict=strict)
+            return await self._veiled(session_id, path, deleting, makes=False)
         refusal = await _settled(path, partial(self._deleted, session_id, change))
         if strict and refusal is not None:
             raise refusal
@@ -72,8 +73,7 @@ class GatedTrees(Gate):
         tree = await self._tree(session_id, path, is_whole=recursive)
         is_whole = bool(tree) and tree[0].is_directory and recursive
         if self._readable.has(path) and self._writable.has(path) and not is_whole:
-            is_done = await self._inner.delete_file(session_id, path, strict=change.strict)
-            return None if is_done else PathNotFoundError.at(path)
+            return await self._deleted_one(session_id, change)
         if not tree:
             return PathNotFoundError.at(path)
         await in_turns(self._checked(tree, None, is_removed=True))
@@ -89,6 +89,17 @@ class GatedTrees(Gate):
         if isinstance(refusal, DirectoryNotEmptyError) and not recursive:
             return refusal
         raise _ChangedError if isinstance(refusal, CHANGED) else refusal
+
+    async def _deleted_one(self, session_id: UUID, change: Delete) -> EverstoreError | None:
+        """Delete a file, or an empty directory; why it was not."""
+        deleting = self._inner.delete_file(session_id, change.path, strict=True)
+        try:
+            await self._veiled(session_id, change.path, deleting, makes=False)
+        except CHANGED as error:
+            if change.recursive and isinstance(error, DirectoryNotEmptyError):
+                raise _ChangedError from None
+            return error
+        return None
 
     async def copy_file(
         self, session_id: UUID, source: str, destination: str, *, overwrite: bool = False

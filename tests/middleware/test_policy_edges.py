@@ -10,7 +10,7 @@ from policy_calls import OTHER, SESSION, Switch, call_of, plant, whole
 
 import everstore
 from everstore import InitialFile
-from everstore.changes import Append, Copy, Delete, MakeDirectory, Move, Write
+from everstore.changes import Append, Copy, Delete, Edit, MakeDirectory, Move, Write
 from everstore.errors import (
     InvalidArgumentError,
     InvalidPatternError,
@@ -109,6 +109,19 @@ async def test_a_hidden_file_in_the_way_is_a_refusal_that_does_not_name_it():
         assert await files.delete_file("/src", recursive=True) is False
         with pytest.raises(PathNotFoundError):
             await files.delete_file("/src", strict=True)
+        for call in (
+            files.edit_file("/src/a", "x", "y"),
+            files.delete_file("/src/a", strict=True),
+            files.delete_file("/src/a/b", recursive=True, strict=True),
+            files.move_file("/src/a", "/src/b"),
+            files.copy_file("/src/a", "/src/b"),
+            files.read_file("/src/a", strict=True),
+            files.list_directory("/src/a", strict=True),
+            files.apply_changes([Edit("/src/a", "x", "y")]),
+            files.apply_changes([Delete("/src/a")]),
+        ):
+            with pytest.raises(PathNotFoundError):
+                await call
         for call in (files.move_file("/src", "/src/a"), files.copy_file("/src", "/src/a")):
             with pytest.raises(InvalidArgumentError):  # into itself
                 await call
