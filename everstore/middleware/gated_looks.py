@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.globs import ChosenPattern, Selection, compile_glob, compile_path_pattern
 from everstore.models import FileUsage
-from everstore.turns import in_turns
+from everstore.turns import MOST_AT_ONCE, in_turns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -20,7 +20,7 @@ __all__ = ["GatedLooks"]
 
 T = TypeVar("T")
 
-_AT_ONCE = 256  # entries that are sorted out between two looks at the clock
+_ENTRY = 1 << 10  # what an entry's own cost stands for
 
 
 class GatedLooks:
@@ -137,9 +137,13 @@ class GatedLooks:
         return seen
 
     def _sort_out(self, infos: Iterable[FileInfo], seen: list[FileInfo]) -> Iterator[int]:
-        for count, info in enumerate(infos):
-            if not count % _AT_ONCE:
-                yield 0
+        pending = 0
+        for info in infos:
+            cost = self._readable.weight * len(info.path) + _ENTRY
+            pending += cost
+            if pending > MOST_AT_ONCE:
+                pending = 0
+                yield cost
             if self._sees(info):
                 seen.append(info)
 

@@ -29,7 +29,7 @@ from everstore.middleware.stepwise import (
     without_index,
 )
 from everstore.paths import require_room
-from everstore.turns import in_turns
+from everstore.turns import MOST_AT_ONCE, in_turns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 _HOLDS_UNREAD = "there is something in it that may not be read"
 _MOST_LOOKS = 100  # at a tree that changes meanwhile
-_AT_ONCE = 256  # entries that are looked at between two looks at the clock
+_ENTRY = 1 << 10  # what an entry's own cost stands for
 
 
 class GatedTrees(Gate):
@@ -157,9 +157,13 @@ class GatedTrees(Gate):
         self, tree: Sequence[FileInfo], change: Copy | Move | None, *, is_removed: bool
     ) -> Iterator[int]:
         """Refuse to take a tree unless all of it may be; the steps that ``turns`` wants."""
-        for count, entry in enumerate(tree):
-            if not count % _AT_ONCE:
-                yield 0
+        pending, weight = 0, self._readable.weight + 2 * self._writable.weight
+        for entry in tree:
+            cost = weight * len(entry.path) + _ENTRY
+            pending += cost
+            if pending > MOST_AT_ONCE:
+                pending = 0
+                yield cost
             if not self._sees(entry):
                 raise PolicyError.of(tree[0].path, _HOLDS_UNREAD)
             if is_removed:

@@ -10,6 +10,7 @@ from everstore import errors
 from everstore.backends.memory import InMemorySessionStorageStore
 from everstore.cli import main
 from everstore.cli.running import status_of
+from everstore.middleware import PathPolicy
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +73,7 @@ def test_version(cli):
         (errors.PluginError("x"), 2),
         (errors.SecretsKeyMissingError("x"), 2),
         (errors.ReadOnlyFileError.at("/x", "read-only"), 3),
+        (errors.PolicyError.of("/x", "it may not be written"), 3),
         (errors.PathExistsError.at("/x", "exists"), 3),
         (errors.RevisionConflictError.found("/x", "1", "2"), 3),
         (errors.QuotaExceededError.over("file_bytes", 2, 1), 3),
@@ -190,3 +192,14 @@ def test_a_mistake_of_ours_is_one_line_too(cli, monkeypatch):
     assert answer.err == (
         "everstore: error: RuntimeError: first line\\nsecond line (EVERSTORE_LOG_LEVEL=debug shows where)\n"
     )
+
+
+def test_what_a_policy_refuses_is_told_in_one_line(cli, session, install_plugin, monkeypatch):
+    install_plugin("rules", everstore_middleware=lambda: PathPolicy(deny_read=["*.key"]))
+    monkeypatch.setenv("EVERSTORE_MIDDLEWARE", "rules")
+    answer = cli("put", "-", "a.key", stdin=b"x")
+    assert (answer.status, answer.err) == (
+        3,
+        "everstore: error: policy: '/a.key' is refused: it may not be read\n",
+    )
+    assert cli("cat", "a.key").status == 1

@@ -37,7 +37,7 @@ from everstore.middleware.base import verbs_of
 from everstore.middleware.mounted import MountedFiles
 from everstore.middleware.policy import HOST_VERBS
 
-FEW = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 HELD = {"/a": None, "/a/c.txt": "x\ny\n", "/b/a/c.txt": "x", "/c.txt": "z\nx\n", "/.git": "", "/d": None}
 
 

@@ -25,7 +25,7 @@ import everstore
 from everstore.conformance.model.plain import glob_selects
 from everstore.middleware import PathPolicy
 
-FEW = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 BELOW = ["/" + "/".join(parts) for size in (1, 2, 3, 4) for parts in product(NAMES, repeat=size)]
 
 
