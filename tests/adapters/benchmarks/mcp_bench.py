@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 SCRIPT = str(Path(sys.executable).with_name("everstore"))
 TEXT = "a line of forty characters, or nearly so\n" * 50
 TASKS = (1, 50)
+CALLS = 1000
 NOTHING = """
 from mcp.server.mcpserver import MCPServer
 
@@ -105,42 +106,82 @@ async def over_http(environment: dict[str, str]) -> AsyncIterator[Client]:
         await process.wait()
 
 
-async def measure(folder: str, reference: str | None) -> None:
-    """Print the table."""
-    environment = os.environ | {
-        "EVERSTORE_BACKEND": "sqlite",
-        "EVERSTORE_SQLITE_PATH": f"{folder}/everstore.db",
+def servers(folder: str, reference: str | None) -> dict[str, tuple[StdioServerParameters, str, str, str]]:
+    """How each server over stdio is started, what it calls reading and writing, and where its files are."""
+    ours = StdioServerParameters(command=SCRIPT, args=["mcp", "--session", "stdio"], env=variables(folder))
+    program = f"TEXT = {TEXT!r}\n{NOTHING}"
+    nothing = StdioServerParameters(command=sys.executable, args=["-c", program])
+    found = {
+        "everstore mcp": (ours, "read", "write", ""),
+        "a server that does nothing": (nothing, "read", "write", ""),
     }
+    if reference is not None:
+        root = f"{folder}/files"
+        node = StdioServerParameters(command="node", args=[reference, root])
+        found["the reference server"] = node, "read_text_file", "write_file", root
+    return found
+
+
+def variables(folder: str) -> dict[str, str]:
+    """The environment of a server."""
+    named = {"EVERSTORE_BACKEND": "sqlite", "EVERSTORE_SQLITE_PATH": f"{folder}/everstore.db"}
+    return os.environ | named
+
+
+async def measure(folder: str, reference: str | None) -> None:
+    """Print how long calls take, turn by turn."""
     async with AsyncExitStack() as stack:
-        command = StdioServerParameters(command=SCRIPT, args=["mcp", "--session", "stdio"], env=environment)
-        stdio = Server(await stack.enter_async_context(Client(command)), "read", "write")
+        stdio: dict[str, Any] = {}
+        for name, (command, *names) in servers(folder, reference).items():
+            stdio[name] = Server(await stack.enter_async_context(Client(command)), *names)
+        environment = variables(folder)
         http = Server(await stack.enter_async_context(over_http(environment)), "read", "write")
         store = await stack.enter_async_context(everstore.open_store(environment=environment))
-        others: dict[str, tuple[Any, Any]] = {}
         inside = InProcess(Toolbox(store.session(everstore.new_session_id())))
-        others |= {"stdio beside in process": (stdio, inside), "HTTP beside in process": (http, inside)}
-        program = f"TEXT = {TEXT!r}\n{NOTHING}"
-        nothing = Client(StdioServerParameters(command=sys.executable, args=["-c", program]))
-        floor = Server(await stack.enter_async_context(nothing), "read", "write")
-        others["stdio beside a server that does nothing"] = stdio, floor
-        if reference is not None:
-            root = f"{folder}/files"
-            node = StdioServerParameters(command="node", args=[reference, root])
-            files = Server(
-                await stack.enter_async_context(Client(node)), "read_text_file", "write_file", root
-            )
-            others |= {
-                "stdio beside the reference server": (stdio, files),
-                "HTTP beside the reference server": (http, files),
-            }
+        ours = stdio.pop("everstore mcp")
+        pairs = {f"stdio beside {name}": (ours, server) for name, server in stdio.items()}
+        pairs |= {"stdio beside the call in process": (ours, inside)}
+        pairs |= {"HTTP beside the call in process": (http, inside)}
         header()
         for verb in ("write", "read"):
-            for told, (ours, theirs) in others.items():
+            for told, (one, other) in pairs.items():
                 for tasks in TASKS:
-                    await row(f"{verb}, {told}", getattr(ours, verb), getattr(theirs, verb), tasks=tasks)
+                    await row(f"{verb}, {told}", getattr(one, verb), getattr(other, verb), tasks=tasks)
+
+
+async def measure_processor_time(folder: str, reference: str | None) -> None:
+    """Print how much processor time of the server a call takes, which hardly depends on other work."""
+    sys.stdout.write(
+        "\n| server over stdio, processor us a call | write | 50 | read | 50 |\n|---|---|---|---|---|\n"
+    )
+    for name, (command, *names) in servers(folder, reference).items():
+        async with Client(command) as client:
+            process = children().split()[-1]
+            server = Server(client, *names)
+            took = []
+            for verb in (server.write, server.read):
+                for tasks in TASKS:
+                    await verb(0, 0)
+                    before = ticks(process)
+                    for turn in range(CALLS // tasks):
+                        await asyncio.gather(*(verb(task, turn) for task in range(tasks)))
+                    took.append((ticks(process) - before) * 1_000_000 / os.sysconf("SC_CLK_TCK") / CALLS)
+            sys.stdout.write(f"| {name} | " + " | ".join(f"{each:.0f}" for each in took) + " |\n")
+
+
+def children() -> str:
+    """The ids of the processes that this one has started, in their order."""
+    return Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text()
+
+
+def ticks(process: str) -> int:
+    """How long a process has computed."""
+    words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return int(words[11]) + int(words[12])
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as directory:
         Path(directory, "files").mkdir()
-        asyncio.run(measure(directory, sys.argv[1] if len(sys.argv) > 1 else None))
+        for each in (measure_processor_time, measure):
+            asyncio.run(each(directory, sys.argv[1] if len(sys.argv) > 1 else None))
