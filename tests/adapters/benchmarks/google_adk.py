@@ -1,4 +1,4 @@
-"""EverstoreSessionService beside ADK's DatabaseSessionService: ``python tests/adapters/benchmarks/google_adk.py``."""
+"""ADK's sessions beside its DatabaseSessionService: ``python tests/adapters/benchmarks/google_adk.py``."""
 
 from __future__ import annotations
 
@@ -58,15 +58,20 @@ async def main() -> None:
     header()
     with tempfile.TemporaryDirectory() as folder:
         settings = {"EVERSTORE_SQLITE_PATH": f"{folder}/everstore.db"}
-        async with everstore.open_store(backend="sqlite", environment=settings) as store:
-            async with DatabaseSessionService(f"sqlite+aiosqlite:///{folder}/own.db") as own:
-                await measure(store, own, "SQLite")
+        await beside("sqlite", settings, f"sqlite+aiosqlite:///{folder}/own.db")
     server = runpy.run_path(str(root / "plugins" / "everstore-postgres" / "tests" / "server.py"))
     with server["server_url"]() as url:
         settings = {"EVERSTORE_POSTGRES_URL": url}
-        async with everstore.open_store(backend="postgres", environment=settings) as store:
-            async with DatabaseSessionService(url.replace("postgresql://", "postgresql+asyncpg://")) as own:
-                await measure(store, own, "PostgreSQL")
+        await beside("postgres", settings, url.replace("postgresql://", "postgresql+asyncpg://"))
+
+
+async def beside(backend, settings, url):
+    """Measure both over the same kind of storage."""
+    async with (
+        everstore.open_store(backend=backend, environment=settings) as store,
+        DatabaseSessionService(url) as own,
+    ):
+        await measure(store, own, backend)
 
 
 asyncio.run(main())
