@@ -79,6 +79,7 @@ class EverstoreKeyValueStore(
         self._store = store
         self._name = name
         self._recorded: set[str] = set()
+        self._bound: dict[str, BoundStorage] = {}
         super().__init__(client_provided_by_user=True, default_collection=default_collection, stable_api=True)
 
     # -- entries ------------------------------------------------------------------------------------
@@ -147,7 +148,12 @@ class EverstoreKeyValueStore(
         await self._record(collection)
         if ttl is not None:  # who reads the entry looks at its own time, too
             ttl = max(ttl, _LEAST_TTL) if ttl <= MAX_TTL else None
-        await self._values(collection).set_values(values, ttl=ttl, if_absent=if_absent)
+        kept = self._values(collection)
+        if len(values) == 1:
+            [(key, text)] = values.items()
+            await kept.set_value(key, text, ttl=ttl, if_absent=if_absent)
+        else:
+            await kept.set_values(values, ttl=ttl, if_absent=if_absent)
 
     def _text(self, key: str, entry: ManagedEntry) -> str:
         told = key if _plain(key) != key else None  # so that it can be listed
@@ -177,7 +183,10 @@ class EverstoreKeyValueStore(
     # -- collections --------------------------------------------------------------------------------
 
     def _values(self, collection: str) -> BoundStorage:
-        return self._store.session(self._id(collection)).storage
+        found = self._bound.get(collection)
+        if found is None:
+            found = self._bound[collection] = self._store.session(self._id(collection)).storage
+        return found
 
     def _id(self, collection: str) -> UUID:
         return id_of_names(_FRAMEWORK, self._names(collection))

@@ -364,6 +364,12 @@ def test_one_of_twenty_exclusive_writers_wins(fs):
     assert fs.cat_file("s/lock") == b"%d" % winner
 
 
+def test_one_of_twenty_that_create_wins(fs):
+    answers = in_threads(lambda number: fs.pipe_file("s/lock", b"%d" % number, mode="create"), 20)
+    assert [isinstance(each, FileExistsError) for each in answers].count(False) == 1
+    assert fs.cat_file("s/lock") == b"%d" % answers.index(None)
+
+
 def test_a_tree_is_moved_once(fs):
     fs.pipe({f"s/from/{number}": b"" for number in range(20)})
     answers = in_threads(lambda number: fs.mv("s/from", f"s/to {number}/"), 5)

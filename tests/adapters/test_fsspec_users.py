@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import multiprocessing
 import os
 import pickle
 import signal
@@ -184,25 +183,6 @@ def test_it_is_pickled_by_its_settings(environment):
 def test_a_wrong_setting_is_named(environment):
     with pytest.raises(SettingsError, match="acme"):
         fsspec.filesystem("everstore", acme=1).ls("")
-
-
-def _in_child(path, answers):
-    answers.put(fsspec.filesystem("everstore").cat_file(path))
-
-
-def test_another_process(environment):
-    if environment["EVERSTORE_BACKEND"] == "memory":  # which no two processes share
-        return
-    fs = fsspec.filesystem("everstore")
-    fs.pipe_file("s/a", b"of the parent")
-    context = multiprocessing.get_context("spawn")
-    answers = context.SimpleQueue()
-    process = context.Process(target=_in_child, args=("s/a", answers))
-    process.start()
-    process.join(60)
-    assert process.exitcode == 0
-    assert answers.get() == b"of the parent"
-    fs.close()
 
 
 def _answer_of_child(call):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from everstore.adapters.fsspec.framework import AbstractAsyncStreamedFile, AbstractBufferedFile, Transaction
@@ -72,8 +73,9 @@ class EverstoreFile(AbstractBufferedFile):
             fs, path, mode, block_size, autocommit,
             cache_type=cache_type or "readahead", cache_options=cache_options, size=size, **kwargs,
         )  # fmt: skip
-        if mode == "ab" and fs.exists(path):
-            self.loc = fs.size(path)  # what tell() answers decides whether a header is written
+        if mode == "ab":  # what tell() answers decides whether a header is written
+            with suppress(FileNotFoundError):
+                self.loc = fs.info(path)["size"]
 
     def _fetch_range(self, start: int, end: int) -> bytes:
         data: bytes = self.fs.store.run(self.fs.fetch(self.path, start, end, self.details["revision"]))
