@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
-from everstore.compat import override
 from everstore.errors import InvalidArgumentError, InvalidPatternError, shown
 from everstore.globs import LiteralPattern, Selection, compile_glob, reach_of
 from everstore.paths import parent_of
@@ -138,10 +137,6 @@ class NamelessArea:
     def has_all_below(self, _path: str, /) -> bool:
         """Nothing is certain: the names may be anywhere."""
         return False
-
-    @override
-    def __repr__(self) -> str:
-        return f"NamelessArea({sorted(self._names)})"
 
 
 def _is_selected(selections: list[Selection], path: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from everstore.changes import Copy, MakeDirectory, Move, Write, WriteBytes
 from everstore.errors import (
@@ -106,10 +106,7 @@ class MountedFiles(MountedLooks):
         except EverstoreError as error:
             refusal = without_index(as_file_refused(change, error))
         else:
-            [info, *_] = answers
-            if info is not None:
-                return info
-            refusal = PathNotFoundError.at(destination)
+            return cast("FileInfo", answers[0])
         raise refusal
 
     async def apply_changes(self, session_id: UUID, changes: Sequence[FileChange]) -> list[FileInfo | None]:

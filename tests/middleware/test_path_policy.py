@@ -22,6 +22,7 @@ from policy_calls import (
 )
 
 import everstore
+from everstore.changes import Copy, Move
 from everstore.conformance.model.plain import glob_selects
 from everstore.middleware import PathPolicy
 
@@ -99,6 +100,10 @@ async def test_what_is_denied_stays_and_is_not_told_of(random):
                 assert after.get(path) == before[path], (change, path, told)
             places = {place for each in named for place in each.places()}
             known = places | {above for place in places for above in parents(place)}
+            for each in named:  # and where what is seen would come to be
+                if isinstance(each, (Copy, Move)):
+                    taken = [path for path in before.keys() - hidden if path.startswith(f"{each.source}/")]
+                    known |= {each.destination + path[len(each.source) :] for path in taken}
             assert not any(repr(path) in str(told) for path in hidden - known), (told, hidden)
             if is_refused(told, "PolicyError"):
                 assert after == before

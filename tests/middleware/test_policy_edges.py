@@ -12,6 +12,7 @@ import everstore
 from everstore import InitialFile
 from everstore.changes import Append, Copy, Delete, Edit, MakeDirectory, Move, Write
 from everstore.errors import (
+    BackendUnavailableError,
     InvalidArgumentError,
     InvalidPatternError,
     PathExistsError,
@@ -19,7 +20,8 @@ from everstore.errors import (
     PolicyError,
 )
 from everstore.interfaces import SessionFileSystem
-from everstore.middleware import PathPolicy, WriteBlocklist
+from everstore.middleware import Middleware, Mount, PathPolicy, WriteBlocklist
+from everstore.middleware.areas import GlobArea
 from everstore.middleware.base import Role, verbs_of
 from everstore.middleware.gated import GatedFiles
 from everstore.middleware.policy import HOST_VERBS
@@ -238,3 +240,51 @@ def test_a_refusal_keeps_its_facts_in_another_process():
         "'/a' is refused: it may not be read", "/a", "it may not be read",
     )  # fmt: skip
     assert isinstance(error, PermissionError)
+
+
+async def test_a_directory_that_only_leads_to_something_is_no_change_among_others():
+    async with opened(PathPolicy(read=["/src/**"])) as store:
+        files = store.session(SESSION).files
+        await files.write_file("/src/a", "x")
+        for change in (Delete("/src", recursive=True), Move("/src", "/src2"), Copy("/src", "/src/b")):
+            with pytest.raises((PolicyError, InvalidArgumentError)) as caught:
+                await files.apply_changes([change])
+            assert caught.value.index == 0
+        assert [info.path for info in await files.list_tree()] == ["/src", "/src/a"]
+
+
+async def test_a_backend_that_fails_is_told_of_as_ever():
+    class Failing(Middleware):
+        def wrap(self, verb, call):
+            async def fail(*_args, **_kwargs):
+                raise BackendUnavailableError("try again", happened=False)
+
+            return fail if verb.name == "apply_changes" else call
+
+    for layer in (PathPolicy(deny_write=["*.lock"]), Mount("/m", OTHER, sessions=[SESSION])):
+        async with opened(layer, Failing()) as store:
+            await store.session(OTHER).files.write_file("/a", "x")
+            files = store.session(SESSION).files
+            await files.write_file("/a/b", "x")
+            for call in (
+                files.apply_changes([Write("/c", "x")]),
+                files.move_file("/a", "/c") if isinstance(layer, PathPolicy) else files.copy_file("/m", "/c"),
+            ):
+                with pytest.raises(BackendUnavailableError):
+                    await call
+
+
+def test_what_an_area_has_said_takes_no_room_for_good(monkeypatch):
+    monkeypatch.setattr("everstore.middleware.areas._MOST_KNOWN", 3)
+    area = GlobArea(("/a/**",), ("*.key",), workspace_alias=True)
+    for _ in range(2):
+        assert [area.has(f"/a/{number}") for number in range(9)] == [True] * 9
+        assert not area.has("/a/x.key/b")
+        assert not area.has("/b")
+
+
+def test_what_is_no_policy_is_not_there():
+    import everstore.middleware  # noqa: PLC0415 - the module, of which a name is asked for
+
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = everstore.middleware.nonsense
