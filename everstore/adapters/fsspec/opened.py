@@ -49,11 +49,16 @@ class Described:
     def opened(self) -> Opened:
         """The store, which is opened when nobody has yet."""
         key = os.getpid(), self._token
-        if key not in _opened:
-            with _opening:
-                if key not in _opened:
-                    _opened[key] = Opened.of(sync.open_store(**self._settings))
-        return _opened[key]
+        found = _opened.get(key)
+        return self._open(key) if found is None else found
+
+    def _open(self, key: tuple[int, str]) -> Opened:
+        with _opening:
+            found = _opened.get(key)
+            if found is None:  # still
+                found = Opened.of(sync.open_store(**self._settings))
+                _opened[key] = found
+            return found
 
     async def opened_soon(self) -> Opened:
         """The same, and no event loop waits while it is opened."""
