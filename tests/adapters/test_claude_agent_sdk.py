@@ -154,7 +154,7 @@ async def test_another_process_appends_to_the_same_transcript_and_nothing_is_los
     while not ends.done():
         await ours.append(at, [{"type": "tag", "tag": f"here {turns} {part}"} for part in range(2)])
         turns += 1
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0.02)
     assert await ends == 0
     tags = [each["tag"].split() for each in await ours.load(at)]
     for name, appended in (("child", 15), ("here", turns)):

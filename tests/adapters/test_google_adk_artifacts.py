@@ -150,7 +150,7 @@ async def test_another_process_saves_the_same_artifact_and_no_version_is_given_t
     while not ends.done():
         part = types.Part(text=f"here {len(mine)}")
         mine.append(await service.save_artifact(**AT, filename="a", artifact=part))
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.02)
     output, _ = await ends
     assert child.returncode == 0
     theirs = [*map(int, output.split())]

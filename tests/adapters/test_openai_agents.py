@@ -166,7 +166,7 @@ async def test_another_process_adds_and_pops_and_nothing_is_lost_or_taken_twice(
         turns += 1
         if turns % 3 == 0:
             popped.append((await session.pop_item())["content"])
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0.02)
     output, _ = await ends
     assert child.returncode == 0
     left = await contents(session)
