@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from everstore.paths import normalize_literal_path, normalize_path
+
 if TYPE_CHECKING:
     from everstore.session import BoundFiles, BoundSession, BoundStorage
 
@@ -45,6 +47,10 @@ class Desk:
         self._paths[spelling] = path
         self._seen[path] = revision
 
-    def seen(self, spelling: str) -> str | None:
-        """The revision that the model knows of a file."""
-        return self._seen.get(self._paths.get(spelling, spelling))
+    async def seen(self, spelling: str) -> str | None:
+        """The revision that the model knows of a file, however it spells its path now."""
+        path = normalize_literal_path(spelling)
+        if normalize_path(spelling) != path and spelling not in self._paths:
+            found = await self.files.stat_file(spelling)  # only the store knows whether that is an alias
+            path = path if found is None else found.path
+        return self._seen.get(self._paths.get(spelling, path))

@@ -84,6 +84,7 @@ class _Draft:
         self._desk = desk
         self.changes: list[FileChange] = []
         self._texts: dict[str, str | None] = {}
+        self._unread: set[str] = set()  # where a file was put as it is
 
     async def add(self, patch: FilePatch) -> None:
         """Add what is to be done with one file."""
@@ -93,6 +94,17 @@ class _Draft:
         if patch.kind == "delete" and not patch.hunks:
             self._delete(patch.path)
             return
+        destination = patch.moved_to or patch.copied_to
+        if destination is not None and not patch.hunks:
+            kind = Move if patch.moved_to else Copy
+            self.changes.append(kind(patch.path, destination))
+            self._put(patch.path, destination)
+        else:
+            await self._change(patch)
+        if patch.moved_to is not None:
+            self._texts[_key(patch.path)] = None
+
+    async def _change(self, patch: FilePatch) -> None:
         text = await self._update(patch)
         if patch.kind == "delete":
             if text:
@@ -102,7 +114,16 @@ class _Draft:
             self._delete(patch.path)
         elif patch.moved_to is not None:
             self.changes.append(Move(patch.path, patch.moved_to))
-            self._texts |= {_key(patch.path): None, _key(patch.moved_to): text}
+            self._put(patch.path, patch.moved_to)
+
+    def _put(self, source: str, destination: str) -> None:
+        """Note that at a path is what was at another, whatever that is: it may be bytes."""
+        old, new = _key(source), _key(destination)
+        if old in self._texts:
+            self._texts[new] = self._texts[old]
+        else:
+            self._texts.pop(new, None)
+            self._unread.add(new)
 
     async def text(self, path: str) -> tuple[str, str | None]:
         """The text of a file as the changes so far leave it, and its revision where they leave it alone."""
@@ -111,6 +132,11 @@ class _Draft:
             if text is None:
                 raise PathNotFoundError.at(f"/{_key(path)}")
             return text, None
+        if _key(path) in self._unread:  # and has no revision yet, on which its change could depend
+            raise RefusedError(
+                f"Nothing was changed: the patch moves or copies {_shown(path)} there, and changes it later."
+                " Do both in one section, or with two patches."
+            )
         found = await self._desk.files.read_file(path, strict=True)
         return require_text(found), found.revision
 

@@ -46,7 +46,7 @@ async def write(
 
     A file that was changed after you read it is not replaced: read it again first.
     """
-    revision = None if if_absent else desk.seen(path)
+    revision = None if if_absent else await desk.seen(path)
     try:
         written = await desk.files.write_file(path, content, if_revision=revision, if_absent=if_absent)
     except RevisionConflictError as conflict:

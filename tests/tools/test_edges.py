@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import get_args
 
+import pytest
+
 import everstore
 import everstore.errors
 from everstore.middleware import Middleware
@@ -55,12 +57,34 @@ async def test_a_file_that_was_never_seen_may_be_replaced(toolbox, work):
     assert not (await toolbox.call("write", {"path": "/f.txt", "content": "two\n"})).is_error
 
 
-def test_what_was_seen_is_forgotten_when_it_is_too_much():
+async def test_what_was_seen_is_forgotten_when_it_is_too_much():
     desk = Desk(None, 1000, "")
     for number in range(5000):
         desk.saw(f"{number}", f"/{number}", "r")
-    assert desk.seen("0") is None
-    assert desk.seen("4999") == desk.seen("/4999") == "r"
+    assert await desk.seen("0") is None
+    assert await desk.seen("4999") == await desk.seen("/4999") == "r"
+
+
+@pytest.mark.parametrize("spelling", ["d/f.txt", "/d/f.txt", "//d/./f.txt/", "/workspace/d/f.txt"])
+@pytest.mark.parametrize("first", ["d/f.txt", "/workspace//d/f.txt"])
+async def test_what_was_seen_is_kept_from_a_write_however_it_is_spelled(toolbox, work, first, spelling):
+    await work.files.write_file("/d/f.txt", "one\n")
+    await toolbox.call("read", {"path": first})
+    await work.files.write_file("/d/f.txt", "another's\n")
+    answer = await toolbox.call("write", {"path": spelling, "content": "two\n"})
+    assert answer.is_error
+    assert (await work.files.read_file("/d/f.txt")).content == "another's\n"
+
+
+async def test_without_the_alias_of_the_root_two_files_are_seen_apart():
+    async with everstore.open_store(backend="memory", workspace_alias=False) as store:
+        work = store.session(everstore.new_session_id())
+        toolbox = Toolbox(work)
+        await toolbox.call("write", {"path": "/f.txt", "content": "one\n"})
+        assert not (await toolbox.call("write", {"path": "/workspace/f.txt", "content": "two\n"})).is_error
+        await work.files.write_file("/f.txt", "another's\n")
+        assert not (await toolbox.call("write", {"path": "/workspace/f.txt", "content": "3\n"})).is_error
+        assert (await toolbox.call("write", {"path": "f.txt", "content": "3\n"})).is_error
 
 
 async def test_bytes_that_are_no_text(toolbox, work):
@@ -300,3 +324,43 @@ async def test_a_copy_by_git_that_changes_nothing(toolbox, work):
     patch = "diff --git a/f.txt b/g.txt\ncopy from f.txt\ncopy to g.txt\n"
     assert not (await toolbox.call("apply_patch", {"patch": patch})).is_error
     assert (await work.files.read_file("/g.txt")).content == "a\n"
+
+
+@pytest.mark.parametrize("verb", ["rename", "copy"])
+async def test_git_moves_and_copies_bytes_as_they_are(toolbox, work, verb):
+    await work.files.write_bytes("/f.png", b"\xff\0")
+    patch = f"diff --git a/f.png b/g.png\n{verb} from f.png\n{verb} to g.png\n"
+    assert not (await toolbox.call("apply_patch", {"patch": patch})).is_error
+    assert await work.files.read_bytes("/g.png") == b"\xff\0"
+    assert (await work.files.stat_file("/f.png") is None) == (verb == "rename")
+
+
+async def test_what_is_moved_as_it_is_changes_in_the_same_section_only(toolbox, work):
+    """For it has no revision there on which a later change could depend."""
+    await work.files.write_file("/f.txt", "a\n")
+    moved = "*** Begin Patch\n*** Update File: f.txt\n*** Move to: g.txt\n"
+    patch = f"{moved}*** Update File: g.txt\n@@\n-a\n+b\n*** End Patch\n"
+    answer = await toolbox.call("apply_patch", {"patch": patch})
+    assert answer.is_error
+    assert "Do both in one section" in answer.text
+    assert (await toolbox.call("apply_patch", {"patch": f"{moved}@@\n-a\n+b\n*** End Patch\n"})).text
+
+
+async def test_copies_and_renames_of_git_are_of_the_files_before(toolbox, work):
+    """As ``git diff -C -B`` writes them: sorted by path, each from what was there at first."""
+    for name in "abc":
+        await work.files.write_file(f"/{name}", f"{name}\n")
+    patch = (
+        "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-a\n+A\n"
+        "diff --git a/b b/b\nnew file mode 100644\n--- /dev/null\n+++ b/b\n@@ -0,0 +1 @@\n+B\n"
+        "diff --git a/b b/c\nrename from b\nrename to c\n"
+        "diff --git a/c b/d\nrename from c\nrename to d\n"
+        "diff --git a/a b/e\ncopy from a\ncopy to e\n--- a/a\n+++ b/e\n@@ -1 +1,2 @@\n a\n+e\n"
+        "diff --git a/b b/f\ncopy from b\ncopy to f\n"
+    )
+    answer = await toolbox.call("apply_patch", {"patch": patch})
+    assert not answer.is_error, answer.text
+    texts = {
+        info.path: (await work.files.read_file(info.path)).content for info in await work.files.list_tree()
+    }
+    assert texts == {"/a": "A\n", "/b": "B\n", "/c": "b\n", "/d": "c\n", "/e": "a\ne\n", "/f": "b\n"}

@@ -188,6 +188,32 @@ def test_what_is_no_patch_says_why(patch, why):
     assert why in str(error.value)
 
 
+PATCH_IN_A_FILE = "Write:\n*** Begin Patch\n*** End Patch\nand so on\n"
+
+
+@pytest.mark.parametrize(
+    "marks", [("--- x", "+++ x", "@@ -1,4 +1,4 @@"), ("*** Begin Patch", "*** Update File: x")]
+)
+def test_a_patch_of_a_text_about_patches(marks):
+    lines = [" Write:", " *** Begin Patch", " *** End Patch", "-and so on", "+and on"]
+    end = ["*** End Patch"] if len(marks) == 2 else []
+    patch = "\n".join([*marks, *lines, *end, ""])
+    assert patched(PATCH_IN_A_FILE, patch) == PATCH_IN_A_FILE.replace("and so on", "and on")
+
+
+@pytest.mark.parametrize(
+    "names", ["a/x y b/x y", "x y x y", '"a/\\303\\266 y" "b/\\303\\266 y"', "a/a b/c b/a b/c"]
+)
+def test_the_name_of_an_empty_file_that_git_writes(names):
+    [made] = parse_patch(f"diff --git {names}\nnew file mode 100644\nindex 0000000..e69de29\n")
+    assert made.path in {"x y", "ö y", "a b/c"}
+
+
+def test_a_name_that_ends_in_a_space_is_one_where_git_shows_its_end():
+    [made] = parse_patch("--- a/x \t\n+++ b/x \t\n@@ -1 +1 @@\n-a\n+b\n")
+    assert made.path == "x "
+
+
 GIT = """\
 Here is the patch that you asked for:
 

@@ -25,7 +25,7 @@ def parse_patch(text: str) -> list[FilePatch]:
     marked = [line for line in lines if line.startswith(_MARKS)]
     if marked and all(line.endswith("\r") for line in marked):
         lines = [line.removesuffix("\r") for line in lines]
-    is_v4a = any(line.strip() == BEGIN for line in lines)
+    is_v4a = any(line.rstrip() == BEGIN for line in lines)
     patches = parse_v4a(lines) if is_v4a else parse_unified(lines)
     if not patches:
         raise PatchError(

@@ -10,7 +10,6 @@ from everstore.tools.patches.model import FilePatch, Hunk, PatchError
 __all__ = ["parse_unified"]
 
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+\d+(?:,(\d+))? @@")
-_GIT = re.compile(r"diff --git (.+) (.+)")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _ESCAPED = re.compile(rb'\\([0-7]{3}|[abfnrtv"\\])')
 _ESCAPES = dict(zip(b'abfnrtv"\\', b'\a\b\f\n\r\t\v"\\', strict=True))
@@ -49,7 +48,7 @@ class _Parser:
                 self._add_git(line)
             self._at += 1
         self._finish_git()
-        return self._patches
+        return _in_order(self._patches)
 
     def _is_header(self, at: int) -> bool:
         two = self._lines[at : at + 2]
@@ -79,10 +78,8 @@ class _Parser:
         if "rename from" in git or "copy from" in git:
             self._patches.append(_patch_of("", "", git, ()))
         elif "new file" in git or "deleted file" in git:
-            found = _GIT.fullmatch(git["diff"])
-            path = _bare(_name(found[2])) if found else ""
             kind: Literal["add", "delete"] = "add" if "new file" in git else "delete"
-            self._patches.append(FilePatch(kind, path))
+            self._patches.append(FilePatch(kind, _named_twice(git["diff"])))
 
     def _hunk(self, count: int) -> Hunk:
         header = self._lines[self._at]
@@ -163,12 +160,45 @@ def _patch_of(old: str, new: str, git: dict[str, str], hunks: tuple[Hunk, ...]) 
     return FilePatch("update", new, hunks)
 
 
+def _in_order(patches: list[FilePatch]) -> list[FilePatch]:
+    """The patches one after another: to git all copies and renames are of the files as they were before."""
+    ordered: list[FilePatch] = []
+    rest = patches
+    while rest:
+        copied = {one.path for one in rest if one.copied_to}
+        needed = copied | {one.path for one in rest if one.moved_to}
+        waiting = [one for one in rest if _has_to_wait(one, copied, needed)]
+        if len(waiting) == len(rest):  # such as two that swap their names
+            return ordered + rest
+        ordered += [one for one in rest if not _has_to_wait(one, copied, needed)]
+        rest = waiting
+    return ordered
+
+
+def _has_to_wait(patch: FilePatch, copied: set[str], needed: set[str]) -> bool:
+    """Whether others still need what is at a path that it changes."""
+    if patch.copied_to:
+        return patch.copied_to in needed
+    if patch.moved_to:
+        return patch.moved_to in needed or patch.path in copied
+    return patch.path in needed
+
+
+def _named_twice(line: str) -> str:
+    """The name in a line of git's with the old and the new name, where these are the same."""
+    names = line.removeprefix("diff --git ").rstrip()
+    half = len(names) // 2
+    old, new = _name(names[:half]), _name(names[half + 1 :])
+    return _bare(new) if _are_prefixed(old, new) else new
+
+
 def _name(text: str) -> str:
     """A file's name as it stands in a header: perhaps quoted as git does it, or with a time behind a tab."""
     quoted = _QUOTED.match(text)
     if quoted:
         return _ESCAPED.sub(_unescaped, quoted[1].encode()).decode(errors="replace")
-    return text.partition("\t")[0].strip()
+    name, tab, _ = text.partition("\t")
+    return name if tab else name.strip()
 
 
 def _unescaped(found: re.Match[bytes]) -> bytes:

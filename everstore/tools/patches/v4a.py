@@ -18,7 +18,7 @@ _NUMBERS = re.compile(r"-(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@")
 
 def parse_v4a(lines: list[str]) -> list[FilePatch]:
     """The files of such a patch; what stands before its beginning and behind its end is left out."""
-    bare = [line.strip() for line in lines]
+    bare = [line.rstrip() for line in lines]  # with a space before it, it is a line of a file
     begin = bare.index(BEGIN)
     if _END not in bare[begin:]:
         raise PatchError(f"It does not end with {_END!r}, so that a part of it may be missing.")
