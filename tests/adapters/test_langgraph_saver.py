@@ -71,9 +71,16 @@ async def test_ids_are_any_text(store):
     assert await store.session_ids() == []
 
 
-async def test_a_name_that_no_label_can_hold_is_refused(store):
-    with pytest.raises(InvalidArgumentError):
-        await put(EverstoreSaver(store), config_of("\N{PILE OF POO}" * 1000))
+async def test_a_name_that_no_label_can_hold_is_refused_before_anything_is_written(store):
+    saver = EverstoreSaver(store)
+    await put(saver, config_of("t"))
+    for name in ("\N{PILE OF POO}" * 1000, "a\0b"):
+        with pytest.raises(InvalidArgumentError, match="thread_id"):
+            await put(saver, config_of(name))
+        with pytest.raises(InvalidArgumentError, match="thread_id"):
+            await saver.acopy_thread("t", name)
+        assert await saver.aget_tuple(config_of(name)) is None
+    assert len(await store.session_ids()) == 1
 
 
 async def test_only_what_changed_is_written(store):
@@ -108,6 +115,8 @@ async def test_a_list_may_be_long_and_may_be_left(store):
     await stopped.aclose()  # type: ignore[attr-defined] # it is a generator
     everywhere = [each.metadata async for each in saver.alist({"configurable": {"thread_id": "t"}})]
     assert len(everywhere) == 40
+    last: Any = {"configurable": {"checkpoint_id": config["configurable"]["checkpoint_id"]}}  # of no thread
+    assert len([each async for each in saver.alist(config_of("t"), before=last)]) == 39
 
 
 async def test_checkpoints_are_kept_as_a_serializer_makes_them(store):
@@ -156,6 +165,27 @@ async def test_pruning_keeps_what_the_latest_needs(store):
     assert len(await storage.list_keys("channel/")) == 2
     with pytest.raises(InvalidArgumentError, match="keep_latest"):
         await saver.aprune(["t"], strategy="some")
+
+
+async def test_a_pruning_that_is_interrupted_leaves_no_writes_without_their_checkpoint(store):
+    saver = EverstoreSaver(store)
+    storage = store.session(id_of_names("langgraph", {"thread": "t"})).storage
+    for steps in range(30):
+        config, checkpoint = config_of("t"), None
+        for number in range(3):
+            config, checkpoint = await put(saver, config, checkpoint, messages=[*LONG, number])
+            await saver.aput_writes(config, [("messages", number)], "task")
+        pruning = asyncio.create_task(saver.aprune(["t"]))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        pruning.cancel()
+        await asyncio.wait([pruning])
+        keys = {each.key for each in await storage.list_keys("checkpoint/")}
+        written = {key.partition("/write/")[0] + "/record" for key in keys if "/write/" in key}
+        assert written == {key for key in keys if key.endswith("/record")}
+        found = [each async for each in saver.alist(config_of("t"))]
+        assert found[0].checkpoint == checkpoint
+        assert all(each.pending_writes for each in found)
 
 
 async def test_a_run_is_deleted_wherever_it_is(store):

@@ -123,6 +123,9 @@ async def test_names_are_any_text(store):
     for namespace, key in places:
         await memory.abatch([PutOp(namespace, key, None)])
     assert await memory.alist_namespaces() == []
+    await memory.abatch([PutOp((), "k", {})])
+    assert await memory.alist_namespaces() == [()]
+    await memory.abatch([PutOp((), "k", None)])
     [session] = await store.sessions.list_sessions(labels={"framework": "langgraph", "store": "store"})
     assert await memory._storage.list_keys() == []
     assert session.labels["store"] == "store"
@@ -189,20 +192,27 @@ async def test_without_an_index_a_query_is_left_alone(store):
 
 
 async def test_a_batch_is_one_step(store):
-    """The memory store does it in one, too; those of databases only within their transaction."""
+    """Whatever it puts, for whatever time, and what it deletes."""
     memory = EverstoreStore(store)
     stopped = asyncio.Event()
 
     async def look() -> None:
         while not stopped.is_set():
             found = {each.key: each.value["v"] for each in await memory.asearch(("n",), limit=20)}
-            assert len(found) in {0, 10}
+            assert len(found) in {0, 5}
             assert len(set(found.values())) <= 1
             await asyncio.sleep(0)
 
     async def put() -> None:
         for version in range(10):
-            await memory.abatch([PutOp(("n",), str(number), {"v": version}) for number in range(10)])
+            await memory.abatch(
+                [
+                    PutOp(("n",), str(number), {"v": version}, ttl=[None, 60, 90][number % 3])
+                    if number % 2 == version % 2
+                    else PutOp(("n",), str(number), None)
+                    for number in range(10)
+                ]
+            )
         stopped.set()
 
     await asyncio.gather(look(), put())

@@ -111,7 +111,8 @@ def namespace_end(key: str) -> str:
 
 def namespace_of(key: str) -> tuple[str, ...] | None:
     """The namespace of the item at a key; ``None`` where the item itself has to tell."""
-    labels = [name_of(label) for label in key.removeprefix(ITEMS).rpartition("//")[0].split("/")]
+    beginning = key.rpartition("//")[0] + "/"
+    labels = [name_of(label) for label in beginning.removeprefix(ITEMS).split("/")[:-1]]
     known = tuple(label for label in labels if label is not None)
     return known if len(known) == len(labels) else None
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from langgraph.checkpoint.base import CheckpointTuple, DeltaChannelHistory, writes_sort_key
+from langgraph.checkpoint.base import (
+    CheckpointTuple,
+    DeltaChannelHistory,
+    get_checkpoint_id,
+    writes_sort_key,
+)
 
 from everstore.adapters.langgraph import records
 from everstore.adapters.langgraph.parts import part
@@ -43,10 +49,11 @@ class Reading:
         return await self._look(Thread(self._store, place.thread_id), _prefix(place))
 
     async def _look(self, thread: Thread, prefix: str) -> CheckpointTuple | None:
-        async for found in thread.found(prefix):
-            whole = await self._whole(thread, found, await thread.values(found.keys))
-            if whole is not None:
-                return whole
+        async with aclosing(thread.found(prefix)) as pages:
+            async for found in pages:
+                whole = await self._whole(thread, found, await thread.values(found.keys))
+                if whole is not None:
+                    return whole
         return None
 
     async def _whole(
@@ -195,7 +202,7 @@ async def _found(
     thread: Thread, config: RunnableConfig | None, before: RunnableConfig | None, wanted: int
 ) -> AsyncIterator[Found]:
     """The checkpoints of a thread that a config selects, the newest first."""
-    last = None if before is None else place_of(before).checkpoint_id
+    last = None if before is None else get_checkpoint_id(before) or None  # it names no thread sometimes
     place = None if config is None else place_of(config)
     if place is None or place.said_namespace is None:
         checkpoint_id = None if place is None else place.checkpoint_id

@@ -19,6 +19,7 @@ from everstore.adapters.langgraph import items
 from everstore.adapters.langgraph.threads import LANGGRAPH
 from everstore.adapters.langgraph.vectors import Index, score
 from everstore.adapters.naming import id_of_names, named_session
+from everstore.changes import DeleteValue, SetValue
 from everstore.compat import override
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from everstore import sync
     from everstore.adapters.langgraph.items import Content
+    from everstore.changes import ValueChange
     from everstore.models import StoredValue
     from everstore.store import Store
 
@@ -107,25 +109,20 @@ class EverstoreStore(BaseStore):
     # -- putting ------------------------------------------------------------------------------------
 
     async def _put(self, puts: list[PutOp]) -> None:
-        """Put items, in one step for each time to live, and delete others."""
-        rows: dict[float | None, dict[str, str]] = {}
+        """Put items, and delete others, in one step."""
+        changes: list[ValueChange] = []
         for put, vectors in zip(puts, await self._vectors(puts), strict=True):
-            if put.value is not None:
-                content = items.Content(put.namespace, put.key, dict(put.value), put.ttl, vectors)
-                seconds = None if put.ttl is None else put.ttl * _MINUTE
-                rows.setdefault(seconds, {})[items.item_key(put.namespace, put.key)] = items.text_of(content)
-        if rows and not self._is_known:
+            key = items.item_key(put.namespace, put.key)
+            if put.value is None:
+                changes.append(DeleteValue(key))
+                continue
+            content = items.Content(put.namespace, put.key, dict(put.value), put.ttl, vectors)
+            seconds = None if put.ttl is None else put.ttl * _MINUTE
+            changes.append(SetValue(key, items.text_of(content), seconds))
+        if not self._is_known and any(put.value is not None for put in puts):
             await named_session(self._calls.store, LANGGRAPH, self._names)
             self._is_known = True
-        for seconds, values in rows.items():
-            if len(values) == 1:  # which backends make together with others' at the same moment
-                [(key, text)] = values.items()
-                await self._storage.set_value(key, text, ttl=seconds)
-            else:
-                await self._storage.set_values(values, ttl=seconds)
-        for put in puts:
-            if put.value is None:
-                await self._storage.delete_value(items.item_key(put.namespace, put.key))
+        await self._storage.change_values(changes)
 
     async def _vectors(self, puts: list[PutOp]) -> list[list[bytes]]:
         """The vectors of each item's texts; all texts are embedded in one go."""

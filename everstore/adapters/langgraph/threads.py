@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from everstore.adapters.langgraph import records
-from everstore.adapters.naming import FRAMEWORK, id_of_names, named_session
-from everstore.errors import RevisionConflictError
+from everstore.adapters.naming import FRAMEWORK, id_of_names, is_label, named_session
+from everstore.arguments import MAX_LABEL_BYTES
+from everstore.changes import DeleteValue
+from everstore.errors import InvalidArgumentError, RevisionConflictError
 
 if TYPE_CHECKING:
     from collections.abc import (
         AsyncGenerator,
         AsyncIterator,
-        Awaitable,
         Callable,
         Collection,
         Iterable,
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LANGGRAPH", "Found", "Thread", "all_threads"]
 
-T = TypeVar("T")
-
 LANGGRAPH = "langgraph"
 """The framework's name, in the label that says whose sessions these are."""
 
@@ -38,7 +35,6 @@ _THREAD = "thread"  # the label with its name
 _FIRST_ROWS = 4  # the newest checkpoint, and what is written on it by now; what is older is read in vain
 _ROWS = 64
 _CHECKPOINTS = 20
-_AT_ONCE = 50  # deletions
 
 
 class Found(NamedTuple):
@@ -58,6 +54,12 @@ class Thread:
         self.id = _id_of_thread(name)
         self._store = store
         self._storage = store.session(self.id).storage
+
+    def check_name(self) -> None:
+        """``InvalidArgumentError`` for a name that could not be made known, before anything is written."""
+        if not is_label(self.name):
+            reason = f"a thread_id has at most {MAX_LABEL_BYTES} bytes in UTF-8, and no NUL"
+            raise InvalidArgumentError(reason)
 
     async def make_known(self) -> None:
         """Have a record of the session, with the thread's name, for who lists them."""
@@ -117,10 +119,7 @@ class Thread:
 
     async def found_everywhere(self, before: str | None) -> AsyncGenerator[Found, None]:
         """The checkpoints of all namespaces, those with ids before one, the last id first."""
-        keys: dict[str, list[str]] = {}
-        for info in await self._storage.list_keys(records.CHECKPOINTS):
-            beginning = "/".join(info.key.split("/", 3)[:3]) + "/"
-            keys.setdefault(beginning, []).append(info.key)
+        keys = await self._checkpoint_keys()
         there = [each for each in keys if each + records.RECORD in keys[each]]
         there.sort(key=_id_of, reverse=True)
         if before is not None:
@@ -148,42 +147,55 @@ class Thread:
         mark = await self._storage.stat_value(records.GENERATION)
         return None if mark is None else mark.created_ns
 
-    async def records(self) -> list[Record]:
-        """All checkpoints, without what is written on them."""
-        keys = [each.key for each in await self._storage.list_keys(records.CHECKPOINTS)]
-        texts = await self._storage.get_values([key for key in keys if records.is_record(key)])
+    async def _checkpoint_keys(self) -> dict[str, list[str]]:
+        """The keys of each checkpoint's record and of what is written on it, by their beginning."""
+        keys: dict[str, list[str]] = {}
+        for info in await self._storage.list_keys(records.CHECKPOINTS):
+            keys.setdefault("/".join(info.key.split("/", 3)[:3]) + "/", []).append(info.key)
+        return keys
+
+    async def _records(self, keys: Iterable[str]) -> list[Record]:
+        """The checkpoints at keys of records; those that are there."""
+        texts = await self._storage.get_values(list(keys))
         return [records.record_of(text) for text in texts.values()]
 
     # -- removing -----------------------------------------------------------------------------------
 
     async def thin_out(self, choose: Callable[[list[Record]], Iterable[Record]]) -> None:
-        """Remove the checkpoints that are chosen, what is written on them, and values that none has any more.
+        """Remove the checkpoints that are chosen with what is written on them, then values that none needs.
 
-        A checkpoint that is put meanwhile stays whole: what it needs and this may have removed is written
-        again, because the generation is another one; and what is written again is no longer what was listed
-        here, so it is not removed. One that is not wholly there yet is none to choose from.
+        Each of the two is one step. A checkpoint that is put meanwhile stays whole: what it needs and this
+        may have removed is written again, because the generation is another one; and what is written again is
+        no longer what was listed here, so it is not removed. One that is not wholly there yet is none to
+        choose from.
         """
         there = {info.key for info in await self._storage.list_keys(records.CHANNELS)}
-        doomed = list(
-            choose([each for each in await self.records() if there.issuperset(each.channel_keys())])
-        )
+        keys = await self._checkpoint_keys()
+        whole = [
+            each
+            for each in await self._records(beginning + records.RECORD for beginning in keys)
+            if there.issuperset(each.channel_keys())
+        ]
+        doomed = [records.checkpoint_prefix(each.namespace, each.id) for each in choose(whole)]
         if not doomed:
             return
-        await self._storage.delete_value(records.GENERATION)
-        await self._delete(records.record_key(each.namespace, each.id) for each in doomed)
-        beginnings = [records.checkpoint_prefix(each.namespace, each.id) for each in doomed]
-        written = await _together(self._storage.list_keys(each) for each in beginnings)
-        await self._delete(info.key for infos in written for info in infos)
+        gone = [records.GENERATION, *(key for beginning in doomed for key in keys[beginning])]
+        await self._storage.change_values([DeleteValue(key) for key in gone])
         values = await self._storage.list_keys(records.CHANNELS)
-        needed = {key for record in await self.records() for key in record.channel_keys()}
-        await _together(self._delete_unchanged(each) for each in values if each.key not in needed)
+        left = await self._records(beginning + records.RECORD for beginning in await self._checkpoint_keys())
+        needed = {key for record in left for key in record.channel_keys()}
+        await self._delete_unchanged([each for each in values if each.key not in needed])
 
-    async def _delete(self, keys: Iterable[str]) -> None:
-        await _together(self._storage.delete_value(key) for key in keys)
-
-    async def _delete_unchanged(self, info: KeyInfo) -> None:
-        with suppress(RevisionConflictError):  # it was written again, or is gone
-            await self._storage.delete_value(info.key, if_revision=info.revision)
+    async def _delete_unchanged(self, values: list[KeyInfo]) -> None:
+        """Delete what is at keys, in one step, but for what was written again or is gone."""
+        changes = [DeleteValue(each.key, each.revision) for each in values]
+        while changes:
+            try:
+                await self._storage.change_values(changes)
+            except RevisionConflictError as error:
+                del changes[error.index]
+            else:
+                return
 
     async def delete(self) -> None:
         """Delete the session, whatever is in it.
@@ -195,6 +207,7 @@ class Thread:
 
     async def copy_to(self, target: Thread) -> None:
         """Copy all checkpoints, as they are at one moment, in one step."""
+        target.check_name()
         ours = records.CHECKPOINTS, records.CHANNELS
         rows = {row.key: row.value for row in await self._storage.read_values() if row.key.startswith(ours)}
         if rows:
@@ -228,12 +241,3 @@ def _id_of(beginning: str) -> str:
 def _found(text: str, written: Iterable[str]) -> Found:
     record = records.record_of(text)
     return Found(record, record.channel_keys(), [records.written_of(each) for each in written])
-
-
-async def _together(calls: Iterable[Awaitable[T]]) -> list[T]:
-    """Make calls, some at a time; what each answers."""
-    waiting = list(calls)
-    answers: list[T] = []
-    for start in range(0, len(waiting), _AT_ONCE):
-        answers += await asyncio.gather(*waiting[start : start + _AT_ONCE])
-    return answers

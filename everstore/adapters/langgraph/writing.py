@@ -49,6 +49,9 @@ class Writing:
         written, nobody sees the checkpoint.
         """
         thread = Thread(self._store, place_of(config).thread_id)
+        is_known = self._kept.knows(thread)
+        if not is_known:
+            thread.check_name()
         record = self._record(config, checkpoint, metadata)
         values = checkpoint["channel_values"]
         parent = self._kept.parent(thread, record)
@@ -62,7 +65,7 @@ class Writing:
         is_first = mark.created_ns == mark.updated_ns
         if relies_on not in {None, mark.created_ns}:
             mark = await thread.write(self._rows(record, values, record.apart))
-        if is_first or not self._kept.knows(thread):
+        if is_first or not is_known:
             await thread.make_known()
         self._kept.remember(thread, record, mark.created_ns)
         return config_of(thread.name, record.namespace, record.id)
