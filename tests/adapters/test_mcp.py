@@ -122,7 +122,7 @@ async def test_files_are_listed_by_pages(kept):
         assert [resource.uri for resource in seen] == [uri(kept, path) for path in paths]
         assert pages == 3
         assert (seen[0].name, seen[0].title, seen[0].size) == ("0000.txt", "/d/0000.txt", 1)
-        for wrong in ("nonsense", f"everstore://{uuid4()}/d"):
+        for wrong in ("nonsense", f"everstore://{uuid4()}/d", uri(kept, "/workspace/workspace/d")):
             with pytest.raises(MCPError) as caught:
                 await client.list_resources(cursor=wrong)
             assert caught.value.code == -32602
@@ -148,11 +148,34 @@ async def test_what_is_in_a_file(kept):
         assert (await client.read_resource(named)).contents[0].text == "<p>"
 
 
+async def test_where_the_root_has_no_alias_a_uri_is_of_the_path_that_is_listed():
+    async with everstore.open_store(environment={}, workspace_alias=False) as store:
+        work = store.session(everstore.new_session_id())
+        paths = ["/a.txt", *(f"/workspace/{number:04}.txt" for number in range(PAGE)), "/workspace/a.txt"]
+        await work.files.apply_changes([everstore.changes.Write(path, path) for path in paths])
+        async with Client(server_of(work)) as client:
+            first = await client.list_resources()
+            rest = await client.list_resources(cursor=first.next_cursor)
+            resources = first.resources + rest.resources
+            assert [resource.title for resource in resources] == paths
+            for resource in (resources[0], resources[-1]):
+                assert (await client.read_resource(resource.uri)).contents[0].text == resource.title
+
+
 async def test_a_resource_that_is_none(client, work):
     async with client:
         await work.files.write_file("/d/a.txt", "x")
         expected = -32602 if client.protocol_version.startswith("2026") else -32002
-        absent = ["/b.txt", "/d", "/", "", "/d/../d/a.txt", "/%ff", "/d/a.txt/b"]
+        absent = [
+            "/b.txt",
+            "/d",
+            "/",
+            "",
+            "/d/../d/a.txt",
+            "/%ff",
+            "/d/a.txt/b",
+            "/workspace/workspace/d/a.txt",
+        ]
         for wrong in [
             *(uri(work, path) for path in absent),
             f"everstore://{uuid4()}/d/a.txt",
@@ -297,9 +320,10 @@ async def test_a_storage_that_fails_tells_nothing_of_itself(mode, error, caplog)
 async def test_who_listens_is_told_of_what_changes(kept, monkeypatch):
     monkeypatch.setattr(subscriptions, "_INTERVAL", 0.05)
     await kept.files.write_file("/a.txt", "1")
+    uris = [uri(kept, path) for path in ("/workspace/workspace/never", "/a.txt")]
     async with (
         Client(server_of(kept)) as client,
-        client.listen(resources_list_changed=True, resource_subscriptions=[uri(kept, "/a.txt")]) as events,
+        client.listen(resources_list_changed=True, resource_subscriptions=uris) as events,
     ):
         seen = set()
 

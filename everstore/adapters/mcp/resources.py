@@ -20,10 +20,10 @@ from mcp_types import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from everstore.errors import InvalidPathError
-from everstore.paths import normalize_path
+from everstore.paths import normalize_literal_path
 
 if TYPE_CHECKING:
-    from everstore.models import FileInfo
+    from everstore.models import FileInfo, FileStat
     from everstore.session import BoundSession
 
 __all__ = ["MOST_BYTES", "SessionResources"]
@@ -56,13 +56,21 @@ class SessionResources:
         """The URI of what is at a canonical path."""
         return self._prefix + quote(path)
 
-    def path_of(self, uri: str) -> str | None:
-        """The canonical path that a URI is of; ``None`` for another session's, and for one of no path."""
+    def _path_of(self, uri: str) -> str | None:
+        """The path that a URI is of; ``None`` for another session's, and for one of no path."""
         if not uri.startswith(f"{self._prefix}/"):
             return None
-        try:
-            return normalize_path(unquote(uri.removeprefix(self._prefix), errors="strict"))
+        try:  # whether there is an alias of the root, the store knows
+            return normalize_literal_path(unquote(uri.removeprefix(self._prefix), errors="strict"))
         except (InvalidPathError, UnicodeDecodeError):
+            return None
+
+    async def stat(self, uri: str) -> FileStat | None:
+        """What is told of the entry that a URI is of; ``None`` where there is none, and can be none."""
+        path = self._path_of(uri)
+        try:
+            return None if path is None else await self._files.stat_file(path)
+        except InvalidPathError:
             return None
 
     def template(self) -> ResourceTemplate:
@@ -76,10 +84,13 @@ class SessionResources:
 
     async def page(self, cursor: str | None) -> ListResourcesResult:
         """The files, by path; those that follow the cursor, which is that of the page before."""
-        after = None if cursor is None else self.path_of(cursor)
-        if cursor is not None and after is None:
-            raise MCPError(INVALID_PARAMS, "This cursor is of no page; list again without one.")
-        entries = await self._files.list_tree(after=after, limit=_PAGE)
+        after = None if cursor is None else self._path_of(cursor)
+        try:
+            if cursor is not None and after is None:
+                raise _no_page()
+            entries = await self._files.list_tree(after=after, limit=_PAGE)
+        except InvalidPathError:
+            raise _no_page() from None
         following = self.uri_of(entries[-1].path) if len(entries) == _PAGE else None
         resources = [self._resource(entry) for entry in entries if not entry.is_directory]
         return ListResourcesResult(resources=resources, next_cursor=following)
@@ -96,9 +107,8 @@ class SessionResources:
 
     async def read(self, uri: str, protocol_version: str) -> ReadResourceResult:
         """What is in a file: as text, or as base64 where it was written so."""
-        path = self.path_of(uri)
-        found = None if path is None else await self._files.stat_file(path)
-        if path is None or found is None or found.is_directory:
+        found = await self.stat(uri)
+        if found is None or found.is_directory:
             raise _not_found(uri, protocol_version)
         if found.size_bytes > MOST_BYTES:
             raise MCPError(
@@ -107,7 +117,7 @@ class SessionResources:
                 "the tools read parts of it.",
                 {"uri": uri},
             )
-        file = await self._files.read_file(path)
+        file = await self._files.read_file(found.path)
         if file is None or file.content is None:
             raise _not_found(uri, protocol_version)
         guessed = _TYPES.guess_type(file.name)[0]
@@ -124,3 +134,7 @@ def _not_found(uri: str, protocol_version: str) -> MCPError:
     is_modern = protocol_version in MODERN_PROTOCOL_VERSIONS
     code = INVALID_PARAMS if is_modern else _NOT_FOUND_BEFORE_2026
     return MCPError(code, "Resource not found", {"uri": uri})
+
+
+def _no_page() -> MCPError:
+    return MCPError(INVALID_PARAMS, "This cursor is of no page; list again without one.")

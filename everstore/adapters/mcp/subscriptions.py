@@ -100,8 +100,7 @@ class Listening:
             if wanted.resources_list_changed:
                 state[None] = await self._files.usage()
             for uri in wanted.resource_subscriptions or ():
-                path = self._resources.path_of(uri)
-                found = None if path is None else await self._files.stat_file(path)
+                found = await self._resources.stat(uri)
                 state[uri] = None if found is None else found.revision
         except EverstoreError:
             pass
