@@ -9,9 +9,10 @@ from uuid import uuid4
 import anyio
 import pytest
 from mcp import Client, MCPError
+from mcp_types import Implementation
 
 import everstore
-from everstore.adapters.mcp import server_of, subscriptions
+from everstore.adapters.mcp import clients, server_of, subscriptions
 from everstore.adapters.mcp.resources import MOST_BYTES
 from everstore.adapters.mcp.server import _ONLY_ADD, _REPEATABLE
 from everstore.errors import BackendError
@@ -95,6 +96,22 @@ async def test_an_unknown_tool_is_an_error_of_the_protocol(client):
         with pytest.raises(MCPError, match="Unknown tool: nonsense") as caught:
             await client.call_tool("nonsense", {})
         assert caught.value.code == -32602
+
+
+async def test_what_clients_have_seen_is_kept_of_those_heard_of_last(work, monkeypatch):
+    monkeypatch.setattr(clients, "_MOST_KNOWN", 2)
+    server = server_of(work)
+
+    async def told(name, tool, **arguments):
+        async with Client(server, client_info=Implementation(name=name, version="1")) as client:
+            return (await client.call_tool(tool, {"path": "/a.txt", **arguments})).is_error
+
+    await work.files.write_file("/a.txt", "1")
+    for name in ("one", "two", "one", "three"):
+        assert not await told(name, "read")
+    await work.files.write_file("/a.txt", "2")
+    assert await told("one", "write", content="3")
+    assert not await told("two", "write", content="3")
 
 
 async def test_read_only_leaves_out_what_changes(work):

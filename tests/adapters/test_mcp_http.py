@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp_types import Implementation
 from pydantic import SecretStr
 
 import everstore
@@ -77,6 +78,33 @@ async def test_two_clients_edit_one_file(store, session_id, mode):
         assert not [answer for some in answers for answer in some if answer.is_error]
     edited = (await store.session(session_id).files.read_file("/a.txt")).content
     assert edited == "".join(f"edited {number}\n" for number in range(20))
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_what_one_client_has_seen_no_other_has(memory, session_id, mode):
+    async with (
+        served(memory, session_id) as (url, _),
+        Client(url, mode=mode, client_info=Implementation(name="one", version="1")) as one,
+        Client(url, mode=mode, client_info=Implementation(name="two", version="1")) as other,
+    ):
+        assert not (await other.call_tool("write", {"path": "/a.txt", "content": "1"})).is_error
+        assert not (await one.call_tool("read", {"path": "/a.txt"})).is_error
+        assert not (await other.call_tool("write", {"path": "/a.txt", "content": "2"})).is_error
+        assert (await one.call_tool("write", {"path": "/a.txt", "content": "3"})).is_error
+        assert not (await one.call_tool("read", {"path": "/a.txt"})).is_error
+        assert not (await one.call_tool("write", {"path": "/a.txt", "content": "3"})).is_error
+
+
+async def test_sessions_of_the_older_protocol_are_clients_of_their_own(memory, session_id):
+    async with (
+        served(memory, session_id) as (url, _),
+        Client(url, mode="legacy") as one,
+        Client(url, mode="legacy") as other,
+    ):
+        await other.call_tool("write", {"path": "/a.txt", "content": "1"})
+        await one.call_tool("read", {"path": "/a.txt"})
+        await other.call_tool("write", {"path": "/a.txt", "content": "2"})
+        assert (await one.call_tool("write", {"path": "/a.txt", "content": "3"})).is_error
 
 
 async def test_many_clients_at_once(memory, session_id):

@@ -26,6 +26,7 @@ from mcp_types import (
     ToolAnnotations,
 )
 
+from everstore.adapters.mcp.clients import Clients
 from everstore.adapters.mcp.resources import SessionResources
 from everstore.adapters.mcp.subscriptions import Listening
 from everstore.errors import BackendUnavailableError, EverstoreError
@@ -67,8 +68,8 @@ class SessionServer(Server[dict[str, Any]]):
 
     def __init__(self, work: BoundSession, *, read_only: bool) -> None:
         """Made by ``server_of``."""
-        self._toolbox = Toolbox(work, read_only=read_only)
-        self._tools = {tool.name: tool for tool in self._toolbox}
+        self._tools = {tool.name: tool for tool in Toolbox(work, read_only=read_only)}
+        self._clients = Clients(work, read_only=read_only)
         self._resources = SessionResources(work)
         self._listening = Listening(work, self._resources)
         super().__init__(
@@ -96,12 +97,12 @@ class SessionServer(Server[dict[str, Any]]):
     async def _list_tools(self, _: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
         return ListToolsResult(tools=[_as_told(tool) for tool in self._tools.values()])
 
-    async def _call_tool(self, _: Context, params: CallToolRequestParams) -> CallToolResult:
+    async def _call_tool(self, context: Context, params: CallToolRequestParams) -> CallToolResult:
         tool = self._tools.get(params.name)
         if tool is None:
             raise MCPError(INVALID_PARAMS, f"Unknown tool: {params.name:.100}")
         try:
-            answer = await self._toolbox.call(params.name, params.arguments or {})
+            answer = await self._clients.toolbox_of(context).call(params.name, params.arguments or {})
         finally:
             if not tool.reads_only:
                 self._listening.look()
