@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 
 import everstore
 from everstore import sync
-from everstore.adapters.langgraph import EverstoreSaver
+from everstore.adapters.langgraph import EverstoreSaver, EverstoreStore
 from everstore.adapters.naming import id_of_names
 from everstore.errors import DataDamagedError, InvalidArgumentError
 
@@ -117,6 +118,26 @@ async def test_a_list_may_be_long_and_may_be_left(store):
     assert len(everywhere) == 40
     last: Any = {"configurable": {"checkpoint_id": config["configurable"]["checkpoint_id"]}}  # of no thread
     assert len([each async for each in saver.alist(config_of("t"), before=last)]) == 39
+
+
+async def test_what_looks_leaves_nothing_for_the_loop_to_close(store):
+    saver, memory = EverstoreSaver(store), EverstoreStore(store)
+    config, checkpoint = config_of("t"), None
+    for number in range(12):
+        config, checkpoint = await put(saver, config, checkpoint, messages=[*LONG, number])
+        await memory.aput(("n",), str(number), {})
+    left: list[Any] = []
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(finalizer=left.append)
+    try:
+        assert await saver.aget_tuple(config_of("t")) is not None
+        assert await saver.aget_tuple(config) is not None
+        assert len([each async for each in saver.alist(config_of("t"), limit=5)]) == 5
+        assert len([each async for each in saver.alist({"configurable": {"thread_id": "t"}}, limit=5)]) == 5
+        assert len(await memory.asearch(("n",), limit=5)) == 5
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+    assert left == []
 
 
 async def test_checkpoints_are_kept_as_a_serializer_makes_them(store):

@@ -87,9 +87,10 @@ class Reading:
         async for thread in self._threads(config):
             if left is not None and left <= 0:
                 return
-            async for page in self._pages_of(thread, config, filter, before, left):
-                yield page
-                left = None if left is None else left - len(page)
+            async with aclosing(self._pages_of(thread, config, filter, before, left)) as pages:
+                async for page in pages:
+                    yield page
+                    left = None if left is None else left - len(page)
 
     async def _threads(self, config: RunnableConfig | None) -> AsyncIterator[Thread]:
         if config is not None:
@@ -108,20 +109,24 @@ class Reading:
     ) -> AsyncGenerator[list[CheckpointTuple], None]:
         left = limit
         page: list[Found] = []
-        async for found in _found(thread, config, before, _PAGE if limit is None else limit):
-            if filter:
-                metadata = self._serde.loads_typed(found.record.metadata)
-                if any(metadata.get(name) != value for name, value in filter.items()):
+        wanted = _PAGE if limit is None else limit
+        async with aclosing(_found(thread, config, before, wanted)) as checkpoints:
+            async for found in checkpoints:
+                if filter and not self._passes(found, filter):
                     continue
-            page.append(found)
-            if len(page) == (_PAGE if left is None else min(left, _PAGE)):
-                whole = await self._tuples(thread, page)
-                yield whole
-                page = []
-                left = None if left is None else left - len(whole)
-                if left == 0:
-                    return
+                page.append(found)
+                if len(page) == (_PAGE if left is None else min(left, _PAGE)):
+                    whole = await self._tuples(thread, page)
+                    yield whole
+                    page = []
+                    left = None if left is None else left - len(whole)
+                    if left == 0:
+                        return
         yield await self._tuples(thread, page)
+
+    def _passes(self, found: Found, filter: Mapping[str, Any]) -> bool:  # noqa: A002 - LangGraph's word
+        metadata = self._serde.loads_typed(found.record.metadata)
+        return all(metadata.get(name) == value for name, value in filter.items())
 
     async def _tuples(self, thread: Thread, page: list[Found]) -> list[CheckpointTuple]:
         """The tuples of a page, without those that were deleted meanwhile, or are not yet put."""
@@ -200,20 +205,23 @@ class Reading:
 
 async def _found(
     thread: Thread, config: RunnableConfig | None, before: RunnableConfig | None, wanted: int
-) -> AsyncIterator[Found]:
+) -> AsyncGenerator[Found, None]:
     """The checkpoints of a thread that a config selects, the newest first."""
     last = None if before is None else get_checkpoint_id(before) or None  # it names no thread sometimes
     place = None if config is None else place_of(config)
     if place is None or place.said_namespace is None:
         checkpoint_id = None if place is None else place.checkpoint_id
-        async for found in thread.found_everywhere(None if last is None else part(last)):
-            if checkpoint_id is None or found.record.id == checkpoint_id:
-                yield found
+        async with aclosing(thread.found_everywhere(None if last is None else part(last))) as checkpoints:
+            async for found in checkpoints:
+                if checkpoint_id is None or found.record.id == checkpoint_id:
+                    yield found
         return
     prefix = records.namespace_prefix(place.namespace)
     before_key = None if last is None else prefix + part(last) + "/"
-    async for found in thread.found(_prefix(place), before_key, min(3 * wanted + 1, _ROWS)):
-        yield found
+    rows = min(3 * wanted + 1, _ROWS)
+    async with aclosing(thread.found(_prefix(place), before_key, rows)) as checkpoints:
+        async for found in checkpoints:
+            yield found
 
 
 def _prefix(place: Place) -> str:

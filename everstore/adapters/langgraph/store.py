@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from langgraph.store.base import (
@@ -23,7 +24,7 @@ from everstore.changes import DeleteValue, SetValue
 from everstore.compat import override
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 
     from langgraph.store.base import IndexConfig, Item, Op, Result, SearchItem, TTLConfig
 
@@ -161,10 +162,11 @@ class EverstoreStore(BaseStore):
         else:
             found = []
             most = op.offset + op.limit
-            async for row, content in self._rows(op, most):
-                if len(found) >= most:
-                    break
-                found.append((row, content, None))
+            async with aclosing(self._rows(op, most)) as rows:
+                async for row, content in rows:
+                    if len(found) >= most:
+                        break
+                    found.append((row, content, None))
         page = found[op.offset : op.offset + op.limit]
         if op.refresh_ttl:
             expiring = [(row, content.minutes) for row, content, _ in page if content.minutes is not None]
@@ -182,7 +184,7 @@ class EverstoreStore(BaseStore):
         found.sort(key=lambda each: -math.inf if each[2] is None else each[2], reverse=True)
         return found
 
-    async def _rows(self, op: SearchOp, wanted: int) -> AsyncIterator[tuple[StoredValue, Content]]:
+    async def _rows(self, op: SearchOp, wanted: int) -> AsyncGenerator[tuple[StoredValue, Content], None]:
         """The items below a namespace that pass the filter, in the order of their keys."""
         prefix, after = items.range_of(op.namespace_prefix), None
         size = _ROWS if op.filter else min(max(wanted, 1), _ROWS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -111,10 +112,9 @@ class Thread:
 
     async def first(self, prefix: str) -> Found | None:
         """The last checkpoint at keys that begin with ``prefix``."""
-        pages = self.found(prefix)
-        async for found in pages:
-            await pages.aclose()
-            return found
+        async with aclosing(self.found(prefix)) as checkpoints:
+            async for found in checkpoints:
+                return found
         return None
 
     async def found_everywhere(self, before: str | None) -> AsyncGenerator[Found, None]:
