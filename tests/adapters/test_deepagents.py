@@ -118,6 +118,14 @@ async def test_a_look_makes_no_session(store):
     assert await store.session_ids() == []
 
 
+async def test_a_session_that_was_deleted_gets_a_record_again(store):
+    backend = EverstoreBackend(store, namespace=lambda _: ("ada", "deleted"))
+    for _ in range(2):
+        assert (await backend.awrite("/a", "a")).error is None
+        [session] = await store.sessions.list_sessions(labels={"namespace_1": "deleted"})
+        await store.delete_session(session.id)
+
+
 async def test_a_session_of_a_run_needs_a_run(store):
     with pytest.raises(RuntimeError, match="thread_id"):
         await EverstoreBackend(store).als("/")

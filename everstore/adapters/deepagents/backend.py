@@ -44,7 +44,6 @@ __all__ = ["EverstoreBackend"]
 
 _FRAMEWORK = "deepagents"
 _THAT_MAKE = {verbs.write, verbs.upload}
-_MOST_KNOWN = 4096  # sessions
 
 
 class EverstoreBackend(BackendProtocol):
@@ -70,7 +69,7 @@ class EverstoreBackend(BackendProtocol):
         ``session`` is what all runs work in; nothing is done to its record. ``namespace`` gets a run's
         ``Runtime``, and answers with what names its session: a tuple of any texts. ``ValueError`` for both.
 
-        A session that is named so, or by its thread, gets a record when it is first written to, with its
+        A session that is named so, or by its thread, gets a record when it is written to and has none, with its
         names as labels: ``framework=deepagents``, and ``thread_id`` or ``namespace_0``, ``namespace_1``...
         """
         if session is not None and namespace is not None:
@@ -78,7 +77,6 @@ class EverstoreBackend(BackendProtocol):
         self._calls = Calls(store)
         self._fixed = session
         self._namespace = namespace
-        self._known: set[UUID] = set()
 
     def _place(self) -> Place:
         """The session of the run that calls, and the names that it is made of."""
@@ -121,11 +119,8 @@ class EverstoreBackend(BackendProtocol):
         self, place: Place, call: Callable[[BoundFiles], Coroutine[Any, Any, T]], *, makes: bool
     ) -> T:
         session_id, names = place
-        if makes and names is not None and session_id not in self._known:
+        if makes and names is not None:  # each time: somebody may have deleted it since
             await named_session(self._calls.store, _FRAMEWORK, names)
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            self._known.add(session_id)
         return await call(self._calls.store.session(session_id).files)
 
     def _run(self, verb: Verb[P, T], *args: P.args, **options: P.kwargs) -> T:
