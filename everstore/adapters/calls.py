@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
+    from concurrent.futures import Future
 
     from everstore import sync
 
 __all__ = ["Calls"]
 
 T = TypeVar("T")
+
+_LOOK_AFTER = 10.0  # seconds without an answer: does the loop run at all?
+_PATIENCE = 30.0  # seconds until a loop that runs would have said so
 
 
 class Calls:
@@ -52,7 +57,7 @@ class Calls:
                 "a synchronous call needs an everstore.sync.Store (or another thread than the event loop's): "
                 "give the adapter everstore.sync.open_store(), or call the method whose name begins with 'a'"
             )
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        return _answer_of(asyncio.run_coroutine_threadsafe(work, self._loop), self._loop)
 
     async def each(self, pages: AsyncGenerator[list[T], None]) -> AsyncIterator[T]:
         """Item by item what comes in pages, each made when it is needed; for who awaits them."""
@@ -70,6 +75,24 @@ class Calls:
                 yield from page
         finally:
             self.wait(_close(pages))
+
+
+def _answer_of(call: Future[T], loop: asyncio.AbstractEventLoop) -> T:
+    """What a call on a loop answers; an error where it stands still, perhaps as it waits for us."""
+    while True:
+        try:
+            return call.result(_LOOK_AFTER)
+        except TimeoutError:
+            if call.done():  # it is the call's own error
+                return call.result()
+        runs = Event()
+        loop.call_soon_threadsafe(runs.set)
+        if not runs.wait(_PATIENCE):
+            call.cancel()
+            raise asyncio.InvalidStateError(
+                "the event loop of the store stands still, perhaps as it waits for this synchronous call: "
+                "give the adapter everstore.sync.open_store(), or use what the framework awaits"
+            )
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -13,6 +13,7 @@ from deepagents.backends import CompositeBackend, StateBackend
 
 import everstore
 from everstore import sync
+from everstore.adapters import calls
 from everstore.adapters.deepagents import EverstoreBackend
 from everstore.errors import StoreClosedError
 from everstore.middleware import PathPolicy
@@ -237,6 +238,23 @@ async def test_without_await_a_store_is_called_from_other_threads_than_its_loops
     with pytest.raises(asyncio.InvalidStateError, match=r"sync\.Store"):
         own.ls("/")
     assert (await asyncio.to_thread(own.ls, "/")).entries == []
+
+
+async def test_a_loop_that_waits_for_a_synchronous_call_is_told_of(store, monkeypatch):
+    """As where an agent is invoked without await on the store's loop, and runs its tools in threads."""
+    monkeypatch.setattr(calls, "_LOOK_AFTER", 0.01)
+    monkeypatch.setattr(calls, "_PATIENCE", 0.01)
+    own = EverstoreBackend(store, session=uuid4())
+    with ThreadPoolExecutor() as threads, pytest.raises(asyncio.InvalidStateError, match="stands still"):
+        threads.submit(own.ls, "/").result()
+    assert (await own.als("/")).error is None
+
+
+async def test_a_synchronous_call_that_takes_long_is_waited_for(store, monkeypatch):
+    monkeypatch.setattr(calls, "_LOOK_AFTER", 0.001)
+    own = EverstoreBackend(store, session=uuid4())
+    assert (await asyncio.to_thread(own.write, "/a", "a" * 5_000_000)).error is None
+    assert len((await own.adownload_files(["/a"]))[0].content) == 5_000_000
 
 
 async def test_what_no_model_can_mend_is_raised(environment):
