@@ -69,8 +69,8 @@ class EverstoreBackend(BackendProtocol):
         ``session`` is what all runs work in; nothing is done to its record. ``namespace`` gets a run's
         ``Runtime``, and answers with what names its session: a tuple of any texts. ``ValueError`` for both.
 
-        A session that is named so, or by its thread, gets a record when it is written to and has none, with
-        its names as labels: ``framework=deepagents``, and ``thread_id`` or ``namespace_0``, ``namespace_1``...
+        A session that is named so, or by its thread, gets a record when it is written to and has none,
+        with its names as labels: ``framework=deepagents``, and ``thread_id`` or ``namespace_0`` and so on.
         """
         if session is not None and namespace is not None:
             raise ValueError("EverstoreBackend takes session= or namespace=, not both")
