@@ -18,9 +18,12 @@ from mcp import Client, MCPError
 from mcp.client.stdio import StdioServerParameters
 
 import everstore
+from everstore.adapters.mcp import server_of
+from everstore.adapters.mcp.stdio import _Pipe
 from everstore.cli.app import run
 from everstore.cli.mcp import _session
 from everstore.errors import InvalidArgumentError
+from everstore.middleware import Middleware
 
 SCRIPT = str(Path(sys.executable).with_name("everstore"))
 INITIALIZE = {
@@ -183,6 +186,33 @@ async def test_a_client_that_stops_reading_and_goes_away(sqlite):
         assert await process.wait() == 0
 
 
+async def test_what_it_did_not_begin_it_leaves_when_it_is_told_to_end(tmp_path):
+    ending = asyncio.Event()
+    lines = [json.dumps(call(number, "append", path="/log", content=f"{number}\n")) for number in range(3000)]
+    (tmp_path / "in").write_text("\n".join([json.dumps(INITIALIZE | {"id": "first"}), *lines]))
+    size = (tmp_path / "in").stat().st_size
+
+    class Ends(Middleware):
+        def wrap(self, verb, call):
+            async def ended(*args, **kwargs):
+                while not ending.is_set() and os.lseek(source.fileno(), 0, os.SEEK_CUR) < size:
+                    pass  # nearly all lines wait to be handed over, then
+                ending.set()
+                return await call(*args, **kwargs)
+
+            return ended if verb.name == "append_file" else call
+
+    async with everstore.open_store(environment={}, middleware=[Ends()]) as store:
+        work = store.session(everstore.new_session_id())
+        with (tmp_path / "in").open("rb") as source, (tmp_path / "out").open("wb") as target:
+            async with asyncio.timeout(60):
+                await _Pipe(server_of(work), source.fileno(), target.fileno()).serve(ending)
+        answers = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
+        written = (await work.files.read_file("/log")).content.splitlines()
+        assert 0 < len(written) < 500
+        assert len(answers) == 1 + len(written)
+
+
 async def test_the_session_that_labels_find_or_make(store):
     labels = {"thread": "42", "user": "日本"}
     made = await asyncio.gather(*(_session(store, None, labels, None) for _ in range(5)))
@@ -214,18 +244,16 @@ async def test_the_session_that_is_named(store, capsys):
 def test_what_is_no_message_is_answered_so(sqlite):
     ping = b'{"jsonrpc":"2.0","id":"a","method":"ping"}'
     lines = ping + b'\n\n{\n{"id":1}\n\xff\n{"jsonrpc":"2.0","id":2,"method":"x"}\n'
+    lines += b'{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"ls","arguments":"\\ud83d"}}\n'
+    lines += b'{"id":"\\ud83d"}\n{"jsonrpc":"2.0","id":[1],"method":"x\\ud83d"}\n'
     lines += b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":[]}}'
     done = subprocess.run([SCRIPT, "mcp", "--session", "s"], input=lines, capture_output=True, check=True)
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     told = {
         answer["id"]: answer["error"]["code"] if "error" in answer else answer["result"] for answer in answers
     }
-    assert told == {"a": {}, None: -32700, 2: -32601}
-    assert sorted(answer["error"]["code"] for answer in answers if answer["id"] is None) == [
-        -32700,
-        -32700,
-        -32600,
-    ]
+    assert told == {"a": {}, None: -32700, 1: -32600, 2: -32601, 3: -32700}
+    assert [answer["id"] for answer in answers].count(None) == 4
 
 
 @pytest.mark.parametrize(

@@ -175,12 +175,18 @@ async def test_no_page_in_a_browser_gets_in_under_another_name(memory, session_i
             assert answer.status_code == (status if status != 200 or version < "2026" else 400)
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+async def test_behind_a_proxy_the_token_lets_in_under_any_name(memory, session_id):
+    headers = ACCEPT | {"Host": "files.example.com", "Origin": "https://files.example.com"}
+    async with served(memory, session_id, token=TOKEN) as (url, _), httpx2.AsyncClient() as http:
+        for shown, status in (({"Authorization": f"Bearer {TOKEN}"}, 200), ({}, 401)):
+            assert (await http.post(url, json=INITIALIZE, headers=headers | shown)).status_code == status
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "0", "::ffff:0.0.0.0"])
 def test_beyond_loopback_a_token_is_needed(host):
     with pytest.raises(InvalidArgumentError, match="EVERSTORE_MCP_TOKEN"), listening(host, 0):
         pass
     with listening(host, 0, SecretStr(TOKEN)) as address:
-        assert not address.is_loopback
         assert TOKEN not in repr(address)
 
 

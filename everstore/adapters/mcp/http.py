@@ -48,7 +48,6 @@ class Listener:
 
     host: str
     socket: socket.socket
-    is_loopback: bool
     token: SecretStr | None
 
     @property
@@ -91,7 +90,7 @@ def listening(host: str, port: int, token: SecretStr | None = None) -> Iterator[
         reason = getattr(error, "strerror", None) or "there is no such host"
         raise InvalidArgumentError(f"cannot listen at {host}:{port}: {reason}") from None
     with listener:
-        yield Listener(host, listener, is_loopback, token)
+        yield Listener(host, listener, token)
 
 
 async def serve_http(
@@ -147,11 +146,11 @@ class _Uvicorn(uvicorn.Server):
 def _security(listener: Listener) -> TransportSecuritySettings:
     """What the headers have to say, so that no page in a browser gets here under a name of its own.
 
-    Beyond loopback a server does not know its names; there the token keeps out who may not come in.
+    A token keeps these out by itself. Behind a proxy or beyond loopback a server does not know its names.
     """
     named = {*_LOOPBACK, f"[{listener.host}]" if ":" in listener.host else listener.host}
     return TransportSecuritySettings(
-        enable_dns_rebinding_protection=listener.is_loopback,
+        enable_dns_rebinding_protection=listener.token is None,
         allowed_hosts=[*named, *(f"{name}:*" for name in named)],
         allowed_origins=[f"http://{name}{port}" for name in named for port in ("", ":*")],
     )

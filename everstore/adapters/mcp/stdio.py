@@ -7,12 +7,14 @@ that are under way when stdin ends, so that ``printf ... | everstore mcp`` would
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import re
 import sys
 import threading
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import anyio
 from mcp.shared.message import SessionMessage
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["serve_stdio"]
 
+_HALF = re.compile("[\ud800-\udfff]")
 _GRACE = 5.0  # seconds for the calls that are under way at the end
 
 
@@ -81,6 +84,7 @@ class _Pipe:
         self._target = target
         self._loop = asyncio.get_running_loop()
         self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()  # None is the end
+        self._is_ending = False
         self._to_write: SimpleQueue[tuple[bytes, asyncio.Future[None]]] = SimpleQueue()
         self._unanswered: set[RequestId] = set()
         self._is_answered = asyncio.Event()
@@ -90,7 +94,7 @@ class _Pipe:
         answers, outgoing = anyio.create_memory_object_stream[SessionMessage](0)
         for work in (self._read_lines, self._write_lines):
             threading.Thread(target=work, daemon=True).start()
-        async with anyio.create_task_group() as tasks:
+        async with outgoing, anyio.create_task_group() as tasks:
             tasks.start_soon(self._end_with, ending)
             tasks.start_soon(self._receive, incoming, answers.clone())
             tasks.start_soon(self._send, outgoing)
@@ -124,6 +128,7 @@ class _Pipe:
         self._end()
 
     def _end(self) -> None:
+        self._is_ending = True  # what waits in the queue is not begun any more
         self._lines.put_nowait(None)
 
     async def _receive(
@@ -133,7 +138,7 @@ class _Pipe:
     ) -> None:
         """Hand over what the client says; after the end, nothing more until all is answered."""
         async with incoming, answers:
-            while (line := await self._lines.get()) is not None:
+            while (line := await self._lines.get()) is not None and not self._is_ending:
                 if not line.isspace():
                     await self._receive_line(line, incoming, answers)
             self._server.end_streams()
@@ -151,7 +156,7 @@ class _Pipe:
         try:
             message = jsonrpc_message_adapter.validate_json(line, by_name=False)
         except ValidationError as error:
-            await answers.send(SessionMessage(_refusal(error)))
+            await answers.send(SessionMessage(_refusal(line, error)))
             return
         if isinstance(message, JSONRPCRequest):
             self._unanswered.add(message.id)
@@ -189,12 +194,23 @@ def _settle(written: asyncio.Future[None], error: OSError | None) -> None:
         written.set_exception(error)
 
 
-def _refusal(error: ValidationError) -> JSONRPCError:
-    """What a line is answered that is no message, of which nobody knows the id."""
-    is_json = all(each["type"] != "json_invalid" for each in error.errors(include_input=False))
-    data = (
-        ErrorData(code=INVALID_REQUEST, message="Invalid request: a line is one JSON-RPC message")
-        if is_json
-        else ErrorData(code=PARSE_ERROR, message="Parse error: a line is one JSON-RPC message")
-    )
-    return JSONRPCError(jsonrpc="2.0", id=None, error=data)
+def _refusal(line: bytes, error: ValidationError) -> JSONRPCError:
+    """What a line is answered that is no message: with its id, where that can be told, for somebody waits."""
+    kind = "a line is one JSON-RPC message"
+    first = error.errors(include_input=False)[0]
+    if first["type"] == "json_invalid":
+        reason = first.get("ctx", {}).get("error")
+        data = ErrorData(code=PARSE_ERROR, message=f"Parse error: {kind}; {reason}")
+    else:
+        data = ErrorData(code=INVALID_REQUEST, message=f"Invalid request: {kind}")
+    return JSONRPCError(jsonrpc="2.0", id=_id_of(line), error=data)
+
+
+def _id_of(line: bytes) -> RequestId | None:
+    """The id in a line that holds what no message may: half of a surrogate pair, of a cut emoji."""
+    try:
+        found: object = json.loads(line)["id"]
+    except (LookupError, TypeError, ValueError, RecursionError):
+        return None
+    is_text = isinstance(found, str) and _HALF.search(found) is None
+    return cast("RequestId", found) if is_text or type(found) is int else None
