@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.checkpoint.base.id import uuid6
 
+from everstore import clock
 from everstore.adapters.langgraph import EverstoreSaver, EverstoreStore
 
 if TYPE_CHECKING:
@@ -108,6 +109,20 @@ async def test_a_put_after_the_thread_was_deleted_is_whole(store):
     assert found is not None
     assert found.checkpoint == checkpoint  # the plan is there, although the put did not change it
     assert [each.checkpoint async for each in saver.alist(None)] == [checkpoint]  # and it is listed
+
+
+async def test_a_put_after_a_deletion_is_whole_also_where_the_clock_stands_still(store):
+    """Twice: nothing that is there then is of the time when it was there before."""
+    saver, other = EverstoreSaver(store), EverstoreSaver(store)
+    with clock.stopped():
+        config, checkpoint = await put(saver, CONFIG, None, LONG)
+        for remove in (other.adelete_thread("t"), other.aprune(["t"]), other.adelete_thread("t")):
+            await put(other, config, checkpoint, ["another plan"])
+            await remove
+            config, checkpoint = await put(saver, config, checkpoint, [*LONG, 1])
+            found = await other.aget_tuple(config)
+            assert found is not None
+            assert found.checkpoint == checkpoint
 
 
 async def test_a_put_on_what_was_pruned_is_whole(store):

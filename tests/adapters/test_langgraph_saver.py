@@ -158,7 +158,7 @@ async def test_checkpoints_are_kept_as_a_serializer_makes_them(store):
     assert found is not None
     assert (found.checkpoint, found.pending_writes) == (checkpoint, [("task", "messages", "word")])
     storage = store.session(id_of_names("langgraph", {"thread": "t"})).storage
-    assert all("+reversed" in row.value for row in await storage.read_values() if row.value)
+    assert all("+reversed" in row.value for row in await storage.read_values("ch"))
 
 
 async def test_a_lost_value_is_told_not_left_out(store):

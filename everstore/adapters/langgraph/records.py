@@ -3,8 +3,7 @@
 - ``checkpoint/<namespace>/<id>/record``: a checkpoint with its metadata, and small values of its channels
 - ``checkpoint/<namespace>/<id>/write/<task>``: what one task wrote on that checkpoint
 - ``channel/<namespace>/<channel>/<version>``: a value that is not small, for all that have that version
-- ``generation``: the mark, written with every checkpoint, a new one after every deletion
-
+- ``generation``: a number that goes with every deletion, and begins anew, at random, with the next checkpoint
 
 The keys of a namespace are in the order of the ids of checkpoints, which is that of time. Read from the last
 key on, what is written on a checkpoint comes just before its record.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from secrets import randbits
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from everstore.adapters.langgraph import records
 from everstore.adapters.naming import FRAMEWORK, id_of_names, is_label, named_session
 from everstore.arguments import MAX_LABEL_BYTES
-from everstore.changes import DeleteValue
+from everstore.changes import DeleteValue, Increment, SetValue
 from everstore.errors import InvalidArgumentError, RevisionConflictError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _THREAD = "thread"  # the label with its name
 _FIRST_ROWS = 4  # the newest checkpoint, and what is written on it by now; what is older is read in vain
 _ROWS = 64
 _CHECKPOINTS = 20
+_GENERATION_BITS = 32  # of a random step: enough never to meet a generation again, and for 2**31 steps
 
 
 class Found(NamedTuple):
@@ -68,9 +70,15 @@ class Thread:
 
     # -- writing ------------------------------------------------------------------------------------
 
-    async def write(self, rows: Mapping[str, str]) -> KeyInfo:
-        """Write rows in one step; the mark of the generation that they are in."""
-        return (await self._storage.set_values({records.GENERATION: "", **rows}))[0]
+    async def write(self, rows: Mapping[str, str], *, is_new: bool) -> int:
+        """Write rows in one step; the generation that they are in, which is 0 where none was begun yet.
+
+        ``is_new`` begins another one.
+        """
+        step = 1 + randbits(_GENERATION_BITS) if is_new else 0
+        sets = [SetValue(key, value) for key, value in rows.items()]
+        mark, *_ = await self._storage.change_values([Increment(records.GENERATION, step), *sets])
+        return cast("int", mark)
 
     async def add_written(self, key: str, written: Written) -> None:
         """Add what a task writes to what it wrote before, in one step."""
@@ -143,9 +151,9 @@ class Thread:
         return {key: records.typed_of(text) for key, text in texts.items()}
 
     async def generation(self) -> int | None:
-        """When the mark was made that is there now; ``None`` without one."""
-        mark = await self._storage.stat_value(records.GENERATION)
-        return None if mark is None else mark.created_ns
+        """The generation that is now; ``None`` where something was deleted and nothing is put since."""
+        mark = await self._storage.get_value(records.GENERATION)
+        return None if mark is None else int(mark)
 
     async def _checkpoint_keys(self) -> dict[str, list[str]]:
         """The keys of each checkpoint's record and of what is written on it, by their beginning."""
@@ -211,7 +219,7 @@ class Thread:
         ours = records.CHECKPOINTS, records.CHANNELS
         rows = {row.key: row.value for row in await self._storage.read_values() if row.key.startswith(ours)}
         if rows:
-            await target.write(rows)
+            await target.write(rows, is_new=True)
             await target.make_known()
 
 

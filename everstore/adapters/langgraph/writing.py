@@ -44,8 +44,8 @@ class Writing:
     ) -> RunnableConfig:
         """Keep a checkpoint, in one step.
 
-        Values that its parent has, too, are not written again, unless they may be gone since. The mark tells
-        that: it is written with every checkpoint, and is a new one after every deletion. Until they are
+        Values that its parent has, too, are not written again, unless they may be gone since. The generation
+        tells that, which every checkpoint is put in: it is another one after every deletion. Until they are
         written, nobody sees the checkpoint.
         """
         thread = Thread(self._store, place_of(config).thread_id)
@@ -61,13 +61,14 @@ class Writing:
             if parent is None or channel in new_versions or parent.apart.get(channel) != version
         ]
         relies_on = None if parent is None or len(changed) == len(record.apart) else parent.generation
-        mark = await thread.write(self._rows(replace(record, relies_on=relies_on), values, changed))
-        is_first = mark.created_ns == mark.updated_ns
-        if relies_on not in {None, mark.created_ns}:
-            mark = await thread.write(self._rows(record, values, record.apart))
-        if is_first or not is_known:
+        rows = self._rows(replace(record, relies_on=relies_on), values, changed)
+        generation = await thread.write(rows, is_new=not is_known)
+        is_deleted = generation == 0
+        if is_deleted or relies_on not in {None, generation}:
+            generation = await thread.write(self._rows(record, values, record.apart), is_new=is_deleted)
+        if is_deleted or not is_known:
             await thread.make_known()
-        self._kept.remember(thread, record, mark.created_ns)
+        self._kept.remember(thread, record, generation)
         return config_of(thread.name, record.namespace, record.id)
 
     def _record(self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata) -> Record:
