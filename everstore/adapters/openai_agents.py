@@ -135,11 +135,16 @@ class EverstoreSession:
                     return item
 
     async def clear_session(self) -> None:
-        """Take all items away, in one step; then the conversation is not listed, until it is added to."""
-        await self._store.sessions.delete_session(self.everstore_id)
+        """Take all items away, in one step; then the conversation is not listed, until it is added to.
+
+        After a crash in the midst of it, it may be listed without items: clear it again.
+        """
         async with self._head.turn:
             while keys := await self._storage.list_keys(_ALL):
                 *items, head = keys
                 self._head.note(head)
                 if await self._head.replace(None, [DeleteValue(item.key) for item in items]):
-                    return
+                    break
+            await self._store.sessions.delete_session(self.everstore_id)
+            if await self._head.read() is not None:  # another process added meanwhile, and was listed
+                await self._list()

@@ -14,7 +14,7 @@ from everstore.engine.space import EngineSpace, purge_texts, scan_secrets
 from everstore.engine.tree import EngineTree
 from everstore.interfaces import DurableStorageStore, SessionFileSystem, SessionStorageStore, SessionStore
 from everstore.paging import KeyPage
-from everstore.rules import answered_together, apply_to_space, apply_to_tree
+from everstore.rules import Held, answered_together, apply_to_space, apply_to_tree
 from everstore.search import compile_glob
 from everstore.trees import TreePage
 
@@ -250,12 +250,13 @@ def _apply_to_texts(
     changes: Sequence[ValueMutation[Any]],
 ) -> list[Any]:
     spaces: dict[str, EngineSpace] = {}
+    held = Held()
 
     def apply(change: ValueMutation[Any]) -> Any:
         space = spaces.get(change.space)
         if space is None:
             kind = _KINDS[change.space]
-            space = spaces[change.space] = EngineSpace(writing, engine, kind, session_id, limits)
+            space = spaces[change.space] = EngineSpace(writing, engine, kind, session_id, limits, held)
         return apply_to_space(space, change)
 
     return answered_together(apply, changes)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from everstore.engine.base import Engine, Transaction
     from everstore.engine.writing import Writing
+    from everstore.rules import Held
     from everstore.settings import Limits
 
 __all__ = ["EVERYTHING", "EngineSpace", "Texts", "purge_texts", "scan_secrets"]
@@ -82,14 +83,15 @@ def is_alive(row: Row, now: int) -> bool:
 class EngineSpace(Space[Row]):
     """One session's values, or its secrets, within a writing transaction, for one call."""
 
-    __slots__ = ("_engine", "_limits", "_session_id", "_store_limits", "_texts", "_writing")
+    __slots__ = ("_engine", "_held", "_limits", "_session_id", "_store_limits", "_texts", "_writing")
 
     def __init__(
-        self, writing: Writing, engine: Engine, kind: bytes, session_id: UUID, limits: Limits
+        self, writing: Writing, engine: Engine, kind: bytes, session_id: UUID, limits: Limits, held: Held
     ) -> None:
-        """``kind`` is ``VALUES`` or ``SECRETS``."""
+        """``kind`` is ``VALUES`` or ``SECRETS``; ``held`` is of both, in the same call."""
         self._store_limits = limits
         self._limits: Limits | UnsetType | None = UNSET
+        self._held = held
         self._writing = writing
         self._engine = engine
         self._session_id = session_id
@@ -126,12 +128,20 @@ class EngineSpace(Space[Row]):
 
     @override
     def usage(self, now: int) -> tuple[int, int]:
-        sizes = [
-            len(key.encode()) + row.size
-            for kind in (VALUES, SECRETS)
-            for key, row in Texts(self._writing, self._engine, kind, self._session_id).all(now)
-        ]
-        return len(sizes), sum(sizes)
+        if self._held.usage is None:
+            sizes = [
+                len(key.encode()) + row.size
+                for kind in (VALUES, SECRETS)
+                for key, row in Texts(self._writing, self._engine, kind, self._session_id).all(now)
+            ]
+            self._held.usage, self._held.at = (len(sizes), sum(sizes)), now
+        return self._held.usage
+
+    def _count(self, name: bytes, sign: int) -> None:
+        """Add what is under a name to what was counted, or take it away, where anything was."""
+        row = None if self._held.usage is None else self._texts.rows.get(name)
+        if row is not None and is_alive(row, self._held.at):
+            self._held.add(sign, sign * (len(name) + row.size))
 
     @override
     def next_version(self) -> int:
@@ -143,7 +153,10 @@ class EngineSpace(Space[Row]):
     ) -> None:
         serial = self._writing.next_version()
         row = Row(version, created_ns, updated_ns, expires_ns, serial=serial)
-        self._texts.rows.put(key.encode(), row, text.encode())
+        name = key.encode()
+        self._count(name, -1)
+        self._texts.rows.put(name, row, text.encode())
+        self._count(name, 1)
         self._sweep()  # and not before: what is swept may be what is replaced here
 
     @override
@@ -154,6 +167,7 @@ class EngineSpace(Space[Row]):
             was_there = True
         else:
             was_there = row is not None and is_alive(row, now)
+            self._count(key.encode(), -1)
         self._texts.rows.remove(key.encode())
         return was_there
 

@@ -6,7 +6,7 @@ synchronous, and look at nothing but what they are given, and the clock.
 """
 
 from everstore.rules.applying import answered_together, apply_to_space, apply_to_tree
-from everstore.rules.space import Space, Stamps
+from everstore.rules.space import Held, Space, Stamps
 from everstore.rules.tree import Tree
 
-__all__ = ["Space", "Stamps", "Tree", "answered_together", "apply_to_space", "apply_to_tree"]
+__all__ = ["Held", "Space", "Stamps", "Tree", "answered_together", "apply_to_space", "apply_to_tree"]

@@ -12,7 +12,7 @@ from everstore.content import stored_size
 if TYPE_CHECKING:
     from everstore.settings import Limits
 
-__all__ = ["S", "Space", "Stamps"]
+__all__ = ["Held", "S", "Space", "Stamps"]
 
 
 class Stamps(msgspec.Struct, frozen=True, gc=False):
@@ -25,6 +25,26 @@ class Stamps(msgspec.Struct, frozen=True, gc=False):
 
 
 S = TypeVar("S", bound=Stamps)
+
+
+class Held:
+    """What a session's values and secrets have together, within one call: counted once, then kept right.
+
+    Counting takes as long as there are keys, so of many changes only the first that grows may do it.
+    """
+
+    __slots__ = ("at", "usage")
+
+    def __init__(self) -> None:
+        """Nothing is counted yet."""
+        self.usage: tuple[int, int] | None = None
+        self.at = 0
+        """What was past its time then, in nanoseconds, does not count."""
+
+    def add(self, keys: int, size: int) -> None:
+        """Note what is there more, or less, now."""
+        if self.usage is not None:
+            self.usage = self.usage[0] + keys, self.usage[1] + size
 
 
 class Space(ABC, Generic[S]):

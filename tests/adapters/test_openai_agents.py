@@ -133,6 +133,20 @@ async def test_who_clears_takes_all_or_what_was_added_first(store):
         assert f"s{turn}" in listed or not left
 
 
+async def test_who_gives_up_clearing_and_goes_on_is_still_listed(store):
+    for ticks in range(12):
+        session = EverstoreSession(store, f"s{ticks}")
+        await session.add_items([message("old")])
+        clearing = asyncio.ensure_future(session.clear_session())
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        clearing.cancel()
+        await asyncio.gather(clearing, return_exceptions=True)
+        await session.add_items([message("new")])
+        assert (await contents(session))[-1] == "new"
+        assert [found async for found in EverstoreSession.list_session_ids(store)].count(f"s{ticks}") == 1
+
+
 ADDS = """
 import asyncio, sys
 import everstore

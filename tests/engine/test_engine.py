@@ -10,7 +10,7 @@ import pytest
 from everstore_sorted_map import SortedMap
 
 import everstore
-from everstore.changes import Write
+from everstore.changes import DeleteValue, SetValue, Write
 from everstore.clock import now_ns
 from everstore.engine import space
 from everstore.engine.opening import OpenEngine
@@ -371,3 +371,30 @@ async def test_keys_that_are_kept_under_a_part_of_them_are_paged_in_their_order(
                 found = await storage.list_keys(prefix, reverse=reverse)
                 wanted = sorted((key for key in keys if key.startswith(prefix)), reverse=reverse)
                 assert [info.key for info in found] == wanted
+
+
+async def test_many_changes_under_a_limit_count_what_there_is_once(opened, monkeypatch):
+    looks: list[int] = []
+    every = space.Texts.all
+
+    def counted(self, now):
+        looks.append(now)
+        return every(self, now)
+
+    monkeypatch.setattr(space.Texts, "all", counted)
+    async with opened(SortedMap()) as store:
+        record = await store.create_session(limits={"session_keys": 51, "session_value_bytes": 3000})
+        storage = store.session(record.id).storage
+        await storage.set_secret("s", "x")
+        looks.clear()
+        await storage.change_values([SetValue(f"k{number:02}", "xx") for number in range(50)])
+        assert len(looks) < 50  # one at the values and one at the secrets, each time that it is tried
+        # What was counted is kept right: what goes makes room, and what comes takes it.
+        await storage.change_values(
+            [SetValue("k00", "xxx"), DeleteValue("k01"), DeleteValue("none"), SetValue("new", "xx")]
+        )
+        with pytest.raises(QuotaExceededError) as caught:
+            await storage.change_values(
+                [SetValue("k00", "x"), DeleteValue("k02"), SetValue("a", "x"), SetValue("b", "x")]
+            )
+        assert (caught.value.index, caught.value.limit) == (3, "session_keys")

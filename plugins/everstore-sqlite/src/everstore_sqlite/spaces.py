@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from msgspec import UnsetType
 
     from everstore.paging import KeyPage
+    from everstore.rules import Held
     from everstore.settings import Limits
     from everstore_sqlite.writer import Transaction
 
@@ -68,6 +69,7 @@ class Table:
         self.size = f"SELECT length(value) FROM {place}"
         size = "length(CAST(key AS BLOB)) + length(value)"
         self.held = f"SELECT count(*), total({size}) FROM {table} WHERE session = ? AND {ALIVE}"
+        self.held_at = f"{self.held} AND key = ?"
         sound = " AND ".join(f"typeof({column}) = 'integer'" for column in ("version", "created", "updated"))
         self.usage = f"""
             SELECT count(*), max(updated), total({sound} AND typeof(expires) IN ('integer', 'null'))
@@ -147,12 +149,15 @@ def stamps_at(
 class SqliteSpace(Space[Stamps]):
     """One session's rows of one table within one transaction; made for one call."""
 
-    __slots__ = ("_execute", "_id", "_key", "_limits", "_store_limits", "_table", "_transaction")
+    __slots__ = ("_execute", "_held", "_id", "_key", "_limits", "_store_limits", "_table", "_transaction")
 
-    def __init__(self, transaction: Transaction, table: Table, session_id: UUID, limits: Limits) -> None:
-        """``limits`` are the store's."""
+    def __init__(
+        self, transaction: Transaction, table: Table, session_id: UUID, limits: Limits, held: Held
+    ) -> None:
+        """``limits`` are the store's; ``held`` is of both tables, in the same call."""
         self._store_limits = limits
         self._limits: Limits | UnsetType | None = UNSET
+        self._held = held
         self._transaction = transaction
         self._execute = transaction.execute
         self._table = table
@@ -189,8 +194,17 @@ class SqliteSpace(Space[Stamps]):
 
     @override
     def usage(self, now: int) -> tuple[int, int]:
-        held = [self._execute(table.held, (self._key, now)).fetchone() for table in (VALUES, SECRETS)]
-        return sum(keys for keys, _ in held), sum(int(size) for _, size in held)
+        if self._held.usage is None:
+            held = [self._execute(table.held, (self._key, now)).fetchone() for table in (VALUES, SECRETS)]
+            self._held.usage = sum(keys for keys, _ in held), sum(int(size) for _, size in held)
+            self._held.at = now
+        return self._held.usage
+
+    def _count(self, key: str, sign: int) -> None:
+        """Add what is under a key to what was counted, or take it away, where anything was."""
+        if self._held.usage is not None:
+            keys, size = self._execute(self._table.held_at, (self._key, self._held.at, key)).fetchone()
+            self._held.add(sign * keys, sign * int(size))
 
     @override
     def next_version(self) -> int:
@@ -202,7 +216,9 @@ class SqliteSpace(Space[Stamps]):
     ) -> None:
         self._sweep()
         row = (self._key, key, version, created_ns, updated_ns, expires_ns, text.encode())
+        self._count(key, -1)
         self._execute(self._table.put, row)
+        self._count(key, 1)
 
     def _sweep(self) -> None:
         """Take out a few rows that are past their time, of whatever session; once in a transaction."""
@@ -216,5 +232,6 @@ class SqliteSpace(Space[Stamps]):
     @override
     def remove(self, key: str, now: int) -> bool:
         (existed,) = self._execute(self._table.exists, (self._key, key, now)).fetchone()
+        self._count(key, -1)
         self._execute(self._table.delete, (self._key, key))
         return bool(existed)

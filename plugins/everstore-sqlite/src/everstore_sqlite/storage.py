@@ -13,7 +13,7 @@ from everstore.compat import override
 from everstore.errors import DataDamagedError
 from everstore.models import StorageUsage, StoredSecret, latest
 from everstore.paging import EVERY_KEY, KeyPage
-from everstore.rules import answered_together, apply_to_space
+from everstore.rules import Held, answered_together, apply_to_space
 from everstore_sqlite import own_limits
 from everstore_sqlite.ids import TEXTS, page_of, session_of
 from everstore_sqlite.readers import EVERYTHING, TOO_LARGE, TooLarge, snapshot
@@ -141,10 +141,14 @@ class SqliteStorageStore(DurableStorageStore):
 def _apply(
     transaction: Transaction, session_id: UUID, limits: Limits, changes: Sequence[ValueMutation[T]]
 ) -> list[T]:
+    held = Held()
     if len(changes) == 1:
         [change] = changes
-        return [apply_to_space(SqliteSpace(transaction, _TABLES[change.space], session_id, limits), change)]
-    spaces = {name: SqliteSpace(transaction, table, session_id, limits) for name, table in _TABLES.items()}
+        space = SqliteSpace(transaction, _TABLES[change.space], session_id, limits, held)
+        return [apply_to_space(space, change)]
+    spaces = {
+        name: SqliteSpace(transaction, table, session_id, limits, held) for name, table in _TABLES.items()
+    }
     return answered_together(lambda change: apply_to_space(spaces[change.space], change), changes)
 
 
