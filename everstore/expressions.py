@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from everstore.errors import InvalidPatternError
+from everstore.loading import loading
 
 __all__ = ["LONGEST", "checked", "compile_re2", "too_large"]
 
@@ -47,7 +48,8 @@ def compile_re2(
     dot_matches_newline: bool = False,
 ) -> Any:
     """An RE2 program; ``InvalidPatternError``, which shows ``pattern``, when it is wrong or too large."""
-    import re2  # noqa: PLC0415 - 7 ms that only a search needs
+    with loading:
+        import re2  # noqa: PLC0415 - 7 ms that only a search needs
 
     properties = 0 if literal else len(_PROPERTY.findall(expression))
     if len(expression) > LONGEST or properties > _MOST_PROPERTIES:

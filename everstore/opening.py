@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.arguments import plain_wait
 from everstore.errors import BackendUnavailableError
+from everstore.loading import loading
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -92,13 +93,14 @@ class Opening:
 
     async def _open(self) -> Store:
         # What is heavy (pydantic, structlog) loads when a store opens, not when everstore is imported.
-        from everstore.building import build  # noqa: PLC0415 - loads when needed
-        from everstore.configuration import configure  # noqa: PLC0415 - loads when needed
-        from everstore.hosting import Host  # noqa: PLC0415 - loads when needed
+        with loading:
+            from everstore.building import build  # noqa: PLC0415 - loads when needed
+            from everstore.configuration import configure  # noqa: PLC0415 - loads when needed
+            from everstore.hosting import Host  # noqa: PLC0415 - loads when needed
 
-        keywords = dict(self._keywords)
-        host = Host.of(self._provided, keywords, self._on_call)
-        configuration = configure(keywords, self._environment)
+            keywords = dict(self._keywords)
+            host = Host.of(self._provided, keywords, self._on_call)
+            configuration = configure(keywords, self._environment)
         until = time.monotonic() + plain_wait(self._wait)
         pause = 0.1
         while True:

@@ -14,6 +14,7 @@ import pluggy
 from everstore import hookspecs
 from everstore.errors import PluginError, UnknownBackendError
 from everstore.hookspecs import PROJECT
+from everstore.loading import loading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,9 +116,10 @@ class Plugin:
         return await made if inspect.isawaitable(made) else made
 
     async def _over_engine(self, role: str, context: PluginContext) -> Any:
-        from everstore.engine.opening import OpenEngine  # noqa: PLC0415 - loads when needed
-        from everstore.engine.roles import role_over  # noqa: PLC0415 - loads when needed
-        from everstore.engine.threads import Threads  # noqa: PLC0415 - loads when needed
+        with loading:
+            from everstore.engine.opening import OpenEngine  # noqa: PLC0415 - loads when needed
+            from everstore.engine.roles import role_over  # noqa: PLC0415 - loads when needed
+            from everstore.engine.threads import Threads  # noqa: PLC0415 - loads when needed
 
         opener = partial(OpenEngine, self.name, partial(self._engine, context), context.settings)
         return role_over(role, await context.shared(Threads, opener), context.limits)
@@ -169,7 +171,8 @@ class Plugins:
         """
         if name not in self._loaded:
             point = self._entry_point(name)
-            self._loaded[name] = Plugin(name, _owner(point), _import(point))
+            with loading:
+                self._loaded[name] = Plugin(name, _owner(point), _import(point))
         return self._loaded[name]
 
     def _entry_point(self, name: str) -> EntryPoint:

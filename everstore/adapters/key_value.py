@@ -10,27 +10,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from key_value.aio.errors import InvalidTTLError
-from key_value.aio.stores.base import (
-    BaseContextManagerStore,
-    BaseCullStore,
-    BaseDestroyCollectionStore,
-    BaseDestroyStore,
-    BaseEnumerateCollectionsStore,
-    BaseEnumerateKeysStore,
-    ManagedEntry,
-)
-
+from everstore.adapters.extras import extra
 from everstore.adapters.naming import FRAMEWORK, id_of_names, is_label, named_session
 from everstore.arguments import MAX_KEY_BYTES, MAX_TTL
+from everstore.changes import DeleteValue
 from everstore.compat import override
 from everstore.content import utf8_size
 from everstore.errors import RevisionConflictError
+
+with extra("py-key-value"):
+    from key_value.aio.errors import InvalidTTLError
+    from key_value.aio.stores.base import (
+        BaseContextManagerStore,
+        BaseCullStore,
+        BaseDestroyCollectionStore,
+        BaseDestroyStore,
+        BaseEnumerateCollectionsStore,
+        BaseEnumerateKeysStore,
+        ManagedEntry,
+    )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,9 +65,9 @@ class EverstoreKeyValueStore(
 ):
     """A key-value store in an open ``everstore.Store``; each collection is a session, found by its labels.
 
-    Collections and keys are any text. What ``put_many`` puts is there at once, all of it or nothing; what is
-    read at once is of one moment; what is past its time is gone. Stores with another ``name`` share nothing.
-    The open store is its owner's to close.
+    Collections and keys are any text. What ``put_many`` puts, or ``delete_many`` deletes, is so at once: all
+    of it or nothing. What is read at once is of one moment; what is past its time is gone. Stores with
+    another ``name`` share nothing. The open store is its owner's to close.
     """
 
     def __init__(
@@ -165,8 +167,8 @@ class EverstoreKeyValueStore(
 
     @override
     async def _delete_managed_entries(self, *, keys: Sequence[str], collection: str) -> int:
-        delete = self._values(collection).delete_value
-        return sum(await asyncio.gather(*(delete(_plain(key)) for key in keys)))
+        were_there = await self._values(collection).change_values([DeleteValue(_plain(key)) for key in keys])
+        return were_there.count(True)
 
     @override
     async def _get_collection_keys(self, *, collection: str, limit: int | None = None) -> list[str]:

@@ -11,13 +11,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from agents.memory import SessionSettings
-from agents.memory.session_settings import coerce_session_settings, resolve_session_limit
-
+from everstore.adapters.extras import extra
 from everstore.adapters.heads import entry_key, head_of
 from everstore.adapters.naming import FRAMEWORK, id_of_names, named_session
 from everstore.changes import DeleteValue, SetValue
 from everstore.compat import override
+
+with extra("openai-agents"):
+    from agents.memory import SessionSettings
+    from agents.memory.session_settings import coerce_session_settings, resolve_session_limit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

@@ -6,16 +6,8 @@ import asyncio
 import posixpath
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic_ai.workspaces import (
-    FileEntry,
-    SupportsFilesystem,
-    SupportsRealpath,
-    WorkspaceBackend,
-    WorkspaceRef,
-    WorkspaceUnavailableError,
-)
-
 from everstore.adapters.calls import Calls
+from everstore.adapters.extras import extra
 from everstore.adapters.files import real_path, written
 from everstore.adapters.naming import FRAMEWORK
 from everstore.changes import Write
@@ -23,6 +15,16 @@ from everstore.compat import override
 from everstore.models import new_session_id
 from everstore.paths import parse_session_id
 from everstore.waiting import to_the_end
+
+with extra("pydantic-ai"):
+    from pydantic_ai.workspaces import (
+        FileEntry,
+        SupportsFilesystem,
+        SupportsRealpath,
+        WorkspaceBackend,
+        WorkspaceRef,
+        WorkspaceUnavailableError,
+    )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence

@@ -74,8 +74,7 @@ async def _serve(
     except ModuleNotFoundError as error:
         if str(error.name).startswith("everstore"):
             raise
-        missing = str(error.name).partition(".")[0]
-        raise SettingsError(f"{missing} is missing: pip install 'everstore[mcp]'") from None
+        raise SettingsError(str(error)) from None
     configuration = configured("warning")
     settings = own_settings(configuration)
     with ExitStack() as stack:

@@ -29,6 +29,7 @@ from everstore.errors import (
     SettingsError,
     UnsupportedError,
 )
+from everstore.loading import loading
 from everstore.middleware.base import Call, Middleware, Verb
 
 if TYPE_CHECKING:
@@ -133,8 +134,9 @@ class Envelope:
         """The ciphertext of a secret, for this one place."""
         if self._current is None:
             raise SecretsKeyMissingError(f"there is no key to encrypt secrets with; {_HOW_TO}")
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - needed with a secret only
-        from cryptography.hazmat.primitives.keywrap import aes_key_wrap  # noqa: PLC0415 - loads when needed
+        with loading:
+            from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - needed with a secret only
+            from cryptography.hazmat.primitives.keywrap import aes_key_wrap  # noqa: PLC0415 - loads when needed
 
         data_key = os.urandom(_KEY_BYTES)
         nonce = os.urandom(_NONCE_BYTES)
@@ -145,9 +147,10 @@ class Envelope:
     def open(self, session_id: UUID, name: str, ciphertext: str) -> str:
         """The secret behind a ciphertext of this place; ``SecretDecryptionError`` when it does not open."""
         key_id, wrapped, sealed = self._parts(session_id, name, ciphertext)
-        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - see seal
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - loads when needed
-        from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap  # noqa: PLC0415 - loads when needed
+        with loading:
+            from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - see seal
+            from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - loads when needed
+            from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap  # noqa: PLC0415 - loads when needed
 
         reason = f"the key {key_id!r} of {self._place} did not seal it, or it was tampered with"
         try:

@@ -211,6 +211,42 @@ def test_a_file_system_that_was_forked(environment):
     fs.close()
 
 
+WHILE_IT_OPENS = """
+import os, signal, sys, threading, warnings
+import fsspec
+from everstore.errors import StoreContextError
+
+warnings.simplefilter("ignore", DeprecationWarning)  # a fork with threads is what is tested
+fs = fsspec.filesystem("everstore")
+opening = threading.Thread(target=fs.exists, args=("s/a",))
+opening.start()
+while sys.argv[1] not in sys.modules and opening.is_alive():
+    pass
+child = os.fork()
+if not child:
+    signal.alarm(30)
+    try:
+        fs.exists("s/a")
+    except StoreContextError:
+        os._exit(1)
+    os._exit(0)
+opening.join()
+fs.close()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.parametrize("module", ["everstore.building", "{backend}"])
+def test_a_fork_while_a_store_opens(environment, module):
+    backend = environment["EVERSTORE_BACKEND"]
+    of_backend = "everstore.backends.memory" if backend == "memory" else f"everstore_{backend}"
+    done = subprocess.run(
+        [sys.executable, "-c", WHILE_IT_OPENS, module.format(backend=of_backend)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) in {(0, ""), (int(backend == "sqlite"), "")}
+
+
 LEAVE = """
 import fsspec
 with fsspec.open("everstore://s/a", "w") as file:

@@ -121,6 +121,15 @@ async def test_keys_are_any_text(kept):
     assert await kept.keys() == []
 
 
+async def test_what_is_deleted_together_is_one_call(environment):
+    seen = []
+    async with everstore.open_store(on_call=seen.append) as store:
+        kept = EverstoreKeyValueStore(store)
+        await kept.put_many(["a", "b"], [{}, {}])
+        assert await kept.delete_many(["a", "none", "b", "a"]) == 2
+    assert seen[-1].verb == "change_values"
+
+
 async def test_collections_are_any_text(kept, store):
     names = [name for name in ANY_TEXT if name != "\ud800"]
     for name in names:
@@ -168,6 +177,7 @@ async def test_what_is_put_together_is_seen_together(kept):
     async def write(writer):
         for turn in range(5):
             await kept.put_many(keys, [{"of": [writer, turn]}] * 5)
+            assert await kept.delete_many(keys) in {0, 5}
 
     async def look():
         for _ in range(25):

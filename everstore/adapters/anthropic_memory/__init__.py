@@ -13,10 +13,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from anthropic.lib.tools import BetaAbstractMemoryTool, BetaAsyncAbstractMemoryTool
-
-from everstore.adapters.anthropic_memory.memory import Memory
+from everstore.adapters.extras import extra
 from everstore.compat import override
+
+with extra("anthropic"):
+    from anthropic.lib.tools import BetaAbstractMemoryTool, BetaAsyncAbstractMemoryTool
+
+    from everstore.adapters.anthropic_memory.memory import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

@@ -1,5 +1,8 @@
 """A backend of deepagents: an agent's files are a session's (``pip install 'everstore[deepagents]'``)."""
 
-from everstore.adapters.deepagents.backend import EverstoreBackend
+from everstore.adapters.extras import extra
+
+with extra("deepagents"):
+    from everstore.adapters.deepagents.backend import EverstoreBackend
 
 __all__ = ["EverstoreBackend"]

@@ -10,6 +10,9 @@
 ``EverstoreFileSystem`` is found by its protocol once everstore is installed.
 """
 
-from everstore.adapters.fsspec.filesystem import EverstoreFileSystem
+from everstore.adapters.extras import extra
+
+with extra("fsspec"):
+    from everstore.adapters.fsspec.filesystem import EverstoreFileSystem
 
 __all__ = ["EverstoreFileSystem"]

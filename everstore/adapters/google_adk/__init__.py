@@ -13,7 +13,10 @@ sessions of an app or of a user share is in a session with the labels that name 
 sessions of their own.
 """
 
-from everstore.adapters.google_adk.artifacts import EverstoreArtifactService
-from everstore.adapters.google_adk.sessions import EverstoreSessionService
+from everstore.adapters.extras import extra
+
+with extra("google-adk"):
+    from everstore.adapters.google_adk.artifacts import EverstoreArtifactService
+    from everstore.adapters.google_adk.sessions import EverstoreSessionService
 
 __all__ = ["EverstoreArtifactService", "EverstoreSessionService"]

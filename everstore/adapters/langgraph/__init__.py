@@ -7,7 +7,10 @@ A thread is a session: its name is the label ``thread``, so threads can be liste
 session deletes the thread. An ``EverstoreStore`` is a session, too, whose name is the label ``store``.
 """
 
-from everstore.adapters.langgraph.saver import EverstoreSaver
-from everstore.adapters.langgraph.store import EverstoreStore
+from everstore.adapters.extras import extra
+
+with extra("langgraph"):
+    from everstore.adapters.langgraph.saver import EverstoreSaver
+    from everstore.adapters.langgraph.store import EverstoreStore
 
 __all__ = ["EverstoreSaver", "EverstoreStore"]

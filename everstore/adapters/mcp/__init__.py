@@ -14,9 +14,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from everstore.adapters.mcp.http import Listener, listening, serve_http
-from everstore.adapters.mcp.server import server_of
-from everstore.adapters.mcp.stdio import serve_stdio
+from everstore.adapters.extras import extra
+
+with extra("mcp"):
+    from everstore.adapters.mcp.http import Listener, listening, serve_http
+    from everstore.adapters.mcp.server import server_of
+    from everstore.adapters.mcp.stdio import serve_stdio
 
 if TYPE_CHECKING:
     from asyncio import Event

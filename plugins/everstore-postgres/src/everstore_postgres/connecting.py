@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import asyncpg
 
 from everstore.errors import SettingsError
+from everstore.loading import loading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -141,7 +142,8 @@ def _encryption(settings: PostgresSettings, said: _Said) -> tuple[ssl.SSLContext
     mode = _mode(settings, said)
     if mode == "disable":
         return (False,)
-    context = _context(mode, settings.tls_ca_file, said)
+    with loading:  # the first context loads what OpenSSL needs: a child that is forked meanwhile would hang
+        context = _context(mode, settings.tls_ca_file, said)
     if mode == "allow":
         return (False, context)
     return (context, False) if mode == "prefer" else (context,)
