@@ -34,7 +34,7 @@ async def named_session(store: Store, framework: str, names: Mapping[str, str], 
     """The record of the session that a framework calls so; made, with the names as labels, if there is none.
 
     Two clients that make it at the same moment make the same one. ``InvalidArgumentError`` for a name that no
-    label can hold: longer than 1024 bytes in UTF-8.
+    label can hold: longer than 1024 bytes in UTF-8, or with a NUL.
     """
     session_id = id_of_names(framework, names)
     found = await store.sessions.get_session(session_id)

@@ -178,3 +178,14 @@ async def test_file_names_are_any_text(store, name):
     await service.delete_artifact(**AT, filename=name)
     assert await service.load_artifact(**AT, filename=name) is None
     assert await service.list_artifact_keys(**AT) == sorted(["user:" + name, name + "2"])
+
+
+async def test_names_that_differ_by_a_nul_only_are_of_different_artifacts(store):
+    service = EverstoreArtifactService(store)
+    names = ["", ".", "..", "a", "%00"]
+    names += [f"{name}\0" for name in names]
+    for name in names:
+        assert await service.save_artifact(**AT, filename=name, artifact=types.Part(text=name or "x")) == 0
+    assert await service.list_artifact_keys(**AT) == sorted(names)
+    for name in names:
+        assert await service.load_artifact(**AT, filename=name) == types.Part(text=name or "x")

@@ -22,6 +22,7 @@ from google.adk.tools.tool_context import ToolContext  # noqa: TC002 - ADK looks
 from google.genai import types
 
 from everstore.adapters.google_adk import EverstoreArtifactService, EverstoreSessionService
+from everstore.errors import InvalidKeyError
 
 
 def event(delta=None, timestamp=None, **fields):
@@ -198,6 +199,19 @@ async def test_stale_sessions_are_refused_as_adks_database_does(store, database)
         await service.delete_session(app_name="app", user_id="user", session_id="s")
         with pytest.raises(SessionNotFoundError):
             await service.append_event(found, event())
+
+
+async def test_a_session_that_misses_an_event_for_an_error_has_to_be_got_again(store):
+    service = EverstoreSessionService(store)
+    session = await service.create_session(app_name="app", user_id="user", session_id="s")
+    with pytest.raises(InvalidKeyError):  # of the shared state, which follows the event
+        await service.append_event(session, event({"a": 1, "app:\0": 2}))
+    assert session.events == []
+    with pytest.raises(StaleSessionError):
+        await service.append_event(session, event())
+    found = await loaded(service)
+    assert (found.state, len(found.events)) == ({"a": 1}, 1)
+    await service.append_event(found, event())
 
 
 async def test_sessions_are_listed_by_when_they_were_updated(store):

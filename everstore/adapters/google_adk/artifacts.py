@@ -220,11 +220,14 @@ def _names(app_name: str, user_id: str, session_id: str | None) -> dict[str, str
 
 
 def _folder(filename: str) -> str:
-    """One segment of a path for any name. Behind nothing, or nothing but dots, there is a quoted NUL."""
+    """One segment of a path for any name. Behind nothing, or nothing but dots, there is a quoted NUL.
+
+    A name that ends with a NUL itself has a hash in its place, as a long one has.
+    """
     folder = quote(filename, safe="")
     if not folder.strip("."):
         folder += "%00"
-    if len(folder) > _LONGEST:
+    if len(folder) > _LONGEST or filename.endswith("\0"):
         return f"%%{sha256(filename.encode()).hexdigest()}"
     return folder
 

@@ -179,9 +179,10 @@ class EverstoreSessionService(BaseSessionService):
                 info = await self._change(at, changes)
             except RevisionConflictError as error:
                 raise _not_as_known(session, error) from None
+            # Before the session is known to be as what is stored: where this fails, it has not got the event.
+            await self._shared.update(session.app_name, session.user_id, delta)
             session.last_update_time = head.updated
             session._storage_update_marker = _marker(info, head)  # noqa: SLF001 - what it is for
-            await self._shared.update(session.app_name, session.user_id, delta)
         return self._commit_event_to_session(session, event)
 
     async def _change(self, at: UUID, changes: list[SetValue]) -> KeyInfo:
