@@ -246,4 +246,4 @@ async def _remove(files: BoundFiles, path: str) -> None:
 def _entry(info: FileInfo, path: str) -> FileEntry:
     """An entry by the path that it was asked for."""
     size = None if info.is_directory else info.size_bytes
-    return FileEntry(name=path.rpartition("/")[2], path=path, is_dir=info.is_directory, size=size)
+    return FileEntry(name=path.rstrip("/").rpartition("/")[2], path=path, is_dir=info.is_directory, size=size)

@@ -157,6 +157,7 @@ async def test_what_is_no_session_or_path_is_refused(store):
     assert not await workspace.exists("/a/below")
     with pytest.raises(NotADirectoryError):
         await workspace.stat("/a/below")
+    assert (await workspace.stat("/a/")).name == "a"
 
 
 async def test_a_cancelled_first_operation_keeps_what_it_made(store):
