@@ -52,6 +52,37 @@ async def test_a_file_that_was_deleted_since_is_created_anew(toolbox, work):
     assert answer.text.startswith("Created /f.txt")
 
 
+async def test_a_file_that_was_deleted_since_and_is_there_again_is_left_as_it_is():
+    again = Again()
+    async with everstore.open_store(backend="memory", middleware=[again]) as store:
+        work = store.session(everstore.new_session_id())
+        toolbox = Toolbox(work)
+        await toolbox.call("write", {"path": "f.txt", "content": "one\n"})
+        await work.files.delete_file("/f.txt")
+        again.files = store.file_system
+        assert (await toolbox.call("write", {"path": "f.txt", "content": "two\n"})).is_error
+        assert (await work.files.read_file("/f.txt")).content == "another's\n"
+
+
+class Again(Middleware):
+    """Somebody else writes a file right after a write that was refused."""
+
+    def __init__(self) -> None:
+        self.files = None
+
+    def wrap(self, verb, call):
+        async def again(session_id, *args, **kwargs):
+            try:
+                return await call(session_id, *args, **kwargs)
+            except everstore.errors.RevisionConflictError:
+                files, self.files = self.files, None
+                if files is not None:
+                    await files.write_file(session_id, "/f.txt", "another's\n")
+                raise
+
+        return again if verb.name == "write_file" else call
+
+
 async def test_a_file_that_was_never_seen_may_be_replaced(toolbox, work):
     await work.files.write_file("/f.txt", "one\n")
     assert not (await toolbox.call("write", {"path": "/f.txt", "content": "two\n"})).is_error

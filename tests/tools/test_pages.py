@@ -7,7 +7,7 @@ import re
 from contextlib import asynccontextmanager
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import everstore
@@ -100,6 +100,9 @@ PATHS = st.lists(NAMES.filter(lambda name: name not in {".", "..", "workspace"})
 
 
 @given(paths=st.lists(PATHS, max_size=60, unique=True), most=st.integers(1000, 3000))
+@example(
+    [f"/{name}{end}" for name in ("a" * 200, "b" * 200) for end in ("/c", "/d!", "/d/e", "!", "-")], 1000
+)
 @in_memory
 async def test_listings_are_whole_page_by_page(paths, most):
     async with session_with({}) as work:

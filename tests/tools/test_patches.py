@@ -136,6 +136,7 @@ def test_an_anchor_says_which_of_several_places_is_meant(anchors):
         ("a\n\nb\n", [" a", "", "-b", "+c"], "a\n\nc\n"),
         ("a  \nb\n", [" a", "-b", "+c"], "a  \nc\n"),
         ("a", ["-a", "+b"], "b"),
+        ("a\nx\n", ["@@", "-a", "+x", "@@", "-x", "+y"], "x\ny\n"),
         (
             "def f():\n    pass\n",
             ["@@ def f():", " def f():", "-    pass", "+    return"],
@@ -207,6 +208,19 @@ def test_a_patch_of_a_text_about_patches(marks):
 def test_the_name_of_an_empty_file_that_git_writes(names):
     [made] = parse_patch(f"diff --git {names}\nnew file mode 100644\nindex 0000000..e69de29\n")
     assert made.path in {"x y", "ö y", "a b/c"}
+
+
+def test_the_last_line_without_a_line_end_is_the_last_one():
+    patch = "--- x\n+++ x\n@@ -9 +9 @@\n-a\n\\ No newline at end of file\n+c\n"
+    assert patched("a\nb\na", patch) == "a\nb\nc\n"
+
+
+def test_a_copy_is_made_before_its_source_is_renamed():
+    patch = "".join(
+        f"diff --git a/x b/{new}\n{verb} from x\n{verb} to {new}\n"
+        for verb, new in (("rename", "y"), ("copy", "z"))
+    )
+    assert [one.copied_to for one in parse_patch(patch)] == ["z", None]
 
 
 def test_a_name_that_ends_in_a_space_is_one_where_git_shows_its_end():
