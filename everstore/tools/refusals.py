@@ -89,8 +89,10 @@ def _edit(error: EditError) -> str:
             " Give more of the lines around it, or set replace_all to true."
         )
     told = f"The old text is not in {name}, and nothing was changed."
+    if error.differs == "line ends":  # which no tool shows: those of this file are not all alike
+        return f"{told} Only its line ends differ: edit the lines one by one, or with apply_patch."
     if error.differs:
-        return f"{told} Only its {error.differs} differ{'' if error.differs == 'line ends' else 's'}."
+        return f"{told} Only its {error.differs} differs."
     if error.nearest:
         return told
     return f"{told} Nothing there is like it. Look first: {call_of('read', path=error.path)}"

@@ -158,6 +158,16 @@ async def test_several_edits_of_a_file_in_cr_lf(toolbox, work):
     assert (await work.files.read_file("/f.txt")).content == "1\r\n2\r\n"
 
 
+async def test_line_ends_that_are_not_all_alike_are_in_nobodys_way(toolbox, work):
+    await work.files.write_file("/f.txt", "a\nb\r\nc\r\n")
+    refused = await toolbox.call("edit", {"path": "f.txt", "old": "b\nc", "new": "d"})
+    assert "edit the lines one by one, or with apply_patch" in refused.text
+    patch = "--- f.txt\n+++ f.txt\n@@ -1,3 +1,3 @@\n a\n-b\n+d\n c\n"
+    assert not (await toolbox.call("apply_patch", {"patch": patch})).is_error
+    assert not (await toolbox.call("edit", {"path": "f.txt", "old": "c", "new": "e"})).is_error
+    assert [line.text for line in (await work.files.read_lines("/f.txt", 1, 9)).lines] == ["a", "d", "e"]
+
+
 async def test_lines_around_a_match_give_way_where_there_is_no_room(work):
     toolbox = Toolbox(work, most_characters=1000)
     await work.files.write_file("/f.txt", "".join(f"{'x' * 300}\n" for _ in range(9)) + "y\n")
