@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import os
 import warnings
 import weakref
+from collections import abc
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from everstore.compat import override
@@ -84,7 +84,7 @@ class LoopThread:
     def _refuse_misplaced(self, coroutine: Coroutine[Any, Any, object], *, waits: bool) -> None:
         """Raise where the coroutine can never run, or would keep itself from running."""
         server = self._server
-        if not asyncio.iscoroutine(coroutine):
+        if not isinstance(coroutine, abc.Coroutine):
             raise InvalidArgumentError(f"run() and submit() take a coroutine, not {shown(coroutine)}")
         verb = name_of(coroutine)
         refusal: EverstoreError

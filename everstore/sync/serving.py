@@ -37,6 +37,7 @@ class Server:
         self._ending = threading.Lock()
         self._is_gone = threading.Event()
         self._ident: int | None = None
+        self._end: asyncio.Task[None] | None = None
         self._begins = True
         self._has_ended = False
         self._is_woken = False
@@ -58,8 +59,12 @@ class Server:
         """Have a call begun soon. One wake-up is enough for all that wait by then."""
         self._calls.append(call)
         if not self._is_woken:
-            self._is_woken = True
-            self._soon(self._begin_waiting)
+            try:
+                self._is_woken = True
+                self._soon(self._begin_waiting)
+            except BaseException:  # an interrupt: nobody would wake the loop any more
+                self._is_woken = False
+                raise
         if self._has_ended:  # asked when the call is there: _main looks for calls when this is set
             self._refuse_waiting()
 
@@ -83,11 +88,12 @@ class Server:
 
     def end(self, *, with_process: bool = False) -> bool:
         """Begin to close the store and to end the thread; whether nobody had yet."""
-        if self.is_forked or not self._ending.acquire(blocking=False):
+        if self.is_forked or self.is_ending:
             return False
-        self.is_ending = True
+        is_first = self._ending.acquire(blocking=False)
         self._soon(partial(self._begin_end, with_process=with_process))
-        return True
+        self.is_ending = True  # now, so that who closes after an interrupt above begins it
+        return is_first
 
     def join(self, seconds: float | None = None) -> None:
         """Wait for the end of the thread, at most so long."""
@@ -126,6 +132,9 @@ class Server:
             call.refuse()
 
     def _begin_end(self, *, with_process: bool) -> None:
+        if self._end is not None:
+            return
+        self.is_ending = True
         if with_process:
             self.loop.set_default_executor(_Here())
         self._end = self.loop.create_task(self._finish(with_process=with_process))

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import threading
 import time
+from asyncio import base_events
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 from everstore import errors, sync
+from everstore.sync import serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+    from _typeshed import TraceFunction
 
 
 class TimeLimitError(Exception):
@@ -133,3 +140,54 @@ def test_an_interrupt_while_closing_does_not_keep_the_store_open(interrupt, inst
     free.set()
     store.close()
     assert closed.is_set()
+
+
+@contextmanager
+def interrupted_at(step: int, interrupt: type[BaseException]) -> Iterator[Callable[[], bool]]:
+    """Raise at a step of what this thread does to wake the loop; whether it came so far."""
+    places = {serving.__file__, base_events.__file__}
+    left = step
+
+    def trace(frame: FrameType, event: str, _: object) -> TraceFunction | None:
+        nonlocal left
+        if frame.f_code.co_filename not in places or frame.f_code.co_name == "is_here":
+            return None
+        frame.f_trace_opcodes = True
+        left -= event == "opcode"
+        if left == 0:
+            raise interrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield lambda: left <= 0
+    finally:
+        sys.settrace(before)
+
+
+def test_an_interrupt_at_any_step_leaves_the_store_to_others(store, in_thread, session_id):
+    came_so_far, step, counts = True, 0, 0
+    while came_so_far:
+        step += 1
+        with interrupted_at(step, TimeLimitError) as is_reached, suppress(TimeLimitError):
+            store.storage.increment_value(session_id, "n")
+            counts += 1
+        came_so_far = is_reached()
+        assert in_thread(store.storage.increment_value, session_id, "m").result(60) == step
+    assert step > 20
+    assert counts <= int(store.storage.get_value(session_id, "n")) < step
+
+
+def test_an_interrupt_at_any_step_of_closing_leaves_that_to_others(in_thread, session_id):
+    came_so_far, step = True, 0
+    while came_so_far:
+        step += 1
+        store = sync.open_store()
+        with interrupted_at(step, TimeLimitError) as is_reached, suppress(TimeLimitError):
+            store.close()
+        came_so_far = is_reached()
+        in_thread(store.close).result(60)
+        with pytest.raises(errors.StoreClosedError):
+            store.storage.increment_value(session_id, "n")
+    assert step > 20
