@@ -153,7 +153,7 @@ def interrupted_at(step: int, interrupt: type[BaseException]) -> Iterator[Callab
         if frame.f_code.co_filename not in places or frame.f_code.co_name == "is_here":
             return None
         frame.f_trace_opcodes = True
-        left -= event == "opcode"
+        left -= event in {"line", "opcode"}  # Python 3.12 may tell of lines only
         if left == 0:
             raise interrupt
         return trace
@@ -175,7 +175,7 @@ def test_an_interrupt_at_any_step_leaves_the_store_to_others(store, in_thread, s
             counts += 1
         came_so_far = is_reached()
         assert in_thread(store.storage.increment_value, session_id, "m").result(60) == step
-    assert step > 20
+    assert step > 10
     assert counts <= int(store.storage.get_value(session_id, "n")) < step
 
 
@@ -190,4 +190,4 @@ def test_an_interrupt_at_any_step_of_closing_leaves_that_to_others(in_thread, se
         in_thread(store.close).result(60)
         with pytest.raises(errors.StoreClosedError):
             store.storage.increment_value(session_id, "n")
-    assert step > 20
+    assert step > 10
