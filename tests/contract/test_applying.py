@@ -42,7 +42,7 @@ async def opened(backend, monkeypatch):
     for name in ("FileSystemGuard", "StorageGuard", "DurableStorageGuard"):
         monkeypatch.setattr(building, name, recorded(getattr(building, name)))
     # Encryption, which is around a durable backend's secrets, would hide the backend behind it.
-    monkeypatch.setattr(building, "_wrapped", lambda _interface, part, _verbs, _layers: part)
+    monkeypatch.setattr(building, "wrap_all", lambda role, _layers: role.calls)
     async with everstore.open_store(**backend) as store:
         yield store, *parts
 
