@@ -93,7 +93,7 @@ class Call(Generic[T]):
         except asyncio.CancelledError as error:
             is_late = server.is_ending and not self._is_cancelled
             self._settle(None, StoreClosedError.refusing(self.name) if is_late else error)
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits
             self._settle(None, error)
         else:
             self._settle(answer, None)

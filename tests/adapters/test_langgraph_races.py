@@ -41,7 +41,7 @@ async def write_all(store: everstore.Store, name: str) -> None:
     shared = {"configurable": {"thread_id": "t", "checkpoint_ns": "", "checkpoint_id": "shared"}}
     for number in range(10):
         config, _ = await put(saver, config, None, [name, number] * 40)
-        await saver.aput_writes(shared, [("a", name), ("b", name)], f"task {number}")  # type: ignore[arg-type]
+        await saver.aput_writes(shared, [("a", name), ("b", name)], f"task {number}")  # type: ignore[arg-type]  # a plain dict is what runs
         await memory.aput(("items",), f"{name} {number}", {"number": number})
 
 

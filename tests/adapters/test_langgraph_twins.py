@@ -80,8 +80,8 @@ class Twins:
         metadata: Any = {"source": self.chance.choice(["loop", "input"]), "step": self.step, "parents": {}}
         config = config_of(*place, None if parent is None else parent["id"])
         for saver in self.savers:
-            await saver.aput(config, checkpoint, metadata, new)  # type: ignore[arg-type]
-        before.append(checkpoint)  # type: ignore[arg-type]
+            await saver.aput(config, checkpoint, metadata, new)  # type: ignore[arg-type]  # a plain dict is what runs
+        before.append(checkpoint)  # type: ignore[arg-type]  # a plain dict is what runs
 
     async def do_put_writes(self) -> None:
         """What a task wrote; often one that wrote before."""

@@ -66,7 +66,7 @@ def test_each_verb_answers_what_awaiting_it_answers(waiting, calls):
         if call.verb != "add_session":
             furnish(waiting, one)
             furnish(waiting, other)
-        awaited = outcome(lambda: waiting.run(call.on(waiting.asynchronous, one)), one)  # noqa: B023
+        awaited = outcome(lambda: waiting.run(call.on(waiting.asynchronous, one)), one)  # noqa: B023 - called at once
         assert outcome(partial(call.on, waiting, other), other) == awaited, call.verb
         if not call.is_of_all_sessions:
             assert plain(waiting.usage(one)) == plain(waiting.usage(other)), call.verb

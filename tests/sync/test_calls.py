@@ -199,4 +199,4 @@ def test_parts_say_what_they_are(store):
     assert repr(store) == "<everstore.sync.Store: file_system=memory, storage=memory, sessions=memory>"
     assert store.file_system.capabilities == store.asynchronous.file_system.capabilities
     with pytest.raises(errors.UnsupportedError):
-        store.rotation  # noqa: B018
+        store.rotation  # noqa: B018 - looking is what is refused

@@ -73,7 +73,7 @@ class Conversations:
         }
         config = self.configs.get(task, self._latest(task))
         metadata: Any = {"source": "loop", "step": turn, "parents": {}}
-        self.configs[task] = await self.saver.aput(config, checkpoint, metadata, new)  # type: ignore[arg-type]
+        self.configs[task] = await self.saver.aput(config, checkpoint, metadata, new)  # type: ignore[arg-type]  # a plain dict is what runs
         self.checkpoints[task] = checkpoint
 
     async def put_writes(self, task: int, turn: int) -> None:
