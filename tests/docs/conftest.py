@@ -42,6 +42,7 @@ def folder(environment, in_empty_folder, monkeypatch) -> Iterator[Path]:
     """The working directory of a document's examples; what they install is gone when the next ones come."""
     monkeypatch.setenv("VIRTUAL_ENV", str(environment))
     monkeypatch.setenv("PATH", str(environment / "bin"), prepend=":")
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)  # readers have none: what a page writes is found
     before = _installed(environment)
     yield in_empty_folder
     for added in _installed(environment) - before:
