@@ -6,10 +6,10 @@ answers are what JSON can carry.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from everstore.conformance.linearizability import Operation
 
@@ -21,7 +21,16 @@ LINEAGE = 1000
 _Held = tuple[str, str | None]  # a content and its revision, which is None while nobody has seen it
 
 
-def register(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
+class _Over(NamedTuple):
+    """What was held until its time to live was over."""
+
+    held: _Held
+
+
+_LOOKS = {"end", "get", "read", "stat"}
+
+
+def register(state: _Held | _Over | None, operation: Operation) -> Iterable[_Held | _Over | None]:
     """One file, or one value, which may be absent.
 
     ``read`` -> ``[content, revision]`` or ``None``; ``get`` -> the content only, ``stat`` -> the revision
@@ -33,8 +42,16 @@ def register(state: _Held | None, operation: Operation) -> Iterable[_Held | None
     or ``None``. ``delete_if`` of a revision -> ``{}``, or ``{"conflict": ...}``. ``touch`` -> whether it is
     there. ``add`` of an amount -> the sum. ``end`` of a content -> nothing: its time to live is over,
     and that of the numbers that were counted from it.
+
+    Nobody who looks sees what is over. A change that was at it before may still be made from it: between its
+    look at the clock and its commit others may have looked.
     """
-    return _REGISTER[operation.action](state, operation)
+    if not isinstance(state, _Over):
+        return _REGISTER[operation.action](state, operation)
+    as_absent = [after or state for after in _REGISTER[operation.action](None, operation)]
+    if operation.action in _LOOKS:
+        return as_absent
+    return [*as_absent, *_REGISTER[operation.action](state.held, operation)]
 
 
 # An unknown outcome has no answer, so what was written then has no revision that anybody knows. That it
@@ -114,15 +131,15 @@ def _add(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
     return [(str(total), None)] if operation.is_unknown or operation.answer == total else []
 
 
-def _end(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
+def _end(state: _Held | None, operation: Operation) -> Iterable[_Held | _Over | None]:
     if state is None:
         return []
     held, ended = state[0], operation.argument
     is_over = held == ended or (held.isdecimal() and int(held) // LINEAGE == int(ended) // LINEAGE)
-    return [None] if is_over else []
+    return [_Over(state)] if is_over else []
 
 
-_REGISTER = {
+_REGISTER: dict[str, Callable[[_Held | None, Operation], Iterable[_Held | _Over | None]]] = {
     "add": _add,
     "edit": _edit,
     "end": _end,

@@ -85,6 +85,15 @@ LINEARIZABLE = {
             ("a", "read", None, None, 7, 8),
         ),
     ),
+    "a touch that was at it when the time was over, and others looked before its commit": (
+        register,
+        history(
+            ("a", "write", "1000", "r1", 0, 1), ("a", "end", "1000", None, 0, None),
+            ("b", "touch", None, True, 2, 9), ("a", "stat", None, None, 3, 4),
+            ("a", "write_if", ["1001", "never"], {"conflict": "r1"}, 5, 12),
+            ("c", "get", None, "1000", 10, 11), ("c", "delete", None, True, 13, 14),
+        ),
+    ),
     "edited, taken away, counted and over": (
         register,
         one_after_the_other(
