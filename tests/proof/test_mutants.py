@@ -27,7 +27,7 @@ PAIRS = dict.fromkeys(
 """Every mutant with the check it must die at, and every check with a mutant it must kill; each pair once."""
 
 
-@pytest.mark.parametrize(("check", "mutant"), PAIRS, ids="-".join)
+@pytest.mark.parametrize(("check", "mutant"), PAIRS)
 def test_a_mutant_dies_at_a_check_by_assertion(check, mutant):
     assert kills(by_id(check), mutant, MEMORY)
 
