@@ -50,6 +50,11 @@ async def test_a_page_costs_what_it_answers_with(store, database, mode):
     few = {name: await pages_read(database, work.id, page) for name, page in PAGES.items()}
     await add(range(1000))
     await database.execute("UPDATE entries SET expires_ns = 1 WHERE key LIKE '%7'")
-    await database.execute("VACUUM ANALYZE entries")
-    for name, page in PAGES.items():
-        assert await pages_read(database, work.id, page) < 4 * few[name] + 8, name
+    many = {}
+    for _ in range(100):  # what another transaction of the server may still see is not removed
+        await database.execute("VACUUM ANALYZE entries")
+        many = {name: await pages_read(database, work.id, page) for name, page in PAGES.items()}
+        if all(many[name] < 4 * few[name] + 8 for name in PAGES):
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail(f"pages took {many}, of few keys {few}")

@@ -443,7 +443,7 @@ async def test_a_server_that_does_not_answer_is_told_to_each_in_time(settings, k
 async def test_who_waits_for_a_connection_in_vain_is_told_in_time_and_who_came_later_goes_on(
     settings, database
 ):
-    short = {**settings, "postgres_pool_max_size": 1, "postgres_pool_timeout": 0.4}
+    short = {**settings, "postgres_pool_max_size": 1, "postgres_pool_timeout": 2}
     async with everstore.open_store(**short) as store:
         work = store.session(everstore.new_session_id())
         await work.storage.set_value("held", "before")
@@ -451,7 +451,7 @@ async def test_who_waits_for_a_connection_in_vain_is_told_in_time_and_who_came_l
             first = asyncio.create_task(work.storage.set_value("held", "mine"))
             await asyncio.sleep(0)
             early = [asyncio.create_task(_outcome(work.storage.set_value(f"k{n}", "x"))) for n in range(9)]
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(1)
             late = [asyncio.create_task(work.storage.set_value(f"l{n}", "x")) for n in range(9)]
             told = await asyncio.gather(*early)
             assert {(type(error), error.happened) for error in told} == {(BackendUnavailableError, False)}
