@@ -182,7 +182,7 @@ class EverstoreSessionService(BaseSessionService):
             # Before the session is known to be as what is stored: where this fails, it has not got the event.
             await self._shared.update(session.app_name, session.user_id, delta)
             session.last_update_time = head.updated
-            session._storage_update_marker = _marker(info, head)  # noqa: SLF001 - what it is for
+            session._storage_update_marker = _marker(info, head)  # noqa: SLF001 - ADK keeps it for its services
         return self._commit_event_to_session(session, event)
 
     async def _change(self, at: UUID, changes: list[SetValue]) -> KeyInfo:
@@ -192,7 +192,7 @@ class EverstoreSessionService(BaseSessionService):
 
     async def _position(self, at: UUID, session: Session) -> tuple[str, int]:
         """The revision of the head that the caller knows, and the number of its next event."""
-        revision, _, number = (session._storage_update_marker or "").partition("/")  # noqa: SLF001 - see above
+        revision, _, number = (session._storage_update_marker or "").partition("/")  # noqa: SLF001 - ADK keeps it for its services
         if number.isdecimal():
             return revision, int(number)
         found = await self._store.storage.read_value(at, _HEAD)
@@ -269,7 +269,7 @@ def _session(
         events=events,
         last_update_time=head.updated,
     )
-    session._storage_update_marker = _marker(info, head)  # noqa: SLF001 - what it is for
+    session._storage_update_marker = _marker(info, head)  # noqa: SLF001 - ADK keeps it for its services
     return session
 
 
