@@ -9,12 +9,23 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from itertools import takewhile
-from typing import TYPE_CHECKING, Self, Union
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
 from everstore.errors import InvalidPathError, InvalidPatternError
 from everstore.expressions import LONGEST, checked, compile_re2, too_large
+from everstore.glob_pieces import (
+    MEANINGS,
+    Braces,
+    Class,
+    Mark,
+    Parser,
+    Pieces,
+    is_mark,
+    is_plain,
+    without_slash,
+)
 from everstore.paths import normalize_literal_path, normalize_path
 
 if TYPE_CHECKING:
@@ -30,7 +41,6 @@ __all__ = [
     "reach_of",
 ]
 
-_DEEPEST = 32  # braces within braces
 _LONGEST_KNOWN = 256  # characters
 _SPECIAL = re.compile(r"[*?\[]")
 _BOUNDS = re.compile(r"[/{},]")  # of what may become a segment
@@ -44,29 +54,6 @@ class LiteralPattern(str):
     """
 
     __slots__ = ()
-
-
-class _Mark(str):
-    """A character that stands for more than itself: ``/``, ``*``, ``**`` or ``?``."""
-
-    __slots__ = ()
-
-
-class _Class(str):
-    """The members of a class in brackets."""
-
-    __slots__ = ()
-
-
-class _Braces(list["_Pieces"]):
-    """Alternatives."""
-
-
-_Pieces = list[Union[str, _Braces]]  # noqa: UP007 - a string's own operator is not there at run time
-"""A pattern in pieces; a plain ``str`` is itself."""
-
-_SLASH, _STAR, _STARS, _ANY = _Mark("/"), _Mark("*"), _Mark("**"), _Mark("?")
-_MEANINGS = {"/": "/", "*": "[^/]*", "**": ".*", "?": "[^/]"}
 
 
 class Selection:
@@ -128,7 +115,7 @@ def compile_path_pattern(pattern: str | None) -> Selection:
         return _EVERYTHING
     if isinstance(pattern, ChosenPattern):
         return pattern.selection
-    if _SPECIAL.search(checked(pattern)) or ("{" in pattern and _Parser(pattern).has_braces):
+    if _SPECIAL.search(checked(pattern)) or ("{" in pattern and Parser(pattern).has_braces):
         return compile_glob(pattern)
     part = _tidy_part(pattern, has_alias=not isinstance(pattern, LiteralPattern))
     return Selection(lambda path: part in path, part=part or None)
@@ -156,12 +143,12 @@ def _compile_known(pattern: str, has_alias: bool) -> Selection:  # noqa: FBT001 
 
 
 def _compile(pattern: str, *, has_alias: bool) -> Selection:
-    parser = _Parser(pattern)
+    parser = Parser(pattern)
     if ".." in (_BOUNDS.split(pattern) if parser.has_braces else pattern.split("/")):
         raise _leads_out(pattern)
     spelled = [segment for segment in pattern.split("/") if segment not in {"", "."}]
     pieces = parser.pieces
-    anywhere = _without_slash(pieces)  # its alternatives that are the name of a file, at any depth
+    anywhere = without_slash(pieces)  # its alternatives that are the name of a file, at any depth
     readings = []
     if anywhere is not None:
         readings.append("/(?:.*/)?" + _expression(anywhere))
@@ -195,8 +182,8 @@ class Reach(msgspec.Struct, frozen=True):
 
 def reach_of(pattern: str) -> Reach:
     """Where the paths are that a glob selects; ``compile_glob`` has taken it already."""
-    parser = _Parser(pattern)
-    if _without_slash(parser.pieces) is not None:
+    parser = Parser(pattern)
+    if without_slash(parser.pieces) is not None:
         return Reach(None, "/" if pattern == "**" else None)
     kind = type(pattern)
     cuts, crossing = parser.cuts()
@@ -206,121 +193,15 @@ def reach_of(pattern: str) -> Reach:
     # What is not rooted is spelled from the root on: without a slash it would be a name at any depth.
     leading = tuple(kind(each if each.startswith("/") else f"./{each}") for each in found)
     *plain, last = parser.pieces
-    is_whole = _is_mark(last, "**") and _is_mark(plain[-1], "/") and all(map(_is_plain, plain))
+    is_whole = is_mark(last, "**") and is_mark(plain[-1], "/") and all(map(is_plain, plain))
     has_alias = kind is not LiteralPattern
     return Reach(leading, _top(plain, has_alias=has_alias) if is_whole else None)
 
 
-class _Parser:
-    """A pattern's pieces; ``is_ambiguous`` when these may not match their own text."""
-
-    def __init__(self, pattern: str) -> None:
-        self._pattern = pattern
-        self._class_ends: dict[int, int] = {}
-        self._groups: dict[int, list[int]] = {}  # where braces open: their commas, and their end
-        self._find_groups()
-        self.has_braces = bool(self._groups)
-        self.is_ambiguous = self.has_braces or bool(self._class_ends)
-        self.pieces = self._parse(0, len(pattern), 0)
-
-    def _find_groups(self) -> None:
-        pattern, at = self._pattern, 0
-        opened: list[tuple[int, list[int]]] = []
-        while at < len(pattern):
-            character = pattern[at]
-            if character == "[" and (end := _class_end(pattern, at)) != -1:
-                self._class_ends[at] = at = end
-            elif character == "{":
-                opened.append((at, []))
-            elif character == "," and opened:
-                opened[-1][1].append(at)
-            elif character == "}" and opened:
-                start, commas = opened.pop()
-                if commas:
-                    self._groups[start] = [*commas, at]
-            at += 1
-
-    def cuts(self) -> tuple[list[int], int | None]:
-        """Where slashes end whole segments, up to what crosses segments, and where that begins."""
-        pattern, at = self._pattern, 0
-        cuts: list[int] = []
-        while at < len(pattern):
-            end = self._groups[at][-1] if at in self._groups else self._class_ends.get(at, at)
-            if pattern.startswith("**", at) or "/" in pattern[at + 1 : end] or "**" in pattern[at:end]:
-                return cuts, at
-            if pattern[at] == "/":
-                cuts.append(at)
-            at = end + 1
-        return cuts, None
-
-    def _parse(self, at: int, end: int, depth: int) -> _Pieces:
-        if depth > _DEEPEST:
-            raise InvalidPatternError(
-                f"the pattern has braces more than {_DEEPEST} deep", pattern=self._pattern
-            )
-        pieces: _Pieces = []
-        while at < end:
-            piece, at = self._piece(at, depth)
-            if type(piece) is str and pieces and type(pieces[-1]) is str:
-                pieces[-1] += piece
-            else:
-                pieces.append(piece)
-        return pieces
-
-    def _piece(self, at: int, depth: int) -> tuple[str | _Braces, int]:
-        """The piece that starts here, and where the next one does."""
-        pattern = self._pattern
-        if at in self._groups:
-            braces = _Braces()
-            for stop in self._groups[at]:
-                pieces = self._parse(at + 1, stop, depth + 1)
-                inner = pieces[0] if len(pieces) == 1 else None
-                braces += inner if isinstance(inner, _Braces) else [pieces]
-                at = stop
-            return braces, at + 1
-        if at in self._class_ends:
-            end = self._class_ends[at]
-            return _Class(pattern[at + 1 : end]), end + 1
-        if pattern.startswith("**", at):
-            return _STARS, at + 2
-        one = pattern[at]
-        return (_Mark(one) if one in _MEANINGS else one), at + 1
-
-
-def _class_end(pattern: str, start: int) -> int:
-    # A ']' that comes first is a member of the class.
-    first = start + 2 if pattern[start + 1 : start + 2] in {"!", "^"} else start + 1
-    return pattern.find("]", first + 1)
-
-
-def _without_slash(pieces: _Pieces) -> _Pieces | None:
-    """The pieces with those alternatives only that have no slash; ``None`` when there are none."""
-    kept: _Pieces = []
-    for piece in pieces:
-        if isinstance(piece, _Braces):
-            plain = [alternative for each in piece if (alternative := _without_slash(each)) is not None]
-            if not plain:
-                return None
-            kept.append(_Braces(plain))
-        elif _is_mark(piece, "/"):
-            return None
-        else:
-            kept.append(piece)
-    return kept
-
-
-def _is_plain(piece: str | _Braces) -> bool:
-    return type(piece) is str or _is_mark(piece, "/")
-
-
-def _is_mark(piece: str | _Braces, mark: str) -> bool:
-    return isinstance(piece, _Mark) and piece == mark
-
-
-def _expression(pieces: _Pieces) -> str:
+def _expression(pieces: Pieces) -> str:
     """What the pieces mean to RE2 within a segment."""
     return "".join(
-        "(?:" + "|".join(map(_expression, piece)) + ")" if isinstance(piece, _Braces) else _meaning(piece)
+        "(?:" + "|".join(map(_expression, piece)) + ")" if isinstance(piece, Braces) else _meaning(piece)
         for piece in pieces
     )
 
@@ -348,12 +229,12 @@ class _Reading:
         self._has_alias = has_alias
         self._read: dict[tuple[int, _Place], dict[_Place, str]] = {}
 
-    def of(self, pieces: _Pieces) -> str:
+    def of(self, pieces: Pieces) -> str:
         """The expression of all of it."""
         ways = self._walk(pieces, (_START, ""))
         return self._either([way + self._last(kept) for (_, kept), way in ways.items()])
 
-    def _walk(self, pieces: _Pieces, start: _Place) -> dict[_Place, str]:
+    def _walk(self, pieces: Pieces, start: _Place) -> dict[_Place, str]:
         """Where the pieces may lead, and by which expression each."""
         common, ways = "", {start: ""}
         for piece in pieces:
@@ -374,8 +255,8 @@ class _Reading:
             ways = {place: self._either(each) for place, each in found.items()}
         return {place: common + way for place, way in ways.items()}
 
-    def _steps(self, piece: str | _Braces, place: _Place) -> dict[_Place, str]:
-        if not isinstance(piece, _Braces):
+    def _steps(self, piece: str | Braces, place: _Place) -> dict[_Place, str]:
+        if not isinstance(piece, Braces):
             reached, written = self._step(piece, place)
             return {reached: written}
         if (id(piece), place) not in self._read:
@@ -398,11 +279,11 @@ class _Reading:
     def _one(self, one: str, place: _Place) -> tuple[_Place, str]:
         """Read a mark, a class or one character."""
         where, kept = place
-        if _is_mark(one, "/"):
+        if is_mark(one, "/"):
             return self._slash(place)
         if where == _WITHIN:
             return place, _meaning(one)
-        if _is_mark(one, "**") and kept in {"", "**/"}:
+        if is_mark(one, "**") and kept in {"", "**/"}:
             return (where, "**"), ""
         longer = kept + one
         is_alias = self._has_alias and where == _ROOT and _WORKSPACE.startswith(longer)
@@ -439,9 +320,9 @@ class _Reading:
 
 
 def _meaning(piece: str) -> str:
-    if isinstance(piece, _Class):
+    if isinstance(piece, Class):
         return _class_expression(piece)
-    return _MEANINGS[piece] if isinstance(piece, _Mark) else re.escape(piece)
+    return MEANINGS[piece] if isinstance(piece, Mark) else re.escape(piece)
 
 
 def _class_expression(members: str) -> str:
@@ -468,9 +349,9 @@ def _class_expression(members: str) -> str:
     return f"[{inside}]" if inside else "[^\\x00-\\x{10ffff}]"
 
 
-def _top(pieces: _Pieces, *, has_alias: bool) -> str:
+def _top(pieces: Pieces, *, has_alias: bool) -> str:
     """The literal beginning of what anchored pieces select: whole segments, the last one too if all are."""
-    plain = [*takewhile(_is_plain, pieces)]
+    plain = [*takewhile(is_plain, pieces)]
     text = "".join(map(str, plain))
     if len(plain) < len(pieces):
         text = text[: text.rfind("/") + 1]
@@ -480,17 +361,17 @@ def _top(pieces: _Pieces, *, has_alias: bool) -> str:
         return "/"
 
 
-def _part(pieces: _Pieces, *, has_alias: bool) -> str | None:
+def _part(pieces: Pieces, *, has_alias: bool) -> str | None:
     """The longest text that every path contains."""
     runs, run = [], ""
     may_be_alias = has_alias and (not pieces or type(pieces[0]) is not str)  # which is behind a slash only
-    for piece in [*pieces, _Braces()]:
-        if _is_plain(piece):
+    for piece in [*pieces, Braces()]:
+        if is_plain(piece):
             run += str(piece)
             continue
-        slash = "/" if run.endswith("/") and not isinstance(piece, _Braces) else ""
+        slash = "/" if run.endswith("/") and not isinstance(piece, Braces) else ""
         runs.append(_certain(run, may_be_alias=may_be_alias) + slash)
-        may_be_alias = may_be_alias and isinstance(piece, _Braces)
+        may_be_alias = may_be_alias and isinstance(piece, Braces)
         run = ""
     return max(runs, key=len) or None
 
