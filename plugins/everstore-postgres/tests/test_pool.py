@@ -9,7 +9,7 @@ import pytest
 from proxy import Proxy
 
 import everstore
-from everstore.errors import BackendUnavailableError
+from everstore.errors import BackendUnavailableError, StoreClosedError
 
 
 @asynccontextmanager
@@ -61,6 +61,21 @@ async def test_connections_that_die_in_the_middle_of_calls_die_together(settings
         )
         assert {type(error) for error in ended} == {BackendUnavailableError}
         assert await asyncio.gather(*(work.storage.get_value("key") for _ in range(9))) == ["value"] * 9
+
+
+async def test_calls_that_wait_for_a_connection_when_the_store_is_closed_say_that_it_is(settings):
+    session_id = everstore.new_session_id()
+    store = everstore.open_store(**settings, postgres_pool_min_size=1, postgres_pool_max_size=1)
+    async with store as opened:
+        counting = [
+            asyncio.ensure_future(opened.storage.increment_value(session_id, "count")) for _ in range(9)
+        ]
+        await asyncio.sleep(0)
+    ended = await asyncio.gather(*counting, return_exceptions=True)
+    refused = [answer for answer in ended if not isinstance(answer, int)]
+    assert {type(error) for error in refused} == {StoreClosedError}
+    async with everstore.open_store(**settings) as again:
+        assert int(await again.storage.get_value(session_id, "count")) == len(ended) - len(refused)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from everstore.clock import shift_ns
-from everstore.errors import StoreContextError
+from everstore.errors import StoreClosedError, StoreContextError
 from everstore.waiting import note_wait, to_the_end
 
 if TYPE_CHECKING:
@@ -287,7 +287,7 @@ class Pool:
                     if not self._is_doubtful(link) or await self._is_sound(link):
                         return link
                 elif self._closed:
-                    raise asyncpg.InterfaceError("the pool is closed")
+                    raise _store_closed()
                 elif self._may_open():
                     self._size += 1
                 else:
@@ -454,7 +454,7 @@ class Pool:
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
-                turn.set_exception(asyncpg.InterfaceError("the pool is closed"))
+                turn.set_exception(_store_closed())
         while self._idle:
             await _hang_up(self._idle.pop().connection)
             self._size -= 1
@@ -467,6 +467,11 @@ class Pool:
 def elsewhere() -> StoreContextError:
     """The error of a call on another event loop than that of its store."""
     return StoreContextError("postgres: the store belongs to another event loop; open one on this one")
+
+
+def _store_closed() -> StoreClosedError:
+    """The error of a call that came before its store was closed, and had not got a connection by then."""
+    return StoreClosedError("the store is closed")
 
 
 _links: weakref.WeakSet[Link] = weakref.WeakSet()
