@@ -25,6 +25,7 @@ from everstore.models import Encoding, InitialFile, Session
 from everstore.search import MAX_CONTEXT
 
 __all__ = [
+    "check_distinct",
     "check_flag",
     "check_session_id",
     "plain_amount",
@@ -67,6 +68,15 @@ def refuse_session_id(given: object) -> None:
     if not isinstance(given, UUID):
         hint = "everstore.parse_session_id() makes one of text"
         raise InvalidSessionIdError(f"a session id is a uuid.UUID, not {type(given).__name__}; {hint}")
+
+
+def check_distinct(*session_ids: UUID | None) -> None:
+    """``InvalidArgumentError`` when two of several sessions are the same; some may not be given."""
+    given = [session_id for session_id in session_ids if session_id is not None]
+    for session_id in given:
+        check_session_id(session_id)
+    if len({session_id.int for session_id in given}) < len(given):
+        raise InvalidArgumentError("a fork needs another session; two of these ids are the same")
 
 
 def plain_text(value: str, what: str) -> str:
@@ -277,14 +287,21 @@ def plain_session(session: Session) -> Session:
     if type(updated_ns) is not int or not 0 <= updated_ns <= LATEST_NS:
         _refuse_time("updated_ns", updated_ns)
     labels = NO_LABELS if session.labels is NO_LABELS else plain_labels(session.labels)
+    parent = None if session.parent is None else _plain_id(session.parent)
     if (
         type(session) is Session
         and type(session.id) is UUID
+        and parent is session.parent
         and title is session.title
         and labels is session.labels
     ):
         return session  # as nearly always
-    return Session(UUID(int=session.id.int), title, created_ns, updated_ns, labels)
+    return Session(UUID(int=session.id.int), title, created_ns, updated_ns, labels, parent)
+
+
+def _plain_id(session_id: UUID) -> UUID:
+    check_session_id(session_id)
+    return session_id if type(session_id) is UUID else UUID(int=session_id.int)
 
 
 def _refuse_time(name: str, value: object) -> NoReturn:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from everstore.context import PluginContext
 from everstore.errors import BackendError, EverstoreError, SettingsError, UnsupportedError
 from everstore.guards import DurableStorageGuard, FileSystemGuard, SessionStoreGuard, StorageGuard
+from everstore.guards.checkpoints import changed_by
 from everstore.hosting import Host
 from everstore.interfaces import (
     Capabilities,
@@ -23,7 +24,7 @@ from everstore.middleware.base import Call, Middleware, Role, Verb, assemble, de
 from everstore.middleware.encryption import Encryption, Envelope, Keys
 from everstore.middleware.key_ring import RingKeys
 from everstore.provided import Provided
-from everstore.store import Store
+from everstore.store import Roles, Store
 from everstore.telling.calls import CallLog
 from everstore.telling.events import EventLog
 from everstore.telling.observing import Observers, about_observer
@@ -105,7 +106,7 @@ class _Opening:
         await self._lay_around()
         await self._let_watch()
         self._provided.refuse_unasked(self._configuration.installed)
-        store = Store(
+        faces = (
             self._face(
                 "file_system",
                 OpenFileSystem,
@@ -114,8 +115,13 @@ class _Opening:
             ),
             self._face("storage", storage_interface(storage), storage, lambda inner: _guarded(inner, limits)),
             self._face("sessions", SessionStore, sessions, lambda inner: SessionStoreGuard(inner, limits)),
+        )
+        files, values, records = faces
+        store = Store(
+            *(files.open(), values.open(), records.open()),
             self._configuration.roles,
             self._close,
+            lambda: Roles(files.trusted(), values.trusted(), records.trusted()),
         )
         self._tell_idle()
         self._tell("everstore.open")
@@ -156,25 +162,14 @@ class _Opening:
         _checked(plugin, f"{role}.capabilities", Capabilities, backend.capabilities)
         return backend
 
-    def _face(self, role: str, interface: type[Face], backend: T, guard: Callable[[T], Face]) -> Face:
+    def _face(self, role: str, interface: type[Face], backend: T, guard: Callable[[T], Face]) -> _Face[Face]:
         """The backend as the host sees it: logged, guarded, with every middleware around it."""
         verbs = verbs_of(interface, role, self._configuration.roles[role])
         layers: list[Middleware] = self._layers
         if role == "storage" and backend.capabilities.durable:
             layers = [Encryption(self._keys), *layers]
         guarded = guard(self._wrapped(interface, backend, verbs, layers))
-        return assemble(
-            interface,
-            backend,
-            {
-                verb.name: described(
-                    self.log.wrap(verb, getattr(guarded, verb.name), getattr(interface, verb.name)),
-                    getattr(interface, verb.name),
-                )
-                for verb in verbs
-            },
-            f"{role} of an open store, on {self._configuration.roles[role]}",
-        )
+        return _Face(self.log, interface, verbs, backend, guarded)
 
     def _wrapped(self, interface: type[Any], backend: T, verbs: list[Verb], layers: list[Middleware]) -> T:
         """The backend with the layers around its verbs; itself where none of them wraps anything."""
@@ -219,6 +214,37 @@ class _Opening:
 
     def _tell(self, event: str) -> None:
         self._events.tell("info", event, lambda: dict(self._configuration.roles))
+
+
+class _Face(Generic[K]):
+    """One role, guarded, as the host calls it and as core does."""
+
+    def __init__(
+        self, log: CallLog, interface: type[K], verbs: list[Verb], backend: object, guarded: K
+    ) -> None:
+        self._log = log
+        self._interface = interface
+        self._verbs = verbs
+        self._backend = backend
+        self._guarded = guarded
+
+    def open(self) -> K:
+        """For the host: no verb changes a checkpoint."""
+        return self._assembled(changed_by)
+
+    def trusted(self) -> K:
+        """For core's own work, which makes checkpoints and removes them."""
+        return self._assembled(lambda *_: ())
+
+    def _assembled(self, changed: Callable[[str, Callable[..., object]], tuple[str, ...]]) -> K:
+        calls: dict[str, Call] = {}
+        for verb in self._verbs:
+            member = getattr(self._interface, verb.name)
+            guarded = getattr(self._guarded, verb.name)
+            logged = self._log.wrap(verb, guarded, member, changed(verb.name, member))
+            calls[verb.name] = described(logged, member)
+        shown = f"{self._verbs[0].role} of an open store, on {self._verbs[0].backend}"
+        return assemble(self._interface, self._backend, calls, shown)
 
 
 def _keys(configuration: Configuration, host: Host) -> Keys:

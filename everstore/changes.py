@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NO_CHANGES_FAULT",
+    "AnyFileChange",
+    "AnyValueChange",
     "Append",
     "AppendBytes",
     "CompareAndWrite",
@@ -27,7 +29,6 @@ __all__ = [
     "DeleteSecret",
     "DeleteValue",
     "Edit",
-    "FileChange",
     "FileMutation",
     "Increment",
     "MakeDirectory",
@@ -38,7 +39,6 @@ __all__ = [
     "SetValue",
     "SwapSecret",
     "TouchValue",
-    "ValueChange",
     "ValueMutation",
     "Write",
     "WriteBytes",
@@ -185,7 +185,7 @@ class Move(FileMutation[FileInfo], frozen=True, gc=False):
     overwrite: bool = False
 
 
-FileChange = Write | WriteBytes | Edit | Append | AppendBytes | Delete | Move | Copy | MakeDirectory
+AnyFileChange = Write | WriteBytes | Edit | Append | AppendBytes | Delete | Move | Copy | MakeDirectory
 """What ``apply_changes`` takes."""
 
 
@@ -224,7 +224,7 @@ class Increment(ValueMutation[int], frozen=True, gc=False):
     amount: int = 1
 
 
-ValueChange = SetValue | DeleteValue | TouchValue | Increment
+AnyValueChange = SetValue | DeleteValue | TouchValue | Increment
 """What ``change_values`` takes."""
 
 

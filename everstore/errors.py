@@ -10,6 +10,7 @@
     │   │   └── InvalidKeyError
     │   └── InvalidPatternError
     ├── ReadOnlyFileError (PermissionError)
+    ├── ReadOnlySessionError (PermissionError) a checkpoint was to be changed
     ├── PolicyError (PermissionError)          a policy of the host's refuses it
     ├── ParentNotDirectoryError (NotADirectoryError)
     ├── PathIsDirectoryError (IsADirectoryError)
@@ -19,7 +20,10 @@
     ├── PathNotFoundError (FileNotFoundError)
     ├── EditError                              no match, or an ambiguous one
     ├── RevisionConflictError                  somebody else wrote first
+    ├── MergeConflictError                     both sides changed the same differently
     ├── SessionNotFoundError (LookupError)
+    ├── CheckpointNotFoundError (LookupError)
+    ├── SessionNotEmptyError                   a fork needs an empty place
     ├── QuotaExceededError
     ├── UnsupportedError                       the backend does not claim this
     ├── StoreClosedError
@@ -46,11 +50,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self, cast
 from everstore.compat import override
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from uuid import UUID
 
 __all__ = [
     "BackendError",
     "BackendUnavailableError",
+    "CheckpointNotFoundError",
     "DataDamagedError",
     "DirectoryNotEmptyError",
     "EditError",
@@ -61,6 +67,7 @@ __all__ = [
     "InvalidPathError",
     "InvalidPatternError",
     "InvalidSessionIdError",
+    "MergeConflictError",
     "ParentNotDirectoryError",
     "PathExistsError",
     "PathIsDirectoryError",
@@ -70,9 +77,11 @@ __all__ = [
     "PolicyError",
     "QuotaExceededError",
     "ReadOnlyFileError",
+    "ReadOnlySessionError",
     "RevisionConflictError",
     "SecretDecryptionError",
     "SecretsKeyMissingError",
+    "SessionNotEmptyError",
     "SessionNotFoundError",
     "SettingsError",
     "StorageReplacedError",
@@ -169,6 +178,19 @@ class ReadOnlyFileError(EverstoreError, PermissionError):
     code = "read_only_file"
     words = "file is read-only"
     path: str
+
+
+class ReadOnlySessionError(EverstoreError, PermissionError):
+    """The call would have changed a checkpoint; nothing happened."""
+
+    code = "read_only_session"
+    session_id: UUID
+
+    @classmethod
+    def of(cls, session_id: UUID) -> Self:
+        """The refusal to change a checkpoint."""
+        message = f"session {session_id} is a checkpoint, which is read-only; fork it and change the fork"
+        return cls(message, session_id=session_id)
 
 
 class PolicyError(EverstoreError, PermissionError):
@@ -341,6 +363,51 @@ class SessionNotFoundError(EverstoreError, LookupError):
     def of(cls, session_id: UUID) -> Self:
         """The refusal to change the record of a session that has none."""
         return cls(f"session {session_id} has no record", session_id=session_id)
+
+
+class CheckpointNotFoundError(EverstoreError, LookupError):
+    """There is no such checkpoint, or it is another session's."""
+
+    code = "checkpoint_not_found"
+    checkpoint_id: UUID
+
+    @classmethod
+    def of(cls, checkpoint_id: UUID, session_id: UUID | None = None) -> Self:
+        """The refusal of an id that no checkpoint has: none at all, or none of this session."""
+        owner = "" if session_id is None else f"session {session_id} has "
+        return cls(f"{owner or 'there is '}no checkpoint {checkpoint_id}", checkpoint_id=checkpoint_id)
+
+
+class SessionNotEmptyError(EverstoreError):
+    """A fork was to go where something is already; nothing happened."""
+
+    code = "session_not_empty"
+    session_id: UUID
+
+    @classmethod
+    def of(cls, session_id: UUID) -> Self:
+        """The refusal to fork into a session that holds something."""
+        message = f"session {session_id} is not empty, and a fork replaces nothing; fork into a new session"
+        return cls(message, session_id=session_id)
+
+
+class MergeConflictError(EverstoreError):
+    """Both sides changed the same places, each in another way; nothing was merged.
+
+    ``paths`` and ``keys`` are all of these places, in order.
+    """
+
+    code = "merge_conflict"
+    paths: tuple[str, ...]
+    keys: tuple[str, ...]
+
+    @classmethod
+    def of(cls, paths: Collection[str], keys: Collection[str]) -> Self:
+        """The refusal to merge what both sides changed at these paths and keys."""
+        places = [*map(repr, paths), *(f"key {key!r}" for key in keys)]
+        told = ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
+        message = f"both sides changed {told}; prefer= takes one side's, or change one side and merge again"
+        return cls(message, paths=tuple(paths), keys=tuple(keys))
 
 
 class QuotaExceededError(EverstoreError):

@@ -7,28 +7,31 @@ are looked at: building a record costs a tenth of building those.
 
 from __future__ import annotations
 
-import os
 import uuid
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from everstore.clock import now_ns
 from everstore.compat import override
+from everstore.ids import is_checkpoint, new_checkpoint_id, new_session_id, uuid7
 from everstore.labels import NO_LABELS, Labels, frozen_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from typing import Any
 
 __all__ = [
     "BytesFile",
+    "ChangeKind",
+    "Checkpoint",
     "EditedFile",
     "Encoding",
+    "FileChange",
     "FileInfo",
     "FileLines",
     "FileStat",
@@ -36,6 +39,7 @@ __all__ = [
     "GrepMatch",
     "InitialFile",
     "KeyInfo",
+    "Merged",
     "NumberedLine",
     "SecretInfo",
     "Session",
@@ -44,8 +48,11 @@ __all__ = [
     "StorageUsage",
     "StoredSecret",
     "StoredValue",
+    "ValueChange",
     "file_of",
+    "is_checkpoint",
     "latest",
+    "new_checkpoint_id",
     "new_session_id",
     "root_of",
     "span_within",
@@ -56,26 +63,11 @@ Encoding = Literal["text", "base64"]
 """How ``content`` is written: the text itself, or standard base64 of the bytes."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LOW_62 = (1 << 62) - 1
 
 
 def _datetime(nanoseconds: int) -> datetime:
     # Integer arithmetic: a float of seconds cannot hold today's date in microseconds exactly.
     return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
-
-
-def _uuid7(nanoseconds: int, random_a: int, random_b: int) -> uuid.UUID:
-    """A version 7 UUID (RFC 9562 §5.7): 48 bits of milliseconds, then 12 and 62 free bits."""
-    milliseconds = nanoseconds // 1_000_000 & 0xFFFF_FFFF_FFFF
-    return uuid.UUID(
-        int=milliseconds << 80 | 7 << 76 | (random_a & 0xFFF) << 64 | 2 << 62 | random_b & _LOW_62
-    )
-
-
-def new_session_id() -> uuid.UUID:
-    """A fresh version 7 UUID: unguessable, and sorting by time of creation (to the millisecond)."""
-    random = int.from_bytes(os.urandom(10))  # what the module secrets is made of, and 5 ms to import
-    return _uuid7(now_ns(), random >> 62, random)
 
 
 class _Stamped(msgspec.Struct, frozen=True, gc=False):
@@ -128,7 +120,7 @@ class _Entry(_Stamped, frozen=True, gc=False):
             blake2b(self.session_id.bytes, digest_size=10, person=b"everstore entry").digest()
         )
         bits = mask ^ self.serial  # one number a serial: hashing that, too, could make two the same
-        return _uuid7(self.created_ns, bits >> 62, bits)
+        return uuid7(self.created_ns, bits >> 62, bits)
 
     @property
     def name(self) -> str:
@@ -287,7 +279,8 @@ class EditedFile(SessionFile, frozen=True, gc=False, eq=False):
 
 def root_of(session_id: uuid.UUID) -> SessionFile:
     """The root directory of a session: always there, as old as the session's id, never changed."""
-    born_ns = (session_id.int >> 80) * 1_000_000 if session_id.version == 7 else 0
+    tells = session_id.version == 7 or is_checkpoint(session_id)
+    born_ns = (session_id.int >> 80) * 1_000_000 if tells else 0
     return SessionFile(0, born_ns, born_ns, session_id, "/", 0, 0, is_readonly=False, content=None)
 
 
@@ -385,7 +378,8 @@ class StoredSecret(msgspec.Struct, frozen=True, gc=False):
 class Session(msgspec.Struct, frozen=True, gc=False):
     """A session's record. The id and the times are made when they are not given.
 
-    ``labels`` is a ``dict`` of text by name, in the order of the names, that cannot be changed.
+    ``labels`` is a ``dict`` of text by name, in the order of the names, that cannot be changed. ``parent`` is
+    the session that this one was forked from, of a checkpoint the one that it is of; that may be gone.
     """
 
     id: uuid.UUID = msgspec.field(default_factory=new_session_id)
@@ -393,6 +387,7 @@ class Session(msgspec.Struct, frozen=True, gc=False):
     created_ns: int = msgspec.field(default_factory=now_ns)
     updated_ns: int = 0
     labels: Mapping[str, str] = NO_LABELS
+    parent: uuid.UUID | None = None
 
     def __post_init__(self) -> None:
         if type(self.labels) is not Labels:
@@ -428,7 +423,55 @@ class Session(msgspec.Struct, frozen=True, gc=False):
             self.created_ns,
             max(now_ns, self.updated_ns + 1000),
             self.labels if labels is UNSET else labels,
+            self.parent,
         )
+
+
+class Checkpoint(msgspec.Struct, frozen=True, gc=False):
+    """What a session was at one moment: a session of its own, which every verb reads and none changes."""
+
+    id: uuid.UUID
+    session_id: uuid.UUID
+    label: str
+    created_ns: int
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was taken, in UTC."""
+        return _datetime(self.created_ns)
+
+
+ChangeKind = Literal["added", "removed", "changed"]
+"""Whether something is in the second of two sessions only, in the first only, or in both and not the same."""
+
+
+class FileChange(msgspec.Struct, frozen=True, gc=False):
+    """How a path differs between two sessions: what is there in the first, and in the second.
+
+    ``text`` is a unified difference of the two where that was asked for and both are text.
+    """
+
+    path: str
+    kind: ChangeKind
+    before: FileInfo | None
+    after: FileInfo | None
+    text: str | None = None
+
+
+class ValueChange(msgspec.Struct, frozen=True, gc=False):
+    """How a value differs between two sessions: what is at the key in the first, and in the second."""
+
+    key: str
+    kind: ChangeKind
+    before: KeyInfo | None
+    after: KeyInfo | None
+
+
+class Merged(msgspec.Struct, frozen=True, gc=False):
+    """What a merge changed in its target, in the order of paths and of keys."""
+
+    files: list[FileChange]
+    values: list[ValueChange]
 
 
 class _Written(msgspec.Struct, frozen=True, gc=False):
@@ -517,5 +560,12 @@ def to_dict(record: msgspec.Struct) -> dict[str, object]:
     """
     public = {name: getattr(record, name) for name in record.__struct_fields__ if name not in _RAW}
     public |= {name: getattr(record, name) for name in _DERIVED if hasattr(record, name)}
-    builtins: dict[str, object] = msgspec.to_builtins(public)
+    builtins: dict[str, object] = msgspec.to_builtins({name: _shown(part) for name, part in public.items()})
     return builtins
+
+
+def _shown(part: object) -> object:
+    """A part of a record, which may be a record itself, or a list of them."""
+    if isinstance(part, (list, tuple)):
+        return [_shown(each) for each in cast("Sequence[object]", part)]
+    return to_dict(part) if isinstance(part, msgspec.Struct) else part

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
     from uuid import UUID
 
-    from everstore.changes import FileChange, ValueChange
+    from everstore.changes import AnyFileChange, AnyValueChange
     from everstore.models import (
         EditedFile,
         Encoding,
@@ -185,7 +185,7 @@ class BoundFiles:
         """See ``OpenFileSystem.move_file``."""
         return self._files.move_file(self._id, source, destination, overwrite=overwrite)
 
-    def apply_changes(self, changes: Sequence[FileChange]) -> Answer[list[FileInfo | None]]:
+    def apply_changes(self, changes: Sequence[AnyFileChange]) -> Answer[list[FileInfo | None]]:
         """See ``OpenFileSystem.apply_changes``."""
         return self._files.apply_changes(self._id, changes)
 
@@ -264,7 +264,7 @@ class BoundStorage:
         """See ``SessionStorageStore.set_values``."""
         return self._storage.set_values(self._id, values, ttl=ttl, if_absent=if_absent)
 
-    def change_values(self, changes: Sequence[ValueChange]) -> Answer[list[KeyInfo | bool | int]]:
+    def change_values(self, changes: Sequence[AnyValueChange]) -> Answer[list[KeyInfo | bool | int]]:
         """See ``SessionStorageStore.change_values``."""
         return self._storage.change_values(self._id, changes)
 

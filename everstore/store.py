@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from everstore.arguments import check_session_id, plain_session
@@ -22,7 +23,15 @@ if TYPE_CHECKING:
     from everstore.session_limits import SessionLimits
     from everstore.settings import Limits
 
-__all__ = ["Store"]
+__all__ = ["Roles", "Store"]
+
+
+class Roles(NamedTuple):
+    """The three parts of a store."""
+
+    file_system: OpenFileSystem
+    storage: SessionStorageStore
+    sessions: SessionStore
 
 
 class Store:
@@ -39,13 +48,22 @@ class Store:
         sessions: SessionStore,
         backends: dict[str, str],
         close: Callable[[], Awaitable[None]],
+        trusted: Callable[[], Roles] | None = None,
     ) -> None:
-        """Made by ``open_store``."""
+        """Made by ``open_store``; ``trusted`` makes the same parts without the guard of checkpoints."""
         self.file_system = file_system
         self.storage = storage
         self.sessions = sessions
         self.backends = backends
         self._close = close
+        self._make_trusted = trusted
+
+    @cached_property
+    def _trusted(self) -> Roles:
+        """The parts for core's own work: they change checkpoints, too; all else is as in the open ones."""
+        if self._make_trusted is None:
+            return Roles(self.file_system, self.storage, self.sessions)
+        return self._make_trusted()
 
     def session(self, session_id: UUID) -> BoundSession:
         """The same verbs bound to one session; it needs no record, and no backend is called."""

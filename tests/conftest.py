@@ -15,7 +15,7 @@ from base64 import b64encode
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import structlog
@@ -42,7 +42,6 @@ from everstore.changes import SetValue, Write
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-    from uuid import UUID
 
 HERE = Path(__file__).parent
 
@@ -179,11 +178,30 @@ class Call(NamedTuple):
     @property
     def is_of_all_sessions(self) -> bool:
         """Whether it is about no one session."""
-        return self.verb in {"list_sessions", "session_ids"}
+        return self.verb in {"list_sessions", "session_ids", "diff_sessions"}
 
 
 def _call(role: str, verb: str, *args: Any, **kwargs: Any) -> Any:
     return pytest.param(Call(role, verb, lambda session_id: ((session_id, *args), kwargs)), id=verb)
+
+
+def _beside(session_id: object, number: int) -> UUID:
+    """Another session, of which nobody else knows."""
+    return UUID(int=(session_id.int if isinstance(session_id, UUID) else 0) ^ number)
+
+
+def _fork(role: str) -> Any:
+    """What the session has goes to another one, and it is then what a third one is: empty."""
+    return pytest.param(
+        Call(role, "fork_session", lambda one: ((_beside(one, 1), one), {"replaced": _beside(one, 2)})),
+        id="fork_session",
+    )
+
+
+def _diff(role: str) -> Any:
+    return pytest.param(
+        Call(role, "diff_sessions", lambda one: ((one, _beside(one, 3)), {})), id="diff_sessions"
+    )
 
 
 CALLS = [
@@ -210,6 +228,8 @@ CALLS = [
     _call("file_system", "usage"),
     _call("file_system", "limit_session", {}),
     pytest.param(Call("file_system", "session_ids", lambda _: ((), {})), id="session_ids"),
+    _diff("file_system"),
+    _fork("file_system"),
     _call("file_system", "purge_session"),
     _call("storage", "set_value", "key", "text"),
     _call("storage", "set_values", {"key": "text", "other": "text"}),
@@ -230,6 +250,8 @@ CALLS = [
     _call("storage", "usage"),
     _call("storage", "limit_session", {}),
     pytest.param(Call("storage", "session_ids", lambda _: ((), {})), id="session_ids"),
+    _diff("storage"),
+    _fork("storage"),
     _call("storage", "purge_session"),
     pytest.param(Call("sessions", "add_session", lambda one: ((Session(id=one),), {})), id="add_session"),
     _call("sessions", "get_session"),

@@ -22,6 +22,7 @@ CODES = {
     "InvalidKeyError": "invalid_key",
     "InvalidPatternError": "invalid_pattern",
     "ReadOnlyFileError": "read_only_file",
+    "ReadOnlySessionError": "read_only_session",
     "ParentNotDirectoryError": "parent_not_directory",
     "PathIsDirectoryError": "path_is_directory",
     "PathNotDirectoryError": "path_not_directory",
@@ -31,6 +32,9 @@ CODES = {
     "EditError": "edit_failed",
     "RevisionConflictError": "revision_conflict",
     "SessionNotFoundError": "session_not_found",
+    "SessionNotEmptyError": "session_not_empty",
+    "CheckpointNotFoundError": "checkpoint_not_found",
+    "MergeConflictError": "merge_conflict",
     "QuotaExceededError": "quota_exceeded",
     "UnsupportedError": "unsupported",
     "StoreClosedError": "store_closed",
@@ -49,6 +53,7 @@ CODES = {
 PYTHONS_OWN = {
     "InvalidArgumentError": ValueError,
     "ReadOnlyFileError": PermissionError,
+    "ReadOnlySessionError": PermissionError,
     "PolicyError": PermissionError,
     "ParentNotDirectoryError": NotADirectoryError,
     "PathIsDirectoryError": IsADirectoryError,
@@ -57,6 +62,7 @@ PYTHONS_OWN = {
     "PathExistsError": FileExistsError,
     "PathNotFoundError": FileNotFoundError,
     "SessionNotFoundError": LookupError,
+    "CheckpointNotFoundError": LookupError,
     "SettingsError": ValueError,
 }
 

@@ -13,7 +13,10 @@ from everstore.changes import Append, Increment, SetValue
 from everstore.session import BoundFiles, BoundStorage
 
 # For those who look after the store, not for those who work in a session.
-KEEPERS = {"apply", "close", "limit_session", "purge_session", "search", "session_ids"}
+KEEPERS = {
+    *("apply", "close", "limit_session", "purge_session", "search", "session_ids"),
+    *("fork_session", "diff_sessions"),
+}
 
 
 def verbs_of(kind: type) -> dict[str, inspect.Signature]:

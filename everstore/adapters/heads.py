@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from uuid import UUID
 
-    from everstore.changes import ValueChange
+    from everstore.changes import AnyValueChange
     from everstore.models import KeyInfo
     from everstore.session import BoundStorage
     from everstore.store import Store
 
-    Change = tuple[str | None, Iterable[ValueChange]]
+    Change = tuple[str | None, Iterable[AnyValueChange]]
     """The head's new text, and what else changes with it."""
 
 __all__ = ["Head", "entry_key", "head_of"]
@@ -78,7 +78,7 @@ class Head:
         self._is_known = False
         return await self.text()
 
-    async def replace(self, text: str | None, changes: Iterable[ValueChange]) -> bool:
+    async def replace(self, text: str | None, changes: Iterable[AnyValueChange]) -> bool:
         """Set the head that is known, or delete it, with further changes; for who has the turn.
 
         ``False``, and nothing is changed, where somebody else was faster.
@@ -92,7 +92,7 @@ class Head:
         self._is_known = True
         return True
 
-    def _heads(self, text: str | None) -> list[ValueChange]:
+    def _heads(self, text: str | None) -> list[AnyValueChange]:
         if text is not None:
             is_new = self._revision is None
             return [SetValue(self._key, text, if_revision=self._revision, if_absent=is_new)]

@@ -31,7 +31,7 @@ from everstore.interfaces import SecretRotation
 from everstore.models import InitialFile, Session
 
 if TYPE_CHECKING:
-    from everstore.changes import FileChange, ValueChange
+    from everstore.changes import AnyFileChange, AnyValueChange
     from everstore.interfaces import Capabilities
     from everstore.session import BoundFiles, BoundStorage
     from everstore.store import Store
@@ -168,7 +168,7 @@ async def _seal_anew(at: Scene) -> None:
         await at.store.rotation.swap_secret(at.id, "s", at.sealed, at.sealed)
 
 
-def _several_values(at: Scene) -> list[ValueChange]:
+def _several_values(at: Scene) -> list[AnyValueChange]:
     """A change of each kind, some of them of what others before them have left."""
     return [
         SetValue("k", f"other{at.pad}", if_revision=at.key_revision),
@@ -180,7 +180,7 @@ def _several_values(at: Scene) -> list[ValueChange]:
     ]
 
 
-def _several(at: Scene) -> list[FileChange]:
+def _several(at: Scene) -> list[AnyFileChange]:
     """A change of each kind, some of them of what others before them have left."""
     return [
         Delete("empty"),

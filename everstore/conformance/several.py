@@ -21,7 +21,7 @@ from everstore.changes import (
 from everstore.conformance.machine import Machine, step
 
 if TYPE_CHECKING:
-    from everstore.changes import FileChange
+    from everstore.changes import AnyFileChange
     from everstore.models import Encoding
 
     Drawn = tuple[str, int, int, tuple[str, Encoding], bool]
@@ -72,9 +72,9 @@ class SeveralMachine(Machine):
         self.call(at, "file_system", "apply_changes", changes)
 
 
-def _change(kind: str, path: str, other: str, text: str, encoding: Encoding, *, flag: bool) -> FileChange:
+def _change(kind: str, path: str, other: str, text: str, encoding: Encoding, *, flag: bool) -> AnyFileChange:
     """A change of a kind, of what was drawn."""
-    kinds: dict[str, FileChange] = {
+    kinds: dict[str, AnyFileChange] = {
         "write": Write(path, text, encoding, if_absent=flag),
         "edit": Edit(path, text, "ab", replace_all=flag),
         "append": Append(path, text, encoding),

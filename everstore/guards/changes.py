@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
 from msgspec.structs import asdict
 
-from everstore.changes import Delete, FileChange, ValueChange
+from everstore.changes import AnyFileChange, AnyValueChange, Delete
 from everstore.errors import EverstoreError, InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -77,5 +77,5 @@ def _maker(kind: type[Any]) -> Callable[..., Any]:
     return made
 
 
-FILE_CHANGES = ChangeKinds[FileChange](FileChange)
-VALUE_CHANGES = ChangeKinds[ValueChange](ValueChange)
+FILE_CHANGES = ChangeKinds[AnyFileChange](AnyFileChange)
+VALUE_CHANGES = ChangeKinds[AnyValueChange](AnyValueChange)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from uuid import UUID
 
 from everstore.arguments import (
+    check_distinct,
     check_flag,
     check_session_id,
     plain_condition,
@@ -49,11 +50,12 @@ from everstore.session_limits import plain_limits
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from everstore.changes import FileChange, FileMutation
+    from everstore.changes import AnyFileChange, FileMutation
     from everstore.interfaces import SessionFileSystem
     from everstore.models import (
         EditedFile,
         Encoding,
+        FileChange,
         FileInfo,
         FileLines,
         FileStat,
@@ -362,7 +364,9 @@ class FileSystemGuard(OpenFileSystem):
         return self._next.move_file(session_id, source, destination, overwrite=overwrite)
 
     @override
-    def apply_changes(self, session_id: UUID, changes: Sequence[FileChange]) -> Answer[list[FileInfo | None]]:
+    def apply_changes(
+        self, session_id: UUID, changes: Sequence[AnyFileChange]
+    ) -> Answer[list[FileInfo | None]]:
         check_session_id(session_id)
         guard = _ChangeGuard(self._room, self._normalize)
         checked = FILE_CHANGES.checked(guard, session_id, changes)
@@ -469,6 +473,23 @@ class FileSystemGuard(OpenFileSystem):
         return self._next.limit_session(session_id, plain_limits(limits, self._store_limits))
 
     @override
+    def fork_session(self, source: UUID, target: UUID, *, replaced: UUID | None = None) -> Answer[None]:
+        check_distinct(source, target, replaced)
+        return self._next.fork_session(source, target, replaced=replaced)
+
+    @override
+    def diff_sessions(
+        self, a: UUID, b: UUID, *, after: str | None = None, limit: int | None = None
+    ) -> Answer[list[FileChange]]:
+        check_session_id(a)
+        check_session_id(b)
+        if after is not None:
+            after = self._normalize(after)
+        if limit is not None:
+            limit = plain_count("limit", limit, 0)
+        return self._next.diff_sessions(a, b, after=after, limit=limit)
+
+    @override
     def purge_session(self, session_id: UUID) -> Answer[bool]:
         check_session_id(session_id)
         return self._next.purge_session(session_id)
@@ -502,7 +523,7 @@ class _ChangeGuard(FileSystemGuard):
 
 
 async def _patched(
-    changing: Coroutine[Any, Any, list[FileInfo | None]], changes: Sequence[FileChange]
+    changing: Coroutine[Any, Any, list[FileInfo | None]], changes: Sequence[AnyFileChange]
 ) -> list[FileInfo | None]:
     try:
         return await changing

@@ -18,9 +18,7 @@ from everstore.arguments import (
     plain_title,
 )
 from everstore.compat import override
-from everstore.errors import (
-    InvalidArgumentError,
-)
+from everstore.errors import InvalidArgumentError, UnsupportedError
 from everstore.interfaces import SessionStore
 from everstore.models import Session
 
@@ -77,7 +75,12 @@ class SessionStoreGuard(SessionStore):
 
     @override
     def list_sessions(
-        self, *, limit: int = 100, after: Session | None = None, labels: Mapping[str, str] | None = None
+        self,
+        *,
+        limit: int = 100,
+        after: Session | None = None,
+        labels: Mapping[str, str] | None = None,
+        checkpoints_of: UUID | None = None,
     ) -> Answer[list[Session]]:
         limit = plain_count("limit", limit, 1)
         if after is not None:
@@ -85,9 +88,20 @@ class SessionStoreGuard(SessionStore):
                 raise InvalidArgumentError("after is the last record (Session) of the page before")
             after = plain_session(after)
         wanted = None if labels is None else plain_labels(labels)
+        if checkpoints_of is not None:
+            check_session_id(checkpoints_of)
+            self._require_forks()
+            wanted = wanted or None
+            return self._next.list_sessions(
+                limit=limit, after=after, labels=wanted, checkpoints_of=checkpoints_of
+            )
         if not wanted:
             return self._next.list_sessions(limit=limit, after=after)
         return self._next.list_sessions(limit=limit, after=after, labels=wanted)
+
+    def _require_forks(self) -> None:
+        if not self._next.capabilities.forks:
+            raise UnsupportedError("this backend keeps no checkpoints, so none can be listed")
 
     @override
     def delete_session(self, session_id: UUID) -> Answer[bool]:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from everstore.arguments import (
     MAX_KEY_BYTES,
+    check_distinct,
     check_flag,
     check_session_id,
     plain_amount,
@@ -40,13 +41,14 @@ from everstore.session_limits import plain_limits
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
-    from everstore.changes import ValueChange, ValueMutation
+    from everstore.changes import AnyValueChange, ValueMutation
     from everstore.models import (
         KeyInfo,
         SecretInfo,
         StorageUsage,
         StoredSecret,
         StoredValue,
+        ValueChange,
     )
     from everstore.session_limits import SessionLimits
     from everstore.settings import Limits
@@ -212,7 +214,7 @@ class StorageGuard(SessionStorageStore):
 
     @override
     def change_values(
-        self, session_id: UUID, changes: Sequence[ValueChange]
+        self, session_id: UUID, changes: Sequence[AnyValueChange]
     ) -> Answer[list[KeyInfo | bool | int]]:
         check_session_id(session_id)
         checked = VALUE_CHANGES.checked(self._of_changes, session_id, changes)
@@ -358,6 +360,23 @@ class StorageGuard(SessionStorageStore):
     def limit_session(self, session_id: UUID, limits: SessionLimits) -> Answer[None]:
         check_session_id(session_id)
         return self._next.limit_session(session_id, plain_limits(limits, self._store_limits))
+
+    @override
+    def fork_session(self, source: UUID, target: UUID, *, replaced: UUID | None = None) -> Answer[None]:
+        check_distinct(source, target, replaced)
+        return self._next.fork_session(source, target, replaced=replaced)
+
+    @override
+    def diff_sessions(
+        self, a: UUID, b: UUID, *, after: str | None = None, limit: int | None = None
+    ) -> Answer[list[ValueChange]]:
+        check_session_id(a)
+        check_session_id(b)
+        if after is not None:
+            after = self._key(b, after)
+        if limit is not None:
+            limit = plain_count("limit", limit, 0)
+        return self._next.diff_sessions(a, b, after=after, limit=limit)
 
     @override
     def purge_session(self, session_id: UUID) -> Answer[bool]:

@@ -12,7 +12,9 @@ class Capabilities(msgspec.Struct, frozen=True):
 
     ``durable``: what was acknowledged outlives the process; core then hands over secrets only as
     ciphertext. ``shared``: several processes may open the same storage at once. ``time_to_live``:
-    ``ttl=`` works; without it a call with ``ttl`` is refused with ``UnsupportedError``.
+    ``ttl=`` works; without it a call with ``ttl`` is refused with ``UnsupportedError``. ``forks``:
+    ``fork_session`` and ``diff_sessions`` work, and records of checkpoints are listed; without it they are
+    ``UnsupportedError``.
     ``max_file_bytes`` and ``max_value_bytes``: the largest file, and the largest value or secret as its
     caller sees it, that the storage keeps whatever the settings allow; ``None`` is no limit of its own.
     Core checks arguments against them (``QuotaExceededError``); what an edit or an append results in, the
@@ -24,3 +26,4 @@ class Capabilities(msgspec.Struct, frozen=True):
     time_to_live: bool = True
     max_file_bytes: int | None = None
     max_value_bytes: int | None = None
+    forks: bool = False

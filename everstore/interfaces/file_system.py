@@ -34,12 +34,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from uuid import UUID
 
-    from everstore.changes import FileChange, FileMutation
+    from everstore.changes import AnyFileChange, FileMutation
     from everstore.context import PluginContext
     from everstore.globs import Selection
     from everstore.models import (
         EditedFile,
         Encoding,
+        FileChange,
         FileLines,
         FileStat,
         GrepMatch,
@@ -285,7 +286,9 @@ class SessionFileSystem(ABC):
         [answer] = await self.apply(session_id, (Move(source, destination, overwrite),))
         return answer
 
-    async def apply_changes(self, session_id: UUID, changes: Sequence[FileChange]) -> list[FileInfo | None]:
+    async def apply_changes(
+        self, session_id: UUID, changes: Sequence[AnyFileChange]
+    ) -> list[FileInfo | None]:
         """Make several changes (``everstore.changes``), in their order: all or nothing, one atomic step.
 
         ``Write``, ``WriteBytes``, ``Edit``, ``Append``, ``AppendBytes``, ``Delete``, ``Move``, ``Copy`` and
@@ -420,6 +423,45 @@ class SessionFileSystem(ABC):
         """
         del after, limit
         raise UnsupportedError.lacks(self, "session_ids", "so that sessions with files cannot be listed")
+
+    async def fork_session(self, source: UUID, target: UUID, *, replaced: UUID | None = None) -> None:
+        """Let a session have, from one moment on, the files that another had at one moment; atomic.
+
+        ``target`` gets every entry of ``source`` with its path, content, encoding, read-only mark and times;
+        each has another ``id``, and a ``revision`` that nothing ever had. From then on neither sees what is
+        done to the other. It costs what the entries do, whatever their contents: none is read or written.
+
+        ``target`` must hold no entries, else ``SessionNotEmptyError``, and nothing happens. With ``replaced``
+        it may: all that it held is then that session's, which must hold none, in the same step, and none of
+        it is left where ``source`` holds none.
+
+        No limit refuses a fork. Without ``replaced`` a ``target`` that has no limits of its own gets those
+        of ``source``; with it nobody's limits change.
+
+        ``InvalidArgumentError`` for the same id twice.
+
+        Implementers: contents are shared, or else a fork costs their bytes. Claimed as
+        ``capabilities.forks``; without it forking a session's files is ``UnsupportedError``.
+        """
+        del source, target, replaced
+        raise UnsupportedError.lacks(self, "fork_session", "so that the files of a session cannot be forked")
+
+    async def diff_sessions(
+        self, a: UUID, b: UUID, *, after: str | None = None, limit: int | None = None
+    ) -> list[FileChange]:
+        """How the files of ``b`` differ from those of ``a``, both of one moment, sorted by path.
+
+        Those behind the path ``after``, and ``limit`` at most; ``None`` is all. Directories are among them,
+        the root is not. Something is changed where one is a file and the other a directory, and where bytes,
+        encoding or read-only mark differ; times, ids and revisions tell nothing. ``text`` of each is
+        ``None``.
+
+        Implementers: contents are not read, but told apart by what identifies them: something that is shared,
+        or a size and a digest. Claimed with ``fork_session``; without it, it is ``UnsupportedError``.
+        """
+        del a, b, after, limit
+        so = "so that the files of two sessions cannot be compared"
+        raise UnsupportedError.lacks(self, "diff_sessions", so)
 
     async def _settled(
         self,

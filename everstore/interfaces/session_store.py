@@ -58,9 +58,18 @@ class SessionStore(ABC):
 
     @abstractmethod
     async def list_sessions(
-        self, *, limit: int = 100, after: Session | None = None, labels: Mapping[str, str] | None = None
+        self,
+        *,
+        limit: int = 100,
+        after: Session | None = None,
+        labels: Mapping[str, str] | None = None,
+        checkpoints_of: UUID | None = None,
     ) -> list[Session]:
         """A page of records, newest first (by ``created_at``, then id, both descending).
+
+        No checkpoint is among them, and those that there are cost nothing. With ``checkpoints_of`` they are
+        those of the checkpoints (``everstore.models.is_checkpoint``) whose ``parent`` is that session, and no
+        others.
 
         With ``labels`` only those that have all of them (``record.has_labels``), found by an index: what the
         records without them cost is nothing.
@@ -79,7 +88,7 @@ class SessionStore(ABC):
         For the next page pass the last id of this one as ``after``: it need not exist any more. Fewer than
         ``limit`` only when no more follow, ``[]`` when there are none.
 
-        Implementers: the default reads all records at once.
+        Implementers: the default reads all records at once, and knows of no checkpoints.
         """
         ids = [session.id for session in await self.list_sessions(limit=_ALL)]
         return heapq.nsmallest(limit, ids if after is None else filter(after.__lt__, ids))

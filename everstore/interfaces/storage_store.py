@@ -16,15 +16,15 @@ from everstore.changes import (
 )
 from everstore.errors import BackendUnavailableError, EverstoreError, UnsupportedError
 from everstore.interfaces.capabilities import Capabilities
-from everstore.models import StorageUsage
+from everstore.models import StorageUsage, ValueChange
 from everstore.paging import shared_beginning
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from uuid import UUID
 
-    from everstore.changes import ValueChange, ValueMutation
-    from everstore.models import KeyInfo, SecretInfo, StoredValue
+    from everstore.changes import AnyValueChange, ValueMutation
+    from everstore.models import ChangeKind, KeyInfo, SecretInfo, StoredValue
     from everstore.session_limits import SessionLimits
 
 __all__ = ["SessionStorageStore"]
@@ -163,7 +163,7 @@ class SessionStorageStore(ABC):
         return await self.apply(session_id, sets) if sets else []
 
     async def change_values(
-        self, session_id: UUID, changes: Sequence[ValueChange]
+        self, session_id: UUID, changes: Sequence[AnyValueChange]
     ) -> list[KeyInfo | bool | int]:
         """Make several changes (``everstore.changes``), in their order: all or nothing, one atomic step.
 
@@ -290,3 +290,59 @@ class SessionStorageStore(ABC):
         del after, limit
         so = "so that sessions with values or secrets cannot be listed"
         raise UnsupportedError.lacks(self, "session_ids", so)
+
+    async def fork_session(self, source: UUID, target: UUID, *, replaced: UUID | None = None) -> None:
+        """Let a session have, from one moment on, the values that another had at one moment; atomic.
+
+        ``target`` gets every value of ``source`` with its text, times and expiry, each with a revision that
+        nothing ever had; what is past its time is not taken, and no secret ever is. From then on neither sees
+        what is done to the other.
+
+        ``target`` must hold no values (secrets may be there, and stay), else ``SessionNotEmptyError``, and
+        nothing happens. With ``replaced`` it may: all values that it held are then that session's, which must
+        hold none, in the same step, and none of them is left where ``source`` holds none.
+
+        No limit refuses a fork. Without ``replaced`` a ``target`` that has no limits of its own gets those
+        of ``source``; with it nobody's limits change.
+
+        ``InvalidArgumentError`` for the same id twice.
+
+        Implementers: claimed as ``capabilities.forks``; without it forking a session's values is
+        ``UnsupportedError``.
+        """
+        del source, target, replaced
+        raise UnsupportedError.lacks(self, "fork_session", "so that the values of a session cannot be forked")
+
+    async def diff_sessions(
+        self, a: UUID, b: UUID, *, after: str | None = None, limit: int | None = None
+    ) -> list[ValueChange]:
+        """How the values of ``b`` differ from those of ``a``, both of one moment, sorted by key.
+
+        Those behind the key ``after``, and ``limit`` at most; ``None`` is all. A value is changed where its
+        text or its expiry differs; times and revisions tell nothing, and of secrets nothing is told.
+        """
+        ones = await self.read_values(a, after=after)
+        for _ in range(_MOST_LOOKS):
+            others = await self.read_values(b, after=after)
+            before, ones = ones, await self.read_values(a, after=after)
+            if ones == before:  # so they were the same when the others were read
+                return _differences(ones, others)[:limit]
+        raise BackendUnavailableError(
+            "the values changed whenever they were compared: ask again", happened=False
+        )
+
+
+def _differences(ones: list[StoredValue], others: list[StoredValue]) -> list[ValueChange]:
+    """How some values differ from some others, sorted by key."""
+    found = {each.key: each for each in ones}, {each.key: each for each in others}
+    changes: list[ValueChange] = []
+    for key in sorted(found[0].keys() | found[1].keys()):
+        one, other = (each.get(key) for each in found)
+        if one is None or other is None:
+            kind: ChangeKind = "added" if one is None else "removed"
+        elif (one.value, one.expires_ns) != (other.value, other.expires_ns):
+            kind = "changed"
+        else:
+            continue
+        changes.append(ValueChange(key, kind, one and one.info(), other and other.info()))
+    return changes

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from uuid import UUID
 
-    from everstore.changes import FileChange
+    from everstore.changes import AnyFileChange
     from everstore.interfaces import SessionFileSystem
     from everstore.middleware.areas import Area
 
@@ -52,13 +52,13 @@ class Gate(GatedLooks):
         areas = (self._readable, self._writable) if is_written else (self._readable,)
         return all(area.has(path) and area.has_all_below(path) for area in areas)
 
-    def _is_clear_change(self, change: FileChange) -> bool:
+    def _is_clear_change(self, change: AnyFileChange) -> bool:
         if isinstance(change, (Copy, Move)):
             source = self._is_clear(change.source, is_written=isinstance(change, Move))
             return source and self._is_clear(change.destination)
         return not isinstance(change, Delete) or self._is_clear(change.path)
 
-    def _require_change(self, change: FileChange) -> None:
+    def _require_change(self, change: AnyFileChange) -> None:
         """Refuse a change for the paths that it names; what may be a directory need not be more than one."""
         if isinstance(change, (Copy, Move)):
             self._require(change.source, is_directory=True, is_written=isinstance(change, Move))

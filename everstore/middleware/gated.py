@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from everstore.changes import FileChange
+    from everstore.changes import AnyFileChange
     from everstore.models import EditedFile, FileInfo, SessionFile
 
 __all__ = ["GatedFiles"]
@@ -64,9 +64,11 @@ class GatedFiles(GatedTrees):
         making = self._inner.create_directory(session_id, path, exist_ok=exist_ok)
         return await self._veiled(session_id, path, making)
 
-    async def apply_changes(self, session_id: UUID, changes: Sequence[FileChange]) -> list[FileInfo | None]:
+    async def apply_changes(
+        self, session_id: UUID, changes: Sequence[AnyFileChange]
+    ) -> list[FileInfo | None]:
         """A tree that may hold what may not be changed is not among several changes: ``PolicyError``."""
-        steps: list[FileChange] = []
+        steps: list[AnyFileChange] = []
         ends: list[int] = []  # of the steps of each change
         for index, change in enumerate(changes):
             try:
@@ -89,7 +91,7 @@ class GatedFiles(GatedTrees):
             return [answers[end - 1] for end in ends]
         raise refusal
 
-    def _step(self, change: FileChange) -> list[FileChange]:
+    def _step(self, change: AnyFileChange) -> list[AnyFileChange]:
         """A change among others, of a single entry where it is not clear what is in that."""
         self._require_change(change)
         if self._is_clear_change(change):
@@ -110,7 +112,7 @@ class GatedFiles(GatedTrees):
             raise PolicyError.of(path, _BY_ITSELF) from None
 
     async def _told(
-        self, session_id: UUID, change: FileChange, error: EverstoreError, *, is_last: bool
+        self, session_id: UUID, change: AnyFileChange, error: EverstoreError, *, is_last: bool
     ) -> EverstoreError:
         """What is told of a change among others that was refused; ``is_last`` of its steps."""
         if not self._is_clear_change(change):

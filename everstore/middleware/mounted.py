@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from everstore.changes import FileChange
+    from everstore.changes import AnyFileChange
     from everstore.models import EditedFile, FileInfo, InitialFile, SessionFile
 
 __all__ = ["MountedFiles"]
@@ -109,8 +109,10 @@ class MountedFiles(MountedLooks):
             return cast("FileInfo", answers[0])
         raise refusal
 
-    async def apply_changes(self, session_id: UUID, changes: Sequence[FileChange]) -> list[FileInfo | None]:
-        steps: list[FileChange] = []
+    async def apply_changes(
+        self, session_id: UUID, changes: Sequence[AnyFileChange]
+    ) -> list[FileInfo | None]:
+        steps: list[AnyFileChange] = []
         ends: list[int] = []  # of the steps of each change
         for index, change in enumerate(changes):
             try:
@@ -132,7 +134,7 @@ class MountedFiles(MountedLooks):
             return [answers[first] for first in (0, *ends[:-1])] if ends else []
         raise refusal
 
-    async def _steps(self, session_id: UUID, change: FileChange) -> list[FileChange]:
+    async def _steps(self, session_id: UUID, change: AnyFileChange) -> list[AnyFileChange]:
         """What makes a change: itself, or of a copy out of the mount writes of what is there."""
         await self._require_change(session_id, change)
         if not isinstance(change, Copy):
@@ -145,7 +147,7 @@ class MountedFiles(MountedLooks):
             raise PathNotFoundError.at(change.source)
         return await self._of_tree(change, inside) if top.is_directory else [_writing(change, top)]
 
-    async def _require_change(self, session_id: UUID, change: FileChange) -> None:
+    async def _require_change(self, session_id: UUID, change: AnyFileChange) -> None:
         if isinstance(change, (Copy, Move)):
             is_out = isinstance(change, Copy) and self._inside(change.source) is not None
             await self._require(session_id, *(() if is_out else (change.source,)), change.destination)
@@ -155,12 +157,12 @@ class MountedFiles(MountedLooks):
         else:
             await self._require(session_id, change.path)
 
-    async def _of_tree(self, change: Copy, inside: str) -> list[FileChange]:
+    async def _of_tree(self, change: Copy, inside: str) -> list[AnyFileChange]:
         """The writes of a whole directory, as it is at one moment: no revision ever comes back."""
         infos = await self._inner.list_tree(self._source, inside)
         for _ in range(_MOST_LOOKS):
             require_room(change.source, change.destination, [self._outside(info.path) for info in infos])
-            steps: list[FileChange] = [MakeDirectory(change.destination, exist_ok=False)]
+            steps: list[AnyFileChange] = [MakeDirectory(change.destination, exist_ok=False)]
             for info in infos:
                 path = moved_path(change, self._outside(info.path))
                 file = None if info.is_directory else await self._inner.read_file(self._source, info.path)
@@ -175,7 +177,7 @@ class MountedFiles(MountedLooks):
         raise BackendUnavailableError(message, happened=False)
 
 
-def _writing(change: Copy, file: SessionFile) -> FileChange:
+def _writing(change: Copy, file: SessionFile) -> AnyFileChange:
     """The write that makes a copy of a file."""
     if file.encoding == "text" and file.content is not None:
         return Write(change.destination, file.content, if_absent=not change.overwrite)

@@ -25,7 +25,7 @@ from everstore.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from everstore.changes import FileChange
+    from everstore.changes import AnyFileChange
     from everstore.models import FileInfo
 
 __all__ = ["CHANGED", "as_file", "as_file_refused", "deletion", "moved_path", "transfer", "without_index"]
@@ -42,7 +42,7 @@ CHANGED = (
 """What a step is refused with where what was seen has changed."""
 
 
-def as_file(change: Copy | Move) -> list[FileChange]:
+def as_file(change: Copy | Move) -> list[AnyFileChange]:
     """The steps of a change whose source is a file."""
     return [
         Write(change.destination, "", if_absent=not change.overwrite),
@@ -56,9 +56,9 @@ def as_file_refused(change: Copy | Move, error: EverstoreError) -> EverstoreErro
     return PathExistsError.at(change.destination) if is_in_the_way else error
 
 
-def transfer(change: Copy | Move, tree: Sequence[FileInfo]) -> list[FileChange]:
+def transfer(change: Copy | Move, tree: Sequence[FileInfo]) -> list[AnyFileChange]:
     """The steps of a change whose source is a directory; ``tree`` is that and all below it, by path."""
-    steps: list[FileChange] = [MakeDirectory(change.destination, exist_ok=False)]
+    steps: list[AnyFileChange] = [MakeDirectory(change.destination, exist_ok=False)]
     for entry in tree[1:]:
         path = moved_path(change, entry.path)
         if entry.is_directory:
@@ -70,9 +70,9 @@ def transfer(change: Copy | Move, tree: Sequence[FileInfo]) -> list[FileChange]:
     return steps
 
 
-def deletion(tree: Iterable[FileInfo]) -> list[FileChange]:
+def deletion(tree: Iterable[FileInfo]) -> list[AnyFileChange]:
     """The steps that delete entries, which are sorted by path; a directory is one still."""
-    steps: list[FileChange] = []
+    steps: list[AnyFileChange] = []
     for entry in sorted(tree, key=lambda entry: entry.path, reverse=True):
         if entry.is_directory:
             steps.append(MakeDirectory(entry.path))

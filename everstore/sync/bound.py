@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Literal
     from uuid import UUID
 
-    from everstore.changes import FileChange, ValueChange
+    from everstore.changes import AnyFileChange, AnyValueChange
     from everstore.models import (
         EditedFile,
         Encoding,
@@ -189,7 +189,7 @@ class BoundFiles(Face[session.BoundFiles]):
         """
         return self._loop.run(self._asynchronous.move_file(source, destination, overwrite=overwrite))
 
-    def apply_changes(self, changes: Sequence[FileChange]) -> list[FileInfo | None]:
+    def apply_changes(self, changes: Sequence[AnyFileChange]) -> list[FileInfo | None]:
         """Make several changes (``everstore.changes``), in their order: all or nothing, one atomic step.
 
         ``Write``, ``WriteBytes``, ``Edit``, ``Append``, ``AppendBytes``, ``Delete``, ``Move``, ``Copy`` and
@@ -350,7 +350,7 @@ class BoundStorage(Face[session.BoundStorage]):
         """
         return self._loop.run(self._asynchronous.set_values(values, ttl=ttl, if_absent=if_absent))
 
-    def change_values(self, changes: Sequence[ValueChange]) -> list[KeyInfo | bool | int]:
+    def change_values(self, changes: Sequence[AnyValueChange]) -> list[KeyInfo | bool | int]:
         """Make several changes (``everstore.changes``), in their order: all or nothing, one atomic step.
 
         ``SetValue``, ``DeleteValue``, ``TouchValue`` and ``Increment`` are what their verbs do, conditions

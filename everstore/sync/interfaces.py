@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
     from msgspec import UnsetType
 
-    from everstore.changes import FileChange, ValueChange
+    from everstore.changes import AnyFileChange, AnyValueChange
     from everstore.interfaces import Capabilities
     from everstore.models import (
         EditedFile,
         Encoding,
+        FileChange,
         FileInfo,
         FileLines,
         FileStat,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         StorageUsage,
         StoredSecret,
         StoredValue,
+        ValueChange,
     )
     from everstore.session_limits import SessionLimits
 
@@ -242,7 +244,7 @@ class OpenFileSystem(Face[interfaces.OpenFileSystem]):
             self._asynchronous.move_file(session_id, source, destination, overwrite=overwrite)
         )
 
-    def apply_changes(self, session_id: UUID, changes: Sequence[FileChange]) -> list[FileInfo | None]:
+    def apply_changes(self, session_id: UUID, changes: Sequence[AnyFileChange]) -> list[FileInfo | None]:
         """Make several changes (``everstore.changes``), in their order: all or nothing, one atomic step.
 
         ``Write``, ``WriteBytes``, ``Edit``, ``Append``, ``AppendBytes``, ``Delete``, ``Move``, ``Copy`` and
@@ -361,6 +363,42 @@ class OpenFileSystem(Face[interfaces.OpenFileSystem]):
         """
         return self._loop.run(self._asynchronous.session_ids(after=after, limit=limit))
 
+    def fork_session(self, source: UUID, target: UUID, *, replaced: UUID | None = None) -> None:
+        """Let a session have, from one moment on, the files that another had at one moment; atomic.
+
+        ``target`` gets every entry of ``source`` with its path, content, encoding, read-only mark and times;
+        each has another ``id``, and a ``revision`` that nothing ever had. From then on neither sees what is
+        done to the other. It costs what the entries do, whatever their contents: none is read or written.
+
+        ``target`` must hold no entries, else ``SessionNotEmptyError``, and nothing happens. With ``replaced``
+        it may: all that it held is then that session's, which must hold none, in the same step, and none of
+        it is left where ``source`` holds none.
+
+        No limit refuses a fork. Without ``replaced`` a ``target`` that has no limits of its own gets those
+        of ``source``; with it nobody's limits change.
+
+        ``InvalidArgumentError`` for the same id twice.
+
+        Implementers: contents are shared, or else a fork costs their bytes. Claimed as
+        ``capabilities.forks``; without it forking a session's files is ``UnsupportedError``.
+        """
+        return self._loop.run(self._asynchronous.fork_session(source, target, replaced=replaced))
+
+    def diff_sessions(
+        self, a: UUID, b: UUID, *, after: str | None = None, limit: int | None = None
+    ) -> list[FileChange]:
+        """How the files of ``b`` differ from those of ``a``, both of one moment, sorted by path.
+
+        Those behind the path ``after``, and ``limit`` at most; ``None`` is all. Directories are among them,
+        the root is not. Something is changed where one is a file and the other a directory, and where bytes,
+        encoding or read-only mark differ; times, ids and revisions tell nothing. ``text`` of each is
+        ``None``.
+
+        Implementers: contents are not read, but told apart by what identifies them: something that is shared,
+        or a size and a digest. Claimed with ``fork_session``; without it, it is ``UnsupportedError``.
+        """
+        return self._loop.run(self._asynchronous.diff_sessions(a, b, after=after, limit=limit))
+
 
 class SessionStorageStore(Face[interfaces.SessionStorageStore]):
     """``interfaces.SessionStorageStore``, each verb of which waits for its answer."""
@@ -465,7 +503,9 @@ class SessionStorageStore(Face[interfaces.SessionStorageStore]):
         """
         return self._loop.run(self._asynchronous.set_values(session_id, values, ttl=ttl, if_absent=if_absent))
 
-    def change_values(self, session_id: UUID, changes: Sequence[ValueChange]) -> list[KeyInfo | bool | int]:
+    def change_values(
+        self, session_id: UUID, changes: Sequence[AnyValueChange]
+    ) -> list[KeyInfo | bool | int]:
         """Make several changes (``everstore.changes``), in their order: all or nothing, one atomic step.
 
         ``SetValue``, ``DeleteValue``, ``TouchValue`` and ``Increment`` are what their verbs do, conditions
@@ -565,6 +605,37 @@ class SessionStorageStore(Face[interfaces.SessionStorageStore]):
         """
         return self._loop.run(self._asynchronous.session_ids(after=after, limit=limit))
 
+    def fork_session(self, source: UUID, target: UUID, *, replaced: UUID | None = None) -> None:
+        """Let a session have, from one moment on, the values that another had at one moment; atomic.
+
+        ``target`` gets every value of ``source`` with its text, times and expiry, each with a revision that
+        nothing ever had; what is past its time is not taken, and no secret ever is. From then on neither sees
+        what is done to the other.
+
+        ``target`` must hold no values (secrets may be there, and stay), else ``SessionNotEmptyError``, and
+        nothing happens. With ``replaced`` it may: all values that it held are then that session's, which must
+        hold none, in the same step, and none of them is left where ``source`` holds none.
+
+        No limit refuses a fork. Without ``replaced`` a ``target`` that has no limits of its own gets those
+        of ``source``; with it nobody's limits change.
+
+        ``InvalidArgumentError`` for the same id twice.
+
+        Implementers: claimed as ``capabilities.forks``; without it forking a session's values is
+        ``UnsupportedError``.
+        """
+        return self._loop.run(self._asynchronous.fork_session(source, target, replaced=replaced))
+
+    def diff_sessions(
+        self, a: UUID, b: UUID, *, after: str | None = None, limit: int | None = None
+    ) -> list[ValueChange]:
+        """How the values of ``b`` differ from those of ``a``, both of one moment, sorted by key.
+
+        Those behind the key ``after``, and ``limit`` at most; ``None`` is all. A value is changed where its
+        text or its expiry differs; times and revisions tell nothing, and of secrets nothing is told.
+        """
+        return self._loop.run(self._asynchronous.diff_sessions(a, b, after=after, limit=limit))
+
 
 class SessionStore(Face[interfaces.SessionStore]):
     """``interfaces.SessionStore``, each verb of which waits for its answer."""
@@ -607,9 +678,18 @@ class SessionStore(Face[interfaces.SessionStore]):
         return self._loop.run(self._asynchronous.update_session_title(session_id, title))
 
     def list_sessions(
-        self, *, limit: int = 100, after: Session | None = None, labels: Mapping[str, str] | None = None
+        self,
+        *,
+        limit: int = 100,
+        after: Session | None = None,
+        labels: Mapping[str, str] | None = None,
+        checkpoints_of: UUID | None = None,
     ) -> list[Session]:
         """A page of records, newest first (by ``created_at``, then id, both descending).
+
+        No checkpoint is among them, and those that there are cost nothing. With ``checkpoints_of`` they are
+        those of the checkpoints (``everstore.models.is_checkpoint``) whose ``parent`` is that session, and no
+        others.
 
         With ``labels`` only those that have all of them (``record.has_labels``), found by an index: what the
         records without them cost is nothing.
@@ -617,7 +697,11 @@ class SessionStore(Face[interfaces.SessionStore]):
         For the next page pass the last record of this one as ``after``: it need not exist any
         more. Fewer than ``limit`` only when no more follow, ``[]`` when there are none.
         """
-        return self._loop.run(self._asynchronous.list_sessions(limit=limit, after=after, labels=labels))
+        return self._loop.run(
+            self._asynchronous.list_sessions(
+                limit=limit, after=after, labels=labels, checkpoints_of=checkpoints_of
+            )
+        )
 
     def delete_session(self, session_id: UUID) -> bool:
         """Remove the record (only that); whether there was one."""
@@ -629,7 +713,7 @@ class SessionStore(Face[interfaces.SessionStore]):
         For the next page pass the last id of this one as ``after``: it need not exist any more. Fewer than
         ``limit`` only when no more follow, ``[]`` when there are none.
 
-        Implementers: the default reads all records at once.
+        Implementers: the default reads all records at once, and knows of no checkpoints.
         """
         return self._loop.run(self._asynchronous.session_ids(after=after, limit=limit))
 

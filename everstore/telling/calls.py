@@ -19,7 +19,15 @@ from uuid import UUID
 from msgspec import UNSET
 
 from everstore.changes import SetValue
-from everstore.errors import BackendError, EverstoreError, StoreClosedError, StoreContextError, code_of
+from everstore.errors import (
+    BackendError,
+    EverstoreError,
+    ReadOnlySessionError,
+    StoreClosedError,
+    StoreContextError,
+    code_of,
+)
+from everstore.ids import CHECKPOINT_MARK, CHECKPOINT_MASK
 from everstore.models import FileLines, InitialFile, Session, StoredValue
 from everstore.telling.events import HOST, STANDARD_LOG
 from everstore.telling.observing import CallRecord, Observers
@@ -35,7 +43,12 @@ if TYPE_CHECKING:
 
 __all__ = ["CallLog"]
 
-_FIELDS = frozenset({"session_id", "path", "source", "destination", "key", "name", "pattern", "path_pattern"})
+_FIELDS = frozenset(
+    {
+        *("session_id", "path", "source", "destination", "key", "name", "pattern", "path_pattern"),
+        *("replaced", "a", "b", "checkpoints_of"),
+    }
+)
 _LONGEST = 1024  # characters of a field: a refused path may be of any length
 
 
@@ -51,10 +64,14 @@ class CallLog:
         self.closed = False
         _alive.add(self)
 
-    def wrap(self, verb: Verb, guarded: Call, promised: Call | None = None) -> Call:
+    def wrap(
+        self, verb: Verb, guarded: Call, promised: Call | None = None, changed: tuple[str, ...] = ()
+    ) -> Call:
         """``guarded`` (which checks at once and returns the coroutine to await) as the host calls it.
 
-        It takes what the method of the interface that is ``promised`` takes, else what ``guarded`` does.
+        It takes what the method of the interface that is ``promised`` takes, else what ``guarded`` does. None
+        of the sessions that are ``changed``, expressions over its arguments, may be a checkpoint. That is
+        looked at here because it costs least where it is one line more, and no call.
         """
         signature = inspect.signature(guarded)
         if promised is not None:
@@ -69,11 +86,15 @@ class CallLog:
             "_host": HOST,
             "_log_of_all": logging.root,
             "_standard": STANDARD_LOG,
+            "_UUID": UUID,
+            "_mask": CHECKPOINT_MASK,
+            "_mark": CHECKPOINT_MARK,
+            "_refusal": ReadOnlySessionError.of,
             "UNSET": UNSET,  # what a parameter may be when nothing is given for it
         }
         watched = bool(self._observers)
         heard = "True" if watched else _HEARD[self._events.debug_goes]
-        exec(_code_of(verb.name, signature, heard, watched=watched), names)  # noqa: S102 - see _LOGGED
+        exec(_code_of(verb.name, signature, heard, changed, watched=watched), names)  # noqa: S102 - see _LOGGED
         logged: Call = names[verb.name]
         return logged
 
@@ -216,7 +237,7 @@ async def {name}({parameters}):
     _meter = {meter}
     try:
         if _log.closed:
-            raise _log.refusal(_verb)
+            raise _log.refusal(_verb){checkpoints}
         _answer = await {call}
     except BaseException as _error:
         _told = _log.failed(_verb, _started, {arguments}, _error, _meter)
@@ -229,11 +250,19 @@ async def {name}({parameters}):
 """
 
 
+_UNCHANGED = """
+        if isinstance({it}, _UUID) and {it}.int & _mask == _mark:
+            raise _refusal({it})"""
+
+
 @functools.cache
-def _code_of(name: str, signature: inspect.Signature, heard: str, *, watched: bool) -> CodeType:
+def _code_of(
+    name: str, signature: inspect.Signature, heard: str, changed: tuple[str, ...], *, watched: bool
+) -> CodeType:
     """What defines the layer around a verb of this name and signature.
 
-    ``heard`` is the expression that says whether anybody wants to be told of a call that was answered.
+    ``heard`` is the expression that says whether anybody wants to be told of a call that was answered, each
+    of ``changed`` one of an id that must not be a checkpoint's.
     """
     parameters = signature.parameters.values()
     plain = signature.replace(
@@ -243,6 +272,7 @@ def _code_of(name: str, signature: inspect.Signature, heard: str, *, watched: bo
     source = _LOGGED.format(
         name=name,
         parameters=str(plain)[1:-1],
+        checkpoints="".join(_UNCHANGED.format(it=each) for each in changed),
         call=_call_of(list(parameters)),
         heard=heard,
         meter="_Meter()" if watched else "None",
@@ -280,6 +310,8 @@ def _fields(verb: Verb, duration: int, arguments: dict[str, object], outcome: st
             fields["path"] = _shown(value.path)
         elif isinstance(value, Session):
             fields["session_id"] = _shown(value.id)
+        elif name == "target":  # of a fork, which changes that session
+            fields["session_id"] = _shown(value)
         elif name in _FIELDS and value is not None:
             fields[name] = _shown(value)
     return fields
@@ -299,6 +331,8 @@ def _reason(told: BaseException, cause: BaseException) -> dict[str, object]:
 def _session_of(arguments: dict[str, object]) -> UUID | None:
     session = arguments.get("session")
     found = session.id if isinstance(session, Session) else arguments.get("session_id")
+    if found is None:
+        found = arguments.get("target")  # of a fork, which changes that one
     return found if isinstance(found, UUID) else None
 
 

@@ -20,7 +20,7 @@ from everstore.tools.patches.parsing import parse_patch
 from everstore.tools.refusals import most_like, refusal_of
 
 if TYPE_CHECKING:
-    from everstore.changes import FileChange
+    from everstore.changes import AnyFileChange
     from everstore.tools.patches.model import FilePatch, Hunk
 
 __all__ = ["apply_patch"]
@@ -66,7 +66,7 @@ async def apply_patch(
     raise RefusedError("Nothing was changed: the files are being changed all the time. Try again later.")
 
 
-async def _changes(desk: Desk, patches: list[FilePatch]) -> list[FileChange]:
+async def _changes(desk: Desk, patches: list[FilePatch]) -> list[AnyFileChange]:
     """What the patch does to the files as they are now, on the condition that they still are."""
     draft = _Draft(desk)
     for patch in patches:
@@ -82,7 +82,7 @@ class _Draft:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self.changes: list[FileChange] = []
+        self.changes: list[AnyFileChange] = []
         self._texts: dict[str, str | None] = {}
         self._unread: set[str] = set()  # where a file was put as it is
 

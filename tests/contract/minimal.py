@@ -20,7 +20,7 @@ from everstore.backends.memory import (
 )
 from everstore.backends.memory.files import MemoryFiles  # in which /workspace has no meaning
 
-KEEPERS = {"session_ids", "limit_session"}
+KEEPERS = {"session_ids", "limit_session", "fork_session"}
 
 
 def least_of(interface: type, full: type) -> type:
@@ -36,6 +36,7 @@ def least_of(interface: type, full: type) -> type:
         return call
 
     needed = {*interface.__abstractmethods__} | (KEEPERS if interface is not SessionStore else set())
+    needed |= {"diff_sessions"} if interface is SessionFileSystem else set()
     verbs = {verb: handed_over(verb) for verb in needed}
     return type(f"Minimal{interface.__name__}", (interface,), {"__init__": __init__, **verbs})
 

@@ -22,6 +22,7 @@ ALLOWED = {
     *("event", "log_level", "verb", "backend", "duration_ms", "outcome", "error_code", "bytes"),
     *("error", "cause"),
     *("session_id", "path", "source", "destination", "key", "name", "pattern", "path_pattern"),
+    *("replaced", "a", "b", "checkpoints_of"),
 }
 ROLES = {"file_system": SessionFileSystem, "storage": SessionStorageStore, "sessions": SessionStore}
 

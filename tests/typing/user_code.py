@@ -30,7 +30,7 @@ from everstore import (
     Store,
     StoredValue,
 )
-from everstore.changes import Delete, FileChange, Write
+from everstore.changes import AnyFileChange, Delete, Write
 from everstore.compat import override
 from everstore.errors import EditError, QuotaExceededError, ReadOnlyFileError, RevisionConflictError
 from everstore.tools import Toolbox
@@ -89,7 +89,7 @@ async def files(store: Store, session_id: UUID) -> None:
     assert_type(await system.list_directory(session_id), list[FileInfo])
     assert_type(await system.grep_files(session_id, "x", regex=True, limit=3), list[GrepMatch])
     assert_type(await system.read_lines(session_id, "a", 1, 10), FileLines | None)
-    changes: list[FileChange] = [Write("a", "x"), Delete("b")]
+    changes: list[AnyFileChange] = [Write("a", "x"), Delete("b")]
     assert_type(await system.apply_changes(session_id, changes), list[FileInfo | None])
     assert_type(await system.list_tree(session_id, "a", depth=2, after="a/b", limit=9), list[FileInfo])
     await system.apply_changes(session_id, ["a"])  # type: ignore[list-item]

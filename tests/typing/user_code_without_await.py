@@ -19,7 +19,7 @@ from everstore import (
     StoredValue,
     sync,
 )
-from everstore.changes import Delete, FileChange, Write
+from everstore.changes import AnyFileChange, Delete, Write
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -48,7 +48,7 @@ def files(store: sync.Store, session_id: UUID) -> None:
     assert_type(system.read_file(session_id, "a", strict=True), SessionFile)
     assert_type(system.list_directory(session_id, "a", strict=True), list[FileInfo])
     assert_type(system.read_lines(session_id, "a", 1, 10), FileLines | None)
-    changes: list[FileChange] = [Write("a", "x"), Delete("b")]
+    changes: list[AnyFileChange] = [Write("a", "x"), Delete("b")]
     assert_type(system.apply_changes(session_id, changes), list[FileInfo | None])
     system.write_file(session_id, "a", b"bytes")  # type: ignore[arg-type]
     system.write_file(session_id, "a", "text", "utf-8")  # type: ignore[arg-type]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from everstore.adapters.fsspec.urls import Place
-    from everstore.changes import FileChange
+    from everstore.changes import AnyFileChange
 
 __all__ = ["Changing", "change_of", "exists_already"]
 
@@ -36,7 +36,7 @@ def exists_already(path: str) -> FileExistsError:
     return FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
 
 
-def change_of(path: str, mode: str, data: bytes) -> FileChange:
+def change_of(path: str, mode: str, data: bytes) -> AnyFileChange:
     """What is done to a file of a session: what is UTF-8 becomes text, which agents search and edit."""
     try:
         text = data.decode()
@@ -47,7 +47,7 @@ def change_of(path: str, mode: str, data: bytes) -> FileChange:
     return Append(path, text) if mode == "ab" else Write(path, text, if_absent=mode == "xb")
 
 
-def _refusal(place: Place, change: FileChange, error: EverstoreError) -> Exception:
+def _refusal(place: Place, change: AnyFileChange, error: EverstoreError) -> Exception:
     """The refusal of a change in fsspec's terms."""
     path = place.name_of(next(change.places()))
     if not isinstance(error, RevisionConflictError):
@@ -69,7 +69,7 @@ class Changing(Looking):
             changes = [change_of(place_of(file.path).path, file.mode, file.data) for file in of_session]
             await self._change(place_of(of_session[0].path), changes)
 
-    async def _change(self, place: Place, wanted: Sequence[FileChange]) -> None:
+    async def _change(self, place: Place, wanted: Sequence[AnyFileChange]) -> None:
         """Make changes of a session, all or none; its name is known from then on."""
         if not place.segment:
             raise PermissionError(errno.EPERM, "files are in sessions: everstore://session/path", place.path)
@@ -90,7 +90,7 @@ class Changing(Looking):
             await keep_session(self._verbs, place.session_id, place.name)
             named.add(place.session_id)
 
-    async def _otherwise(self, place: Place, wanted: Append | AppendBytes) -> FileChange:
+    async def _otherwise(self, place: Place, wanted: Append | AppendBytes) -> AnyFileChange:
         """The same addition to a file that has turned out to be of the other encoding."""
         if isinstance(wanted, Append):
             return AppendBytes(wanted.path, wanted.content.encode())

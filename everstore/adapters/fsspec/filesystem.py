@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from everstore.adapters.fsspec.urls import Place
-    from everstore.changes import FileChange
+    from everstore.changes import AnyFileChange
     from everstore.models import FileStat, SessionFile
 
 __all__ = ["EverstoreFileSystem"]
@@ -102,7 +102,7 @@ class EverstoreFileSystem(Changing):
                     if not left:
                         raise
 
-    async def _copied(self, source: str, destination: str) -> FileChange | None:
+    async def _copied(self, source: str, destination: str) -> AnyFileChange | None:
         """What copies a file, or makes a directory as there is one; ``None`` when nothing is there."""
         at, to = place_of(source), place_of(destination)
         found = await self._stat(at)
@@ -152,8 +152,8 @@ class EverstoreFileSystem(Changing):
         """
         in_order = sorted((place_of(source), place_of(to)) for source, to in pairs)
         for _segments, group in groupby(in_order, key=lambda pair: (pair[0].segment, pair[1].segment)):
-            made: list[FileChange] = []
-            gone: list[FileChange] = []
+            made: list[AnyFileChange] = []
+            gone: list[AnyFileChange] = []
             places = [*group]
             for at, to in places:
                 make, remove = await self._moved(at, to)
@@ -167,7 +167,7 @@ class EverstoreFileSystem(Changing):
                 await self._change(at, gone)
                 await forget_session(self._verbs, at.session_id)
 
-    async def _moved(self, at: Place, to: Place) -> tuple[FileChange, list[FileChange]]:
+    async def _moved(self, at: Place, to: Place) -> tuple[AnyFileChange, list[AnyFileChange]]:
         """What makes one of a file or a directory, and what removes the other."""
         found = await self._stat(at)
         if found is None:
@@ -235,7 +235,7 @@ class EverstoreFileSystem(Changing):
         return opened
 
 
-def _rewritten(path: str, file: SessionFile, if_revision: str | None = None) -> FileChange:
+def _rewritten(path: str, file: SessionFile, if_revision: str | None = None) -> AnyFileChange:
     """What writes the content of a file."""
     data = file.data or b""
     if file.encoding == "text":

@@ -23,7 +23,7 @@ from everstore.compat import override
 from everstore.errors import RevisionConflictError
 
 if TYPE_CHECKING:
-    from everstore.changes import FileChange
+    from everstore.changes import AnyFileChange
     from everstore.session import BoundFiles
     from everstore.store import Store
 
@@ -104,7 +104,7 @@ class EverstoreArtifactService(BaseArtifactService):
                 custom_metadata=custom_metadata or {},
                 mime_type=_mime_type(part),
             )
-            changes: list[FileChange] = [
+            changes: list[AnyFileChange] = [
                 Write(
                     f"{place.folder}/head.json",
                     _text(_Head(filename, version + 1)),

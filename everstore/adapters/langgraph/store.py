@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from everstore import sync
     from everstore.adapters.langgraph.items import Content
-    from everstore.changes import ValueChange
+    from everstore.changes import AnyValueChange
     from everstore.models import StoredValue
     from everstore.store import Store
 
@@ -111,7 +111,7 @@ class EverstoreStore(BaseStore):
 
     async def _put(self, puts: list[PutOp]) -> None:
         """Put items, and delete others, in one step."""
-        changes: list[ValueChange] = []
+        changes: list[AnyValueChange] = []
         for put, vectors in zip(puts, await self._vectors(puts), strict=True):
             key = items.item_key(put.namespace, put.key)
             if put.value is None:

@@ -6,7 +6,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from everstore.changes import Append, Copy, Delete, Edit, FileChange, MakeDirectory, Move, Seed, Write
+from everstore.changes import AnyFileChange, Append, Copy, Delete, Edit, MakeDirectory, Move, Seed, Write
 from everstore.conformance.case import refused
 from everstore.conformance.checks.concurrency import concurrent
 from everstore.conformance.registry import check as any_check
@@ -75,10 +75,10 @@ async def in_order(case: Case) -> None:
 async def see_edits(case: Case) -> None:
     """An edit or an append finds the content that the change before it wrote, and no older one."""
     await case.files.write_file("a", "one two")
-    changes: list[FileChange] = [Write("a", "two"), Edit("a", "two", "three"), Append("a", ".")]
+    changes: list[AnyFileChange] = [Write("a", "two"), Edit("a", "two", "three"), Append("a", ".")]
     await case.files.apply_changes(changes)
     assert (await case.read("a")).content == "three."
-    copied: list[FileChange] = [Copy("a", "b"), Edit("a", "three", "four"), Copy("b", "c")]
+    copied: list[AnyFileChange] = [Copy("a", "b"), Edit("a", "three", "four"), Copy("b", "c")]
     await case.files.apply_changes(copied)
     assert [(await case.read(path)).content for path in "abc"] == ["four.", "three.", "three."]
 
@@ -113,7 +113,7 @@ async def answers(case: Case) -> None:
         assert await case.files.apply_changes([]) == []
 
 
-_REFUSED: dict[str, tuple[FileChange, type[EverstoreError]]] = {
+_REFUSED: dict[str, tuple[AnyFileChange, type[EverstoreError]]] = {
     "write_through_file": (Write("a/b", "x"), ParentNotDirectoryError),
     "write_on_directory": (Write("d", "x"), PathIsDirectoryError),
     "write_read_only": (Write("kept", "x"), ReadOnlyFileError),
@@ -138,13 +138,13 @@ _REFUSED: dict[str, tuple[FileChange, type[EverstoreError]]] = {
     rows=_REFUSED,
     likely="what was changed before the refusal stays, or is put back by further changes",
 )  # fmt: skip
-async def nothing(case: Case, change: FileChange, error: type[EverstoreError]) -> None:
+async def nothing(case: Case, change: AnyFileChange, error: type[EverstoreError]) -> None:
     """When one is refused, none was made, and the error tells which it was and why: {row}."""
     await case.files.write_file("a", "one")
     await case.files.write_file("d/b", "two")
     await case.files.write_file("moved", "three")
     await case.files.seed_initial_file(InitialFile("kept", "x", is_readonly=True))
-    before: list[FileChange] = [
+    before: list[AnyFileChange] = [
         Write("new/f", "x"),
         Edit("a", "one", "other"),
         Move("moved", "new/moved"),
@@ -194,7 +194,7 @@ async def deletes_strictly(case: Case) -> None:
 async def checked_first(case: Case) -> None:
     """A wrong argument of a later change is told before an earlier one is refused."""
     missing = Delete("nothing")
-    wrong: list[tuple[FileChange, type[EverstoreError]]] = [
+    wrong: list[tuple[AnyFileChange, type[EverstoreError]]] = [
         (Write("a\0", "x"), InvalidPathError),
         (Write("/", "x"), PathIsDirectoryError),
         (Append("a", "AA", "base64"), InvalidContentError),
@@ -233,11 +233,11 @@ async def too_large(case: Case) -> None:
     level="standard",
     likely="what is there is counted before all changes, or behind them",
 )
-async def limits(case: Case, limited: dict[str, int], more: FileChange) -> None:
+async def limits(case: Case, limited: dict[str, int], more: AnyFileChange) -> None:
     """A limit is one for each change, with what those before it have added and removed: {row}."""
     await case.store.close()
     case.store = await case.open(limits=limited)
-    room: list[FileChange] = [Write("a", "xxxx"), Write("b", "yyyyyy"), MakeDirectory("d")]
+    room: list[AnyFileChange] = [Write("a", "xxxx"), Write("b", "yyyyyy"), MakeDirectory("d")]
     for late in ([], [Delete("b")]):
         with refused(QuotaExceededError) as caught:
             await case.files.apply_changes([*room, more, *late])
@@ -311,7 +311,7 @@ async def told(case: Case) -> None:
     await case.store.close()
     case.store = await case.open(on_call=seen.append)
     await case.store.file_system.write_file(case.id, "gone", "xx")
-    changes: Sequence[FileChange] = [
+    changes: Sequence[AnyFileChange] = [
         Write("a", "xxx"),
         Append("a", "\u00e9"),
         MakeDirectory("d"),

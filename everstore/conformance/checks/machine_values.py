@@ -18,7 +18,7 @@ from everstore.conformance.registry import check
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from everstore.changes import ValueChange
+    from everstore.changes import AnyValueChange
     from everstore.conformance.case import Case
     from everstore.store import Store
 
@@ -160,9 +160,9 @@ async def value_limits(case: Case) -> None:
     await run_machine(case, ValueMachine, runs=40, steps=20, limits=ModelLimits(session_keys=3))
 
 
-def _change(kind: str, key: str, value: str, *, flag: bool) -> ValueChange:
+def _change(kind: str, key: str, value: str, *, flag: bool) -> AnyValueChange:
     """A change of a kind, of what was drawn."""
-    kinds: dict[str, ValueChange] = {
+    kinds: dict[str, AnyValueChange] = {
         "set": SetValue(key, value, if_absent=flag),
         "delete": DeleteValue(key),
         "touch": TouchValue(key),

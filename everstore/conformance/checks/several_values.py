@@ -22,7 +22,7 @@ from everstore.errors import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from everstore.changes import ValueChange
+    from everstore.changes import AnyValueChange
     from everstore.conformance.case import Case
     from everstore.telling.observing import CallRecord
 
@@ -98,7 +98,7 @@ async def for_a_while(case: Case) -> None:
     assert ends == {"k": False, "n": True, "new": True}
 
 
-_REFUSED: dict[str, tuple[ValueChange, type[EverstoreError]]] = {
+_REFUSED: dict[str, tuple[AnyValueChange, type[EverstoreError]]] = {
     "set_if_revision": (SetValue("k", "x", if_revision="0"), RevisionConflictError),
     "set_if_absent": (SetValue("new", "x", if_absent=True), RevisionConflictError),
     "delete_if_revision": (DeleteValue("gone", if_revision="0"), RevisionConflictError),
@@ -112,11 +112,11 @@ _REFUSED: dict[str, tuple[ValueChange, type[EverstoreError]]] = {
     rows=_REFUSED,
     likely="what was changed before the refusal stays, or is put back by further changes",
 )  # fmt: skip
-async def nothing(case: Case, change: ValueChange, error: type[EverstoreError]) -> None:
+async def nothing(case: Case, change: AnyValueChange, error: type[EverstoreError]) -> None:
     """Where one is refused nothing is changed, and its error tells its place: {row}."""
     await case.storage.set_value("k", "text")
     await case.storage.set_value("gone", "x")
-    before: list[ValueChange] = [
+    before: list[AnyValueChange] = [
         SetValue("new", "x"),
         DeleteValue("gone"),
         Increment("n"),
@@ -147,7 +147,7 @@ async def alone(case: Case) -> None:
     },
     likely="a change is looked at when those before it are made",
 )
-async def before_any(case: Case, error: type[EverstoreError], change: ValueChange) -> None:
+async def before_any(case: Case, error: type[EverstoreError], change: AnyValueChange) -> None:
     """What no state would allow is told of before a condition that does not hold: {row}."""
     await case.storage.set_value("k", "text")
     async with case.untouched():
@@ -228,7 +228,7 @@ async def told(case: Case) -> None:
     seen: list[CallRecord] = []
     await case.store.close()
     case.store = await case.open(on_call=seen.append)
-    changes: Sequence[ValueChange] = [SetValue("a", "xxx"), SetValue("b", "\u00e9"), Increment("n")]
+    changes: Sequence[AnyValueChange] = [SetValue("a", "xxx"), SetValue("b", "\u00e9"), Increment("n")]
     await case.store.storage.change_values(case.id, changes)
     await case.store.close()
     told = [(record.verb, record.role, record.outcome, record.bytes) for record in seen[-1:]]

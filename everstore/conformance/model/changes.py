@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from everstore.changes import (
+    AnyFileChange,
     Append,
     AppendBytes,
     Copy,
     Delete,
     Edit,
-    FileChange,
     MakeDirectory,
     Move,
     Write,
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 
-def require_arguments(changes: Sequence[FileChange], most_bytes: int | None) -> None:
+def require_arguments(changes: Sequence[AnyFileChange], most_bytes: int | None) -> None:
     """Refuse the first change that no state of the files would allow; ``index`` of its error is its place."""
     for index, change in enumerate(changes):
         try:
@@ -47,7 +47,7 @@ def require_arguments(changes: Sequence[FileChange], most_bytes: int | None) -> 
             raise
 
 
-def _require(change: FileChange, most_bytes: int | None) -> None:
+def _require(change: AnyFileChange, most_bytes: int | None) -> None:
     match change:
         case Write(path, content, encoding, if_revision, if_absent):
             below_root(path)

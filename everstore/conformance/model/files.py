@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from uuid import UUID
 
-    from everstore.changes import FileChange
+    from everstore.changes import AnyFileChange
 
 __all__ = ["Entry", "FileModel", "ModelLimits", "require_condition"]
 
@@ -374,7 +374,7 @@ class FileModel:
         """What is then at the destination."""
         return self._transfer(session_id, source, destination, overwrite=overwrite, move=True)
 
-    def apply_changes(self, session_id: UUID, changes: Sequence[FileChange]) -> list[Entry | None]:
+    def apply_changes(self, session_id: UUID, changes: Sequence[AnyFileChange]) -> list[Entry | None]:
         """What each leaves at its path, as it is then, and ``None`` where that is nothing."""
         require_arguments(changes, self._limits.file_bytes)
         before = self._trees[session_id]

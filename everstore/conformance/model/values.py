@@ -33,7 +33,7 @@ from everstore.models import StorageUsage
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from everstore.changes import ValueChange
+    from everstore.changes import AnyValueChange
     from everstore.models import Session
 
 __all__ = ["Record", "RecordModel", "Value", "ValueModel"]
@@ -170,7 +170,7 @@ class ValueModel:
                     answers.append(self.set_value(session_id, key, value, ttl=ttl, if_absent=if_absent))
         return answers
 
-    def change_values(self, session_id: UUID, changes: list[ValueChange]) -> list[Any]:
+    def change_values(self, session_id: UUID, changes: list[AnyValueChange]) -> list[Any]:
         """What each verb answers; arguments are refused before any change is tried."""
         for index, change in enumerate(changes):
             with _placed(index):

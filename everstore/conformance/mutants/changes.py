@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from everstore.changes import Append, Delete, Edit, FileChange, Write
+from everstore.changes import AnyFileChange, Append, Delete, Edit, Write
 from everstore.conformance.mutants.broken import Broken, mutant
 from everstore.errors import (
     EverstoreError,
@@ -25,7 +25,7 @@ _ARGUMENTS = (InvalidArgumentError, PathIsDirectoryError)
 
 
 def _is_list(changes: Any) -> bool:
-    return isinstance(changes, list) and all(isinstance(change, FileChange) for change in changes)
+    return isinstance(changes, list) and all(isinstance(change, AnyFileChange) for change in changes)
 
 
 @mutant("changes.in_order")
@@ -33,7 +33,7 @@ def makes_the_last_of_a_kind(broken: Broken) -> None:
     """Of several changes of one kind at one path only the last is made."""
 
     @broken.verb
-    async def apply_changes(session_id: Any, changes: Sequence[FileChange]) -> Any:
+    async def apply_changes(session_id: Any, changes: Sequence[AnyFileChange]) -> Any:
         if _is_list(changes):
             last = {(type(change), *change.places()): change for change in changes}
             changes = [change for change in changes if last[type(change), *change.places()] is change]
@@ -45,14 +45,14 @@ def edits_what_was_there_before(broken: Broken) -> None:
     """An edit of one of several changes is worked out beforehand, from the content before all of them."""
 
     @broken.verb
-    async def apply_changes(session_id: Any, changes: Sequence[FileChange]) -> Any:
+    async def apply_changes(session_id: Any, changes: Sequence[AnyFileChange]) -> Any:
         worked_out = changes
         if _is_list(changes):
             worked_out = [await _worked_out(broken, session_id, change) for change in changes]
         return await broken.files.apply_changes(session_id, worked_out)
 
 
-async def _worked_out(broken: Broken, session_id: Any, change: FileChange) -> FileChange:
+async def _worked_out(broken: Broken, session_id: Any, change: AnyFileChange) -> AnyFileChange:
     if not isinstance(change, Edit) or change.replace_all:
         return change
     try:
@@ -69,7 +69,7 @@ def answers_as_the_verbs_do(broken: Broken) -> None:
     """Each change is answered as by its verb: with files and their contents, and True for a deletion."""
 
     @broken.verb
-    async def apply_changes(session_id: Any, changes: Sequence[FileChange]) -> Any:
+    async def apply_changes(session_id: Any, changes: Sequence[AnyFileChange]) -> Any:
         answers = await broken.files.apply_changes(session_id, changes)
         return [
             True if info is None else await broken.files.read_file(session_id, info.path) for info in answers
@@ -81,7 +81,7 @@ def leaves_what_was_made_before(broken: Broken) -> None:
     """The changes before the one that is refused stay."""
 
     @broken.verb
-    async def apply_changes(session_id: Any, changes: Sequence[FileChange]) -> Any:
+    async def apply_changes(session_id: Any, changes: Sequence[AnyFileChange]) -> Any:
         try:
             return await broken.files.apply_changes(session_id, changes)
         except EverstoreError as error:
@@ -95,7 +95,7 @@ def tells_no_place_of_the_only_one(broken: Broken) -> None:
     """The error of the only change has no place."""
 
     @broken.verb
-    async def apply_changes(session_id: Any, changes: Sequence[FileChange]) -> Any:
+    async def apply_changes(session_id: Any, changes: Sequence[AnyFileChange]) -> Any:
         try:
             return await broken.files.apply_changes(session_id, changes)
         except EverstoreError as error:
@@ -109,7 +109,7 @@ def passes_over_what_is_gone(broken: Broken) -> None:
     """A deletion of what is not there is passed over, unless it says itself that it is strict."""
 
     @broken.verb
-    async def apply_changes(session_id: Any, changes: Sequence[FileChange]) -> Any:
+    async def apply_changes(session_id: Any, changes: Sequence[AnyFileChange]) -> Any:
         try:
             return await broken.files.apply_changes(session_id, changes)
         except PathNotFoundError as error:
@@ -124,7 +124,7 @@ def _in_their_turn(broken: Broken, kinds: tuple[type[EverstoreError], ...]) -> N
     """What is wrong with a change in one of these ways is found when those before it are made."""
 
     @broken.verb
-    async def apply_changes(session_id: Any, changes: Sequence[FileChange]) -> Any:
+    async def apply_changes(session_id: Any, changes: Sequence[AnyFileChange]) -> Any:
         try:
             return await broken.files.apply_changes(session_id, changes)
         except kinds as error:
@@ -151,7 +151,7 @@ def makes_room_first(broken: Broken) -> None:
     """What is deleted by a later change makes room for those before it."""
 
     @broken.verb
-    async def apply_changes(session_id: Any, changes: Sequence[FileChange]) -> Any:
+    async def apply_changes(session_id: Any, changes: Sequence[AnyFileChange]) -> Any:
         try:
             return await broken.files.apply_changes(session_id, changes)
         except QuotaExceededError as error:
@@ -171,7 +171,7 @@ def takes_whatever_can_be_gone_through(broken: Broken) -> None:
     async def apply_changes(session_id: Any, changes: Any) -> Any:
         given: list[Any] | None = None
         if hasattr(changes, "__next__"):
-            given = [change for change in changes if isinstance(change, FileChange)]
+            given = [change for change in changes if isinstance(change, AnyFileChange)]
         return await broken.files.apply_changes(session_id, changes if given is None else given)
 
 
@@ -180,7 +180,7 @@ def makes_changes_by_halves(broken: Broken) -> None:
     """The changes are made in two steps."""
 
     @broken.verb
-    async def apply_changes(session_id: Any, changes: Sequence[FileChange]) -> Any:
+    async def apply_changes(session_id: Any, changes: Sequence[AnyFileChange]) -> Any:
         if not _is_list(changes) or len(changes) != 4 or not isinstance(changes[1], Append):
             return await broken.files.apply_changes(session_id, changes)
         first = await broken.files.apply_changes(session_id, changes[:2])

@@ -1,0 +1,43 @@
+"""Nothing changes a checkpoint: which sessions a verb changes, told from its signature.
+
+Whatever is not known to read, changes: a verb that somebody adds is refused on a checkpoint until it is named
+here. An id says of itself that it is a checkpoint's, so looking at the arguments is all that it takes.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["changed_by"]
+
+_READING = frozenset(
+    {
+        *("read_file", "read_bytes", "read_lines", "stat_file", "list_directory", "list_tree"),
+        *("grep_files", "glob_files", "diff_sessions", "usage", "session_ids"),
+        *("get_value", "get_values", "read_value", "read_values", "list_keys", "stat_value"),
+        *("get_secret", "list_secrets", "scan_secrets", "get_session", "list_sessions"),
+    }
+)
+
+_ONLY_READ = {"fork_session": {"source"}}
+"""The sessions that a verb leaves as they are, though it changes others."""
+
+_A_SESSION = re.compile(r"\b(UUID|Session)\b")
+
+
+def changed_by(name: str, member: Callable[..., object]) -> tuple[str, ...]:
+    """What is, in the arguments of a verb, the id of a session that it changes: expressions of Python."""
+    if name in _READING:
+        return ()
+    changed: list[str] = []
+    for parameter in inspect.signature(member).parameters.values():
+        kind = _A_SESSION.search(str(parameter.annotation))
+        if kind is not None and parameter.name not in _ONLY_READ.get(name, ()):
+            is_id = kind.group() == "UUID"
+            changed.append(parameter.name if is_id else f"getattr({parameter.name}, 'id', None)")
+    return tuple(changed)
