@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from everstore.cli import branching
 from everstore.cli.options import JsonOption, LabelsOption, SessionArgument, labels_of
 from everstore.cli.output import (
     note,
@@ -18,7 +19,7 @@ from everstore.cli.output import (
 )
 from everstore.cli.running import in_store
 from everstore.errors import InvalidArgumentError, SessionNotFoundError
-from everstore.models import to_dict
+from everstore.models import is_checkpoint, to_dict
 from everstore.paths import parse_session_id
 from everstore.wording import shown_size
 
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Sessions: their records, and all that they keep.", no_args_is_help=True)
+app = typer.Typer(
+    help="Sessions: their records, all that they keep, and their branches.", no_args_is_help=True
+)
+branching.add_to(app)
 
 _PAGE = 100
 
@@ -162,6 +166,7 @@ def show(session: SessionArgument, *, as_json: JsonOption = False) -> None:
         {
             "id": str(record.id),
             "title": record.title or "",
+            "parent": str(record.parent or ""),
             "labels": _shown_labels(record),
             "created": shown_time(record.created_at),
             "updated": shown_time(record.updated_at),
@@ -213,10 +218,26 @@ def label(
 
 
 @app.command("rm")
-def rm(session: SessionArgument, *, as_json: JsonOption = False) -> None:
-    """Remove a session: its record, files, values and secrets; status 1 when there was nothing."""
+def rm(
+    session: SessionArgument,
+    *,
+    keep_checkpoints: Annotated[
+        bool, typer.Option("--keep-checkpoints", help="Leave its checkpoints where they are.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove a session and its checkpoints, or one checkpoint: records, files, values and secrets.
+
+    Status 1 when there was nothing.
+    """
     session_id = parse_session_id(session)
-    if not in_store(lambda store: store.delete_session(session_id)):
+
+    async def remove(store: Store) -> bool:
+        if is_checkpoint(session_id):
+            return await store.delete_checkpoint(session_id)
+        return await store.delete_session(session_id, keep_checkpoints=keep_checkpoints)
+
+    if not in_store(remove):
         raise _absent(session_id)
     if as_json:
         print_json({"id": str(session_id), "removed": True})

@@ -66,6 +66,12 @@ class Scene:
         """Every path there must be, sorted."""
         return sorted(self.known)
 
+    @property
+    def can_branch(self) -> bool:
+        """Whether the backends can fork sessions."""
+        roles = (self.store.file_system, self.store.storage, self.store.sessions)
+        return all(role.capabilities.forks for role in roles)
+
     def text(self, path: str) -> str:
         """The text that must be in a text file."""
         return self.known[path].decode()

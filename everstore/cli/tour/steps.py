@@ -19,6 +19,7 @@ from everstore.errors import (
     ReadOnlyFileError,
     RevisionConflictError,
     SecretsKeyMissingError,
+    UnsupportedError,
 )
 
 if TYPE_CHECKING:
@@ -198,6 +199,36 @@ def _moved(scene: Scene) -> object:
     return [f"{scene.moved}/team.txt"]
 
 
+async def _branch(store: Store, session_id: UUID, plan: str) -> object:
+    ideas = [await store.fork_session(session_id, title=title) for title in ("an idea", "a better one")]
+    for idea in ideas:
+        await store.session(idea.id).files.edit_file(plan, "look around the tree", f"try {idea.title}")
+    merged = await store.merge(ideas[1].id)
+    for idea in ideas:
+        await store.delete_session(idea.id)
+    return [change.path for change in merged.files]
+
+
+def _merged(scene: Scene) -> object:
+    if scene.can_branch:
+        text = scene.text(scene.plan).replace("look around the tree", "try a better one")
+        scene.known[scene.plan] = text.encode()
+    return [scene.plan]
+
+
+async def _rewind(store: Store, session_id: UUID, files: BoundFiles, draft: str) -> object:
+    checkpoint = await store.checkpoint(session_id, "before the mistake")
+    await files.delete_file(draft, recursive=True)
+    changes = await store.diff(checkpoint.id, session_id)
+    await store.rewind(session_id, checkpoint, keep=False)
+    await store.delete_checkpoint(checkpoint)
+    return [(change.kind, change.path) for change in changes]
+
+
+def _drafts_removed(scene: Scene) -> object:
+    return [("removed", scene.draft), ("removed", scene.team)]
+
+
 async def _delete(files: BoundFiles, draft: str) -> object:
     return await files.delete_file(draft), await files.delete_file(draft, recursive=True)
 
@@ -232,6 +263,8 @@ STEPS = (
     Step("A read-only seed stays as it is", _seed, _read_only),
     Step("No path leads out of the session", _escape, lambda _: InvalidPathError),
     Step("Copy a directory, and move the copy", _copy_and_move, _moved),
+    Step("Two ideas side by side, and the better one merged", _branch, _merged, tolerate=(UnsupportedError,)),
+    Step("A mistake, and back to the checkpoint", _rewind, _drafts_removed, tolerate=(UnsupportedError,)),
     Step("Delete a directory, which takes recursive=True", _delete, _deleted),
     Step("Everything is as it must be", _read_everything, _digests),
 )
