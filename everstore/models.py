@@ -457,6 +457,11 @@ class FileChange(msgspec.Struct, frozen=True, gc=False):
     after: FileInfo | None
     text: str | None = None
 
+    @classmethod
+    def between(cls, path: str, before: FileInfo | None, after: FileInfo | None) -> Self:
+        """The difference at a path, of what the first session has there and the second; not both ``None``."""
+        return cls(path, _kind_of(before, after), before, after)
+
 
 class ValueChange(msgspec.Struct, frozen=True, gc=False):
     """How a value differs between two sessions: what is at the key in the first, and in the second."""
@@ -465,6 +470,15 @@ class ValueChange(msgspec.Struct, frozen=True, gc=False):
     kind: ChangeKind
     before: KeyInfo | None
     after: KeyInfo | None
+
+    @classmethod
+    def between(cls, key: str, before: KeyInfo | None, after: KeyInfo | None) -> Self:
+        """The difference at a key, of what the first session has there and the second; not both ``None``."""
+        return cls(key, _kind_of(before, after), before, after)
+
+
+def _kind_of(before: object, after: object) -> ChangeKind:
+    return "added" if before is None else "removed" if after is None else "changed"
 
 
 class Merged(msgspec.Struct, frozen=True, gc=False):

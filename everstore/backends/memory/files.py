@@ -7,13 +7,15 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar
 
+from everstore.backends.memory.forks import Fork, differences
 from everstore.backends.memory.ids import page_of
 from everstore.backends.memory.own_limits import limits_of, note_limits
 from everstore.backends.memory.tree import MemoryTree
 from everstore.backends.memory.versions import versions
 from everstore.compat import override
-from everstore.interfaces import SessionFileSystem
-from everstore.models import FileUsage, root_of
+from everstore.errors import SessionNotEmptyError
+from everstore.interfaces import Capabilities, SessionFileSystem
+from everstore.models import FileChange, FileUsage, root_of
 from everstore.rules import answered_together, apply_to_tree, transfers
 from everstore.rules import files as rules
 from everstore.search import compile_glob, selected
@@ -39,6 +41,8 @@ _PATH = attrgetter("path")
 
 class MemoryFiles(SessionFileSystem):
     """A file system in memory. Cost follows the answer: no verb but a search looks at all files."""
+
+    capabilities = Capabilities(forks=True)
 
     def __init__(self, limits: Limits | None = None) -> None:
         """An empty one; without ``limits`` nothing is limited."""
@@ -76,7 +80,12 @@ class MemoryFiles(SessionFileSystem):
     def _tree(self, session_id: UUID) -> MemoryTree:
         number = session_id.int
         limits = self._own_limits.get(number, self._limits)
-        return self._trees.get(number) or MemoryTree(session_id, self._version, limits)
+        tree = self._trees.get(number)
+        if tree is None:
+            return MemoryTree(session_id, self._version, limits)
+        if isinstance(tree, Fork):
+            tree = self._trees[number] = tree.made(self._version, limits)
+        return tree
 
     def _keep(self, tree: MemoryTree) -> None:
         """Keep a tree that was changing, unless nothing is in it and never was."""
@@ -260,8 +269,7 @@ class MemoryFiles(SessionFileSystem):
     @override
     async def list_directory(self, session_id: UUID, path: str = "/") -> list[FileInfo]:
         with self._lock:
-            tree = self._trees.get(session_id.int)
-            return [] if tree is None else tree.listing(path)
+            return self._tree(session_id).listing(path)
 
     @override
     async def list_tree(
@@ -295,8 +303,8 @@ class MemoryFiles(SessionFileSystem):
     def _snapshot(self, session_id: UUID, top: str) -> list[SessionFile]:
         """All at a path and below it at one moment: records never change, so the list is enough."""
         with self._lock:
-            tree = self._trees.get(session_id.int)
-            if tree is None or top not in tree.nodes:
+            tree = self._tree(session_id)
+            if top not in tree.nodes:
                 return []
             if top == "/":
                 return list(tree.nodes.values())
@@ -305,13 +313,12 @@ class MemoryFiles(SessionFileSystem):
     @override
     async def usage(self, session_id: UUID) -> FileUsage:
         with self._lock:
-            tree = self._trees.get(session_id.int)
-            return FileUsage() if tree is None else tree.counted()
+            return self._tree(session_id).counted()
 
     @override
     async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
         with self._lock:
-            return page_of(self._trees, lambda tree: len(tree.nodes) > 1, after, limit)
+            return page_of(self._trees, lambda tree: not tree.is_empty, after, limit)
 
     @override
     async def limit_session(self, session_id: UUID, limits: SessionLimits) -> None:
@@ -327,4 +334,47 @@ class MemoryFiles(SessionFileSystem):
         with self._lock:
             self._own_limits.pop(session_id.int, None)
             tree = self._trees.pop(session_id.int, None)
-            return tree is not None and len(tree.nodes) > 1
+            return tree is not None and not tree.is_empty
+
+    @override
+    async def fork_session(self, source: UUID, target: UUID, *, replaced: UUID | None = None) -> None:
+        with self._lock:
+            emptied = target if replaced is None else replaced
+            if not self._is_empty(emptied):
+                raise SessionNotEmptyError.of(emptied)
+            taken = self._frozen(source)
+            if replaced is not None:
+                self._put_fork(replaced, self._frozen(target))
+            elif source.int in self._own_limits and target.int not in self._own_limits:
+                self._own_limits[target.int] = self._own_limits[source.int]
+            self._put_fork(target, taken)
+
+    def _is_empty(self, session_id: UUID) -> bool:
+        tree = self._trees.get(session_id.int)
+        return tree is None or tree.is_empty
+
+    def _frozen(self, session_id: UUID) -> dict[str, SessionFile]:
+        tree = self._trees.get(session_id.int)
+        return {"/": root_of(session_id)} if tree is None else tree.frozen()
+
+    def _put_fork(self, session_id: UUID, taken: dict[str, SessionFile]) -> None:
+        before = self._trees.pop(session_id.int, None)
+        if before is not None:
+            before.changing = True  # whoever has just found it looks again
+        if len(taken) > 1:
+            self._trees[session_id.int] = Fork(session_id, taken)
+
+    @override
+    async def diff_sessions(
+        self, a: UUID, b: UUID, *, after: str | None = None, limit: int | None = None
+    ) -> list[FileChange]:
+        with self._lock:
+            if self._frozen(a) is self._frozen(b):  # forks of the same, that nobody has looked at
+                return []
+            one, other = self._tree(a).frozen(), self._tree(b).frozen()
+        paths = [path for path in await differences(one, other) if after is None or path > after][:limit]
+        return [FileChange.between(path, _info(one.get(path)), _info(other.get(path))) for path in paths]
+
+
+def _info(entry: SessionFile | None) -> FileInfo | None:
+    return None if entry is None else entry.info()

@@ -82,6 +82,15 @@ class MemoryTree(Tree[SessionFile]):
     def below(self, path: str) -> list[SessionFile]:
         return [*map(self.nodes.__getitem__, self._paths_below(path))]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is in it."""
+        return len(self.nodes) == 1
+
+    def frozen(self) -> dict[str, SessionFile]:
+        """All entries as they are now, by path, in a dictionary that nobody changes."""
+        return self.nodes.copy()
+
     def _paths_below(self, path: str) -> list[str]:
         found: list[str] = []
         directories = [path]
