@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from everstore.changes import AnyValueChange, ValueMutation
-    from everstore.models import ChangeKind, KeyInfo, SecretInfo, StoredValue
+    from everstore.models import KeyInfo, SecretInfo, StoredValue
     from everstore.session_limits import SessionLimits
 
 __all__ = ["SessionStorageStore"]
@@ -338,11 +338,6 @@ def _differences(ones: list[StoredValue], others: list[StoredValue]) -> list[Val
     changes: list[ValueChange] = []
     for key in sorted(found[0].keys() | found[1].keys()):
         one, other = (each.get(key) for each in found)
-        if one is None or other is None:
-            kind: ChangeKind = "added" if one is None else "removed"
-        elif (one.value, one.expires_ns) != (other.value, other.expires_ns):
-            kind = "changed"
-        else:
-            continue
-        changes.append(ValueChange(key, kind, one and one.info(), other and other.info()))
+        if one is None or other is None or (one.value, one.expires_ns) != (other.value, other.expires_ns):
+            changes.append(ValueChange.of(one and one.info(), other and other.info()))
     return changes

@@ -1,4 +1,7 @@
-"""Session records in memory, ordered by age, and for each label by age, too."""
+"""Session records in memory, ordered by age, and for each label by age, too.
+
+A checkpoint has its place in orders of its session, and in none that sessions are listed by.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import threading
 from functools import partial
 from itertools import islice
 from sys import maxsize
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import UNSET, UnsetType
 
@@ -15,8 +18,9 @@ from everstore.backends.memory.ids import page_of
 from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.errors import SessionNotFoundError
-from everstore.interfaces import SessionStore
+from everstore.interfaces import Capabilities, SessionStore
 from everstore.labels import age_of, shared_ages
+from everstore.models import is_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,11 +30,21 @@ if TYPE_CHECKING:
 
 __all__ = ["MemorySessions"]
 
+K = TypeVar("K")
+A = TypeVar("A", int, tuple[int, int])
+
 _ID = (1 << 128) - 1
 
 
 def _age(session: Session) -> tuple[int, int]:
     return session.created_ns, session.id.int
+
+
+def _shelf(record: Session) -> int | None:
+    """Whose checkpoint it is, a number that no id has where it is nobody's; ``None`` of a session."""
+    if not is_checkpoint(record.id):
+        return None
+    return -1 if record.parent is None else record.parent.int
 
 
 def _up_to(ages: list[int], age: int) -> int | None:
@@ -42,11 +56,15 @@ def _up_to(ages: list[int], age: int) -> int | None:
 class MemorySessions(SessionStore):
     """Session records in memory."""
 
+    capabilities = Capabilities(forks=True)
+
     def __init__(self) -> None:
         """An empty one."""
         self._records: dict[int, Session] = {}
-        self._ages: list[tuple[int, int]] = []  # sorted, oldest first: a page is a slice
-        self._labelled: dict[tuple[str, str], list[int]] = {}  # as those, by name and text; none is empty
+        # Those of sessions under None, those of checkpoints under their session; sorted, oldest first: a page
+        # is a slice. None is empty.
+        self._ages: dict[int | None, list[tuple[int, int]]] = {}
+        self._labelled: dict[tuple[int | None, str, str], list[int]] = {}  # as those, by name and text, too
         self._lock = threading.Lock()
 
     @override
@@ -88,13 +106,20 @@ class MemorySessions(SessionStore):
 
     @override
     async def list_sessions(
-        self, *, limit: int = 100, after: Session | None = None, labels: Mapping[str, str] | None = None
+        self,
+        *,
+        limit: int = 100,
+        after: Session | None = None,
+        labels: Mapping[str, str] | None = None,
+        checkpoints_of: UUID | None = None,
     ) -> list[Session]:
+        shelf = None if checkpoints_of is None else checkpoints_of.int
         with self._lock:
             if labels:
-                return [*islice(self._shared(labels, after), min(limit, maxsize))]
-            end = len(self._ages) if after is None else bisect.bisect_left(self._ages, _age(after))
-            page = self._ages[max(0, end - limit) : end]
+                return [*islice(self._shared(shelf, labels, after), min(limit, maxsize))]
+            ages = self._ages.get(shelf, [])
+            end = len(ages) if after is None else bisect.bisect_left(ages, _age(after))
+            page = ages[max(0, end - limit) : end]
             return [self._records[number] for _, number in reversed(page)]
 
     @override
@@ -109,29 +134,37 @@ class MemorySessions(SessionStore):
         with self._lock:
             return page_of(self._records, lambda _: True, after, limit)
 
-    def _shared(self, labels: Mapping[str, str], after: Session | None) -> Iterator[Session]:
-        lists = [partial(_up_to, self._labelled.get(label, [])) for label in labels.items()]
+    def _shared(
+        self, shelf: int | None, labels: Mapping[str, str], after: Session | None
+    ) -> Iterator[Session]:
+        lists = [partial(_up_to, self._labelled.get((shelf, *label), [])) for label in labels.items()]
         below = None if after is None else age_of(*_age(after))
         return (self._records[age & _ID] for age in shared_ages(lists, below))
 
     def _put(self, record: Session) -> None:
-        number = record.id.int
+        number, shelf = record.id.int, _shelf(record)
         self._forget(self._records.get(number))
         self._records[number] = record  # in one step, for whoever reads meanwhile
-        bisect.insort(self._ages, (record.created_ns, number))
+        bisect.insort(self._ages.setdefault(shelf, []), _age(record))
         if record.labels:
             for label in record.labels.items():
-                bisect.insort(self._labelled.setdefault(label, []), age_of(record.created_ns, number))
+                ages = self._labelled.setdefault((shelf, *label), [])
+                bisect.insort(ages, age_of(record.created_ns, number))
 
     def _forget(self, record: Session | None) -> None:
         """Take a record out of every order."""
         if record is None:
             return
-        age = _age(record)
-        del self._ages[bisect.bisect_left(self._ages, age)]
+        shelf, age = _shelf(record), _age(record)
+        _take(self._ages, shelf, age)
         if record.labels:
             for label in record.labels.items():
-                ages = self._labelled[label]
-                del ages[bisect.bisect_left(ages, age_of(*age))]
-                if not ages:
-                    del self._labelled[label]
+                _take(self._labelled, (shelf, *label), age_of(*age))
+
+
+def _take(orders: dict[K, list[A]], key: K, age: A) -> None:
+    """Take an age out of one of several orders."""
+    ages = orders[key]
+    del ages[bisect.bisect_left(ages, age)]
+    if not ages:
+        del orders[key]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from everstore.clock import later_than, now_ns
 from everstore.compat import override
 from everstore.content import stored_size
+from everstore.errors import SessionNotEmptyError
 from everstore.rules import Space, Stamps
 
 if TYPE_CHECKING:
@@ -261,13 +262,52 @@ class Namespace:
             space.limits = limits
             space.held = 0 if limits is None else sum(_size_of(*one) for one in space.entries.items())
 
+    def fork(self, source: UUID, target: UUID, replaced: UUID | None) -> None:
+        """Have ``target`` hold what ``source`` does, and ``replaced`` what ``target`` did.
+
+        ``SessionNotEmptyError`` where what is to be empty is not.
+        """
+        empty = target if replaced is None else replaced
+        if self.space(empty).holds():
+            raise SessionNotEmptyError.of(empty)
+        now = now_ns()
+        taken = {
+            key: Entry(self.version(), entry.created_ns, entry.updated_ns, entry.expires_ns, entry.text)
+            for key, entry in self.space(source).entries.items()
+            if entry.expires_ns is None or entry.expires_ns > now
+        }
+        held = self.space(target)
+        held.changing = True  # for good: who looks through it must not see it beside what takes its place
+        if replaced is not None:
+            self._fill(replaced, held.entries)
+        self._fill(target, taken)
+
+    def _fill(self, session_id: UUID, entries: dict[str, Entry]) -> None:
+        """Have a session hold these entries, from one moment on, in place of what it held."""
+        before = self.space(session_id).entries
+        space = MemorySpace(session_id.int, self)
+        space.entries = entries
+        space.get = space.get_to_replace = entries.get
+        if space.limits is not None:
+            space.held = sum(_size_of(*one) for one in entries.items())
+        space.keep()
+        for key, entry in entries.items():
+            if entry.expires_ns is not None:
+                self.deadlines.change(None, entry.expires_ns, session_id.int, key, self.place)
+        self.deadlines.drop(_expiring(before))
+
     def purge(self, session_id: UUID) -> bool:
         """Take out all of a session; whether there was anything that is not over."""
         space = self.sessions.pop(session_id.int, None)
         if space is None:
             return False
-        self.deadlines.drop(sum(entry.expires_ns is not None for entry in space.entries.values()))
+        self.deadlines.drop(_expiring(space.entries))
         return not all(entry.is_over for entry in space.entries.values())
+
+
+def _expiring(entries: dict[str, Entry]) -> int:
+    """How many of them are over some time."""
+    return sum(entry.expires_ns is not None for entry in entries.values())
 
 
 def _size_of(key: str, entry: Entry | None) -> int:

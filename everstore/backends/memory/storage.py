@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import islice
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from everstore.backends.memory.deadlines import Deadlines
@@ -11,8 +12,8 @@ from everstore.backends.memory.own_limits import limits_of, note_limits
 from everstore.backends.memory.spaces import MemorySpace, Namespace
 from everstore.backends.memory.versions import versions
 from everstore.compat import override
-from everstore.interfaces import SessionStorageStore
-from everstore.models import KeyInfo, SecretInfo, StorageUsage, StoredValue
+from everstore.interfaces import Capabilities, SessionStorageStore
+from everstore.models import KeyInfo, SecretInfo, StorageUsage, StoredValue, ValueChange
 from everstore.paging import EVERY_KEY, KeyPage
 from everstore.rules import answered_together, apply_to_space
 from everstore.rules import values as rules
@@ -33,6 +34,8 @@ T = TypeVar("T")
 
 class MemoryStorage(SessionStorageStore):
     """Values and secrets in memory. Secrets stay in clear there: nothing outlives the process."""
+
+    capabilities = Capabilities(forks=True)
 
     def __init__(self, limits: Limits | None = None) -> None:
         """An empty one; without ``limits`` nothing is limited."""
@@ -242,13 +245,37 @@ class MemoryStorage(SessionStorageStore):
         return sorted({*pages[0], *pages[1]})[:limit]
 
     @override
+    async def fork_session(self, source: UUID, target: UUID, *, replaced: UUID | None = None) -> None:
+        with self._lock:
+            self._values.fork(source, target, replaced)
+            own = self._own_limits.get(source.int)
+            if own is not None and replaced is None and target.int not in self._own_limits:
+                self._limit(target, own, is_own=True)
+
+    @override
+    async def diff_sessions(
+        self, a: UUID, b: UUID, *, after: str | None = None, limit: int | None = None
+    ) -> list[ValueChange]:
+        page = KeyPage.of("", after, None, reverse=False)
+        with self._lock:
+            ones, others = (dict(self._values.items(each, page)) for each in (a, b))
+        found = (
+            ValueChange.of(_info(key, ones.get(key)), _info(key, others.get(key)))
+            for key in sorted(ones.keys() | others.keys())
+            if _told(ones.get(key)) != _told(others.get(key))
+        )
+        return [*islice(found, limit)]
+
+    @override
     async def limit_session(self, session_id: UUID, limits: SessionLimits) -> None:
         together = limits_of(self._all_limits).of_values_with(limits.of_values)
         with self._lock:
-            is_own = limits.of_values is not None
-            note_limits(self._own_limits, session_id.int, together, is_own=is_own)
-            for namespace in (self._values, self._secrets):
-                namespace.limit(session_id, together)
+            self._limit(session_id, together, is_own=limits.of_values is not None)
+
+    def _limit(self, session_id: UUID, together: Limits | None, *, is_own: bool) -> None:
+        note_limits(self._own_limits, session_id.int, together, is_own=is_own)
+        for namespace in (self._values, self._secrets):
+            namespace.limit(session_id, together)
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:
@@ -262,3 +289,14 @@ def _stored(key: str, entry: Entry) -> StoredValue:
     return StoredValue(
         entry.version, entry.created_ns, entry.updated_ns, key, entry.expires_ns, value=entry.text
     )
+
+
+def _info(key: str, entry: Entry | None) -> KeyInfo | None:
+    if entry is None:
+        return None
+    return KeyInfo(entry.version, entry.created_ns, entry.updated_ns, key, entry.expires_ns)
+
+
+def _told(entry: Entry | None) -> tuple[str, int | None] | None:
+    """What tells values apart."""
+    return None if entry is None else (entry.text, entry.expires_ns)
