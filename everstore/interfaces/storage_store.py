@@ -339,5 +339,5 @@ def _differences(ones: list[StoredValue], others: list[StoredValue]) -> list[Val
     for key in sorted(found[0].keys() | found[1].keys()):
         one, other = (each.get(key) for each in found)
         if one is None or other is None or (one.value, one.expires_ns) != (other.value, other.expires_ns):
-            changes.append(ValueChange.of(one and one.info(), other and other.info()))
+            changes.append(ValueChange.between(key, one and one.info(), other and other.info()))
     return changes

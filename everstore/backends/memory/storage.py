@@ -260,7 +260,7 @@ class MemoryStorage(SessionStorageStore):
         with self._lock:
             ones, others = (dict(self._values.items(each, page)) for each in (a, b))
         found = (
-            ValueChange.of(_info(key, ones.get(key)), _info(key, others.get(key)))
+            ValueChange.between(key, _info(key, ones.get(key)), _info(key, others.get(key)))
             for key in sorted(ones.keys() | others.keys())
             if _told(ones.get(key)) != _told(others.get(key))
         )
