@@ -18,6 +18,7 @@ IN_THE_WAY = {
     "version_1": "CREATE TABLE pairs_by_expiry (in_the_way)",
     "version_2": "ALTER TABLE trees ADD COLUMN directories",
     "version_3": "CREATE TABLE labels (in_the_way)",
+    "version_4": "CREATE TABLE shares (in_the_way)",
 }
 SESSION_ID = UUID("01900000-0000-7000-8000-000000000001")
 

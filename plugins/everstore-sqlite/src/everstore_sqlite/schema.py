@@ -7,8 +7,17 @@ depth, has a parent from ``/a/`` to ``/a0``. The root has no row. Rows are small
 ``WITHOUT ROWID``.
 
 ``contents`` has the real bytes of files, by a rowid of our own: ``serial``, which is the session's
-slot in the upper 31 bits and a number within the session in the lower 32. A session's contents are
-so one range, to delete, to search, and to ask the search index for, whatever other sessions hold.
+slot in the upper 31 bits and a number within the session in the lower 32, never given out twice. An entry's
+is ``content``; where that is NULL, the entry's own serial. A fork's or a copy's entry has that of its source.
+What more than one entry has is not changed, but written anew beside it. ``digest`` tells apart what two
+entries have without reading it; it is NULL where a version wrote it that made none.
+
+A content above ``contents.INLINE_BYTES`` has no bytes in its own row, but in ``pieces``: the numbers of rows of
+``chunks``, all of one size but the last, with a digest of each and of all up to it. Contents may share chunks.
+
+``shares`` has how many entries have a content, or contents a chunk (their numbers are of one kind), where it
+is more than one; what has no row there goes with who has it. ``origins`` has the slots, other than its own,
+that numbers of a session's contents may be of: those of the sessions that it is a fork of.
 
 ``trees`` has what a session's limits on files are checked against, and its slot. ``counters`` has one row:
 the last slot that was given out (``version`` is not counted any more).
@@ -158,7 +167,32 @@ _VERSION_4 = (
     """,
 )
 
-MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+_VERSION_5 = (
+    # NULL where an older version wrote it: no row is rewritten.
+    "ALTER TABLE entries ADD COLUMN content INTEGER",
+    "ALTER TABLE entries ADD COLUMN digest BLOB",
+    "CREATE TABLE shares (content INTEGER PRIMARY KEY, refs INTEGER NOT NULL)",
+    "CREATE TABLE chunks (id INTEGER PRIMARY KEY, data BLOB NOT NULL)",
+    """
+    CREATE TABLE pieces (
+        content INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        chunk INTEGER NOT NULL,
+        digest BLOB NOT NULL,
+        prefix BLOB NOT NULL,
+        PRIMARY KEY (content, number)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE origins (
+        session BLOB NOT NULL,
+        slot INTEGER NOT NULL,
+        PRIMARY KEY (session, slot)
+    ) WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
 """The statements that lead from each version to the next, the empty file's being version 0."""
 
 LATEST = len(MIGRATIONS)

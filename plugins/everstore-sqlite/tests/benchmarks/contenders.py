@@ -33,7 +33,7 @@ REPLACE = (
     "UPDATE entries SET version = ?, updated = ?, size = ? WHERE session = ? AND parent = '/d/' AND name = ?"
 )
 REPLACE_CONTENT = "UPDATE contents SET is_text = 1, data = ? WHERE serial = ?"
-CREATE = "INSERT INTO entries VALUES (?, '/d/', ?, ?, ?, ?, ?, ?, 0, 0)"
+CREATE = "INSERT INTO entries VALUES (?, '/d/', ?, ?, ?, ?, ?, ?, 0, 0, NULL, NULL)"
 CREATE_CONTENT = "INSERT INTO contents VALUES (?, 1, ?)"
 READ = """
     SELECT version, created, updated, serial, size, is_readonly, is_text, data
