@@ -12,8 +12,9 @@ is ``content``; where that is NULL, the entry's own serial. A fork's or a copy's
 What more than one entry has is not changed, but written anew beside it. ``digest`` tells apart what two
 entries have without reading it; it is NULL where a version wrote it that made none.
 
-A content above ``contents.INLINE_BYTES`` has no bytes in its own row, but in ``pieces``: the numbers of rows of
-``chunks``, all of one size but the last, with a digest of each and of all up to it. Contents may share chunks.
+A content above ``contents.INLINE_BYTES`` has no bytes in its own row, but in ``pieces``: the numbers of rows
+of ``chunks``, all of one size but the last, with a digest of each, and of all up to it. Contents may share
+chunks.
 
 ``shares`` has how many entries have a content, or contents a chunk (their numbers are of one kind), where it
 is more than one; what has no row there goes with who has it. ``origins`` has the slots, other than its own,
