@@ -133,7 +133,7 @@ class Edit(FileMutation[EditedFile], frozen=True, gc=False):
     replace_all: bool = False
 
 
-class Append(FileMutation[SessionFile], frozen=True, gc=False):
+class Append(FileMutation[FileInfo], frozen=True, gc=False):
     """``append_file``."""
 
     verb = "append_file"

@@ -169,7 +169,7 @@ class BoundFiles:
             return self._files.edit_file(self._id, path, old, new)
         return self._files.edit_file(self._id, path, old, new, replace_all=replace_all)
 
-    def append_file(self, path: str, content: str, encoding: Encoding = "text") -> Answer[SessionFile]:
+    def append_file(self, path: str, content: str, encoding: Encoding = "text") -> Answer[FileInfo]:
         """See ``OpenFileSystem.append_file``."""
         return self._files.append_file(self._id, path, content, encoding)
 

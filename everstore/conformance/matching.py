@@ -39,10 +39,10 @@ _ENTRY = ("path", "size_bytes", "is_readonly", "is_directory")
 _SESSION = ("id", "title", "created_ns", "labels")
 _RECORDS: dict[str, tuple[type, tuple[str, ...]]] = {
     **dict.fromkeys(("read_file", "write_file", "write_file_if_content_matches"), (SessionFile, _FILE)),
-    **dict.fromkeys(("seed_initial_file", "append_file"), (SessionFile, _FILE)),
+    "seed_initial_file": (SessionFile, _FILE),
     "edit_file": (EditedFile, (*_FILE, "replaced")),
     **dict.fromkeys(("create_directory", "copy_file", "move_file"), (FileInfo, _ENTRY)),
-    **dict.fromkeys(("write_bytes", "append_bytes"), (FileInfo, _ENTRY)),
+    **dict.fromkeys(("write_bytes", "append_bytes", "append_file"), (FileInfo, _ENTRY)),
     **dict.fromkeys(("list_directory", "list_tree", "glob_files", "apply_changes"), (FileInfo, _ENTRY)),
     "stat_file": (FileStat, _ENTRY),
     "read_lines": (FileLines, ("path", "lines", "has_more", "total_lines")),

@@ -37,8 +37,8 @@ def register(state: _Held | _Over | None, operation: Operation) -> Iterable[_Hel
     only. ``write`` of a content -> the revision, if it is told.
     ``write_if`` of ``[content, revision]`` (``None``: if absent) -> ``{"revision": ...}``, or
     ``{"conflict": ...}`` with the current one. ``match`` of ``[expected, content]`` -> the revision or
-    ``None``. ``append`` of a text -> ``[content, revision]``. ``edit`` of ``[old, new]`` -> the same,
-    ``"missing"`` or ``"no match"``. ``delete`` -> whether it was there. ``take`` -> the content that is gone,
+    ``None``. ``append`` of a text -> ``[size, revision]``. ``edit`` of ``[old, new]`` -> ``[content,
+    revision]``, ``"missing"`` or ``"no match"``. ``delete`` -> whether it was there. ``take`` -> the content that is gone,
     or ``None``. ``delete_if`` of a revision -> ``{}``, or ``{"conflict": ...}``. ``touch`` -> whether it is
     there. ``add`` of an amount -> the sum. ``end`` of a content -> nothing: its time to live is over,
     and that of the numbers that were counted from it.
@@ -92,8 +92,8 @@ def _match(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
 
 def _append(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:
     whole = (state[0] if state else "") + operation.argument
-    content, revision = operation.answer or (whole, None)
-    return [(whole, revision)] if content == whole else []
+    size, revision = operation.answer or (len(whole.encode()), None)
+    return [(whole, revision)] if size == len(whole.encode()) else []
 
 
 def _delete(state: _Held | None, operation: Operation) -> Iterable[_Held | None]:

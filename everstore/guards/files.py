@@ -328,7 +328,7 @@ class FileSystemGuard(OpenFileSystem):
     @override
     def append_file(
         self, session_id: UUID, path: str, content: str, encoding: Encoding = "text"
-    ) -> Answer[SessionFile]:
+    ) -> Answer[FileInfo]:
         path = self._file_path(session_id, path)
         if type(content) is not str or type(encoding) is not str:
             content, encoding = plain_content(content, encoding)

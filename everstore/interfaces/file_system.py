@@ -215,8 +215,8 @@ class SessionFileSystem(ABC):
 
     async def append_file(
         self, session_id: UUID, path: str, content: str, encoding: Encoding = "text"
-    ) -> SessionFile:
-        """Add to the end of a file, which is created when missing; atomic.
+    ) -> FileInfo:
+        """Add to the end of a file, which is created when missing, and return its line of a listing; atomic.
 
         ``InvalidContentError`` when the file has another encoding.
         """

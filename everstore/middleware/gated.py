@@ -51,7 +51,7 @@ class GatedFiles(GatedTrees):
         editing = self._inner.edit_file(session_id, path, old, new, replace_all=replace_all)
         return await self._veiled(session_id, path, editing, makes=False)
 
-    async def append_file(self, session_id: UUID, path: str, *content: Any) -> SessionFile:
+    async def append_file(self, session_id: UUID, path: str, *content: Any) -> FileInfo:
         self._require(path, is_directory=False)
         return await self._veiled(session_id, path, self._inner.append_file(session_id, path, *content))
 

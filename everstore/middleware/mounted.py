@@ -65,7 +65,7 @@ class MountedFiles(MountedLooks):
         await self._require(session_id, path)
         return await self._inner.edit_file(session_id, path, old, new, replace_all=replace_all)
 
-    async def append_file(self, session_id: UUID, path: str, *content: Any) -> SessionFile:
+    async def append_file(self, session_id: UUID, path: str, *content: Any) -> FileInfo:
         await self._require(session_id, path)
         return await self._inner.append_file(session_id, path, *content)
 

@@ -109,18 +109,18 @@ def edit(tree: Tree[E], path: str, old: str, new: str, replace_all: bool = False
     return EditedFile.of(_store(tree, path, found, (), edited, "text"), lines)
 
 
-def append(tree: Tree[E], path: str, content: str | bytes, encoding: Encoding = "text") -> SessionFile:
+def append(tree: Tree[E], path: str, content: str | bytes, encoding: Encoding = "text") -> FileInfo:
     """``append_file``."""
     old = tree.get(path)
     missing = _require_writable(tree, path, old)
     if old is not None:
         content = append_content(tree.read(old), content, encoding)
-    return _store(tree, path, old, missing, content, encoding)
+    return _store(tree, path, old, missing, content, encoding).info()
 
 
 def append_bytes(tree: Tree[E], path: str, data: bytes) -> FileInfo:
     """``append_bytes``."""
-    return append(tree, path, data, "base64").info()
+    return append(tree, path, data, "base64")
 
 
 def make_directory(tree: Tree[E], path: str, exist_ok: bool = True) -> FileInfo:  # noqa: FBT001, FBT002 - a change's fields

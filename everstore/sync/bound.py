@@ -137,8 +137,8 @@ class BoundFiles(Face[session.BoundFiles]):
         """
         return self._loop.run(self._asynchronous.edit_file(path, old, new, replace_all=replace_all))
 
-    def append_file(self, path: str, content: str, encoding: Encoding = "text") -> SessionFile:
-        """Add to the end of a file, which is created when missing; atomic.
+    def append_file(self, path: str, content: str, encoding: Encoding = "text") -> FileInfo:
+        """Add to the end of a file, which is created when missing, and return its line of a listing; atomic.
 
         ``InvalidContentError`` when the file has another encoding.
         """

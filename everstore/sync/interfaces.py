@@ -180,10 +180,8 @@ class OpenFileSystem(Face[interfaces.OpenFileSystem]):
             self._asynchronous.edit_file(session_id, path, old, new, replace_all=replace_all)
         )
 
-    def append_file(
-        self, session_id: UUID, path: str, content: str, encoding: Encoding = "text"
-    ) -> SessionFile:
-        """Add to the end of a file, which is created when missing; atomic.
+    def append_file(self, session_id: UUID, path: str, content: str, encoding: Encoding = "text") -> FileInfo:
+        """Add to the end of a file, which is created when missing, and return its line of a listing; atomic.
 
         ``InvalidContentError`` when the file has another encoding.
         """

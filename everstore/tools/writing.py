@@ -20,7 +20,7 @@ from everstore.tools.refusals import refusal_of
 from everstore.wording import counted, shown_size
 
 if TYPE_CHECKING:
-    from everstore.models import EditedFile, SessionFile
+    from everstore.models import EditedFile, FileInfo, SessionFile
 
 __all__ = ["append", "edit", "multi_edit", "write"]
 
@@ -70,7 +70,7 @@ async def append(
     return f"Appended to {_sized(written)}."
 
 
-def _sized(file: SessionFile) -> str:
+def _sized(file: SessionFile | FileInfo) -> str:
     return f"{shown(file.path)}, which has {shown_size(file.size_bytes)} now"
 
 

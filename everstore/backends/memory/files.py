@@ -165,7 +165,7 @@ class MemoryFiles(SessionFileSystem):
     @override
     async def append_file(
         self, session_id: UUID, path: str, content: str, encoding: Encoding = "text"
-    ) -> SessionFile:
+    ) -> FileInfo:
         self._lock.acquire()
         try:
             tree = self._trees.get(session_id.int) or self._tree(session_id)

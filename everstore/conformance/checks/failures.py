@@ -41,7 +41,8 @@ async def thrown(case: Case, acts: dict[str, Act]) -> None:
                 for name, act in asked_of(case.capabilities, acts).items()
             }
     assert {name: outcome for name, outcome in ended.items() if outcome} == {}
-    assert (await case.files.append_file("a", "y")).content == "xy"
+    await case.files.append_file("a", "y")
+    assert (await case.read("a")).content == "xy"
     assert await case.storage.increment_value("n") == 1
 
 

@@ -102,4 +102,5 @@ async def many_looks(case: Case) -> None:
         for act in LOOKING.values():
             await look(act, _LOOKS if act.verb in _CHEAP else _FEW_LOOKS)
     await require_no_growth(before)
-    assert (await case.files.append_file("a", "y")).content == "one\ntwo\ny"
+    await case.files.append_file("a", "y")
+    assert (await case.read("a")).content == "one\ntwo\ny"

@@ -177,7 +177,7 @@ def appends_text_to_text(broken: Broken) -> None:
         except InvalidContentError:
             if bytes(data) != b"plain":
                 raise
-            return (await broken.files.append_file(session_id, path, "plain")).info()
+            return await broken.files.append_file(session_id, path, "plain")
 
 
 @mutant("bytes.buffers")

@@ -191,7 +191,7 @@ def joins_base64_as_text(broken: Broken) -> None:
     async def append_file(session_id: Any, path: str, content: str, encoding: Any = "text") -> Any:
         found = await broken.files.read_file(session_id, path)
         if encoding == "base64" and found is not None and found.content and found.content.endswith("="):
-            return found
+            return found.info()
         return await broken.files.append_file(session_id, path, content, encoding)
 
 

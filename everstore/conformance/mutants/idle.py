@@ -66,7 +66,7 @@ def skips_empty_appends(broken: Broken) -> None:
     async def append_file(session_id: Any, path: str, content: str, encoding: Any = "text") -> Any:
         found = await broken.files.read_file(session_id, path)
         if content == "" and encoding == "base64" and found is not None and found.encoding == "base64":
-            return found
+            return found.info()
         return await broken.files.append_file(session_id, path, content, encoding)
 
 

@@ -49,7 +49,7 @@ def loses_appends(broken: Broken) -> None:
         if found is None or encoding != "text" or found.encoding != "text" or found.is_readonly:
             return await broken.files.append_file(session_id, path, content, encoding)
         await asyncio.sleep(0)
-        return await broken.files.write_file(session_id, path, (found.content or "") + content)
+        return (await broken.files.write_file(session_id, path, (found.content or "") + content)).info()
 
 
 @mutant("concurrency.counter_exact")

@@ -53,10 +53,11 @@ def measures_by_the_character(broken: Broken) -> None:
     @broken.verb
     async def append_file(session_id: Any, path: str, content: str, encoding: Any = "text") -> Any:
         before = await broken.files.read_file(session_id, path)
-        after = await broken.files.append_file(session_id, path, content, encoding)
+        answer = await broken.files.append_file(session_id, path, content, encoding)
+        after = await broken.files.read_file(session_id, path)
         for file in (before, after):
             sum(len(character.encode()) for character in (file and file.content) or "")
-        return after
+        return answer
 
 
 @mutant("contexts.turns.storage")

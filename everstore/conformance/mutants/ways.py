@@ -216,8 +216,10 @@ def appends_to_whole_pages(broken: Broken) -> None:
     @broken.verb
     async def append_file(session_id: Any, path: str, content: str, encoding: Any = "text") -> Any:
         answer = await broken.files.append_file(session_id, path, content, encoding)
-        if encoding == "text" and answer.size_bytes % 4096 == 0 and answer.content and content:
-            return await broken.files.write_file(session_id, path, answer.content[:-1])
+        if encoding == "text" and answer.size_bytes % 4096 == 0 and content:
+            found = await broken.files.read_file(session_id, path)
+            if found is not None and found.content:
+                return (await broken.files.write_file(session_id, path, found.content[:-1])).info()
         return answer
 
 
@@ -406,10 +408,10 @@ def forgets_that_it_got_a_nul(broken: Broken) -> None:
     @broken.verb
     async def append_file(session_id: Any, path: str, content: str, encoding: Any = "text") -> Any:
         before = await broken.files.read_file(session_id, path)
-        file = await broken.files.append_file(session_id, path, content, encoding)
-        if before is not None and "\0" not in (before.content or "") and "\0" in (file.content or ""):
-            unmarked.add((session_id, file.path))
-        return file
+        info = await broken.files.append_file(session_id, path, content, encoding)
+        if before is not None and "\0" not in (before.content or "") and "\0" in content:
+            unmarked.add((session_id, info.path))
+        return info
 
     @broken.verb
     async def edit_file(session_id: Any, path: str, old: str, new: str, *, replace_all: bool = False) -> Any:

@@ -157,7 +157,7 @@ class AtFile(Party):
 
         async def call() -> list[Any]:
             file = await self.files.append_file(self.place, self.stored(more), self.encoding)
-            return [self.told(file.content), file.revision]
+            return [file.size_bytes, file.revision]
 
         await self.me.record("append", more, call())
 

@@ -78,7 +78,7 @@ def order_of(change: FileMutation[Any]) -> Order:  # noqa: C901, PLR0911 - one a
             other_kind, other_data = _stored_as(new, "text")
             return order._replace(option=replace_all, other_kind=other_kind, other_data=other_data)
         case Append(path, content, encoding):
-            return _put("append", path, content, encoding)
+            return _put("append", path, content, encoding)._replace(option=True)
         case AppendBytes(path, data):
             return Order("append", path, _BYTES, data, option=True)
         case MakeDirectory(path, exist_ok):
@@ -121,7 +121,7 @@ def answer_to(  # noqa: C901, PLR0911 - one a change
             raise _refused(change, row)
         case MakeDirectory(path):
             return _info(row, session_id, path, 0, is_directory=True)
-        case WriteBytes(path) | AppendBytes(path):
+        case WriteBytes(path) | Append(path) | AppendBytes(path):
             return _info(row, session_id, path, row["size"], is_directory=False)
         case Copy(_, path, _) | Move(_, path, _):
             return _info(row, session_id, path, row["size"], is_directory=row["kind"] == DIRECTORY)
@@ -131,9 +131,6 @@ def answer_to(  # noqa: C901, PLR0911 - one a change
             whole = content_at(path, row["size"], row["content"], "text")
             edited = _file(row, session_id, path, whole, "text")
             return EditedFile.of(edited, _lines_of(row["content"], row["cuts"], change.new.encode()))
-        case Append(path, _, encoding):
-            whole = content_at(path, row["size"], row["content"], encoding)
-            return _file(row, session_id, path, whole, encoding)
         case Write(path, content, encoding) | CompareAndWrite(path, _, _, content, encoding):
             return _file(row, session_id, path, content, encoding)
         case _:
