@@ -39,9 +39,9 @@ def register(state: _Held | _Over | None, operation: Operation) -> Iterable[_Hel
     ``{"conflict": ...}`` with the current one. ``match`` of ``[expected, content]`` -> the revision or
     ``None``. ``append`` of a text -> ``[size, revision]``. ``edit`` of ``[old, new]`` -> ``[content,
     revision]``, ``"missing"`` or ``"no match"``. ``delete`` -> whether it was there. ``take`` -> the content
-    that is gone, or ``None``. ``delete_if`` of a revision -> ``{}``, or ``{"conflict": ...}``. ``touch`` -> whether it is
-    there. ``add`` of an amount -> the sum. ``end`` of a content -> nothing: its time to live is over,
-    and that of the numbers that were counted from it.
+    that is gone, or ``None``. ``delete_if`` of a revision -> ``{}``, or ``{"conflict": ...}``. ``touch`` ->
+    whether it is there. ``add`` of an amount -> the sum. ``end`` of a content -> nothing: its time to live
+    is over, and that of the numbers that were counted from it.
 
     Nobody who looks sees what is over. A change that was at it before may still be made from it: between its
     look at the clock and its commit others may have looked.
