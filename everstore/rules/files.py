@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from everstore.clock import later_than, now_ns
-from everstore.content import append_content, replace_text, require_text, stored_size
+from everstore.content import other_encoding, replace_text, require_text, stored_size
 from everstore.errors import (
     DirectoryNotEmptyError,
     ParentNotDirectoryError,
@@ -113,9 +113,20 @@ def append(tree: Tree[E], path: str, content: str | bytes, encoding: Encoding = 
     """``append_file``."""
     old = tree.get(path)
     missing = _require_writable(tree, path, old)
-    if old is not None:
-        content = append_content(tree.read(old), content, encoding)
-    return _store(tree, path, old, missing, content, encoding).info()
+    if old is None:
+        return _store(tree, path, old, missing, content, encoding).info()
+    stored = tree.encoding(old)
+    if stored != encoding:
+        raise other_encoding(path, stored, encoding)
+    more = stored_size(content, encoding)
+    if tree.limits is not None:
+        require_room(tree, path, 0, more, old.size_bytes + more)
+    file = FileInfo(
+        tree.next_version(), old.created_ns, later_than(old.updated_ns), tree.session_id, path, old.serial,
+        old.size_bytes + more, is_readonly=False, is_directory=False,
+    )  # fmt: skip
+    tree.append(file, old, content, encoding)
+    return file
 
 
 def append_bytes(tree: Tree[E], path: str, data: bytes) -> FileInfo:

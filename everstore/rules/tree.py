@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from msgspec.structs import replace
 
 from everstore.clock import later_than
+from everstore.content import append_content
 from everstore.models import FileInfo, SessionFile, file_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from uuid import UUID
 
+    from everstore.models import Encoding
     from everstore.settings import Limits
 
 __all__ = ["E", "Tree"]
@@ -64,6 +66,10 @@ class Tree(ABC, Generic[E]):
         """
         return self.get(path)
 
+    def encoding(self, file: E) -> Encoding:
+        """How a file's content is written; a storage that can tell without the content does."""
+        return self.read(file).encoding
+
     def has_directory(self, path: str, /) -> bool:
         """Whether a directory is there."""
         found = self.get(path)
@@ -99,6 +105,14 @@ class Tree(ABC, Generic[E]):
         same file, else another one, which goes.
         """
 
+    def append(self, file: FileInfo, old: E, content: str | bytes, encoding: Encoding) -> None:
+        """Put ``file`` in place of ``old``, the same with ``content`` behind its own, of the same encoding.
+
+        A storage that keeps contents in parts writes what is appended, and not the rest again.
+        """
+        longer = append_content(self.read(old), content, encoding)
+        self.put(_with_content(file, longer, encoding), old)
+
     @abstractmethod
     def remove(self, entry: E) -> None:
         """Remove a file or an empty directory."""
@@ -110,7 +124,8 @@ class Tree(ABC, Generic[E]):
 
     def put_copy(self, copy: E, source: E, old: E | None) -> None:
         """Put ``copy`` in place of ``old``, as ``put`` does, with the content that ``source`` has."""
-        self.put(_with_content(copy, self.read(source)), old)
+        file = self.read(source)
+        self.put(_with_content(copy, file.kept, file.encoding), old)
 
     def move(self, entry: E, destination: str, old: E | None) -> E:
         """Move an entry, and all that is below it, to a path whose parent is there; what is there then.
@@ -120,7 +135,8 @@ class Tree(ABC, Generic[E]):
         taken = [entry, *self.below(entry.path)] if entry.is_directory else [entry]
         length = len(entry.path)
         moved = [self.moved_to(each, destination + each.path[length:]) for each in taken]
-        files = [_with_content(to, self.read(each)) for each, to in zip(taken, moved, strict=True)]
+        read = map(self.read, taken)
+        files = [_with_content(to, file.kept, file.encoding) for to, file in zip(moved, read, strict=True)]
         for each in reversed(taken):
             self.remove(each)
         for file in files:
@@ -133,9 +149,11 @@ class Tree(ABC, Generic[E]):
         return replace(entry, version=version, updated_ns=updated_ns, path=path)
 
 
-def _with_content(entry: SessionFile | FileInfo, file: SessionFile) -> SessionFile:
-    """The entry with the content that a file has."""
+def _with_content(
+    entry: SessionFile | FileInfo, content: str | bytes | None, encoding: Encoding
+) -> SessionFile:
+    """The entry with a content."""
     return file_of(
         entry.version, entry.created_ns, entry.updated_ns, entry.session_id, entry.path, entry.serial,
-        entry.size_bytes, entry.is_readonly, file.kept, file.encoding,
+        entry.size_bytes, entry.is_readonly, content, encoding,
     )  # fmt: skip
