@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
+
+from everstore.errors import ReadOnlySessionError
+from everstore.ids import is_checkpoint
+from everstore.models import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["changed_by"]
+__all__ = ["changeable", "changed_by"]
 
 _READING = frozenset(
     {
@@ -31,13 +36,22 @@ _A_SESSION = re.compile(r"\b(UUID|Session)\b")
 
 
 def changed_by(name: str, member: Callable[..., object]) -> tuple[str, ...]:
-    """What is, in the arguments of a verb, the id of a session that it changes: expressions of Python."""
+    """The parameters of a verb that are sessions which it changes: their ids, or their records."""
     if name in _READING:
         return ()
-    changed: list[str] = []
-    for parameter in inspect.signature(member).parameters.values():
-        kind = _A_SESSION.search(str(parameter.annotation))
-        if kind is not None and parameter.name not in _ONLY_READ.get(name, ()):
-            is_id = kind.group() == "UUID"
-            changed.append(parameter.name if is_id else f"getattr({parameter.name}, 'id', None)")
-    return tuple(changed)
+    return tuple(
+        parameter.name
+        for parameter in inspect.signature(member).parameters.values()
+        if _A_SESSION.search(str(parameter.annotation)) and parameter.name not in _ONLY_READ.get(name, ())
+    )
+
+
+T = TypeVar("T")
+
+
+def changeable(given: T) -> T:
+    """What was given as a session, unless it is a checkpoint (``ReadOnlySessionError``)."""
+    session_id = given.id if isinstance(given, Session) else given
+    if isinstance(session_id, UUID) and is_checkpoint(session_id):
+        raise ReadOnlySessionError.of(session_id)
+    return given

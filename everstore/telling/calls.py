@@ -22,12 +22,11 @@ from everstore.changes import SetValue
 from everstore.errors import (
     BackendError,
     EverstoreError,
-    ReadOnlySessionError,
     StoreClosedError,
     StoreContextError,
     code_of,
 )
-from everstore.ids import CHECKPOINT_MARK, CHECKPOINT_MASK
+from everstore.guards.checkpoints import changeable
 from everstore.models import FileLines, InitialFile, Session, StoredValue
 from everstore.telling.events import HOST, STANDARD_LOG
 from everstore.telling.observing import CallRecord, Observers
@@ -70,8 +69,8 @@ class CallLog:
         """``guarded`` (which checks at once and returns the coroutine to await) as the host calls it.
 
         It takes what the method of the interface that is ``promised`` takes, else what ``guarded`` does. None
-        of the sessions that are ``changed``, expressions over its arguments, may be a checkpoint. That is
-        looked at here because it costs least where it is one line more, and no call.
+        of its arguments that are ``changed``, by their names, may be a checkpoint. That is looked at here
+        because it costs least where it is one line more, and no call.
         """
         signature = inspect.signature(guarded)
         if promised is not None:
@@ -86,10 +85,8 @@ class CallLog:
             "_host": HOST,
             "_log_of_all": logging.root,
             "_standard": STANDARD_LOG,
-            "_UUID": UUID,
-            "_mask": CHECKPOINT_MASK,
-            "_mark": CHECKPOINT_MARK,
-            "_refusal": ReadOnlySessionError.of,
+            "_changeable": changeable,
+            "_known": None,
             "UNSET": UNSET,  # what a parameter may be when nothing is given for it
         }
         watched = bool(self._observers)
@@ -232,7 +229,7 @@ Of the standard library's logger, whose parent is the root, the levels are enoug
 # any function does, and nothing is packed and unpacked on the way. Around a read from memory the
 # generic ``async def logged(*args, **kwargs)`` would cost as much as the read itself.
 _LOGGED = """
-async def {name}({parameters}):
+async def {name}({parameters}):{known}
     _started = _now()
     _meter = {meter}
     try:
@@ -250,9 +247,11 @@ async def {name}({parameters}):
 """
 
 
+# Most calls are about the same session as the last one: looking at an id takes as long as the rest of this
+# layer, and that it is the same object nearly nothing.
 _UNCHANGED = """
-        if isinstance({it}, _UUID) and {it}.int & _mask == _mark:
-            raise _refusal({it})"""
+        if {it} is not _known:
+            _known = _changeable({it})"""
 
 
 @functools.cache
@@ -262,7 +261,7 @@ def _code_of(
     """What defines the layer around a verb of this name and signature.
 
     ``heard`` is the expression that says whether anybody wants to be told of a call that was answered, each
-    of ``changed`` one of an id that must not be a checkpoint's.
+    of ``changed`` a parameter that must be no checkpoint.
     """
     parameters = signature.parameters.values()
     plain = signature.replace(
@@ -272,6 +271,7 @@ def _code_of(
     source = _LOGGED.format(
         name=name,
         parameters=str(plain)[1:-1],
+        known="\n    global _known" if changed else "",
         checkpoints="".join(_UNCHANGED.format(it=each) for each in changed),
         call=_call_of(list(parameters)),
         heard=heard,

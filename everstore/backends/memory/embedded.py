@@ -2,7 +2,8 @@
 
 Each keeps the whole contract for whoever calls it: the guard that stands before every backend of a store
 comes first, and then, of the very same object, the store's own verb. What the plugin hands to core has no
-guard of its own, for it gets one there.
+guard of its own, for it gets one there. That nothing changes a checkpoint is a store's promise: whoever has
+these alone, makes none.
 """
 
 # A guard's verbs are plain functions to a type checker (see everstore/guards/files.py); mypy checks them.
