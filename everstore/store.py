@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from uuid import UUID
 
-from everstore.arguments import check_session_id, plain_session
+from everstore.arguments import check_flag, plain_count, plain_session
+from everstore.branching.differences import differences
+from everstore.branching.forks import Branches, id_of
+from everstore.branching.undoing import changeable, undone
 from everstore.compat import override
 from everstore.errors import EverstoreError, InvalidArgumentError, UnsupportedError, shown
 from everstore.interfaces import SecretRotation
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from everstore.interfaces import OpenFileSystem, SessionStorageStore, SessionStore
-    from everstore.models import SessionUsage
+    from everstore.models import Checkpoint, FileChange, Merged, SessionUsage, ValueChange
     from everstore.session_limits import SessionLimits
     from everstore.settings import Limits
 
@@ -65,10 +68,16 @@ class Store:
             return Roles(self.file_system, self.storage, self.sessions)
         return self._make_trusted()
 
-    def session(self, session_id: UUID) -> BoundSession:
-        """The same verbs bound to one session; it needs no record, and no backend is called."""
-        check_session_id(session_id)
-        return BoundSession(session_id, self.file_system, self.storage)
+    @cached_property
+    def _branches(self) -> Branches:
+        return Branches(self._trusted, self.backends)
+
+    def session(self, session_id: UUID | Session | Checkpoint) -> BoundSession:
+        """The same verbs bound to one session; it needs no record, and no backend is called.
+
+        A session may be given by its record, and a checkpoint, which is read like any session, by itself.
+        """
+        return BoundSession(id_of(session_id), self.file_system, self.storage)
 
     @property
     def rotation(self) -> SecretRotation:
@@ -137,31 +146,148 @@ class Store:
         if not is_fresh:
             error.add_note(f"session {session_id} may have some of the files by now; call again to have all")
             return
-        import asyncio  # noqa: PLC0415 - loads when needed
+        left = f"session {session_id} could not be removed again; delete_session does it"
+        await undone(error, [self.delete_session(session_id)], left)
 
-        from everstore.waiting import to_the_end  # noqa: PLC0415 - loads when needed
-
-        removing = asyncio.ensure_future(self.delete_session(session_id))
-        try:
-            await to_the_end(removing)
-        except asyncio.CancelledError as cancelled:
-            error = cancelled  # it takes the place of what went wrong before
-            raise
-        except Exception:  # noqa: BLE001, S110 - it is logged, and what is told is why there is no session
-            pass
-        finally:
-            if removing.cancelled() or removing.exception() is not None:
-                error.add_note(f"session {session_id} could not be removed again; delete_session does it")
-
-    async def delete_session(self, session_id: UUID) -> bool:
+    async def delete_session(self, session_id: UUID, *, keep_checkpoints: bool = False) -> bool:
         """Remove a session: files, values, secrets and record; whether there was anything.
 
-        The record goes last. After a crash on the way, run it again: it finishes the job.
+        Its checkpoints go with it, and first, unless they are to be kept: each is found by its id then, and
+        all by ``list_checkpoints`` still. Forks of it stay, whole. The record goes last. After a crash on the
+        way, run it again: it finishes the job. ``ReadOnlySessionError`` for a checkpoint, which
+        ``delete_checkpoint`` removes.
         """
+        check_flag("keep_checkpoints", keep_checkpoints)
+        changeable(id_of(session_id))
+        had = False if keep_checkpoints else await self._branches.delete_all(session_id)
         files = await self.file_system.purge_session(session_id)
         storage = await self.storage.purge_session(session_id)
         record = await self.sessions.delete_session(session_id)
-        return files or storage or record
+        return had or files or storage or record
+
+    async def fork_session(
+        self,
+        source: UUID | Session | Checkpoint,
+        *,
+        title: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        session_id: UUID | None = None,
+        secrets: bool = False,
+        base: bool = True,
+    ) -> Session:
+        """Make a session that has what this one has at one moment, and goes its own way; returns its record.
+
+        Files and values, whatever they weigh, at the cost of their number: no content is copied. Times, time
+        to live, read-only marks and limits of its own are the same; ids and revisions are not. ``secrets``
+        come along only when asked for, and are sealed anew. The record has ``parent``, and the title and
+        labels of the other unless they are given; of a checkpoint, ``parent`` is the session that it is of.
+
+        With ``base`` its starting point is kept as a checkpoint of the fork, which ``merge`` needs and
+        ``delete_session`` frees. Files are of one moment, and so are values; the record is written last.
+
+        ``UnsupportedError``, and nothing happens, where a backend cannot fork; ``SessionNotEmptyError`` when
+        something is under a given ``session_id``. When it fails or is cancelled, what it had made is removed.
+        """
+        check_flag("secrets", secrets)
+        check_flag("base", base)
+        return await self._branches.fork(id_of(source), session_id, title, labels, secrets=secrets, base=base)
+
+    async def checkpoint(self, session_id: UUID | Session, label: str = "") -> Checkpoint:
+        """Keep what a session has at one moment: a session by itself, which verbs read and none changes.
+
+        ``store.session(checkpoint.id)`` reads it; a verb that would change it is ``ReadOnlySessionError``.
+        Secrets are not in it. It costs what a fork costs. ``UnsupportedError``, and nothing happens, where a
+        backend cannot.
+        """
+        return await self._branches.checkpoint(id_of(session_id), label)
+
+    async def list_checkpoints(
+        self,
+        session_id: UUID | Session,
+        *,
+        limit: int | None = None,
+        after: Checkpoint | UUID | None = None,
+    ) -> list[Checkpoint]:
+        """The checkpoints of a session, newest first; at most ``limit``, those that follow ``after``.
+
+        That of a fork's starting point is one of them, with the label ``base``. ``[]`` when there are none.
+        ``CheckpointNotFoundError`` when ``after`` is gone.
+        """
+        if limit is not None:
+            limit = plain_count("limit", limit, 0)
+        return await self._branches.list(id_of(session_id), limit, None if after is None else id_of(after))
+
+    async def delete_checkpoint(self, checkpoint: Checkpoint | UUID) -> bool:
+        """Remove a checkpoint; whether it was there. What only it had is freed.
+
+        ``InvalidArgumentError`` for what is no checkpoint's id. Run again after a crash it finishes the job;
+        until then nobody can go back to what is left.
+        """
+        return await self._branches.delete(id_of(checkpoint))
+
+    async def rewind(
+        self, session_id: UUID | Session, checkpoint: Checkpoint | UUID, *, keep: bool = True
+    ) -> Checkpoint | None:
+        """Have a session be again what it was at one of its checkpoints; the checkpoint of the moment before.
+
+        Files in one step, then values: whoever looks sees what was, or what is again, and no write is lost,
+        for what was there at that very moment is kept as a checkpoint, by which rewinding is undone. With
+        ``keep=False`` it is not, and the answer is ``None``. Revisions never repeat: an ``if_revision`` from
+        the time line that was left does not hold. Id, record, secrets and limits stay.
+
+        ``CheckpointNotFoundError`` when there is no such checkpoint, or it is another session's; fork that.
+        """
+        check_flag("keep", keep)
+        return await self._branches.rewind(id_of(session_id), id_of(checkpoint), keep=keep)
+
+    async def diff(
+        self,
+        a: UUID | Session | Checkpoint,
+        b: UUID | Session | Checkpoint,
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        text: bool = False,
+    ) -> list[FileChange]:
+        """What is different in the files of ``b``: added, removed or changed, sorted by path by code point.
+
+        Those that follow the path ``after``, and ``limit`` at most; fewer only when no more follow. With
+        ``text`` each has a unified difference of its contents, which says so where these are binary or large.
+        """
+        check_flag("text", text)
+        return await differences(self.file_system, id_of(a), id_of(b), after, limit, text=text)
+
+    async def diff_values(
+        self,
+        a: UUID | Session | Checkpoint,
+        b: UUID | Session | Checkpoint,
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> list[ValueChange]:
+        """What is different in the values of ``b``, sorted by key by code point; of secrets nothing is told.
+
+        Those that follow the key ``after``, and ``limit`` at most; fewer only when no more follow.
+        """
+        return await self.storage.diff_sessions(id_of(a), id_of(b), after=after, limit=limit)
+
+    async def merge(
+        self,
+        fork: UUID | Session,
+        into: UUID | Session | None = None,
+        *,
+        prefer: Literal["fork", "target"] | None = None,
+    ) -> Merged:
+        """Take what a fork changed since it began into its parent, or another session; what was changed there.
+
+        What only one side changed is taken, what both changed in the same way is done. What they changed
+        differently is a ``MergeConflictError`` with all ``paths`` and ``keys``, and nothing is changed; with
+        ``prefer`` that side's is taken there. Files are applied in one step, then values in another, as
+        ``apply_changes`` and ``change_values`` do: nobody's write is lost, neither one that comes meanwhile.
+        Secrets and read-only marks are not merged. ``CheckpointNotFoundError`` when the fork's starting point
+        was not kept.
+        """
+        return await self._branches.merge(id_of(fork), None if into is None else id_of(into), prefer)
 
     async def usage(self, session_id: UUID) -> SessionUsage:
         """What a session holds: see ``BoundSession.usage``."""

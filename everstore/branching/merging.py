@@ -1,0 +1,186 @@
+"""Taking what a fork changed into another session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from everstore.branching.merge_plan import plan_of_files, plan_of_values
+from everstore.branching.undoing import seconds_left
+from everstore.changes import Delete, DeleteValue, MakeDirectory, SetValue, Write, WriteBytes
+from everstore.errors import (
+    BackendUnavailableError,
+    DirectoryNotEmptyError,
+    MergeConflictError,
+    ParentNotDirectoryError,
+    PathExistsError,
+    PathIsDirectoryError,
+    PathNotDirectoryError,
+    PathNotFoundError,
+    RevisionConflictError,
+)
+from everstore.models import FileChange, FileInfo, Merged, ValueChange
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from uuid import UUID
+
+    from everstore.branching.merge_plan import Plan, Prefer
+    from everstore.changes import AnyFileChange, AnyValueChange
+    from everstore.store import Roles
+
+__all__ = ["Merge"]
+
+_MOST_LOOKS = 100  # at sessions that change meanwhile
+_CHANGED_MEANWHILE = (
+    DirectoryNotEmptyError,
+    ParentNotDirectoryError,
+    PathExistsError,
+    PathIsDirectoryError,
+    PathNotDirectoryError,
+    PathNotFoundError,
+    RevisionConflictError,
+)
+_SAME_MOMENT_NS = 1_000_000_000  # ends of a value that are so near are one: times to live are set from now on
+
+
+class _ChangedError(Exception):
+    """What was looked at is not there any more as it was seen."""
+
+
+class Merge:
+    """One merge: looked at, planned and applied, and all over again where somebody else was faster.
+
+    Files are applied in one step, then values in another, each under the condition that what is replaced or
+    removed is what was seen. So no write of anybody is lost; and what had been applied before a new look is
+    the same on both sides by then.
+    """
+
+    def __init__(
+        self,
+        roles: Roles,
+        base: UUID,
+        fork: UUID,
+        target: UUID,
+        prefer: Prefer | None,
+        require_base: Callable[[], Awaitable[object]],
+    ) -> None:
+        """``base`` is where the fork began; ``require_base`` raises when it was deleted meanwhile."""
+        self._files, self._storage = roles.file_system, roles.storage
+        self._base, self._fork, self._target = base, fork, target
+        self._prefer: Prefer | None = prefer
+        self._require_base = require_base
+        self._merged = Merged([], [])
+
+    async def run(self) -> Merged:
+        """What was changed in the target; ``MergeConflictError``, and nothing is, where both sides clash."""
+        for _ in range(_MOST_LOOKS):
+            files, values = await self._plan_files(), await self._plan_values()
+            await self._require_base()  # or all that the fork has would seem to be new
+            if files.conflicts or values.conflicts:
+                raise MergeConflictError.of(files.conflicts, values.conflicts)
+            try:
+                self._merged.files.extend(await self._apply_files(files.taken))
+                self._merged.values.extend(await self._apply_values(values.taken))
+            except (_ChangedError, *_CHANGED_MEANWHILE):
+                continue
+            return self._merged
+        raise BackendUnavailableError(
+            "the session changed whenever it was merged into: merge again when less is written to it",
+            happened=False,
+        )
+
+    async def _compared(self, compare: Callable[[UUID, UUID], Awaitable[list[Any]]]) -> tuple[list[Any], ...]:
+        """What the fork changed, what the target did, and what is different from the target to the fork."""
+        sides = (self._base, self._fork), (self._base, self._target), (self._target, self._fork)
+        ours, theirs, apart = [await compare(*side) for side in sides]
+        return ours, theirs, apart
+
+    async def _plan_files(self) -> Plan[FileChange]:
+        return plan_of_files(*await self._compared(self._files.diff_sessions), self._prefer)
+
+    async def _plan_values(self) -> Plan[ValueChange]:
+        ours, theirs, apart = await self._compared(self._storage.diff_sessions)
+        apart = [change for change in apart if not await self._is_of_a_moment(change)]
+        return plan_of_values(ours, theirs, apart, self._prefer)
+
+    async def _is_of_a_moment(self, change: ValueChange) -> bool:
+        """Whether a value is the same on both sides, but for when its time to live was set."""
+        ends = [None if info is None else info.expires_ns for info in (change.before, change.after)]
+        if None in ends or abs(ends[0] - ends[1]) > _SAME_MOMENT_NS:  # type: ignore[operator]  # they are numbers
+            return False
+        one, other = [
+            await self._storage.get_value(session_id, change.key) for session_id in (self._target, self._fork)
+        ]
+        return one == other
+
+    # -- files --------------------------------------------------------------------------------------
+
+    async def _apply_files(self, taken: list[FileChange]) -> list[FileChange]:
+        if not taken:
+            return []
+        steps: list[tuple[str, AnyFileChange]] = []
+        for change in reversed(taken):  # what is in a directory goes before it
+            steps += _removal(change)
+        for change in taken:  # and a directory comes before what is in it
+            if change.after is not None:
+                steps.append((change.path, await self._making(change, change.after)))
+        answers = await self._files.apply_changes(self._target, [step for _, step in steps])
+        there: dict[str, FileInfo | None] = {}
+        for (path, _), answer in zip(steps, answers, strict=True):
+            there[path] = answer
+        return [FileChange.between(each.path, each.before, there.get(each.path)) for each in taken]
+
+    async def _making(self, change: FileChange, wanted: FileInfo) -> AnyFileChange:
+        """What puts an entry of the fork in its place, where nothing is, or what was seen."""
+        path, before = change.path, change.before
+        if wanted.is_directory:
+            return MakeDirectory(path)
+        file = await self._files.read_file(self._fork, path)
+        if file is None or file.revision != wanted.revision:
+            raise _ChangedError
+        replaces = before is not None and not before.is_directory
+        revision = before.revision if replaces and before is not None else None
+        if file.encoding == "text":
+            return Write(path, file.content or "", if_revision=revision, if_absent=not replaces)
+        return WriteBytes(path, file.data or b"", if_revision=revision, if_absent=not replaces)
+
+    # -- values -------------------------------------------------------------------------------------
+
+    async def _apply_values(self, taken: list[ValueChange]) -> Sequence[ValueChange]:
+        if not taken:
+            return []
+        changes = [await self._setting(change) for change in taken]
+        await self._storage.change_values(self._target, changes)
+        there = [await self._storage.stat_value(self._target, change.key) for change in taken]
+        return [
+            ValueChange.between(change.key, change.before, info)
+            for change, info in zip(taken, there, strict=True)
+            if change.before is not None or info is not None
+        ]
+
+    async def _setting(self, change: ValueChange) -> AnyValueChange:
+        seen = None if change.before is None else change.before.revision
+        if change.after is None:
+            return DeleteValue(change.key, if_revision=seen)
+        value = await self._storage.read_value(self._fork, change.key)
+        if value is None or value.revision != change.after.revision:
+            raise _ChangedError
+        left = seconds_left(value.expires_ns)
+        if left is not None and left <= 0:
+            raise _ChangedError
+        return SetValue(change.key, value.value, ttl=left, if_revision=seen, if_absent=seen is None)
+
+
+def _removal(change: FileChange) -> list[tuple[str, AnyFileChange]]:
+    """What takes away the entry of the target that nothing replaces, or something of another kind.
+
+    A deletion has no condition, and a write has: so a file is emptied first, if it is the one that was seen.
+    All of it is one step, so nobody sees it empty.
+    """
+    path, before, after = change.path, change.before, change.after
+    if before is None or (after is not None and after.is_directory == before.is_directory):
+        return []
+    deletion = (path, Delete(path))
+    if before.is_directory:
+        return [deletion]
+    return [(path, WriteBytes(path, b"", if_revision=before.revision)), deletion]

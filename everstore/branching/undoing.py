@@ -1,0 +1,52 @@
+"""What a call that failed has begun is taken back; and what is not to be changed is not begun with."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from everstore.clock import now_ns
+from everstore.errors import ReadOnlySessionError
+from everstore.models import is_checkpoint
+from everstore.waiting import to_the_end
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Sequence
+    from uuid import UUID
+
+__all__ = ["changeable", "seconds_left", "undone"]
+
+
+def changeable(session_id: UUID) -> UUID:
+    """The id of a session; ``ReadOnlySessionError`` when it is a checkpoint's."""
+    if is_checkpoint(session_id):
+        raise ReadOnlySessionError.of(session_id)
+    return session_id
+
+
+def seconds_left(expires_ns: int | None) -> float | None:
+    """The time to live that something has still, in seconds; ``None`` when it stays."""
+    return None if expires_ns is None else (expires_ns - now_ns()) / 1e9
+
+
+async def undone(error: BaseException, steps: Sequence[Coroutine[Any, Any, Any]], left: str) -> None:
+    """Take back what a failed call has begun, to the end; if that fails, the error says what is ``left``."""
+
+    async def take_back() -> bool:
+        is_done = True
+        for step in steps:
+            try:
+                await step
+            except Exception:  # noqa: BLE001 - it is logged, and what is told is why the call failed
+                is_done = False
+        return is_done
+
+    taking = asyncio.ensure_future(take_back())
+    try:
+        await to_the_end(taking)
+    except asyncio.CancelledError as cancelled:
+        error = cancelled  # it takes the place of what went wrong before
+        raise
+    finally:
+        if taking.cancelled() or not taking.result():
+            error.add_note(left)
