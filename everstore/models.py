@@ -41,6 +41,7 @@ __all__ = [
     "KeyInfo",
     "Merged",
     "NumberedLine",
+    "Prefer",
     "SecretInfo",
     "Session",
     "SessionFile",
@@ -479,6 +480,10 @@ class ValueChange(msgspec.Struct, frozen=True, gc=False):
 
 def _kind_of(before: object, after: object) -> ChangeKind:
     return "added" if before is None else "removed" if after is None else "changed"
+
+
+Prefer = Literal["fork", "target"]
+"""Whose side a merge takes where both changed the same."""
 
 
 class Merged(msgspec.Struct, frozen=True, gc=False):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from everstore.arguments import check_flag, plain_count, plain_session
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from everstore.interfaces import OpenFileSystem, SessionStorageStore, SessionStore
-    from everstore.models import Checkpoint, FileChange, Merged, SessionUsage, ValueChange
+    from everstore.models import Checkpoint, FileChange, Merged, Prefer, SessionUsage, ValueChange
     from everstore.session_limits import SessionLimits
     from everstore.settings import Limits
 
@@ -276,9 +276,9 @@ class Store:
         fork: UUID | Session,
         into: UUID | Session | None = None,
         *,
-        prefer: Literal["fork", "target"] | None = None,
+        prefer: Prefer | None = None,
     ) -> Merged:
-        """Take what a fork changed since it began into its parent, or another session; what was changed there.
+        """Take what a fork changed since it began into its parent, or another session; what changed there.
 
         What only one side changed is taken, what both changed in the same way is done. What they changed
         differently is a ``MergeConflictError`` with all ``paths`` and ``keys``, and nothing is changed; with

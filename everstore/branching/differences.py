@@ -76,13 +76,13 @@ def _name(change: FileChange, info: FileInfo | None) -> str:
 
 def _unified(path: str, was: SessionFile | None, now: SessionFile | None) -> str:
     """A unified difference, as ``patch`` reads it."""
-    before, after = (_lines(file) for file in (was, now))
-    names = ["/dev/null" if file is None else f"{side}{path}" for side, file in (("a", was), ("b", now))]
+    before, after = _lines(was), _lines(now)
+    old, new = "/dev/null" if was is None else f"a{path}", "/dev/null" if now is None else f"b{path}"
     if len(before) + len(after) > _MOST_LINES:
-        return f"Files {names[0]} and {names[1]} differ in too many lines to compare\n"
+        return f"Files {old} and {new} differ in too many lines to compare\n"
     return "".join(
         line if line.endswith("\n") else f"{line}\n{_UNENDED}"
-        for line in difflib.unified_diff(before, after, *names)
+        for line in difflib.unified_diff(before, after, old, new)
     )
 
 

@@ -14,7 +14,6 @@ import asyncio
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
-from uuid import UUID
 
 from everstore.arguments import check_session_id, plain_labels, plain_title
 from everstore.branching.merging import Merge
@@ -40,9 +39,9 @@ from everstore.waiting import to_the_end
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Mapping
     from typing import Any
+    from uuid import UUID
 
-    from everstore.branching.merge_plan import Prefer
-    from everstore.models import Merged
+    from everstore.models import Merged, Prefer
     from everstore.store import Roles
 
 __all__ = ["BASE", "Branches", "id_of"]
@@ -205,8 +204,10 @@ class Branches:
         found = await self._roles.sessions.list_sessions(limit=1, checkpoints_of=fork, labels=BASE)
         if not found:
             raise CheckpointNotFoundError(
-                f"session {fork} does not know where it began, so it cannot be merged; fork_session() keeps
-                that" " unless told base=False", session_id=fork, checkpoint_id=None,
+                f"session {fork} has no starting point to be merged by; fork_session() keeps one unless told"
+                " base=False",
+                session_id=fork,
+                checkpoint_id=None,
             )
         return found[0].id
 
@@ -223,7 +224,7 @@ class Branches:
             record = await self._roles.sessions.get_session(fork)
             target = None if record is None else record.parent
         if target is None:
-            raise InvalidArgumentError(f"session {fork} has no parent on record; say into= which it is merged")
+            raise InvalidArgumentError(f"session {fork} has no parent on record; say into= which")
         if target == fork:
             raise InvalidArgumentError("a fork is not merged into itself")
         still = partial(self._require_still, base, fork)
@@ -286,8 +287,7 @@ class Branches:
             await self._roles.storage.fork_session(checkpoint, session_id, replaced=before.id)
         except BaseException as error:
             error.add_note(
-                f"the files of session {session_id} are rewound, its values are not; rewind again to have
-                both"
+                f"the files of session {session_id} are rewound, its values are not; rewind again for both"
             )
             raise
         try:

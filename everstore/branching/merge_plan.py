@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
@@ -12,9 +12,9 @@ from everstore.paths import parents_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["Plan", "Prefer", "plan_of_files", "plan_of_values"]
+    from everstore.models import Prefer
 
-Prefer = Literal["fork", "target"]
+__all__ = ["Plan", "plan_of_files", "plan_of_values"]
 
 C = TypeVar("C", FileChange, ValueChange)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from everstore.branching.merge_plan import plan_of_files, plan_of_values
 from everstore.branching.undoing import seconds_left
@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from uuid import UUID
 
-    from everstore.branching.merge_plan import Plan, Prefer
+    from everstore.branching.merge_plan import Plan
     from everstore.changes import AnyFileChange, AnyValueChange
+    from everstore.models import Prefer
     from everstore.store import Roles
 
 __all__ = ["Merge"]
+
+C = TypeVar("C")
 
 _MOST_LOOKS = 100  # at sessions that change meanwhile
 _CHANGED_MEANWHILE = (
@@ -89,7 +92,9 @@ class Merge:
             happened=False,
         )
 
-    async def _compared(self, compare: Callable[[UUID, UUID], Awaitable[list[Any]]]) -> tuple[list[Any], ...]:
+    async def _compared(
+        self, compare: Callable[[UUID, UUID], Awaitable[list[C]]]
+    ) -> tuple[list[C], list[C], list[C]]:
         """What the fork changed, what the target did, and what is different from the target to the fork."""
         sides = (self._base, self._fork), (self._base, self._target), (self._target, self._fork)
         ours, theirs, apart = [await compare(*side) for side in sides]

@@ -39,8 +39,12 @@ CheckpointArgument = Annotated[str, typer.Argument(metavar="CHECKPOINT", help="T
 
 def add_to(app: typer.Typer) -> None:
     """Make them commands of ``everstore session``."""
-    for name, command in _COMMANDS.items():
-        app.command(name)(command)
+    app.command("fork")(_fork)
+    app.command("checkpoint")(_checkpoint)
+    app.command("checkpoints")(_checkpoints)
+    app.command("rewind")(_rewind)
+    app.command("diff")(_diff)
+    app.command("merge")(_merge)
 
 
 def _fork(
@@ -186,13 +190,3 @@ def _merge(
     print_lines([_line(change.kind, f"value {change.key}") for change in merged.values])
     files, values = counted(len(merged.files), "path"), counted(len(merged.values), "value")
     note(f"{files} and {values} changed" if merged.files or merged.values else "nothing to merge")
-
-
-_COMMANDS = {
-    "fork": _fork,
-    "checkpoint": _checkpoint,
-    "checkpoints": _checkpoints,
-    "rewind": _rewind,
-    "diff": _diff,
-    "merge": _merge,
-}

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
     from everstore.changes import AnyFileChange, AnyValueChange
     from everstore.models import (
+        Checkpoint,
         EditedFile,
         Encoding,
+        FileChange,
         FileInfo,
         FileLines,
         FileStat,
@@ -28,12 +30,15 @@ if TYPE_CHECKING:
         GrepMatch,
         InitialFile,
         KeyInfo,
+        Merged,
+        Prefer,
         SecretInfo,
         Session,
         SessionFile,
         SessionUsage,
         StorageUsage,
         StoredValue,
+        ValueChange,
     )
     from everstore.session_limits import SessionLimits
     from everstore.settings import Limits
@@ -480,12 +485,131 @@ class StoreVerbs(Face[store.Store]):
             )
         )
 
-    def delete_session(self, session_id: UUID) -> bool:
+    def delete_session(self, session_id: UUID, *, keep_checkpoints: bool = False) -> bool:
         """Remove a session: files, values, secrets and record; whether there was anything.
 
-        The record goes last. After a crash on the way, run it again: it finishes the job.
+        Its checkpoints go with it, and first, unless they are to be kept: each is found by its id then, and
+        all by ``list_checkpoints`` still. Forks of it stay, whole. The record goes last. After a crash on the
+        way, run it again: it finishes the job. ``ReadOnlySessionError`` for a checkpoint, which
+        ``delete_checkpoint`` removes.
         """
-        return self._loop.run(self._asynchronous.delete_session(session_id))
+        return self._loop.run(
+            self._asynchronous.delete_session(session_id, keep_checkpoints=keep_checkpoints)
+        )
+
+    def fork_session(
+        self,
+        source: UUID | Session | Checkpoint,
+        *,
+        title: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        session_id: UUID | None = None,
+        secrets: bool = False,
+        base: bool = True,
+    ) -> Session:
+        """Make a session that has what this one has at one moment, and goes its own way; returns its record.
+
+        Files and values, whatever they weigh, at the cost of their number: no content is copied. Times, time
+        to live, read-only marks and limits of its own are the same; ids and revisions are not. ``secrets``
+        come along only when asked for, and are sealed anew. The record has ``parent``, and the title and
+        labels of the other unless they are given; of a checkpoint, ``parent`` is the session that it is of.
+
+        With ``base`` its starting point is kept as a checkpoint of the fork, which ``merge`` needs and
+        ``delete_session`` frees. Files are of one moment, and so are values; the record is written last.
+
+        ``UnsupportedError``, and nothing happens, where a backend cannot fork; ``SessionNotEmptyError`` when
+        something is under a given ``session_id``. When it fails or is cancelled, what it had made is removed.
+        """
+        return self._loop.run(
+            self._asynchronous.fork_session(
+                source, title=title, labels=labels, session_id=session_id, secrets=secrets, base=base
+            )
+        )
+
+    def checkpoint(self, session_id: UUID | Session, label: str = "") -> Checkpoint:
+        """Keep what a session has at one moment: a session by itself, which verbs read and none changes.
+
+        ``store.session(checkpoint.id)`` reads it; a verb that would change it is ``ReadOnlySessionError``.
+        Secrets are not in it. It costs what a fork costs. ``UnsupportedError``, and nothing happens, where a
+        backend cannot.
+        """
+        return self._loop.run(self._asynchronous.checkpoint(session_id, label))
+
+    def list_checkpoints(
+        self, session_id: UUID | Session, *, limit: int | None = None, after: Checkpoint | UUID | None = None
+    ) -> list[Checkpoint]:
+        """The checkpoints of a session, newest first; at most ``limit``, those that follow ``after``.
+
+        That of a fork's starting point is one of them, with the label ``base``. ``[]`` when there are none.
+        ``CheckpointNotFoundError`` when ``after`` is gone.
+        """
+        return self._loop.run(self._asynchronous.list_checkpoints(session_id, limit=limit, after=after))
+
+    def delete_checkpoint(self, checkpoint: Checkpoint | UUID) -> bool:
+        """Remove a checkpoint; whether it was there. What only it had is freed.
+
+        ``InvalidArgumentError`` for what is no checkpoint's id. Run again after a crash it finishes the job;
+        until then nobody can go back to what is left.
+        """
+        return self._loop.run(self._asynchronous.delete_checkpoint(checkpoint))
+
+    def rewind(
+        self, session_id: UUID | Session, checkpoint: Checkpoint | UUID, *, keep: bool = True
+    ) -> Checkpoint | None:
+        """Have a session be again what it was at one of its checkpoints; the checkpoint of the moment before.
+
+        Files in one step, then values: whoever looks sees what was, or what is again, and no write is lost,
+        for what was there at that very moment is kept as a checkpoint, by which rewinding is undone. With
+        ``keep=False`` it is not, and the answer is ``None``. Revisions never repeat: an ``if_revision`` from
+        the time line that was left does not hold. Id, record, secrets and limits stay.
+
+        ``CheckpointNotFoundError`` when there is no such checkpoint, or it is another session's; fork that.
+        """
+        return self._loop.run(self._asynchronous.rewind(session_id, checkpoint, keep=keep))
+
+    def diff(
+        self,
+        a: UUID | Session | Checkpoint,
+        b: UUID | Session | Checkpoint,
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        text: bool = False,
+    ) -> list[FileChange]:
+        """What is different in the files of ``b``: added, removed or changed, sorted by path by code point.
+
+        Those that follow the path ``after``, and ``limit`` at most; fewer only when no more follow. With
+        ``text`` each has a unified difference of its contents, which says so where these are binary or large.
+        """
+        return self._loop.run(self._asynchronous.diff(a, b, after=after, limit=limit, text=text))
+
+    def diff_values(
+        self,
+        a: UUID | Session | Checkpoint,
+        b: UUID | Session | Checkpoint,
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> list[ValueChange]:
+        """What is different in the values of ``b``, sorted by key by code point; of secrets nothing is told.
+
+        Those that follow the key ``after``, and ``limit`` at most; fewer only when no more follow.
+        """
+        return self._loop.run(self._asynchronous.diff_values(a, b, after=after, limit=limit))
+
+    def merge(
+        self, fork: UUID | Session, into: UUID | Session | None = None, *, prefer: Prefer | None = None
+    ) -> Merged:
+        """Take what a fork changed since it began into its parent, or another session; what changed there.
+
+        What only one side changed is taken, what both changed in the same way is done. What they changed
+        differently is a ``MergeConflictError`` with all ``paths`` and ``keys``, and nothing is changed; with
+        ``prefer`` that side's is taken there. Files are applied in one step, then values in another, as
+        ``apply_changes`` and ``change_values`` do: nobody's write is lost, neither one that comes meanwhile.
+        Secrets and read-only marks are not merged. ``CheckpointNotFoundError`` when the fork's starting point
+        was not kept.
+        """
+        return self._loop.run(self._asynchronous.merge(fork, into, prefer=prefer))
 
     def usage(self, session_id: UUID) -> SessionUsage:
         """What a session holds: see ``BoundSession.usage``."""

@@ -24,7 +24,7 @@ from everstore.cli.app import run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-DURABLE = Capabilities(durable=True, shared=True)
+DURABLE = Capabilities(durable=True, shared=True, forks=True)
 
 
 @pytest.fixture(autouse=True)
