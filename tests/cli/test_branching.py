@@ -19,12 +19,12 @@ def session(cli) -> str:
     made = cli("session", "new", "a task", "-l", "user=ada").out.strip()
     put(cli, made, "plan.txt", b"one\ntwo\nthree\n")
     put(cli, made, "logo.bin", b"\0\xff")
-    assert cli("set", "-s", made, "step", "1").status == 0
+    assert cli("kv", "set", "-s", made, "step", "1").status == 0
     return made
 
 
 def put(cli, session: str, path: str, data: bytes) -> None:
-    assert cli("put", "-s", session, "--overwrite", "-", path, stdin=data).status == 0
+    assert cli("put", "-s", session, "-", path, stdin=data).status == 0
 
 
 def cat(cli, session: str, path: str) -> bytes:
@@ -40,20 +40,21 @@ def made(cli, *arguments: str) -> str:
 def test_fork_prints_the_id_of_a_session_that_has_the_same(cli, session):
     fork = made(cli, "fork", session)
     assert cat(cli, fork, "plan.txt") == b"one\ntwo\nthree\n"
-    assert cli("value", "-s", fork, "step").out.strip() == "1"
+    assert cli("kv", "get", "-s", fork, "step").out.strip() == "1"
     shown = cli("session", "show", fork, "--json").json
     assert (shown["parent"], shown["title"], shown["labels"]) == (session, "a task", {"user": "ada"})
-    assert f"parent      {session}" in cli("session", "show", fork).out
+    assert f"parent       {session}" in cli("session", "show", fork).out
     put(cli, fork, "plan.txt", b"of the fork\n")
     assert cat(cli, session, "plan.txt") == b"one\ntwo\nthree\n"
 
 
-def test_fork_takes_a_title_labels_and_secrets_where_it_is_told_to(cli, session):
+def test_fork_takes_a_title_labels_and_secrets_where_it_is_told_to(cli, session, monkeypatch):
+    monkeypatch.setenv("EVERSTORE_SECRETS_KEYS", cli("keys", "generate").out.strip())
     assert cli("secret", "set", "-s", session, "token", stdin=b"hidden").status == 0
     plain = cli("session", "fork", session, "another", "-l", "user=bob", "--no-base", "--json").json
     assert (plain["title"], plain["labels"], plain["parent"]) == ("another", {"user": "bob"}, session)
     assert cli("session", "checkpoints", plain["id"], "--json").json == {"checkpoints": [], "more": False}
-    assert cli("secret", "ls", "-s", plain["id"], "--json").json == {"secrets": []}
+    assert cli("secret", "ls", "-s", plain["id"], "--json").json == []
     assert [
         each["name"]
         for each in cli("secret", "ls", "-s", made(cli, "fork", session, "--secrets"), "--json").json[
@@ -124,7 +125,7 @@ def test_diff_shows_files_line_by_line_and_values(cli, session):
     put(cli, fork, "plan.txt", b"one\n2\nthree\n")
     put(cli, fork, "logo.bin", b"\0\xfe")
     put(cli, fork, "new/file.txt", b"new\n")
-    assert cli("set", "-s", fork, "step", "2").status == 0
+    assert cli("kv", "set", "-s", fork, "step", "2").status == 0
     lines = cli("session", "diff", session, fork).out.splitlines()
     assert [line for line in lines if line[:2] in {"A ", "D ", "M "}] == [
         *("M /logo.bin", "A /new", "A /new/file.txt", "M /plan.txt", "M value step"),

@@ -77,7 +77,7 @@ def test_the_tour_in_json_tells_the_same(cli, tree):
         "skipped": {},
     }
     calls = {each["verb"]: each for each in document["calls"]}
-    assert calls["write_file"]["count"] == len(IMPORTED) + 4
+    assert calls["write_file"]["count"] == len(IMPORTED) + 5
     assert all(0 < each["p50_ns"] <= each["p99_ns"] for each in document["calls"])
     assert [each["title"] for each in document["steps"]][1:-1] == TITLES
     assert all(each["code"] and each["answer"] for each in document["steps"])

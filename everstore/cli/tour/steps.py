@@ -216,17 +216,17 @@ def _merged(scene: Scene) -> object:
     return [scene.plan]
 
 
-async def _rewind(store: Store, session_id: UUID, files: BoundFiles, draft: str) -> object:
+async def _rewind(store: Store, session_id: UUID, files: BoundFiles, plan: str) -> object:
     checkpoint = await store.checkpoint(session_id, "before the mistake")
-    await files.delete_file(draft, recursive=True)
-    changes = await store.diff(checkpoint.id, session_id)
+    await files.write_file(plan, "rm -rf /\n")
+    changes = await store.diff(checkpoint, session_id)
     await store.rewind(session_id, checkpoint, keep=False)
     await store.delete_checkpoint(checkpoint)
     return [(change.kind, change.path) for change in changes]
 
 
-def _drafts_removed(scene: Scene) -> object:
-    return [("removed", scene.draft), ("removed", scene.team)]
+def _plan_changed(scene: Scene) -> object:
+    return [("changed", scene.plan)]
 
 
 async def _delete(files: BoundFiles, draft: str) -> object:
@@ -264,7 +264,7 @@ STEPS = (
     Step("No path leads out of the session", _escape, lambda _: InvalidPathError),
     Step("Copy a directory, and move the copy", _copy_and_move, _moved),
     Step("Two ideas side by side, and the better one merged", _branch, _merged, tolerate=(UnsupportedError,)),
-    Step("A mistake, and back to the checkpoint", _rewind, _drafts_removed, tolerate=(UnsupportedError,)),
+    Step("A mistake, and back to the checkpoint", _rewind, _plan_changed, tolerate=(UnsupportedError,)),
     Step("Delete a directory, which takes recursive=True", _delete, _deleted),
     Step("Everything is as it must be", _read_everything, _digests),
 )
