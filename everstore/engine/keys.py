@@ -11,6 +11,7 @@
     x <time> <digest>                   when a value or secret is over; the value is the key of it
     s <id>                              a session's record
     a <time> <id>                       that it is of this age; nothing
+    h <session> <time> <id>             the same of a checkpoint, which is no ``a``, by whose it is
     k <digest> <time> <id>              that it is of this age and has the label of this digest; nothing
     l                                   the number of this layout, and how long keys and values may be
 
@@ -25,7 +26,7 @@ from hashlib import blake2b
 from uuid import UUID
 
 __all__ = [
-    "AGES",
+    "AGE_BYTES",
     "ENTRIES",
     "LAYOUT",
     "LIMITS_OF_FILES",
@@ -35,9 +36,9 @@ __all__ = [
     "VALUES",
     "Names",
     "above",
-    "age_key",
+    "age_of_record",
+    "ages_of",
     "deadline_key",
-    "id_of_age",
     "label_keys",
     "number",
     "range_of",
@@ -45,12 +46,13 @@ __all__ = [
     "usage_key",
 ]
 
-ENTRIES, VALUES, SECRETS, AGES, RECORDS, LAYOUT = b"e", b"v", b"p", b"a", b"s", b"l"
+ENTRIES, VALUES, SECRETS, RECORDS, LAYOUT = b"e", b"v", b"p", b"s", b"l"
 LIMITS_OF_FILES, LIMITS_OF_TEXTS = b"f", b"t"
-_USAGES, _DEADLINES, _LABELS = b"u", b"x", b"k"
+_USAGES, _DEADLINES, _LABELS, _AGES, _CHECKPOINTS = b"u", b"x", b"k", b"a", b"h"
 _ID_BYTES = 16
 _DIGEST_BYTES = 16
 _NUMBER_BYTES = 8
+AGE_BYTES = _NUMBER_BYTES + _ID_BYTES
 _LONG = b"\xff"
 _END_OF_GROUP = b"\0"
 
@@ -77,19 +79,20 @@ def split_key(row_key: bytes) -> tuple[bytes, UUID, bytes]:
     return row_key[:1], UUID(bytes=row_key[1:end]), row_key[end:]
 
 
-def age_key(created_ns: int, session_id: UUID) -> bytes:
-    """Where it is kept that a session has a record of this age."""
-    return AGES + number(created_ns) + session_id.bytes
+def ages_of(checkpoints_of: UUID | None) -> bytes:
+    """What the keys of the ages of a session's checkpoints begin with; ``None``: of sessions' own."""
+    return _AGES if checkpoints_of is None else _CHECKPOINTS + checkpoints_of.bytes
 
 
-def id_of_age(key: bytes) -> UUID:
-    """The session of such a key."""
-    return UUID(bytes=key[-_ID_BYTES:])
+def age_of_record(created_ns: int, session_id: UUID) -> bytes:
+    """What they end with: when a record was made, and its id."""
+    return number(created_ns) + session_id.bytes
 
 
-def label_keys(name: str, text: str) -> bytes:
-    """What the keys of sessions with a label begin with; what follows are ages, as ``age_key`` ends."""
-    return _LABELS + _digest(f"{name}\0{text}".encode())  # neither holds a NUL
+def label_keys(name: str, text: str, checkpoints_of: UUID | None) -> bytes:
+    """As ``ages_of``, of those with a label."""
+    label = f"{name}\0{text}".encode()  # neither holds a NUL
+    return _LABELS + _digest(label if checkpoints_of is None else b"%b\0%b" % (label, checkpoints_of.bytes))
 
 
 def usage_key(session_id: UUID) -> bytes:

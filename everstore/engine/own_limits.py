@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from everstore.engine.base import Engine, Transaction
     from everstore.engine.writing import Writing
 
-__all__ = ["forget", "is_limited", "keep", "look"]
+__all__ = ["forget", "is_limited", "keep", "look", "take"]
 
 _Limits = tuple[int | None, int | None]
 _encode = msgspec.msgpack.Encoder().encode
@@ -46,6 +46,13 @@ def keep(writing: Writing, engine: Engine, kind: bytes, session_id: UUID, limits
         forget(writing, kind, session_id)
     else:
         writing.put(kind + session_id.bytes, _encode(limits))
+
+
+def take(writing: Writing, kind: bytes, source: UUID, target: UUID) -> None:
+    """Keep the limits of a session for another, too, unless that has some of its own."""
+    kept = writing.get(kind + source.bytes)
+    if kept is not None and writing.get(kind + target.bytes) is None:
+        writing.put(kind + target.bytes, kept)
 
 
 def forget(writing: Writing, kind: bytes, session_id: UUID) -> None:

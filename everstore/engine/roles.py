@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from everstore.changes import SwapSecret
 from everstore.compat import override
-from everstore.engine import counting, looking, own_limits, records
+from everstore.engine import counting, looking, own_limits, records, value_forks
 from everstore.engine.keys import LIMITS_OF_FILES, LIMITS_OF_TEXTS, SECRETS, VALUES
 from everstore.engine.space import EngineSpace, purge_texts, scan_secrets
 from everstore.engine.tree import EngineTree
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         StorageUsage,
         StoredSecret,
         StoredValue,
+        ValueChange,
     )
     from everstore.search import Query
     from everstore.session_limits import SessionLimits
@@ -228,6 +229,16 @@ class EngineStorage(DurableStorageStore):
         await _keep_limits(self._threads, LIMITS_OF_TEXTS, session_id, limits.of_values)
 
     @override
+    async def fork_session(self, source: UUID, target: UUID, *, replaced: UUID | None = None) -> None:
+        await self._threads.write(value_forks.fork, source, target, replaced)
+
+    @override
+    async def diff_sessions(
+        self, a: UUID, b: UUID, *, after: str | None = None, limit: int | None = None
+    ) -> list[ValueChange]:
+        return await self._threads.read(value_forks.differences, a, b, after, limit)
+
+    @override
     async def scan_secrets(
         self, *, after: tuple[UUID, str] | None = None, limit: int = 100
     ) -> list[StoredSecret]:
@@ -290,9 +301,14 @@ class EngineSessions(SessionStore):
 
     @override
     async def list_sessions(
-        self, *, limit: int = 100, after: Session | None = None, labels: Mapping[str, str] | None = None
+        self,
+        *,
+        limit: int = 100,
+        after: Session | None = None,
+        labels: Mapping[str, str] | None = None,
+        checkpoints_of: UUID | None = None,
     ) -> list[Session]:
-        return await self._threads.read(records.newest, limit, after, labels)
+        return await self._threads.read(records.newest, limit, after, labels, checkpoints_of)
 
     @override
     async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:

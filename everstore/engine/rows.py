@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from everstore.engine.base import Engine, Transaction
 
-__all__ = ["DIRECTORY", "LABELLED", "READONLY", "TEXT", "Row", "Rows", "row_of"]
+__all__ = ["CHILD", "DIRECTORY", "LABELLED", "READONLY", "TEXT", "Row", "Rows", "row_of"]
 
-DIRECTORY, READONLY, TEXT, LABELLED = 1, 2, 4, 8
+DIRECTORY, READONLY, TEXT, LABELLED, CHILD = 1, 2, 4, 8, 16
 """What ``flags`` is made of."""
 
 _INLINE_BYTES = 1024  # a larger content is kept apart, so that listings do not read it
 
-_Flags = Annotated[int, msgspec.Meta(ge=0, le=15)]
+_Flags = Annotated[int, msgspec.Meta(ge=0, le=31)]
 _Natural = Annotated[int, msgspec.Meta(ge=0)]
 
 

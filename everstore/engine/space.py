@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from everstore.rules import Held
     from everstore.settings import Limits
 
-__all__ = ["EVERYTHING", "EngineSpace", "Texts", "purge_texts", "scan_secrets"]
+__all__ = ["EVERYTHING", "EngineSpace", "Texts", "clear", "purge_texts", "scan_secrets"]
 
 _SWEPT_AT_ONCE = 100
 EVERYTHING = (1 << 63) - 1
@@ -188,17 +188,23 @@ class EngineSpace(Space[Row]):
                 rows.remove(name if row.name is None else row.name)
 
 
+def clear(writing: Writing, rows: Rows) -> list[Row | None]:
+    """Remove all rows of values or of secrets, and when they are over; the rows, ``None`` for damage."""
+    kept = [*rows.kept()]
+    for key, row in kept:
+        if row is not None and row.expires_ns is not None:
+            writing.delete(deadline_key(row.expires_ns, key))
+    rows.clear()
+    return [row for _, row in kept]
+
+
 def purge_texts(writing: Writing, engine: Engine, session_id: UUID) -> bool:
     """Remove all values and secrets of a session; whether there was any that is not past its time."""
     now = now_ns()
     had = False
     for kind in (VALUES, SECRETS):
         rows = Rows(writing, engine, kind, session_id, "key")
-        for key, row in list(rows.kept()):
-            had = had or row is None or is_alive(row, now)
-            if row is not None and row.expires_ns is not None:
-                writing.delete(deadline_key(row.expires_ns, key))
-        rows.clear()
+        had = any(row is None or is_alive(row, now) for row in clear(writing, rows)) or had
     own_limits.forget(writing, LIMITS_OF_TEXTS, session_id)
     return had
 

@@ -14,6 +14,7 @@ _INDEXED = "SELECT session_id, created_ns, name, text FROM {schema}.labels"
 _KEPT = (
     'SELECT s.id, s.created_ns, l.key COLLATE "C", l.value COLLATE "C" FROM {schema}.sessions s,'
     " jsonb_each_text(CASE WHEN jsonb_typeof(s.labels) = 'object' THEN s.labels END) l"
+    r" WHERE substr(uuid_send(s.id), 7, 4) <> '\x8ec0ba5e'"  # no index has checkpoints'
 )
 
 _RULES = (
@@ -91,6 +92,13 @@ _RULES = (
         (
             "SELECT id, 'its labels' FROM {schema}.sessions WHERE jsonb_typeof(labels) <> 'object'"
             " OR jsonb_path_exists(labels, '$.* ? (@.type() <> \"string\")')"
+        ),
+    ),
+    (
+        "checkpoints that are no session's",
+        (
+            r"SELECT id, 'its record' FROM {schema}.sessions"
+            r" WHERE substr(uuid_send(id), 7, 4) = '\x8ec0ba5e' AND parent IS NULL"
         ),
     ),
     (

@@ -17,6 +17,7 @@ _STEPS: tuple[tuple[str, ...], ...] = (
     ("counting_entries.sql",),
     (),
     ("labels.sql", "limits.sql"),
+    ("checkpoints.sql",),
 )
 """The scripts that make version 1, those that make version 2 of it, and so on. Never edited once released.
 
@@ -25,7 +26,7 @@ Version 3 is of functions only.
 
 _FUNCTIONS = (
     *("functions.sql", "trees.sql", "writing.sql", "sharing.sql", "transfers.sql", "changing.sql"),
-    *("entries.sql", "changing_entries.sql", "records.sql"),
+    *("entries.sql", "value_forks.sql", "changing_entries.sql", "records.sql"),
 )
 """The scripts that make the functions of the latest version, whatever functions there were."""
 

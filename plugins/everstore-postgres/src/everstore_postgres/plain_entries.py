@@ -17,11 +17,11 @@ ONE = f"space = $1 AND session_id = $2 AND key = $3 AND {ALIVE}"
 """Of one entry."""
 
 # What set_entry in entries.sql does, too: most calls have neither a condition nor a time to live, and
-# need no function.
+# need no function. Nothing is set while the session's values are being replaced by a fork (value_forks.sql).
 _SET = """
 INSERT INTO {schema}.entries AS e (space, session_id, key, value, version, created_ns, updated_ns)
 SELECT %s, {schema}.next_version(), now, now FROM (SELECT {schema}.now_ns() AS now) clock%s
-WHERE NOT %s
+WHERE NOT %s AND pg_try_advisory_xact_lock_shared(uuid_hash_extended(%s, 3))%s
 ON CONFLICT (space, session_id, key) DO UPDATE SET
     value = excluded.value, version = excluded.version, expires_ns = NULL,
     created_ns = CASE WHEN e.expires_ns <= excluded.updated_ns THEN excluded.created_ns ELSE e.created_ns END,
@@ -40,11 +40,13 @@ _IS_LIMITED = "EXISTS (SELECT FROM {schema}.session_limits l WHERE l.part = 'v' 
 _ARE_LIMITED = (
     f"((SELECT EXISTS (SELECT FROM {{schema}}.session_limits)) AND {_IS_LIMITED % 'given.session_id'})"
 )
-_SET_ONE = _SET % ("$1, $2, $3, $4", "", _IS_LIMITED % "$2", "")
+_SET_ONE = _SET % ("$1, $2, $3, $4", "", _IS_LIMITED % "$2", "$2", "", "")
 _SET_MANY = _PATIENT + _SET % (
     f"{_COLUMNS}, value",
     _GIVEN,
-    _ARE_LIMITED + _IN_ORDER,
+    _ARE_LIMITED,
+    "given.session_id",
+    _IN_ORDER,
     f"{_COLUMNS}, false AS alone,",
 )
 _GET_ONE = f"SELECT value FROM {{schema}}.entries WHERE {ONE}"
@@ -60,7 +62,7 @@ _ABOUT = 3  # space, session and key
 def plain_sets(database: Database) -> Shared:
     """Sets without a condition, a time to live or limits, of a space, a session, a key and a value.
 
-    ``None`` is the answer, and nothing was set, where the session has limits of its own.
+    ``None`` is the answer, and nothing was set, where the session has limits of its own, or a fork is at it.
     """
     one, many = database.sql(_SET_ONE), database.sql(_SET_MANY)
     return Shared(database, one, many, about=_ABOUT, changes=True)

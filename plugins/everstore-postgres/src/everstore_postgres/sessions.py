@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PostgresSessionStore"]
 
-_COLUMNS = "id, title, created_ns, updated_ns, labels::text"
+_COLUMNS = "id, title, created_ns, updated_ns, labels::text, parent"
+_IS_CHECKPOINT, _IS_SESSION = (rf"substr(uuid_send(id), 7, 4) {op} '\x8ec0ba5e'" for op in ("=", "<>"))
+"""Of a record, by its id (``everstore.models.is_checkpoint``); its indexes say the same."""
 _LAST = (1 << 63) - 1, UUID(int=(1 << 128) - 1)
 
 _encoded = msgspec.json.Encoder().encode
@@ -38,10 +40,10 @@ class PostgresSessionStore(SessionStore):
         self._database = database
         sql = database.sql
         self._add = sql(
-            "INSERT INTO {schema}.sessions (id, title, created_ns, updated_ns, labels)"
-            " VALUES ($1, $2, $3, $4, $5::text::jsonb)"
+            "INSERT INTO {schema}.sessions (id, title, created_ns, updated_ns, labels, parent)"
+            " VALUES ($1, $2, $3, $4, $5::text::jsonb, $6)"
             " ON CONFLICT (id) DO UPDATE SET title = excluded.title, created_ns = excluded.created_ns,"
-            " updated_ns = excluded.updated_ns, labels = excluded.labels"
+            " updated_ns = excluded.updated_ns, labels = excluded.labels, parent = excluded.parent"
         )
         listed = f"SELECT {_COLUMNS} FROM {{schema}}.sessions"
         self._get = sql(f"{listed} WHERE id = $1")
@@ -52,8 +54,13 @@ class PostgresSessionStore(SessionStore):
             f" WHERE id = $1 RETURNING {_COLUMNS}"
         )
         order = "ORDER BY created_ns DESC, id DESC LIMIT $1"
-        self._first_page = sql(f"{listed} {order}")
-        self._next_page = sql(f"{listed} WHERE (created_ns, id) < ($2, $3) {order}")
+        after = "AND (created_ns, id) < ($2, $3)"
+        self._first_page = sql(f"{listed} WHERE {_IS_SESSION} {order}")
+        self._next_page = sql(f"{listed} WHERE {_IS_SESSION} {after} {order}")
+        self._checkpoints = sql(
+            f"{listed} WHERE {_IS_CHECKPOINT} {after} AND parent = $4"
+            f" AND ($5::text IS NULL OR labels @> $5::text::jsonb) {order}"
+        )
         self._labelled = sql(f"SELECT {_COLUMNS} FROM {{schema}}.labelled($1, $2, $3, $4, $5)")
         self._ids = Ids(database, "{schema}.sessions WHERE true", column="id")
         self._delete = sql("DELETE FROM {schema}.sessions WHERE id = $1 RETURNING id")
@@ -67,6 +74,7 @@ class PostgresSessionStore(SessionStore):
             session.created_ns,
             session.updated_ns,
             _packed(session.labels),
+            session.parent,
         )
 
     @override
@@ -96,15 +104,23 @@ class PostgresSessionStore(SessionStore):
 
     @override
     async def list_sessions(
-        self, *, limit: int = 100, after: Session | None = None, labels: Mapping[str, str] | None = None
+        self,
+        *,
+        limit: int = 100,
+        after: Session | None = None,
+        labels: Mapping[str, str] | None = None,
+        checkpoints_of: UUID | None = None,
     ) -> list[Session]:
-        if labels:
-            place = _LAST if after is None else (after.created_ns, after.id)
+        place = _LAST if after is None else (after.created_ns, after.id)
+        if checkpoints_of is not None:
+            wanted = _packed(labels or {})
+            rows = await self._database.rows(self._checkpoints, limit, *place, checkpoints_of, wanted)
+        elif labels:
             rows = await self._database.rows(self._labelled, [*labels], [*labels.values()], limit, *place)
         elif after is None:
             rows = await self._database.rows(self._first_page, limit)
         else:
-            rows = await self._database.rows(self._next_page, limit, after.created_ns, after.id)
+            rows = await self._database.rows(self._next_page, limit, *place)
         return [_session(row) for row in rows]
 
     @override
@@ -123,11 +139,12 @@ def _packed(labels: Mapping[str, str]) -> str | None:
 def _session(row: Any) -> Session:
     # The driver has its own kind of UUID; a record's is the standard one.
     session_id = UUID(int=row[0].int)
+    parent = None if row[5] is None else UUID(int=row[5].int)
     if row[4] is None:
-        return Session(session_id, row[1], row[2], row[3])
+        return Session(session_id, row[1], row[2], row[3], parent=parent)
     try:
         labels = _decoded(row[4])
     except msgspec.DecodeError:  # not chained: it would carry what is kept
         reason = "its record holds labels that are none"
         raise DataDamagedError.found(session_id, reason, session_id=session_id) from None
-    return Session(session_id, row[1], row[2], row[3], labels)
+    return Session(session_id, row[1], row[2], row[3], labels, parent)

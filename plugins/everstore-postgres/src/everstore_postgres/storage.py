@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from everstore.compat import override
+from everstore.errors import SessionNotEmptyError
 from everstore.interfaces import Capabilities, DurableStorageStore
-from everstore.models import KeyInfo, SecretInfo, StorageUsage, StoredSecret, StoredValue
+from everstore.models import KeyInfo, SecretInfo, StorageUsage, StoredSecret, StoredValue, ValueChange
 from everstore.paging import EVERY_KEY, KeyPage
 from everstore.rules import answered_together
 from everstore_postgres.changing_entries import SECRETS, VALUES, EntryOrder, answer_to, order_of
@@ -42,6 +43,22 @@ _ROWS = Rows(
     isolation="repeatable_read",
     last="DELETE FROM {schema}.session_limits WHERE session_id = $1 AND part = 'v'",
 )
+_DIFFERENCES = """
+WITH clock AS MATERIALIZED (SELECT {schema}.now_ns() AS now),
+    a AS (
+        SELECT e.* FROM clock, {schema}.entries e WHERE e.space = 'v' AND e.session_id = $1 AND e.key > $3
+            AND (e.expires_ns IS NULL OR e.expires_ns > clock.now)
+    ),
+    b AS (
+        SELECT e.* FROM clock, {schema}.entries e WHERE e.space = 'v' AND e.session_id = $2 AND e.key > $3
+            AND (e.expires_ns IS NULL OR e.expires_ns > clock.now)
+    )
+SELECT a.version, a.created_ns, a.updated_ns, a.key, a.expires_ns,
+    b.version, b.created_ns, b.updated_ns, b.key, b.expires_ns
+FROM a FULL JOIN b ON a.key = b.key
+WHERE a.key IS NULL OR b.key IS NULL OR a.value <> b.value OR a.expires_ns IS DISTINCT FROM b.expires_ns
+ORDER BY coalesce(a.key, b.key) LIMIT $4
+"""
 KEYS = "SELECT version, created_ns, updated_ns, key, expires_ns"
 
 _NOTHING = {"outcome": "nothing"}
@@ -50,7 +67,7 @@ _NOTHING = {"outcome": "nothing"}
 class PostgresStorageStore(DurableStorageStore):
     """Values and secrets, one table. The server's clock decides what is past its time."""
 
-    capabilities = Capabilities(durable=True, shared=True)
+    capabilities = Capabilities(durable=True, shared=True, forks=True)
 
     def __init__(self, database: Database, limits: Limits) -> None:
         """Values and secrets in this database."""
@@ -96,6 +113,8 @@ class PostgresStorageStore(DurableStorageStore):
             database, *(f"{{schema}}.entries WHERE space = '{space}' AND {ALIVE}" for space in "vs")
         )
         self._limit = sql("SELECT outcome FROM {schema}.limit_session($1, 'v', $2, $3)")
+        self._fork = sql("SELECT outcome FROM {schema}.fork_entries($1, $2, $3)")
+        self._differences = sql(_DIFFERENCES)
         self._purge = Purge(database, _ROWS)
         scan = f"SELECT session_id, key, value FROM {{schema}}.entries WHERE space = 's' AND {ALIVE}"
         self._scan = sql(f"{scan} ORDER BY session_id, key LIMIT $1")
@@ -123,7 +142,7 @@ class PostgresStorageStore(DurableStorageStore):
             row = await self._set.row(space, session_id, key, data, size=len(data or b""))
         match verb:
             case "set" if row is not None:
-                pass  # else the session has limits of its own
+                pass  # else the session has limits of its own, or a fork is at it
             case "set":
                 row = await change(
                     self._set_if, space, session_id, key, data, ttl_ns, condition,
@@ -220,6 +239,20 @@ class PostgresStorageStore(DurableStorageStore):
         await self._database.change(self._limit, session_id, *(limits.of_values or (None, None)))
 
     @override
+    async def fork_session(self, source: UUID, target: UUID, *, replaced: UUID | None = None) -> None:
+        [outcome] = await self._database.change(self._fork, source, target, replaced)
+        if outcome == "not empty":
+            raise SessionNotEmptyError.of(target if replaced is None else replaced)
+
+    @override
+    async def diff_sessions(
+        self, a: UUID, b: UUID, *, after: str | None = None, limit: int | None = None
+    ) -> list[ValueChange]:
+        rows = await self._database.rows(self._differences, a, b, after or "", limit)
+        found = ((_info(row[:5]), _info(row[5:])) for row in rows)
+        return [ValueChange.between(row[3] or row[8], *each) for row, each in zip(rows, found, strict=True)]
+
+    @override
     async def purge_session(self, session_id: UUID) -> bool:
         return await self._purge(session_id)
 
@@ -260,3 +293,7 @@ def pages(sql: Callable[[str], str], columns: str) -> dict[tuple[bool, bool], st
 def _stored(row: Any) -> StoredValue:
     *stamps, value = row
     return StoredValue(*stamps, value=text_at(stamps[3], value))
+
+
+def _info(columns: Any) -> KeyInfo | None:
+    return None if columns[0] is None else KeyInfo(*columns)

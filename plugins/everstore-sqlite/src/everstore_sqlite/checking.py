@@ -16,7 +16,7 @@ from everstore_sqlite import index
 from everstore_sqlite.connecting import connect
 from everstore_sqlite.failures import code_of
 from everstore_sqlite.holding import is_held, taken_away
-from everstore_sqlite.schema import APPLICATION_ID
+from everstore_sqlite.schema import APPLICATION_ID, CHECKPOINTS, SESSIONS
 from everstore_sqlite.stale import was_written_over
 from everstore_sqlite.standing import Files
 from everstore_sqlite.usage import SLOT_BITS
@@ -173,7 +173,9 @@ _DIRECTORIES = (
 )
 
 _EACH_LABEL = "json_each(iif(json_valid(labels), labels, '[]'))"
-_KEPT_LABELS = f"SELECT sessions.id, created, key, value FROM sessions, {_EACH_LABEL}"  # noqa: S608 - made of constants
+_KEPT_LABELS = f"""
+    SELECT s.id, created, key, value FROM (SELECT * FROM sessions WHERE {SESSIONS}) s, {_EACH_LABEL}
+"""  # noqa: S608 - made of constants
 _INDEXED_LABELS = "SELECT session, created, name, text FROM labels"
 _LABELS: tuple[tuple[str, str], ...] = (
     (
@@ -192,6 +194,15 @@ _LABELS: tuple[tuple[str, str], ...] = (
         UNION ALL SELECT id, 'its labels' FROM ({_KEPT_LABELS} EXCEPT {_INDEXED_LABELS})
         """,  # noqa: S608 - made of constants
     ),
+)
+
+_PARENTS = (
+    "session records whose parent is none",
+    f"""
+    SELECT id, 'its parent' FROM sessions
+    WHERE (parent IS NOT NULL AND (typeof(parent) <> 'blob' OR length(parent) <> 16))
+        OR (parent IS NULL AND {CHECKPOINTS})
+    """,  # noqa: S608 - made of constants
 )
 
 _LIMITS = (
@@ -337,6 +348,8 @@ def problems_of(connection: sqlite3.Connection) -> list[str]:
         rules += _LABELS
     if connection.execute("PRAGMA table_info(session_limits)").fetchone():
         rules.append(_LIMITS)
+    if "parent" in {row[1] for row in connection.execute("PRAGMA table_info(sessions)")}:
+        rules.append(_PARENTS)
     if index.exists(connection):
         # Which rows the index has only its terms tell. A list of its own, outside the database.
         connection.execute("PRAGMA query_only = 0")

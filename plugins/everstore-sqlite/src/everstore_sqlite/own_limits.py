@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from everstore_sqlite.writer import Transaction
 
-__all__ = ["FILES", "TEXTS", "OwnLimits", "forget", "is_limited", "keep"]
+__all__ = ["FILES", "TEXTS", "OwnLimits", "forget", "is_limited", "keep", "take"]
 
 FILES, TEXTS = "files", "values"
 """The parts of a session that have limits of their own."""
@@ -23,6 +23,10 @@ _PLACE = "session_limits WHERE session = ? AND part = ?"
 _LOOK = f"SELECT most, bytes FROM {_PLACE}"  # noqa: S608 - a constant
 _FORGET = f"DELETE FROM {_PLACE}"  # noqa: S608 - a constant
 _ANY = "SELECT 1 FROM session_limits LIMIT 1"
+_TAKE = """
+    INSERT OR IGNORE INTO session_limits (session, part, most, bytes)
+    SELECT ?, part, most, bytes FROM session_limits WHERE session = ? AND part = ?
+"""
 _KEEP = "REPLACE INTO session_limits (session, part, most, bytes) VALUES (?, ?, ?, ?)"
 
 
@@ -75,6 +79,12 @@ def keep(transaction: Transaction, part: str, session_id: UUID, limits: _Limits 
     else:
         transaction.execute(_KEEP, (session_id.bytes, part, *limits))
         transaction.own_limits.forget()
+
+
+def take(transaction: Transaction, part: str, source: UUID, target: UUID) -> None:
+    """Have a part of a session limited as that of another is, unless it has limits of its own."""
+    transaction.execute(_TAKE, (target.bytes, source.bytes, part))
+    transaction.own_limits.forget()
 
 
 def forget(transaction: Transaction, part: str, session_id: UUID) -> None:

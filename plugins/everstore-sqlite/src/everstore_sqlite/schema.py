@@ -28,6 +28,8 @@ for its ``values`` (``most`` values and secrets), where these have any.
 
 ``labels`` has a row for each label of a session's record, in the order that records are listed in: what
 ``sessions`` has of them in JSON is the record, this is the index, which triggers keep, whoever writes.
+Checkpoints, whose ids say what they are, have records, but are in none of the indexes that sessions are
+listed by.
 
 Text is compared with SQLite's ``BINARY`` collation, byte by byte in UTF-8, which is by code point.
 Contents and values are ``BLOB``: SQL's text functions end at a NUL, bytes do not.
@@ -42,7 +44,16 @@ from everstore.errors import SettingsError
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["APPLICATION_ID", "LATEST", "MIGRATIONS", "migrate", "require_latest", "require_store"]
+__all__ = [
+    "APPLICATION_ID",
+    "CHECKPOINTS",
+    "LATEST",
+    "MIGRATIONS",
+    "SESSIONS",
+    "migrate",
+    "require_latest",
+    "require_store",
+]
 
 APPLICATION_ID = 0x45565354  # "EVST", in the header of the file
 
@@ -168,6 +179,31 @@ _VERSION_4 = (
     """,
 )
 
+CHECKPOINTS, SESSIONS = "substr(id, 7, 4) = x'8ec0ba5e'", "substr(id, 7, 4) <> x'8ec0ba5e'"
+"""What records of checkpoints (``everstore.models.is_checkpoint``), and of sessions, have: so say their indexes."""
+
+_IS_SESSION = "substr(new.id, 7, 4) <> x'8ec0ba5e'"
+
+# Checkpoints are kept, and listed by whose they are; no list of sessions looks at one.
+_CHECKPOINTS = (
+    "ALTER TABLE sessions ADD COLUMN parent BLOB",
+    "DROP INDEX sessions_by_age",
+    f"CREATE INDEX sessions_by_age ON sessions (created, id) WHERE {SESSIONS}",
+    f"CREATE INDEX checkpoints_by_age ON sessions (parent, created, id) WHERE {CHECKPOINTS}",
+    "DROP TRIGGER labels_added",
+    f"""
+    CREATE TRIGGER labels_added AFTER INSERT ON sessions WHEN new.labels IS NOT NULL AND {_IS_SESSION}
+    BEGIN {_INDEX_LABELS} END
+    """,
+    "DROP TRIGGER labels_changed",
+    f"""
+    CREATE TRIGGER labels_changed AFTER UPDATE ON sessions
+    WHEN (old.labels IS NOT new.labels OR (new.labels IS NOT NULL AND old.created <> new.created))
+        AND {_IS_SESSION}
+    BEGIN {_FORGET_LABELS} {_INDEX_LABELS} END
+    """,
+)
+
 _VERSION_5 = (
     # NULL where an older version wrote it: no row is rewritten.
     "ALTER TABLE entries ADD COLUMN content INTEGER",
@@ -191,6 +227,7 @@ _VERSION_5 = (
         PRIMARY KEY (session, slot)
     ) WITHOUT ROWID
     """,
+    *_CHECKPOINTS,
 )
 
 MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)

@@ -15,9 +15,10 @@ from everstore import Capabilities, Session, SessionStore
 from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.errors import DataDamagedError, SessionNotFoundError
-from everstore.labels import age_of, shared_ages
+from everstore.labels import NO_LABELS, age_of, shared_ages
 from everstore_sqlite.ids import RECORDS, page_of, session_of
 from everstore_sqlite.readers import snapshot
+from everstore_sqlite.schema import CHECKPOINTS, SESSIONS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,20 +30,26 @@ if TYPE_CHECKING:
 __all__ = ["SqliteSessionStore"]
 
 _PUT = """
-    INSERT INTO sessions (id, title, created, updated, labels) VALUES (?, ?, ?, ?, ?)
+    INSERT INTO sessions (id, title, created, updated, labels, parent) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET title = excluded.title, created = excluded.created,
-        updated = excluded.updated, labels = excluded.labels
+        updated = excluded.updated, labels = excluded.labels, parent = excluded.parent
 """
-_GET = "SELECT title, created, updated, labels FROM sessions WHERE id = ?"
-_PAGE = "SELECT id, title, created, updated, labels FROM sessions {} ORDER BY created DESC, id DESC LIMIT ?"
-_FIRST_PAGE = _PAGE.format("")
-_NEXT_PAGE = _PAGE.format("WHERE (created, id) < (?, ?)")
+_RECORD = "id, title, created, updated, labels, parent FROM sessions"
+_GET = f"SELECT {_RECORD} WHERE id = ?"
+_PAGE = f"SELECT {_RECORD} WHERE {{}} ORDER BY created DESC, id DESC LIMIT ?"
+_AFTER = "AND (created, id) < (?, ?)"
+_PAGES = {
+    (of_one, is_next): _PAGE.format(f"{CHECKPOINTS + ' AND parent = ?' if of_one else SESSIONS} {after}")
+    for of_one in (False, True)
+    for is_next, after in ((False, ""), (True, _AFTER))
+}
 _LABELLED = """
     SELECT created, session FROM labels WHERE name = ? AND text = ? AND (created, session) <= (?, ?)
     ORDER BY created DESC, session DESC LIMIT 1
 """
 _LAST_NS = (1 << 63) - 1
 _ID = (1 << 128) - 1
+_ID_BYTES = 16
 
 _encoded = msgspec.json.Encoder().encode
 _decoded = msgspec.json.Decoder(dict[str, str]).decode
@@ -51,7 +58,7 @@ _decoded = msgspec.json.Decoder(dict[str, str]).decode
 class SqliteSessionStore(SessionStore):
     """Session records in a database."""
 
-    capabilities = Capabilities(durable=True, shared=True)
+    capabilities = Capabilities(durable=True, shared=True, forks=True)
 
     def __init__(self, database: Database) -> None:
         """A view on ``database``, which somebody else closes."""
@@ -77,11 +84,16 @@ class SqliteSessionStore(SessionStore):
 
     @override
     async def list_sessions(
-        self, *, limit: int = 100, after: Session | None = None, labels: Mapping[str, str] | None = None
+        self,
+        *,
+        limit: int = 100,
+        after: Session | None = None,
+        labels: Mapping[str, str] | None = None,
+        checkpoints_of: UUID | None = None,
     ) -> list[Session]:
         if labels:
-            return await self._database.read(_list_labelled, limit, after, labels)
-        return await self._database.read(_list, limit, after)
+            return await self._database.read(_list_labelled, limit, after, labels, checkpoints_of)
+        return await self._database.read(_list, limit, after, checkpoints_of)
 
     @override
     async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
@@ -94,23 +106,27 @@ class SqliteSessionStore(SessionStore):
 
 def _put(transaction: Transaction, session: Session) -> None:
     labels = _encoded(session.labels).decode() if session.labels else None
-    transaction.execute(
-        _PUT, (session.id.bytes, session.title, session.created_ns, session.updated_ns, labels)
-    )
+    parent = None if session.parent is None else session.parent.bytes
+    row = (session.id.bytes, session.title, session.created_ns, session.updated_ns, labels, parent)
+    transaction.execute(_PUT, row)
 
 
 def _get(connection: sqlite3.Connection, session_id: UUID) -> Session | None:
     row = connection.execute(_GET, (session_id.bytes,)).fetchone()
-    return None if row is None else _record(session_id, *row)
+    return None if row is None else _record(*row)
 
 
-def _record(session_id: UUID, title: object, created: object, updated: object, labels: object) -> Session:
+def _record(
+    key: object, title: object, created: object, updated: object, labels: object, parent: object
+) -> Session:
+    session_id = session_of(key)
     if (title is None or type(title) is str) and type(created) is int and type(updated) is int:
-        if labels is None:
+        if labels is None and parent is None:
             return Session(session_id, title, created, updated)
-        found = _labels(labels)
-        if found is not None:
-            return Session(session_id, title, created, updated, found)
+        found = NO_LABELS if labels is None else _labels(labels)
+        if found is not None and (parent is None or (type(parent) is bytes and len(parent) == _ID_BYTES)):
+            child_of = None if parent is None else UUID(bytes=parent)
+            return Session(session_id, title, created, updated, found, child_of)
     reason = "its record holds what no record has"
     raise DataDamagedError.found(session_id, reason, session_id=session_id)
 
@@ -142,20 +158,35 @@ def _update(
     return record
 
 
-def _list(connection: sqlite3.Connection, limit: int, after: Session | None) -> list[Session]:
-    limit = min(limit, (1 << 63) - 1)
-    if after is None:
-        rows = connection.execute(_FIRST_PAGE, (limit,))
-    else:
-        rows = connection.execute(_NEXT_PAGE, (after.created_ns, after.id.bytes, limit))
-    return [_record(session_of(key), *rest) for key, *rest in rows]
+def _list(
+    connection: sqlite3.Connection, limit: int, after: Session | None, checkpoints_of: UUID | None
+) -> list[Session]:
+    return [*_newest(connection, min(limit, _LAST_NS), after, checkpoints_of)]
+
+
+def _newest(
+    connection: sqlite3.Connection, limit: int, after: Session | None, checkpoints_of: UUID | None
+) -> Iterator[Session]:
+    of_one = () if checkpoints_of is None else (checkpoints_of.bytes,)
+    place = () if after is None else (after.created_ns, after.id.bytes)
+    for row in connection.execute(_PAGES[bool(of_one), bool(place)], (*of_one, *place, limit)):
+        yield _record(*row)
 
 
 def _list_labelled(
-    connection: sqlite3.Connection, limit: int, after: Session | None, labels: Mapping[str, str]
+    connection: sqlite3.Connection,
+    limit: int,
+    after: Session | None,
+    labels: Mapping[str, str],
+    checkpoints_of: UUID | None = None,
 ) -> list[Session]:
     with snapshot(connection):
-        return [*islice(_labelled(connection, after, labels), min(limit, maxsize))]
+        if checkpoints_of is None:
+            found = _labelled(connection, after, labels)
+        else:  # one session has not so many that an index of them would be worth its writes
+            among = _newest(connection, -1, after, checkpoints_of)
+            found = (record for record in among if record.has_labels(labels))
+        return [*islice(found, min(limit, maxsize))]
 
 
 def _labelled(

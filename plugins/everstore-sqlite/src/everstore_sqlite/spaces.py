@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 from msgspec import UNSET
 
 from everstore.clock import now_ns
@@ -34,6 +35,7 @@ __all__ = [
     "SqliteSpace",
     "Table",
     "page_arguments",
+    "require_sound",
     "stamps_at",
     "text_at",
 ]
@@ -44,6 +46,7 @@ _TEXT = "iif(length(value) <= ?, value, NULL)"
 _SOUND_TEXT = (
     "iif(typeof(value) = 'blob' AND length(value) <= ?, value, NULL)"  # the driver fails at some others
 )
+_KEY_ROWS = list[tuple[int, int, int, str, int | None]]
 _SWEPT_AT_ONCE = 100
 
 
@@ -144,6 +147,18 @@ def stamps_at(
     if heal:
         return None
     raise DataDamagedError.found(key, "its entry holds what no entry has", key=key)
+
+
+def require_sound(connection: sqlite3.Connection, table: Table, session_id: UUID, rows: list[Any]) -> None:
+    """``DataDamagedError`` unless these are keys with their stamps."""
+    try:
+        msgspec.convert(rows, _KEY_ROWS)
+    except msgspec.ValidationError:
+        for *_, key, _ in rows:
+            if type(key) is not str:
+                raise DataDamagedError.found(session_id, "a key of it is no text") from None
+            stamps_at(connection, table, session_id, key)  # tells which of them it is
+        raise
 
 
 class SqliteSpace(Space[Stamps]):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
-
 from everstore import Capabilities, DurableStorageStore, KeyInfo, SecretInfo, StoredValue
 from everstore.clock import now_ns
 from everstore.compat import override
@@ -14,7 +12,7 @@ from everstore.errors import DataDamagedError
 from everstore.models import StorageUsage, StoredSecret, latest
 from everstore.paging import EVERY_KEY, KeyPage
 from everstore.rules import Held, answered_together, apply_to_space
-from everstore_sqlite import own_limits
+from everstore_sqlite import own_limits, value_forks
 from everstore_sqlite.ids import TEXTS, page_of, session_of
 from everstore_sqlite.readers import EVERYTHING, TOO_LARGE, TooLarge, snapshot
 from everstore_sqlite.spaces import (
@@ -24,6 +22,7 @@ from everstore_sqlite.spaces import (
     SqliteSpace,
     Table,
     page_arguments,
+    require_sound,
     stamps_at,
     text_at,
 )
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from everstore.changes import ValueMutation
+    from everstore.models import ValueChange
     from everstore.session_limits import SessionLimits
     from everstore.settings import Limits
     from everstore_sqlite.database import Database
@@ -44,7 +44,6 @@ __all__ = ["SqliteStorageStore"]
 T = TypeVar("T")
 
 _LATEST = (1 << 63) - 1  # what an INTEGER holds
-_KEYS = list[tuple[int, int, int, str, int | None]]
 _SCAN = f"SELECT session, key, value FROM secrets WHERE {ALIVE} {{}} ORDER BY session, key LIMIT ?"  # noqa: S608 - constants
 _SCAN_FIRST = _SCAN.format("")
 _USAGE = f"{VALUES.usage} UNION ALL {SECRETS.usage}"
@@ -54,7 +53,7 @@ _SCAN_NEXT = _SCAN.format("AND (session, key) > (?, ?)")
 class SqliteStorageStore(DurableStorageStore):
     """Values and secrets in a database."""
 
-    capabilities = Capabilities(durable=True, shared=True)
+    capabilities = Capabilities(durable=True, shared=True, forks=True)
 
     def __init__(self, database: Database, limits: Limits) -> None:
         """A view on ``database``, which somebody else closes."""
@@ -126,6 +125,16 @@ class SqliteStorageStore(DurableStorageStore):
     @override
     async def limit_session(self, session_id: UUID, limits: SessionLimits) -> None:
         await self._database.limit_session(own_limits.TEXTS, session_id, limits.of_values)
+
+    @override
+    async def fork_session(self, source: UUID, target: UUID, *, replaced: UUID | None = None) -> None:
+        await self._database.write(value_forks.fork, source, target, replaced)
+
+    @override
+    async def diff_sessions(
+        self, a: UUID, b: UUID, *, after: str | None = None, limit: int | None = None
+    ) -> list[ValueChange]:
+        return await self._database.read(value_forks.differences, a, b, after, limit)
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:
@@ -209,7 +218,7 @@ def _stored(
             return TOO_LARGE
         stamps.append(stamp)
         values.append(value)
-    _require_sound(connection, VALUES, session_id, stamps)
+    require_sound(connection, VALUES, session_id, stamps)
     return [
         StoredValue(*stamp, value=_text(stamp[3], value)) for stamp, value in zip(stamps, values, strict=True)
     ]
@@ -225,20 +234,8 @@ def _list(
 ) -> list[Any]:
     del most
     rows = connection.execute(table.page(page), page_arguments(session_id, page)).fetchall()
-    _require_sound(connection, table, session_id, rows)
+    require_sound(connection, table, session_id, rows)
     return [kind(*row) for row in rows]
-
-
-def _require_sound(connection: sqlite3.Connection, table: Table, session_id: UUID, rows: list[Any]) -> None:
-    """``DataDamagedError`` unless these are keys with their stamps."""
-    try:
-        msgspec.convert(rows, _KEYS)
-    except msgspec.ValidationError:
-        for *_, key, _ in rows:
-            if type(key) is not str:
-                raise DataDamagedError.found(session_id, "a key of it is no text") from None
-            stamps_at(connection, table, session_id, key)  # tells which of them it is
-        raise
 
 
 def _usage(connection: sqlite3.Connection, session_id: UUID) -> StorageUsage:

@@ -61,6 +61,8 @@ BEGIN
         locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 2));
         SELECT x.name, x.wanted, x.allowed INTO limit_name, wanted, allowed
         FROM {schema}.entries_exceeded(in_space, of_session, at_key, length(data), max_keys, max_bytes) x;
+    ELSE
+        locked := pg_advisory_xact_lock_shared(uuid_hash_extended(of_session, 3));  -- value_forks.sql says why
     END IF;
     LOOP
         now := {schema}.now_ns();
@@ -172,6 +174,8 @@ BEGIN
     limited := max_keys IS NOT NULL OR max_bytes IS NOT NULL;
     IF limited THEN
         locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 2));
+    ELSE
+        locked := pg_advisory_xact_lock_shared(uuid_hash_extended(of_session, 3));
     END IF;
     LOOP
         SELECT e.value, e.expires_ns INTO old FROM {schema}.entries e
