@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from everstore.changes import SwapSecret
 from everstore.compat import override
@@ -156,7 +157,7 @@ class EngineStorage(DurableStorageStore):
         """A view on ``threads``, which somebody else closes."""
         self._threads = threads
         self._limits = limits
-        self.capabilities = threads.capabilities
+        self.capabilities = replace(threads.capabilities, forks=True)
 
     @override
     async def apply(self, session_id: UUID, changes: Sequence[ValueMutation[Any]]) -> list[Any]:
@@ -279,7 +280,7 @@ class EngineSessions(SessionStore):
     def __init__(self, threads: Threads) -> None:
         """A view on ``threads``, which somebody else closes."""
         self._threads = threads
-        self.capabilities = threads.capabilities
+        self.capabilities = replace(threads.capabilities, forks=True)
 
     @override
     async def add_session(self, session: Session) -> None:

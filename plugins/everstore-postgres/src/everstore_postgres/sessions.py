@@ -33,7 +33,7 @@ _decoded = msgspec.json.Decoder(dict[str, str]).decode
 class PostgresSessionStore(SessionStore):
     """Session records in PostgreSQL, listed by an index on their age."""
 
-    capabilities = Capabilities(durable=True, shared=True)
+    capabilities = Capabilities(durable=True, shared=True, forks=True)
 
     def __init__(self, database: Database) -> None:
         """Records in this database."""

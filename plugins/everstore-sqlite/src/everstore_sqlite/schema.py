@@ -180,7 +180,7 @@ _VERSION_4 = (
 )
 
 CHECKPOINTS, SESSIONS = "substr(id, 7, 4) = x'8ec0ba5e'", "substr(id, 7, 4) <> x'8ec0ba5e'"
-"""What records of checkpoints (``everstore.models.is_checkpoint``), and of sessions, have: so say their indexes."""
+"""Of which records these are (``everstore.models.is_checkpoint``), as their indexes say it."""
 
 _IS_SESSION = "substr(new.id, 7, 4) <> x'8ec0ba5e'"
 
