@@ -15,6 +15,7 @@ import everstore
 from everstore import InitialFile, errors, new_session_id
 from everstore.clock import turned
 from everstore.paging import KeyPage
+from everstore_sqlite.schema import CHECKPOINTS, SESSIONS
 from everstore_sqlite.spaces import VALUES
 
 if TYPE_CHECKING:
@@ -113,6 +114,9 @@ async def test_a_session_is_one_range_of_contents(store, raw):
     assert [UUID(bytes=owner) for (owner,) in owners] == [one for one in ids for _ in range(10)]
 
 
+NEWEST = "ORDER BY created DESC, id DESC"
+
+
 @pytest.mark.parametrize(
     ("sql", "index"),
     [
@@ -122,8 +126,12 @@ async def test_a_session_is_one_range_of_contents(store, raw):
             "parent>? AND parent<?",
         ),
         (
-            "SELECT * FROM sessions WHERE (created, id) < (1, x'') ORDER BY created DESC, id DESC",
+            f"SELECT * FROM sessions WHERE {SESSIONS} AND (created, id) < (1, x'') {NEWEST}",
             "sessions_by_age",
+        ),
+        (
+            f"SELECT * FROM sessions WHERE {CHECKPOINTS} AND parent = x'' AND (created, id) < (1, x'') {NEWEST}",
+            "checkpoints_by_age (parent=? AND created<?)",
         ),
         ("SELECT * FROM pairs WHERE expires <= 1 ORDER BY expires LIMIT 1", "pairs_by_expiry"),
         ("SELECT 1 FROM secrets WHERE expires <= 1 LIMIT 1", "secrets_by_expiry"),
