@@ -130,7 +130,7 @@ NEWEST = "ORDER BY created DESC, id DESC"
             "sessions_by_age",
         ),
         (
-            f"SELECT * FROM sessions WHERE {CHECKPOINTS} AND parent = x'' AND (created, id) < (1, x'') {NEWEST}",
+            f"SELECT id FROM sessions WHERE {CHECKPOINTS} AND parent = x'' AND created < 1 {NEWEST}",
             "checkpoints_by_age (parent=? AND created<?)",
         ),
         ("SELECT * FROM pairs WHERE expires <= 1 ORDER BY expires LIMIT 1", "pairs_by_expiry"),
