@@ -32,7 +32,7 @@ _KINDS: dict[str, type[Mutation[Any]]] = {
 _UNASKED = HOST_VERBS | {
     "swap_secret", "scan_secrets",
     "read_file", "read_bytes", "read_lines", "stat_file", "list_directory", "list_tree", "grep_files",
-    "glob_files", "usage",
+    "glob_files", "usage", "diff_sessions",
     "get_value", "get_values", "read_value", "read_values", "stat_value", "list_keys", "get_secret",
     "list_secrets",
 }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.globs import ChosenPattern, Selection, compile_glob, compile_path_pattern
-from everstore.models import FileUsage
+from everstore.models import FileChange, FileUsage
 from everstore.turns import MOST_AT_ONCE, in_turns
 
 if TYPE_CHECKING:
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
     from everstore.interfaces import SessionFileSystem
     from everstore.middleware.areas import Area
-    from everstore.models import FileInfo, FileLines, FileStat, GrepMatch, SessionFile
+    from everstore.models import ChangeKind, FileInfo, FileLines, FileStat, GrepMatch, SessionFile
 
 __all__ = ["GatedLooks"]
 
 T = TypeVar("T")
+E = TypeVar("E", "FileInfo", "FileChange")
 
 _ENTRY = 1 << 10  # what an entry's own cost stands for
 
@@ -119,6 +120,33 @@ class GatedLooks:
         infos = await self._seen(await self._inner.list_tree(session_id))
         return FileUsage.of([info for info in infos if info.session_id == session_id])
 
+    async def diff_sessions(
+        self, a: UUID, b: UUID, *, after: str | None = None, limit: int | None = None
+    ) -> list[FileChange]:
+        """What may not be seen is left out of both sessions, though the policy may be about one only."""
+
+        async def page(most: int | None) -> list[FileChange]:
+            return await self._inner.diff_sessions(a, b, after=after, limit=most)
+
+        async def seen(changes: list[FileChange]) -> list[FileChange]:
+            kept: list[FileChange] = []
+            await in_turns(self._sort_out_changes(changes, kept))
+            return kept
+
+        return await page(limit) if self._sees_all_below("/") else await _filled(page, seen, limit)
+
+    def _sort_out_changes(self, changes: list[FileChange], seen: list[FileChange]) -> Iterator[int]:
+        for cost, change in self._weighed(changes):
+            if cost:
+                yield cost
+            before, after = (
+                None if info is None or not self._sees(info) else info
+                for info in (change.before, change.after)
+            )
+            if before is not None or after is not None:
+                kind: ChangeKind = "added" if before is None else "removed" if after is None else change.kind
+                seen.append(FileChange(change.path, kind, before, after))
+
     def _chosen(self, selection: Selection) -> ChosenPattern:
         """The pattern of those selected files that are seen, so that no other is searched."""
         has = self._readable.has
@@ -137,15 +165,21 @@ class GatedLooks:
         return seen
 
     def _sort_out(self, infos: Iterable[FileInfo], seen: list[FileInfo]) -> Iterator[int]:
-        pending = 0
-        for info in infos:
-            cost = self._readable.weight * len(info.path) + _ENTRY
-            pending += cost
-            if pending > MOST_AT_ONCE:
-                pending = 0
+        for cost, info in self._weighed(infos):
+            if cost:
                 yield cost
             if self._sees(info):
                 seen.append(info)
+
+    def _weighed(self, entries: Iterable[E]) -> Iterator[tuple[int, E]]:
+        """Each of some entries, and what looking at those since the last turn costs where one is over."""
+        pending = 0
+        for entry in entries:
+            cost = self._readable.weight * len(entry.path) + _ENTRY
+            pending += cost
+            is_over = pending > MOST_AT_ONCE
+            pending = 0 if is_over else pending
+            yield (cost if is_over else 0), entry
 
 
 async def _filled(

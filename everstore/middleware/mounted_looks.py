@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from everstore.interfaces import SessionFileSystem
-    from everstore.models import FileInfo, FileLines, FileStat, FileUsage, GrepMatch
+    from everstore.models import FileChange, FileInfo, FileLines, FileStat, FileUsage, GrepMatch
 
 __all__ = ["MountedLooks"]
 
@@ -188,6 +188,10 @@ class MountedLooks:
     async def usage(self, session_id: UUID) -> FileUsage:
         """Of what is the session's own."""
         return await self._inner.usage(session_id)
+
+    async def diff_sessions(self, a: UUID, b: UUID, **options: Any) -> list[FileChange]:
+        """Of what is the sessions' own: what is mounted is the same in both."""
+        return await self._inner.diff_sessions(a, b, **options)
 
     def _chosen(self, selection: Selection) -> ChosenPattern | None:
         """The pattern of those files in the mounted session that are selected; ``None`` when none can be."""

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HOST_VERBS", "FilePolicy", "Sessions", "sessions_of", "undecided"]
 
-HOST_VERBS = frozenset({"seed_initial_file", "limit_session", "purge_session", "session_ids"})
-"""Verbs of a file system that are the host's own: a policy is about who works in a session."""
+HOST_VERBS = frozenset({"seed_initial_file", "limit_session", "purge_session", "session_ids", "fork_session"})
+"""Verbs that are the host's own: a policy is about who works in a session."""
 
 Sessions = Callable[[UUID], bool] | Iterable[UUID]
 """Which sessions a policy is about: their ids, or what says it of an id."""
@@ -76,9 +76,13 @@ class FilePolicy(Middleware):
         seen = undecided(self, verb) if chosen is None else chosen
         is_about = self._is_about
 
+        async def compared(a: UUID, b: UUID, **options: Any) -> Any:
+            answer: Any = await (seen if is_about(a) or is_about(b) else call)(a, b, **options)
+            return answer
+
         async def decided(session_id: UUID, *arguments: Any, **options: Any) -> Any:
             if is_about(session_id):
                 return await seen(session_id, *arguments, **options)
             return await call(session_id, *arguments, **options)
 
-        return decided
+        return compared if verb.name == "diff_sessions" else decided

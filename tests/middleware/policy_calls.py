@@ -165,7 +165,7 @@ def plain(found: Any) -> Any:
     if isinstance(found, msgspec.Struct):
         drop = {"version", "created_ns", "updated_ns", "serial", "last_write_ns", "revision", "session_id"}
         return type(found).__name__, {
-            name: getattr(found, name) for name in found.__struct_fields__ if name not in drop
+            name: plain(getattr(found, name)) for name in found.__struct_fields__ if name not in drop
         }
     return found
 
