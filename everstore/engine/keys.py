@@ -5,7 +5,8 @@
     e <session> <parent>/ NUL <name>    an entry of a session's files
     v <session> <key>                   a value
     p <session> <name>                  a secret
-    E, V, P, S <session> <serial> <place>  a piece of the content of one that is large
+    E, V, P, S <session> <number> <place>  a piece of a content that is large
+    c <E, V, P, S> <session> <number>   how many rows have that content, unless it is one of that session
     f, t <session>                      the limits of a session's files; of its values and secrets
     u <session>                         how much a session's files are, where that has a limit
     x <time> <digest>                   when a value or secret is over; the value is the key of it
@@ -27,6 +28,7 @@ from uuid import UUID
 
 __all__ = [
     "AGE_BYTES",
+    "CONTENT_BYTES",
     "ENTRIES",
     "LAYOUT",
     "LIMITS_OF_FILES",
@@ -38,9 +40,13 @@ __all__ = [
     "above",
     "age_of_record",
     "ages_of",
+    "content_key",
+    "count_key",
+    "count_of",
     "deadline_key",
     "label_keys",
     "number",
+    "piece_key",
     "range_of",
     "split_key",
     "usage_key",
@@ -48,11 +54,14 @@ __all__ = [
 
 ENTRIES, VALUES, SECRETS, RECORDS, LAYOUT = b"e", b"v", b"p", b"s", b"l"
 LIMITS_OF_FILES, LIMITS_OF_TEXTS = b"f", b"t"
-_USAGES, _DEADLINES, _LABELS, _AGES, _CHECKPOINTS = b"u", b"x", b"k", b"a", b"h"
+_USAGES, _DEADLINES, _LABELS, _AGES, _CHECKPOINTS, _COUNTS = b"u", b"x", b"k", b"a", b"h", b"c"
 _ID_BYTES = 16
 _DIGEST_BYTES = 16
 _NUMBER_BYTES = 8
 AGE_BYTES = _NUMBER_BYTES + _ID_BYTES
+CONTENT_BYTES = 1 + _ID_BYTES + _NUMBER_BYTES
+"""How long what the keys of a content begin with is."""
+
 _LONG = b"\xff"
 _END_OF_GROUP = b"\0"
 
@@ -77,6 +86,26 @@ def split_key(row_key: bytes) -> tuple[bytes, UUID, bytes]:
     """The kind, the session and the name (all or its beginning) that the key of a row has."""
     end = 1 + _ID_BYTES
     return row_key[:1], UUID(bytes=row_key[1:end]), row_key[end:]
+
+
+def content_key(pieces: bytes, integer: int) -> bytes:
+    """What the keys of the pieces of a content begin with: ``Names.pieces`` and a number of its own."""
+    return pieces + number(integer)
+
+
+def piece_key(content: bytes, place: int) -> bytes:
+    """The key of a piece of a content."""
+    return content + place.to_bytes(4)
+
+
+def count_key(content: bytes) -> bytes:
+    """Where it is kept how many rows have a content; of the beginning of several, where their keys begin."""
+    return _COUNTS + content
+
+
+def count_of(kept: bytes) -> int | None:
+    """What is kept there; ``None`` when that is no count."""
+    return int.from_bytes(kept) or None if len(kept) == _NUMBER_BYTES else None
 
 
 def ages_of(checkpoints_of: UUID | None) -> bytes:
@@ -155,7 +184,3 @@ class Names:
         if len(start) > self.head and start.endswith(_END_OF_GROUP):
             low += _LONG + _digest(start)
         return range_of(low)
-
-    def piece(self, serial: int, place: int) -> bytes:
-        """The key of a piece of a content."""
-        return self.pieces + number(serial) + place.to_bytes(4)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenEngine"]
 
-_LAYOUT = 1
+_LAYOUT = 2
+_OLDER = (1,)  # layouts whose storages are read as they are, and go on in this one
 _SHORTEST_KEY, _SMALLEST_VALUE = 64, 6144
 
 
@@ -133,16 +134,15 @@ def _started(backend: str, engine: Engine) -> Threads:
 
 def _keep_to_layout(engine: Engine) -> None:
     """Note how things are kept, or go on as they were when the storage was begun."""
-    ours = b"%d %d %d" % (_LAYOUT, engine.longest_key, engine.largest_value)
     found = engine.transact(lambda transaction: transaction.get(LAYOUT), write=False)
-    if found is None:
-        found = engine.transact(partial(_begun, ours), write=True)
-    numbers = [int(number) if number.isdigit() else 0 for number in found.split()]
-    if len(numbers) != 3 or numbers[0] != _LAYOUT:
+    if found is None or _numbers(found)[0] in _OLDER:
+        found = engine.transact(partial(_begun, engine), write=True)
+    layout, *most = _numbers(found)
+    if layout != _LAYOUT or len(most) != 2:
         raise SettingsError(
             f"the storage has layout {found[:40]!r}, and this everstore {_LAYOUT}: use a newer one"
         )
-    _, longest_key, largest_value = numbers
+    longest_key, largest_value = most
     if longest_key > engine.longest_key or largest_value > engine.largest_value:
         raise SettingsError(
             "the storage was begun with longer keys or values than its plugin takes: use a newer one"
@@ -150,11 +150,18 @@ def _keep_to_layout(engine: Engine) -> None:
     engine.longest_key, engine.largest_value = longest_key, largest_value
 
 
-def _begun(layout: bytes, transaction: Transaction) -> bytes:
+def _numbers(layout: bytes) -> list[int]:
+    return [int(number) if number.isdigit() else 0 for number in layout.split()] or [0]
+
+
+def _begun(engine: Engine, transaction: Transaction) -> bytes:
+    """How things are kept from now on, unless somebody else was faster: lengths stay as they were."""
     found = transaction.get(LAYOUT)
-    if found is None:  # or somebody else was faster
-        transaction.put(LAYOUT, layout)
-    return layout if found is None else found
+    layout, *most = [0, engine.longest_key, engine.largest_value] if found is None else _numbers(found)
+    if found is None or layout in _OLDER:
+        found = b" ".join(b"%d" % number for number in (_LAYOUT, *most))
+        transaction.put(LAYOUT, found)
+    return found
 
 
 def _begin_process() -> None:

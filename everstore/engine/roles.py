@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from everstore.changes import SwapSecret
 from everstore.compat import override
-from everstore.engine import counting, looking, own_limits, records, value_forks
+from everstore.engine import counting, file_forks, looking, own_limits, records, value_forks
 from everstore.engine.keys import LIMITS_OF_FILES, LIMITS_OF_TEXTS, SECRETS, VALUES
 from everstore.engine.space import EngineSpace, purge_texts, scan_secrets
 from everstore.engine.tree import EngineTree
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from everstore.engine.threads import Threads
     from everstore.engine.writing import Writing
     from everstore.models import (
+        FileChange,
         FileInfo,
         FileStat,
         FileUsage,
@@ -64,7 +65,7 @@ class EngineFiles(SessionFileSystem):
         """A view on ``threads``, which somebody else closes."""
         self._threads = threads
         self._limits = limits
-        self.capabilities = threads.capabilities
+        self.capabilities = replace(threads.capabilities, forks=True)
 
     @override
     async def apply(self, session_id: UUID, changes: Sequence[FileMutation[Any]]) -> list[Any]:
@@ -116,6 +117,16 @@ class EngineFiles(SessionFileSystem):
     @override
     async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
         return await self._threads.read(counting.ids_of_files, after, limit)
+
+    @override
+    async def fork_session(self, source: UUID, target: UUID, *, replaced: UUID | None = None) -> None:
+        await self._threads.write(file_forks.fork, source, target, replaced)
+
+    @override
+    async def diff_sessions(
+        self, a: UUID, b: UUID, *, after: str | None = None, limit: int | None = None
+    ) -> list[FileChange]:
+        return await self._threads.search(file_forks.differences, a, b, after, limit)
 
     @override
     async def purge_session(self, session_id: UUID) -> bool:

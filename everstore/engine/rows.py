@@ -1,4 +1,4 @@
-"""Rows as they are kept, and contents that are too large for one."""
+"""Rows as they are kept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec.structs import replace
 
-from everstore.engine.keys import Names, deadline_key, range_of
+from everstore.engine.contents import DIGEST_BYTES, BrokenError, Contents, Parts
+from everstore.engine.keys import Names, deadline_key
 from everstore.errors import DataDamagedError
 from everstore.rules import Stamps
 
@@ -23,8 +24,6 @@ __all__ = ["CHILD", "DIRECTORY", "LABELLED", "READONLY", "TEXT", "Row", "Rows", 
 DIRECTORY, READONLY, TEXT, LABELLED, CHILD = 1, 2, 4, 8, 16
 """What ``flags`` is made of."""
 
-_INLINE_BYTES = 1024  # a larger content is kept apart, so that listings do not read it
-
 _Flags = Annotated[int, msgspec.Meta(ge=0, le=31)]
 _Natural = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -32,8 +31,9 @@ _Natural = Annotated[int, msgspec.Meta(ge=0)]
 class Row(Stamps, frozen=True, gc=False, array_like=True):
     """An entry, value, secret or record as it is kept.
 
-    ``body`` is the content, unless it is kept in pieces under ``serial``; ``name`` is the name where its key
-    does not have all of it.
+    ``body`` is the content, unless it is in pieces: ``parts`` says where (``Contents``), unless it is the
+    session's content with the number ``serial``. ``digest`` tells the content from others, where it was
+    not written before there were digests. ``name`` is the name where its key does not have all of it.
     """
 
     serial: _Natural = 0
@@ -41,6 +41,8 @@ class Row(Stamps, frozen=True, gc=False, array_like=True):
     flags: _Flags = 0
     body: bytes | None = None
     name: bytes | None = None
+    parts: Parts = ()
+    digest: bytes | None = None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -68,7 +70,7 @@ class Rows:
         self._transaction = transaction
         self._session_id = session_id
         self._names = Names(kind, session_id, engine.longest_key)
-        self._most = engine.largest_value
+        self._contents = Contents(transaction, engine.largest_value, self._names.pieces)
         self._fact = fact
         self._seen: dict[bytes, Row | None] = {}
 
@@ -124,19 +126,16 @@ class Rows:
 
     def part(self, name: bytes, row: Row, low: int, high: int) -> bytes:
         """What of it is from ``low`` up to ``high``; no other pieces are read."""
-        data, start, end = row.body, 0, row.size
-        if data is None:
-            first, behind = (low // self._most, -(-high // self._most)) if low < high else (0, 0)
-            start, end = first * self._most, min(behind * self._most, row.size)
-            keys = (self._names.piece(row.serial, place) for place in range(first, behind))
-            pieces = [*map(self._transaction.get, keys)]
-            if None in pieces:
-                raise self.damaged(name, "its content is missing")
-            data = b"".join(piece for piece in pieces if piece is not None)
-        if len(data) != end - start:
-            reason = f"its content has {start + len(data)} bytes where there were {end}"
-            raise self.damaged(name, reason)
-        return data if high - low == len(data) else data[low - start : high - start]
+        try:
+            return self._contents.read(row, low, high)
+        except BrokenError as error:
+            raise self.damaged(name, str(error)) from None
+
+    def is_same(self, name: bytes, row: Row, others: Rows, other: Row) -> bool:
+        """Whether the row of this name has the content that ``other`` has; looked at only without digests."""
+        if row.size != other.size or row.digest is None or other.digest is None:
+            return row.size == other.size and self.content(name, row) == others.content(name, other)
+        return row.digest[:DIGEST_BYTES] == other.digest[:DIGEST_BYTES]
 
     def text(self, name: bytes, row: Row) -> str:
         """The same, as a text."""
@@ -164,22 +163,32 @@ class Rows:
             raise self.damaged(name, "its entry holds what no entry has")
         return row
 
-    def _pieces(self, row: Row | None) -> int:
-        """In how many pieces the content of a row is kept."""
-        return 0 if row is None or row.size <= _INLINE_BYTES else -(-row.size // self._most)
-
     # -- changing -----------------------------------------------------------------------------------
 
     def put(self, name: bytes, row: Row, content: bytes = b"") -> None:
         """Put a row and its content in the place of what has this name, damaged or not."""
         old = self._old(name)
-        size = len(content)
-        row = replace(row, size=size, body=content if size <= _INLINE_BYTES else None)
-        kept = self._pieces(row)
-        for place in range(kept):
-            start = place * self._most
-            self._transaction.put(self._names.piece(row.serial, place), content[start : start + self._most])
-        self._drop_pieces(old, kept if old is not None and old.serial == row.serial else 0)
+        self.put_row(name, self._contents.put(row, content, old), old)
+
+    def append(self, name: bytes, row: Row, old: Row, content: bytes) -> None:
+        """Put a row in the place of ``old``, with its content and this behind it."""
+        try:
+            row = self._contents.append(row, old, content)
+        except BrokenError as error:
+            raise self.damaged(name, str(error)) from None
+        self.put_row(name, row, old)
+
+    def shared(self, name: bytes, row: Row) -> Row:
+        """The row as it is to be ``put_shared``, once, with the same content, in this session or another."""
+        try:
+            return self._contents.shared(row)
+        except BrokenError as error:
+            raise self.damaged(name, str(error)) from None
+
+    def put_shared(self, name: bytes, row: Row) -> None:
+        """Put a row that was ``shared`` in the place of what has this name, damaged or not."""
+        old = self._old(name)
+        self._contents.release(self._contents.parts(old))
         self.put_row(name, row, old)
 
     def put_row(self, name: bytes, row: Row, old: Row | None) -> None:
@@ -207,7 +216,7 @@ class Rows:
         else:
             if old is None:
                 return
-        self._drop_pieces(old)
+        self._contents.release(self._contents.parts(old))
         self.remove_row(name, old)
 
     def remove_row(self, name: bytes, old: Row | None) -> None:
@@ -220,16 +229,13 @@ class Rows:
 
     def clear(self) -> None:
         """Remove all rows and contents, but nothing of what is kept elsewhere about them."""
+        rows = [row for _, row in self.kept()]
         self._seen.clear()
         self._transaction.delete_range(*self._names.range(b""))
-        self._transaction.delete_range(*range_of(self._names.pieces))
+        self._contents.clear(part for row in rows for part in self._contents.parts(row))
 
     def _old(self, name: bytes) -> Row | None:
         try:
             return self.get(name)
         except DataDamagedError:  # pieces that nobody knows of any more go with the session
             return None
-
-    def _drop_pieces(self, row: Row | None, kept: int = 0) -> None:
-        for place in range(kept, self._pieces(row)):
-            self._transaction.delete(self._names.piece(row.serial if row else 0, place))

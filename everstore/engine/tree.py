@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from everstore.engine.base import Engine
     from everstore.engine.writing import Writing
-    from everstore.models import SessionFile
+    from everstore.models import Encoding, SessionFile
     from everstore.settings import Limits
 
 __all__ = ["EngineTree"]
@@ -153,6 +153,28 @@ class EngineTree(Tree[FileInfo]):
         row = Row(file.version, file.created_ns, file.updated_ns, None, serial=file.serial, flags=flags)
         self._entries.rows.put(self._entries.name(file.path), row, content)
         self._count(0 if old else 1, file.size_bytes - (old.size_bytes if old else 0))
+
+    @override
+    def encoding(self, file: FileInfo) -> Encoding:
+        return "text" if self._row(file.path).flags & TEXT else "base64"
+
+    @override
+    def append(self, file: FileInfo, old: FileInfo, content: str | bytes, encoding: Encoding) -> None:
+        row, more = self._row(old.path), content_bytes(content, encoding)
+        new = Row(file.version, file.created_ns, file.updated_ns, None, serial=file.serial, flags=row.flags)
+        self._entries.rows.append(self._entries.name(file.path), new, row, more)
+        self._count(0, len(more))
+
+    @override
+    def put_copy(self, copy: FileInfo, source: FileInfo, old: FileInfo | None) -> None:
+        """Contents are not copied, but shared."""
+        row = self._entries.rows.shared(self._entries.name(source.path), self._row(source.path))
+        row = msgspec.structs.replace(
+            row, version=copy.version, created_ns=copy.created_ns, updated_ns=copy.updated_ns,
+            serial=copy.serial, flags=row.flags & ~READONLY, name=None,
+        )  # fmt: skip
+        self._entries.rows.put_shared(self._entries.name(copy.path), row)
+        self._count(0 if old else 1, copy.size_bytes - (old.size_bytes if old else 0))
 
     @override
     def remove(self, entry: FileInfo) -> None:

@@ -38,11 +38,11 @@ def fork(writing: Writing, engine: Engine, source: UUID, target: UUID, replaced:
         own_limits.take(writing, LIMITS_OF_TEXTS, source, target)
     else:
         for key, row in [*held.all(now)]:
-            kept.rows.put(key.encode(), row, held.rows.content(key.encode(), row))
+            kept.rows.put_row(key.encode(), held.rows.shared(key.encode(), row), None)
         clear(writing, held.rows)
     for key, row in [*taken.all(now)]:
-        ours = replace(row, version=writing.next_version(), serial=writing.next_version())
-        held.rows.put(key.encode(), ours, taken.rows.content(key.encode(), row))
+        ours = replace(taken.rows.shared(key.encode(), row), version=writing.next_version())
+        held.rows.put_row(key.encode(), ours, None)
 
 
 def differences(
@@ -54,9 +54,8 @@ def differences(
     before, after_it = (dict(each.all(now, page)) for each in texts)
 
     def differ(key: str, one: Row, other: Row) -> bool:
-        if (one.expires_ns, one.size) != (other.expires_ns, other.size):
-            return True
-        return texts[0].text(key, one) != texts[1].text(key, other)
+        ones, others = texts[0].rows, texts[1].rows
+        return one.expires_ns != other.expires_ns or not ones.is_same(key.encode(), one, others, other)
 
     def found() -> Iterator[ValueChange]:
         for key in sorted(before.keys() | after_it.keys()):

@@ -87,8 +87,8 @@ async def test_an_engine_that_takes_less_than_its_storage_was_begun_with_is_refu
 
 async def test_a_layout_that_is_not_known_is_refused(opened):
     engine = SortedMap()
-    engine.transact(lambda transaction: transaction.put(b"l", b"2 64 6144"), write=True)
-    with pytest.raises(SettingsError, match=r"layout b'2 64 6144'.*use a newer one"):
+    engine.transact(lambda transaction: transaction.put(b"l", b"3 64 6144"), write=True)
+    with pytest.raises(SettingsError, match=r"layout b'3 64 6144'.*use a newer one"):
         async with opened(engine):
             pass
 
