@@ -24,7 +24,7 @@ __all__ = ["CheckReport", "Report", "badge_of", "markdown_of", "replay_of", "rep
 _MOST_ALIKE = 60
 _OPTIONS = {"large": "--large", "full": "--full SETTINGS"}  # of ON_REQUEST; settings may hold passwords
 
-CONTRACT_VERSION = "1.2"
+CONTRACT_VERSION = "1.3"
 """The version of ``docs/contract.md`` that the checks prove."""
 
 

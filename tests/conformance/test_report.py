@@ -48,7 +48,7 @@ def test_a_report_says_what_ran_on_what(memory):
     report = json.loads(a_report(memory).to_json())
     known = {
         "backend": "memory",
-        "contract": "1.2",
+        "contract": "1.3",
         "seed": 7,
         "capabilities": ["time_to_live"],
         "level": "core",
