@@ -8,7 +8,7 @@ each pair. So a new verb is in all of these tables by its one line here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -28,7 +28,7 @@ from everstore.changes import (
     Write,
 )
 from everstore.interfaces import SecretRotation
-from everstore.models import InitialFile, Session
+from everstore.models import InitialFile, Session, new_session_id
 
 if TYPE_CHECKING:
     from everstore.changes import AnyFileChange, AnyValueChange
@@ -46,6 +46,7 @@ __all__ = [
     "RECORD_NS",
     "Act",
     "Scene",
+    "asides_of",
     "asked_of",
 ]
 
@@ -57,6 +58,22 @@ LABELS = {"kind": "act", "\u00e9": "\U0001f600"}
 
 SEEDED = InitialFile("kept/seed", "fixed", is_readonly=True)
 RECORD_NS = 1_700_000_000_000_000_000
+
+
+_ASIDES: dict[UUID, UUID] = {}
+
+
+def asides_of(session_ids: Iterable[UUID]) -> list[UUID]:
+    """The sessions beside these that acts have put something into; they are told of once."""
+    return [_ASIDES.pop(each) for each in {*session_ids} & _ASIDES.keys()]
+
+
+def _beside(session_id: UUID, number: int) -> UUID:
+    """A session that nobody else knows of, the same each time."""
+    try:
+        return UUID(int=session_id.int ^ number)
+    except Exception:  # noqa: BLE001 - one that fails whoever asks for its number
+        return new_session_id()
 
 
 class Scene:
@@ -79,6 +96,19 @@ class Scene:
         """The revision of the value ``k``."""
         self.sealed = f"es1.none.{'A' * 54}.{'A' * 38}"
         """What the secret ``s`` was kept as, where it is encrypted."""
+
+    @property
+    def aside(self) -> UUID:
+        """The session that what is replaced here is put aside in."""
+        found = _beside(self.id, 1)
+        if type(self.id) is UUID:
+            _ASIDES[self.id] = found
+        return found
+
+    @property
+    def nothing(self) -> UUID:
+        """A session that is empty."""
+        return _beside(self.id, 2)
 
     def through(self, store: Store) -> Scene:
         """The same session, filled as it is, in another store."""
@@ -148,8 +178,10 @@ def asked_of(capabilities: Capabilities, acts: dict[str, Act]) -> dict[str, Act]
     return {name: act for name, act in acts.items() if all(getattr(capabilities, need) for need in act.needs)}
 
 
-def _files(verb: str, call: Callable[[Scene], Awaitable[Any]], *, changes: bool = True) -> Act:
-    return Act("file_system", verb, call, changes)
+def _files(
+    verb: str, call: Callable[[Scene], Awaitable[Any]], *, changes: bool = True, needs: tuple[str, ...] = ()
+) -> Act:
+    return Act("file_system", verb, call, changes, needs)
 
 
 def _storage(
@@ -223,6 +255,12 @@ ACTS: dict[str, Act] = {
     "glob": _files("glob_files", lambda at: at.files.glob_files("d/**"), changes=False),
     "usage_of_files": _files("usage", lambda at: at.files.usage(), changes=False),
     "ids_of_files": _files("session_ids", lambda at: _is_listed(at, "file_system"), changes=False),
+    "diff_files": _files(
+        "diff_sessions",
+        lambda at: at.store.file_system.diff_sessions(at.id, at.aside, after="b", limit=5),
+        changes=False,
+        needs=("forks",),
+    ),
     # -- changing files
     "write_new": _files("write_file", lambda at: at.files.write_file("new/f", LARGE)),
     "write_onto": _files("write_file", lambda at: at.files.write_file("a", LARGE)),
@@ -274,6 +312,11 @@ ACTS: dict[str, Act] = {
     "move_tree": _files("move_file", lambda at: at.files.move_file("d", "new/d")),
     "changes": _files("apply_changes", lambda at: at.files.apply_changes(_several(at))),
     "purge_files": _files("purge_session", lambda at: at.store.file_system.purge_session(at.id)),
+    "replace_files": _files(
+        "fork_session",
+        lambda at: at.store.file_system.fork_session(at.nothing, at.id, replaced=at.aside),
+        needs=("forks",),
+    ),
     # -- values and secrets
     "get_value": _storage("get_value", lambda at: at.storage.get_value("k"), changes=False),
     "stat_value": _storage("stat_value", lambda at: at.storage.stat_value("k"), changes=False),
@@ -288,6 +331,17 @@ ACTS: dict[str, Act] = {
     "list_secrets": _storage("list_secrets", lambda at: at.storage.list_secrets(), changes=False),
     "usage_of_storage": _storage("usage", lambda at: at.storage.usage(), changes=False),
     "ids_of_storage": _storage("session_ids", lambda at: _is_listed(at, "storage"), changes=False),
+    "diff_values": _storage(
+        "diff_sessions",
+        lambda at: at.store.storage.diff_sessions(at.id, at.aside),
+        changes=False,
+        needs=("forks",),
+    ),
+    "replace_values": _storage(
+        "fork_session",
+        lambda at: at.store.storage.fork_session(at.nothing, at.id, replaced=at.aside),
+        needs=("forks",),
+    ),
     "set_new": _storage("set_value", lambda at: at.storage.set_value("new", LARGE)),
     "set_onto": _storage("set_value", lambda at: at.storage.set_value("k", f"other{at.pad}")),
     "set_for_a_while": _storage(

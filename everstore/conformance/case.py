@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import structlog
 
 from everstore.conformance import leftovers
+from everstore.conformance.acts import Scene, asides_of
 from everstore.conformance.patience import SECONDS
 from everstore.conformance.showing import apart
 from everstore.conformance.storage_scan import files_holding
@@ -18,7 +19,7 @@ from everstore.errors import EverstoreError
 from everstore.models import new_session_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
     from uuid import UUID
 
     from everstore.conformance.subject import Subject
@@ -185,6 +186,7 @@ class Case:
 
     async def _leave(self, error: BaseException | None) -> None:
         """Close everything, and leave nothing in the storage."""
+        self._ids += asides_of(self._ids)
         async with asyncio.timeout(self._patience):
             is_left = self.capabilities.durable or self.capabilities.shared
             # Opening once more takes as long as most checks do; after a failure it is the safer way.
@@ -238,6 +240,11 @@ class Case:
         self._ids.append(session_id or new_session_id())
         leftovers.note(self._ids[-1])
         return self._ids[-1]
+
+    def note_asides(self, session_ids: Iterable[UUID]) -> None:
+        """What another process puts aside of these goes when the check ends, too."""
+        for session_id in session_ids:
+            self.new_id(Scene(self.store, session_id).aside)
 
     def session(self) -> BoundSession:
         """Another fresh session."""

@@ -95,7 +95,13 @@ async def several_of_everything(scene: Scene) -> None:
     await files.append_file("grown", "one\n")
     await files.append_file("grown", "two\n")
     await files.copy_file("large", "copied")
-    for key, value in {"": "", "\u00e9": "composed", "e\u0301": "decomposed", "K": "\0", "large": LARGE}.items():
+    for key, value in {
+        "": "",
+        "\u00e9": "composed",
+        "e\u0301": "decomposed",
+        "K": "\0",
+        "large": LARGE,
+    }.items():
         await storage.set_value(f"key {key}", value)
     if scene.store.storage.capabilities.time_to_live:
         await storage.set_value("for an hour", "brief", ttl=3600)

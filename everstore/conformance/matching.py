@@ -14,6 +14,7 @@ from everstore.errors import EverstoreError, RevisionConflictError
 from everstore.models import (
     BytesFile,
     EditedFile,
+    FileChange,
     FileInfo,
     FileLines,
     FileStat,
@@ -24,6 +25,7 @@ from everstore.models import (
     SessionFile,
     StorageUsage,
     StoredValue,
+    ValueChange,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ __all__ = ["Matching", "Pair", "Step", "plain"]
 
 _FILE = ("path", "size_bytes", "is_readonly", "is_directory", "content", "encoding")
 _ENTRY = ("path", "size_bytes", "is_readonly", "is_directory")
-_SESSION = ("id", "title", "created_ns", "labels")
+_SESSION = ("id", "title", "created_ns", "labels", "parent")
 _RECORDS: dict[str, tuple[type, tuple[str, ...]]] = {
     **dict.fromkeys(("read_file", "write_file", "write_file_if_content_matches"), (SessionFile, _FILE)),
     "seed_initial_file": (SessionFile, _FILE),
@@ -221,6 +223,12 @@ def plain(verb: str, answer: object) -> object:
         return [plain(verb, each) for each in answer]
     if isinstance(answer, _USAGES) and answer.last_write_ns is not None:
         return msgspec.structs.replace(answer, last_write_ns=0)
+    if isinstance(answer, FileChange):
+        sides = plain("move_file", answer.before), plain("move_file", answer.after)
+        return "FileChange", answer.path, answer.kind, *sides
+    if isinstance(answer, ValueChange):
+        sides = plain("stat_value", answer.before), plain("stat_value", answer.after)
+        return "ValueChange", answer.key, answer.kind, *sides
     if answer is None or verb not in _RECORDS or isinstance(answer, int):
         return answer
     record, fields = _RECORDS[verb]

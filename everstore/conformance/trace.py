@@ -84,6 +84,7 @@ class Trace:
             self._recorded(SessionStore, store.sessions),
             store.backends,
             store.close,
+            lambda: store._trusted,  # noqa: SLF001 - core's own, as in the store itself
         )
 
     def _recorded(self, interface: type[T], part: T) -> T:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from everstore.clock import turned
 from everstore.conformance.acts import LOOKING, Act, Scene, asked_of
@@ -23,6 +22,8 @@ from everstore.errors import (
 from everstore.models import Checkpoint, Session, is_checkpoint, new_checkpoint_id
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from everstore.conformance.case import Case
     from everstore.store import Store
 
@@ -52,7 +53,7 @@ async def _checkpoints(store: Store, session_id: UUID) -> list[Session]:
     likely="a checkpoint points to what its session has, and not to what it had",
 )  # fmt: skip
 async def keep(case: Case) -> None:
-    """A checkpoint has for good what its session had, whatever becomes of that, and is read like any session."""
+    """A checkpoint has for good what its session had, whatever becomes of it, and is read like any session."""
     scene = Scene(case.store, case.id)
     await several_of_everything(scene)
     before = await held(case, case.id)
@@ -187,7 +188,7 @@ async def looked_at(case: Case) -> None:
 
 @check(
     "checkpoints.deleted", "1.9.7", "1.5.1", "1.9.10",
-    likely="checkpoints, or the base of a fork, are forgotten with the session, and their contents kept for ever",
+    likely="checkpoints, or the base of a fork, are forgotten with the session, and kept for ever",
 )  # fmt: skip
 async def deleted(case: Case) -> None:
     """With a session its checkpoints and its base go, unless they are kept; and no other session's."""
@@ -214,7 +215,7 @@ async def deleted(case: Case) -> None:
     likely="a fork's record is that of a new session, or secrets are copied as they are sealed",
 )  # fmt: skip
 async def fork(case: Case) -> None:
-    """A fork has files and values, title and labels of its source, which is its parent; secrets only if asked."""
+    """A fork has files and values, title and labels of its source; secrets only if asked."""
     scene = Scene(case.store, case.id)
     await several_of_everything(scene)
     record = await case.store.sessions.get_session(case.id)
@@ -313,7 +314,7 @@ async def missing(case: Case) -> None:
     since="1.3",
     tags=("concurrency",),
     needs=("forks",),
-    likely="what was there before a rewind is a checkpoint of its own step, and what comes in between is lost",
+    likely="what was there before a rewind is kept in a step of its own, and what comes between is lost",
 )  # fmt: skip
 async def under_writers(case: Case) -> None:
     """Whatever was acknowledged while a session was rewound is in it, or in one of the checkpoints before."""

@@ -57,6 +57,9 @@ async def sees(case: Case, acts: dict[str, Act]) -> None:
                 await asked[name].call(ours.through(stores[1]))
             await look()  # for what is thrown away at a write of this process's own
             places = {name: [_told(scene) for scene in both] for name, both in scenes.items()}
+            for name, both in scenes.items():
+                if "forks" in asked[name].needs:
+                    case.note_asides(scene.id for scene in both)
             await nursery.start(Job(f"{__name__}:act_and_look", {"places": places, "looks": looks}))
             [wanted] = [told async for told in nursery.told()]
         after = await look()

@@ -31,7 +31,7 @@ _SEAM = "the time is read elsewhere: take everstore.clock.now_ns() for time.time
 
 _STAMPS_NOTHING = {
     **dict.fromkeys(LOOKING, "it stamps nothing"),
-    **{name: "it stamps nothing" for name in CHANGING if name.startswith(("delete", "purge"))},
+    **{name: "it stamps nothing" for name in CHANGING if name.startswith(("delete", "purge", "replace"))},
     "touch": "it stamps nothing",
     "add_record": "a record's times are the caller's",
 }

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from everstore.conformance.case import Case
-    from everstore.conformance.forked import Held
     from everstore.store import Store
 
     Remove = Callable[[Case, Scene], Awaitable[Any]]
@@ -80,7 +79,7 @@ async def _replace(case: Case, scene: Scene) -> None:
     likely="a content is freed with the first who has it, or only with the one who brought it",
 )  # fmt: skip
 async def gone(case: Case, remove: Remove) -> None:
-    """Whichever of a session, its fork and the fork's goes first, the others stay whole to the last: {row}."""
+    """Whichever of a session, its fork and the fork's goes first, the others stay whole: {row}."""
     for order in permutations(range(3)):
         first = Scene(case.store, case.new_id())
         await several_of_everything(first)
@@ -99,7 +98,7 @@ async def gone(case: Case, remove: Remove) -> None:
     likely="a fork shows its source through what lies between, and what changes there shows, too",
 )  # fmt: skip
 async def chain(case: Case) -> None:
-    """In a chain of forks each has what its source had then, whatever was done to any of them before or later."""
+    """In a chain of forks each has what its source had then, whatever was done to any of them later."""
     scenes, kept = [Scene(case.store, case.id)], list[dict[str, Any]]()
     await scenes[0].fill()
     for turn in range(6):
@@ -256,7 +255,7 @@ async def limits_counted(case: Case) -> None:
     likely="an end is kept beside the text, and stays behind, is counted anew, or is shared",
 )  # fmt: skip
 async def ends(case: Case) -> None:
-    """Values end on each side when they did at the fork, whatever the other side does, and none comes back."""
+    """Values end on each side when they did at the fork, whatever the other does, and none comes back."""
     source, gone_already = Scene(case.store, case.id), case.new_id()
     for key, ttl in (("over", 60), ("hour", 3600), ("touched", 3600), ("kept", None)):
         await source.storage.set_value(key, "x", ttl=ttl)
@@ -328,7 +327,9 @@ async def space(case: Case) -> None:
             await case.reopen()
             more = _room(case) - before
             if more > _MANY * _EACH:
-                raise Mismatch(f"little room for four times {_MANY * _EACH} bytes that are there already", f"{more}")
+                raise Mismatch(
+                    f"little room for four times {_MANY * _EACH} bytes that are there already", f"{more}"
+                )
             for session_id in (scene.id, *targets):
                 await case.store.delete_session(session_id)
         sizes.append(before)

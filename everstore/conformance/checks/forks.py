@@ -202,7 +202,7 @@ async def revisions(case: Case) -> None:
     needs=("forks",),
 )  # fmt: skip
 async def apart(case: Case, acts: dict[str, Act]) -> None:
-    """Each verb does in a fork, and in what was forked, what it does elsewhere, and nothing to the other: {role}."""
+    """Each verb does in a fork, and in its source, what it does elsewhere, and nothing to the other: {role}."""
 
     async def require(name: str) -> None:
         act = acts[name]
@@ -349,9 +349,7 @@ async def of_nothing(case: Case) -> None:
     },
     likely="the storage is asked, which does something else, or empties what it reads",
 )  # fmt: skip
-async def not_to_be(
-    case: Case, ends: Callable[[Case], tuple[UUID, UUID]], error: type[Exception]
-) -> None:
+async def not_to_be(case: Case, ends: Callable[[Case], tuple[UUID, UUID]], error: type[Exception]) -> None:
     """What no state of the sessions would allow is refused, and nothing happens: {row}."""
     await Scene(case.store, case.id).fill()
     source, target = ends(case)

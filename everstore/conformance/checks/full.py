@@ -187,6 +187,9 @@ def _require_typed(act: Act, outcome: object, refusal: EverstoreError | None) ->
     "full.{act}",
     "7.4.11", "7.4.12", "3.10.2",
     rows=_grown(),
+    empty=dict.fromkeys(
+        ("replace_files", "replace_values"), "what fills the storage is another session's then"
+    ),
     likely="what was begun is left half made, or acknowledged, or the driver's error goes through",
     **_FULL,
 )  # fmt: skip

@@ -212,6 +212,8 @@ _SAME = {
     "copy_tree": "copy",
     "purge_files": "revisions.not_after_session asks it",
     "purge_storage": "revisions.not_after_session asks it",
+    "replace_files": "forks.revisions asks it",
+    "replace_values": "forks.revisions asks it",
     "set_new": "set_onto",
     "set_secret_new": "set_secret_onto",
     "set_many_new": "delete_if_revision",

@@ -51,6 +51,9 @@ async def killed(case: Case, acts: dict[str, Act]) -> None:
     async with Nursery(case.subject) as nursery:
         for moment in moments:
             places = {name: [str(case.new_id()), str(case.new_id())] for name in asked}
+            for name, both in places.items():
+                if "forks" in asked[name].needs:
+                    case.note_asides(map(UUID, both))
             await nursery.start(Job(f"{__name__}:act_until_killed", {"places": places, **moment}))
             acknowledged = {told async for told in nursery.told()}
             async with case.subject.open() as store:

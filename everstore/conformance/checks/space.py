@@ -92,7 +92,13 @@ async def _clear(scene: Scene, role: str) -> None:
     since="1.1",
     tags=("durability",),
     needs=("durable", OWN_FILES),
-    empty=dict.fromkeys(LOOKING, "it changes nothing"),
+    empty={
+        **dict.fromkeys(LOOKING, "it changes nothing"),
+        **dict.fromkeys(
+            ("replace_files", "replace_values"),
+            "it is another session's then: durability.space_of_forks asks it",
+        ),
+    },
     likely=_LIKELY,
 )
 async def space(case: Case, act: Act) -> None:

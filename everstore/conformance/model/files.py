@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from msgspec.structs import asdict
@@ -41,17 +41,36 @@ from everstore.errors import (
     PathNotFoundError,
     QuotaExceededError,
     ReadOnlyFileError,
+    ReadOnlySessionError,
     RevisionConflictError,
+    SessionNotEmptyError,
 )
-from everstore.models import Encoding, FileLines, FileUsage, GrepMatch, InitialFile, NumberedLine
+from everstore.models import (
+    Encoding,
+    FileChange,
+    FileLines,
+    FileUsage,
+    GrepMatch,
+    InitialFile,
+    NumberedLine,
+    is_checkpoint,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence, Sized
     from uuid import UUID
 
     from everstore.changes import AnyFileChange
 
-__all__ = ["Entry", "FileModel", "ModelLimits", "require_condition"]
+__all__ = [
+    "Entry",
+    "FileModel",
+    "ModelLimits",
+    "kind_of",
+    "require_condition",
+    "require_empty",
+    "require_fork",
+]
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -227,6 +246,20 @@ class FileModel:
         directories = sum(entry.is_directory for entry in entries)
         return FileUsage(len(entries) - directories, directories, _size(entries), 0 if entries else None)
 
+    def diff_sessions(
+        self, a: UUID, b: UUID, *, after: str | None = None, limit: int | None = None
+    ) -> list[FileChange]:
+        """What differs, by comparing all with all; the sides are entries."""
+        _require_counts(limit)
+        start = "" if after is None else canonical(after)
+        before, now = self._trees[a], self._trees[b]
+        found = [
+            FileChange(path, kind_of(before.get(path), now.get(path)), before.get(path), now.get(path))  # type: ignore[arg-type]  # entries
+            for path in sorted(before.keys() | now.keys())
+            if path > start and _shown(before.get(path)) != _shown(now.get(path))
+        ]
+        return found if limit is None else found[:limit]
+
     def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
         """A page, ascending."""
         return page_of((each for each, tree in self._trees.items() if tree), after, limit)
@@ -390,6 +423,23 @@ class FileModel:
             answers.append(answer if isinstance(answer, Entry) else None)
         return answers
 
+    def fork_session(self, source: UUID, target: UUID, *, replaced: UUID | None = None) -> None:
+        """Nothing."""
+        require_fork(source, target)
+        require_empty(
+            target if replaced is None else replaced, self._trees[target if replaced is None else replaced]
+        )
+        if replaced is not None:
+            self._trees[replaced] = self._anew(target)
+        self._trees[target] = self._anew(source)
+
+    def _anew(self, session_id: UUID) -> dict[str, Entry]:
+        """All entries of a session, as others."""
+        return {
+            path: msgspec.structs.replace(entry, identity=next(self._marks), revision=next(self._marks))
+            for path, entry in self._trees[session_id].items()
+        }
+
     def purge_session(self, session_id: UUID) -> bool:
         """Whether there was anything."""
         return bool(self._trees.pop(session_id, None))
@@ -444,6 +494,37 @@ class FileModel:
 
     def _sorted(self, session_id: UUID) -> list[Entry]:
         return [entry for _, entry in sorted(self._trees[session_id].items())]
+
+
+def require_fork(source: UUID, target: UUID) -> None:
+    """Refuse what no state of the sessions would allow."""
+    if source == target:
+        raise InvalidArgumentError("a session into itself")
+    if is_checkpoint(target):
+        raise ReadOnlySessionError(str(target))
+
+
+def require_empty(session_id: UUID, held: Sized) -> None:
+    """Refuse a session that holds something."""
+    if len(held):
+        raise SessionNotEmptyError(str(session_id))
+
+
+def kind_of(before: object, now: object) -> Literal["added", "removed", "changed"]:
+    """What happened to what is different."""
+    if before is None:
+        return "added"
+    return "removed" if now is None else "changed"
+
+
+def _shown(entry: Entry | None) -> object:
+    """What of an entry counts as a difference."""
+    return entry and (
+        entry.is_directory,
+        None if entry.content is None else bytes_of(entry.content, entry.encoding),
+        entry.encoding,
+        entry.is_readonly,
+    )
 
 
 def _why_absent(tree: dict[str, Entry], path: str) -> EverstoreError:

@@ -17,7 +17,10 @@ from everstore.changes import SetValue, TouchValue
 from everstore.conformance.model.changes import require_one_condition
 from everstore.conformance.model.files import (
     ModelLimits,
+    kind_of,
     require_condition,
+    require_empty,
+    require_fork,
     require_limit,
 )
 from everstore.conformance.model.plain import page_of
@@ -28,7 +31,7 @@ from everstore.errors import (
     InvalidKeyError,
     SessionNotFoundError,
 )
-from everstore.models import StorageUsage
+from everstore.models import StorageUsage, ValueChange, is_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -62,6 +65,7 @@ class Record(msgspec.Struct, frozen=True):
     created_ns: int
     revision: str
     labels: dict[str, str] = {}
+    parent: UUID | None = None
 
 
 class _Namespace:
@@ -110,6 +114,13 @@ class _Namespace:
         found = self.get(session_id, key)
         self._values[session_id].pop(key, None)
         return found is not None
+
+    def fork(self, source: UUID, target: UUID) -> None:
+        """All that is there, as others."""
+        self._values[target] = {
+            value.key: msgspec.structs.replace(value, identity=next(self._marks), revision=next(self._marks))
+            for value in self.all(source)
+        }
 
     def sessions(self) -> list[UUID]:
         return [session_id for session_id in [*self._values] if self.all(session_id)]
@@ -272,6 +283,27 @@ class ValueModel:
         values, secrets = self._values.all(session_id), self._secrets.all(session_id)
         return StorageUsage(len(values), len(secrets), 0 if values or secrets else None)
 
+    def fork_session(self, source: UUID, target: UUID, *, replaced: UUID | None = None) -> None:
+        """Nothing."""
+        require_fork(source, target)
+        empty = target if replaced is None else replaced
+        require_empty(empty, self._values.all(empty))
+        if replaced is not None:
+            self._values.fork(target, replaced)
+        self._values.fork(source, target)
+
+    def diff_sessions(
+        self, a: UUID, b: UUID, *, after: str | None = None, limit: int | None = None
+    ) -> list[ValueChange]:
+        """What differs, by comparing all with all; the sides are values."""
+        before, now = ({value.key: value for value in self._values.all(each)} for each in (a, b))
+        found = [
+            ValueChange(key, kind_of(before.get(key), now.get(key)), before.get(key), now.get(key))  # type: ignore[arg-type]  # values
+            for key in sorted(before.keys() | now.keys())
+            if (after is None or key > after) and _shown(before.get(key)) != _shown(now.get(key))
+        ]
+        return found if limit is None else found[:limit]
+
     def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
         """A page, ascending."""
         known = {*self._values.sessions(), *self._secrets.sessions()}
@@ -293,6 +325,11 @@ class ValueModel:
         if ttl is not None and not 0 < ttl < math.inf:
             raise InvalidArgumentError("a time to live is above 0")
         return None if ttl is None else self._now() + ttl
+
+
+def _shown(value: Value | None) -> object:
+    """What of a value counts as a difference."""
+    return value and (value.text, value.expires)
 
 
 @contextmanager
@@ -323,7 +360,7 @@ class RecordModel:
             _title(session.title)
         labels = _labels(session.labels)
         self._records[session.id] = Record(
-            session.id, session.title, session.created_ns, next(self._marks), labels
+            session.id, session.title, session.created_ns, next(self._marks), labels, session.parent
         )
 
     def get_session(self, session_id: UUID) -> Record | None:
@@ -357,11 +394,17 @@ class RecordModel:
             old.created_ns,
             next(self._marks),
             old.labels if wanted is UNSET else wanted,
+            old.parent,
         )
         return self._records[session_id]
 
     def list_sessions(
-        self, *, limit: int = 100, after: Session | None = None, labels: Mapping[str, str] | None = None
+        self,
+        *,
+        limit: int = 100,
+        after: Session | None = None,
+        labels: Mapping[str, str] | None = None,
+        checkpoints_of: UUID | None = None,
     ) -> list[Record]:
         """A page, newest first."""
         if limit < 1:
@@ -369,7 +412,13 @@ class RecordModel:
         wanted = _labels(labels or {})
         newest = sorted(self._records.values(), key=_age, reverse=True)
         older = [record for record in newest if after is None or _age(record) < _age(after)]
-        return [record for record in older if wanted.items() <= record.labels.items()][:limit]
+        return [
+            record
+            for record in older
+            if wanted.items() <= record.labels.items()
+            and is_checkpoint(record.id) == (checkpoints_of is not None)
+            and (checkpoints_of is None or record.parent == checkpoints_of)
+        ][:limit]
 
     def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
         """A page, ascending."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -15,7 +16,8 @@ from everstore.interfaces import (
     SessionStore,
 )
 from everstore.middleware.base import Call, assemble, verbs_of
-from everstore.store import Store
+from everstore.models import Session, is_checkpoint
+from everstore.store import Roles, Store
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
@@ -76,6 +78,17 @@ def mutant(
         return function
 
     return register
+
+
+def _except_for_checkpoints(call: Call, sound: Call) -> Call:
+    """The call, or the sound one where it is about a checkpoint, which what is broken cannot change."""
+
+    async def either(*args: Any, **options: Any) -> Any:
+        given = [each.id if isinstance(each, Session) else each for each in (*args, *options.values())]
+        about = any(isinstance(each, UUID) and is_checkpoint(each) for each in given)
+        return await (sound if about else call)(*args, **options)
+
+    return either
 
 
 class Broken:
@@ -143,10 +156,16 @@ class Broken:
             self._face("sessions"),
             self.sound.backends,
             self.close,
+            lambda: Roles(*(self._face(role, trusted=True) for role in INTERFACES)),
         )
 
-    def _face(self, role: str) -> Any:
+    def _face(self, role: str, *, trusted: bool = False) -> Any:
         calls = {verb.name: self._calls[role, verb.name] for verb in self._verbs[role]}
+        if trusted:
+            sound = getattr(self.sound._trusted, role)  # noqa: SLF001 - core's own, as in the store itself
+            calls = {
+                name: _except_for_checkpoints(call, getattr(sound, name)) for name, call in calls.items()
+            }
         face: Any = assemble(self._interfaces[role], self._parts[role], calls)
         setattr(type(face), "capabilities", self.capabilities)  # noqa: B010 - a class of its own
         if self.described is not None:
