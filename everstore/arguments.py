@@ -70,9 +70,9 @@ def refuse_session_id(given: object) -> None:
         raise InvalidSessionIdError(f"a session id is a uuid.UUID, not {type(given).__name__}; {hint}")
 
 
-def check_distinct(*session_ids: UUID | None) -> None:
-    """``InvalidArgumentError`` when two of several sessions are the same; some may not be given."""
-    given = [session_id for session_id in session_ids if session_id is not None]
+def check_distinct(source: UUID, target: UUID, replaced: UUID | None) -> None:
+    """``InvalidArgumentError`` when two of a fork's sessions are the same; ``replaced`` may not be given."""
+    given = (source, target) if replaced is None else (source, target, replaced)
     for session_id in given:
         check_session_id(session_id)
     if len({session_id.int for session_id in given}) < len(given):

@@ -62,6 +62,7 @@ def _records() -> tuple[Any, ...]:
         *(Session(**{**record, "id": wrong}) for wrong in _WRONG["session_id"]),
         *(Session(**{**record, "title": wrong}) for wrong in (*_NO_TEXT, _LONE, "a\0b")),
         *(Session(**{**record, "labels": wrong}) for wrong in (None, *_NO_LABELS)),
+        *(Session(**{**record, "parent": wrong}) for wrong in _WRONG["session_id"][1:]),
         *(
             Session(**{**record, name: time})
             for name in ("created_ns", "updated_ns")
@@ -159,7 +160,14 @@ _SPECIAL: dict[str, tuple[Any, ...]] = {
     "read_bytes.start": (*_NO_NUMBER, -(2**63) - 1, 2**63, 10**30, -_HUGE),
     "read_lines.start": (*_NO_NUMBER, 0, -(2**63) - 1, 2**63, 10**30, -_HUGE),
     "list_sessions.after": (*_NO_RECORD, *_records()),
+    "list_sessions.checkpoints_of": _WRONG["session_id"][1:],
     "session_ids.after": _WRONG["session_id"][1:],
+    "fork_session.source": _WRONG["session_id"],
+    "fork_session.target": _WRONG["session_id"],
+    "fork_session.replaced": _WRONG["session_id"][1:],
+    "diff_sessions.a": _WRONG["session_id"],
+    "diff_sessions.b": _WRONG["session_id"],
+    "diff_sessions.after": (*_NO_TEXT, _LONE, "a\0b"),
     "limit_session.limits": (
         *(None, 5, "session_bytes", ["session_bytes"], {5: 5}, {"file_bytes": 5}, {"session_files": 5}),
         *({"session_bytes": wrong} for wrong in (0, -1, True, 1.5, "5", 1 << 63)),
@@ -209,6 +217,14 @@ _RIGHT: dict[str, Any] = {
 }
 
 
+_ENDS = {name: new_session_id() for name in ("source", "target", "a", "b")}
+_RIGHT_OF = {
+    "fork_session": {name: _ENDS[name] for name in ("source", "target")},
+    "diff_sessions": {name: _ENDS[name] for name in "ab"},
+}
+"""What is right for these verbs only."""
+
+
 def _wrong(verb: str, parameter: str) -> tuple[Any, ...]:
     special = _SPECIAL.get(f"{verb}.{parameter}")
     return special if special is not None else _WRONG[_KINDS.get(parameter, parameter)]
@@ -252,7 +268,7 @@ async def wrong_arguments(case: Case, role: str, verb: str) -> None:
     parameters = [
         name for name in inspect.signature(getattr(_ROLES[role], verb)).parameters if name != "self"
     ]
-    right = {name: _RIGHT[name] for name in parameters if name in _RIGHT}
+    right = {name: _RIGHT[name] for name in parameters if name in _RIGHT} | _RIGHT_OF.get(verb, {})
     if "session_id" in parameters:
         right["session_id"] = case.id
     async with case.untouched():

@@ -92,13 +92,13 @@ async def own_kinds(case: Case) -> None:
     assert await storage.get_secret(at, "s") == text
     labels: Any = {_Text("ö"): _Text("ü")}
     own_id: Any = _DriversUUID(int=case.id.int)
-    record = Session(id=own_id, title=_Text("é"), created_ns=5, labels=labels)
+    record = Session(id=own_id, title=_Text("é"), created_ns=5, labels=labels, parent=own_id)
     await case.store.sessions.add_session(record)
     kept = await case.store.sessions.get_session(case.id)
     assert kept is not None
-    assert kept == Session(id=case.id, title="é", created_ns=5, labels={"ö": "ü"})
+    assert kept == Session(id=case.id, title="é", created_ns=5, labels={"ö": "ü"}, parent=case.id)
     kinds = [type(value) for value in msgspec.structs.astuple(kept)]
-    assert kinds[:-1] == [UUID, str, int, int]
+    assert [*kinds[:4], kinds[-1]] == [UUID, str, int, int, UUID]
     assert [[type(text) for text in pair] for pair in kept.labels.items()] == [[str, str]]
 
 

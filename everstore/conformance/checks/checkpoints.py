@@ -53,7 +53,7 @@ async def _checkpoints(store: Store, session_id: UUID) -> list[Session]:
     likely="a checkpoint points to what its session has, and not to what it had",
 )  # fmt: skip
 async def keep(case: Case) -> None:
-    """A checkpoint has for good what its session had, whatever becomes of it, and is read like any session."""
+    """A checkpoint has for good what its session had, whatever becomes of it, and is read as one."""
     scene = Scene(case.store, case.id)
     await several_of_everything(scene)
     before = await held(case, case.id)
