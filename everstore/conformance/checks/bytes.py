@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from everstore.conformance.case import Case
 
 _KI = 1 << 10
-_EDGES = (4 * _KI, 8 * _KI, 32 * _KI - 16, 64 * _KI, 1 << 20)
+_EDGES = (4 * _KI, 8 * _KI, 32 * _KI - 16, 64 * _KI, 256 * _KI, 1 << 20)
 _SIZE = (1 << 20) + 1
 _NOT_TEXT = b"\0\xff\x80"
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from everstore.session import BoundFiles
 
 _KI = 1 << 10
-_EDGES = (4 * _KI, 8 * _KI, 32 * _KI, 64 * _KI)
+_EDGES = (4 * _KI, 8 * _KI, 32 * _KI, 64 * _KI, 256 * _KI)
 _PAGE = 4 * _KI  # every other edge is a multiple of it
 
 SAMPLES: dict[str, Sample] = {
@@ -110,6 +110,12 @@ _SIZED = {
     for edge in _EDGES
     for more in (-1, 0, 1)
 }
+_FAR = {
+    f"{name} across {edge // _KI} KiB, {shift} before": Sample("x" * (edge - shift) + what + "\nend", at)
+    for name, what, shift, back in (("CR LF", "\r\n", 1, 0), ("four bytes", "\U0001f600", 2, 2))
+    for edge in (64 * _KI, 256 * _KI)
+    for at in (edge - back,)
+}
 _MIB = {
     "a mebibyte less one": Sample("x" * (_KI * _KI - 2) + "y"),
     "a mebibyte": Sample("x" * (_KI * _KI - 2) + "\r\n"),
@@ -169,7 +175,7 @@ async def kept(case: Case, way: Way) -> None:
 )
 async def edges(case: Case, way: Way) -> None:
     """What has the size of a buffer, or a character across its edge, is kept: {way}."""
-    await _require(case, way, _CROSSING | _SIZED | _MIB)
+    await _require(case, way, _CROSSING | _SIZED | _FAR | _MIB)
 
 
 _LOOSELY: tuple[Callable[[str], str], ...] = (

@@ -62,7 +62,7 @@ def _kind(before: object, after: object) -> str:
 
 async def _expected(case: Case, a: UUID, b: UUID, kind: str) -> list[tuple[object, ...]]:
     """Every difference, by comparing all with all: place, kind, and the info of each side."""
-    before, after = (await _contents(case, each) for each in (a, b))
+    before, after = await _contents(case, a), await _contents(case, b)
     one, other = before[kind], after[kind]
     places = [
         place for place in sorted(one.keys() | other.keys()) if _what(one, place) != _what(other, place)

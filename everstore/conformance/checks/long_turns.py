@@ -18,7 +18,7 @@ from everstore.conformance.acts import Act, Scene, asked_of
 from everstore.conformance.case import Mismatch, gather
 from everstore.conformance.children import Job, Nursery
 from everstore.conformance.orders import filled
-from everstore.conformance.registry import product
+from everstore.conformance.registry import check, product
 from everstore.conformance.turns import Turns, require_short_turns
 from everstore.models import Session
 
@@ -164,6 +164,42 @@ async def turns(case: Case, acts: dict[str, Act]) -> None:
             act = asked[name]
             await scene.ready[role]()
             await require_short_turns(f"{act.verb} ({name})", partial(act.call, scene), scene.ready[role])
+
+
+@check(
+    "contexts.turns_of_forks",
+    "7.6.3",
+    level="standard",
+    since="1.3",
+    tags=("hostile",),
+    needs=("forks",),
+    likely="a fork, or what looks for differences, goes through all entries on the event loop's own thread",
+)
+async def turns_of_forks(case: Case) -> None:
+    """No fork, comparison or rewind holds the event loop for long where there are thousands of everything."""
+    scene = _Large(case, case.store)
+    with case.trace.paused():
+        await asyncio.gather(scene.fill_files(), scene.fill_storage())
+        for role in ("file_system", "storage"):
+            await _require_short_forks(case, getattr(case.store, role), scene.id)
+
+
+async def _require_short_forks(case: Case, part: Any, source: UUID) -> None:
+    target, aside = case.new_id(), case.new_id()
+
+    async def emptied() -> None:
+        await part.purge_session(target)
+
+    async def back() -> None:
+        await part.purge_session(aside)
+
+    about = "fork_session of thousands"
+    await require_short_turns(about, partial(part.fork_session, source, target), emptied)
+    await require_short_turns("diff_sessions of the same", partial(part.diff_sessions, source, target))
+    await require_short_turns("diff_sessions of all", partial(part.diff_sessions, source, aside))
+    replace = partial(part.fork_session, source, target, replaced=aside)
+    await require_short_turns(f"{about}, and of what is replaced", replace, back)
+    await require_short_turns("purge_session of a fork", emptied)
 
 
 _STOPPED = 0.5  # seconds
