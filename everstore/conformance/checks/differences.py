@@ -1,4 +1,4 @@
-"""What two sessions differ in: all of it, nothing else, in order, page by page, and of one moment."""
+"""What two sessions differ in: all of it, and nothing else."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from everstore.changes import Append, Move, Write
+from everstore.changes import Write
 from everstore.clock import turned
 from everstore.conformance.acts import Scene
-from everstore.conformance.case import Mismatch, refused, snapshot
-from everstore.conformance.forked import LARGE, fork_both, forked, several_of_everything
+from everstore.conformance.differing import require_differences
+from everstore.conformance.forked import LARGE, forked, several_of_everything
 from everstore.conformance.registry import check as any_check
 from everstore.conformance.registry import table as any_table
-from everstore.errors import InvalidArgumentError, InvalidPathError
-from everstore.models import FileChange, FileInfo, InitialFile, KeyInfo, ValueChange
+from everstore.models import FileChange, FileInfo, InitialFile
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from uuid import UUID
 
     from everstore.conformance.case import Case
     from everstore.session import BoundFiles
@@ -38,74 +36,6 @@ _TEXTS = (
     LARGE.replace("20000", "20001"),
 )
 _PATHS = ("a", "a b", "a.txt", "a/b", "a/b/c", "a0", "B", "b", "e\u0301", "\u00e9", "\uffff", "\U0001f600")
-
-
-async def _contents(case: Case, session_id: UUID) -> dict[str, dict[str, tuple[Any, object]]]:
-    """By reading everything: of files and of values, by place, the info and what of it can differ."""
-    with case.trace.paused():
-        seen: dict[str, Any] = await snapshot(case.store.session(session_id))
-    found: dict[str, dict[str, tuple[Any, object]]] = {"file": {}, "value": {}, "secret": {}}
-    for place, (info, kept) in seen.items():
-        kind, _, name = place.partition(" ")
-        what: object = kind == "value" and (kept, info.expires_ns)
-        if kind == "file":
-            what = (kept.is_directory, kept.data, kept.encoding, kept.is_readonly)
-        found[kind][name] = (info, what)
-    return found
-
-
-def _kind(before: object, after: object) -> str:
-    if before is None:
-        return "added"
-    return "removed" if after is None else "changed"
-
-
-async def _expected(case: Case, a: UUID, b: UUID, kind: str) -> list[tuple[object, ...]]:
-    """Every difference, by comparing all with all: place, kind, and the info of each side."""
-    before, after = await _contents(case, a), await _contents(case, b)
-    one, other = before[kind], after[kind]
-    places = [
-        place for place in sorted(one.keys() | other.keys()) if _what(one, place) != _what(other, place)
-    ]
-    return [
-        (place, _kind(one.get(place), other.get(place)), _info(one, place), _info(other, place))
-        for place in places
-    ]
-
-
-def _what(side: dict[str, tuple[Any, object]], place: str) -> object:
-    return side[place][1] if place in side else None
-
-
-def _info(side: dict[str, tuple[Any, object]], place: str) -> object:
-    return side[place][0] if place in side else None
-
-
-def _told(change: FileChange | ValueChange) -> tuple[object, ...]:
-    place = change.path if isinstance(change, FileChange) else change.key
-    return place, change.kind, change.before, change.after
-
-
-async def _require_differences(case: Case, a: UUID, b: UUID) -> int:
-    """Both roles tell exactly what differs, whole and in pages, in both directions; how many there are."""
-    count = 0
-    for one, other in ((a, b), (b, a)):
-        for role, kind in (("file_system", "file"), ("storage", "value")):
-            diff = getattr(case.store, role).diff_sessions
-            expected = await _expected(case, one, other, kind)
-            got = [_told(change) for change in await diff(one, other)]
-            if got != expected:
-                wrong = [each for each in got if each not in expected]
-                missing = [each for each in expected if each not in got]
-                raise Mismatch(f"what differs: {missing!r}", f"{wrong!r}, and the rest of {len(got)}")
-            for size in (1, 3, max(len(expected), 1)):
-                pages: list[tuple[object, ...]] = []
-                while page := await diff(one, other, after=pages[-1][0] if pages else None, limit=size):
-                    assert len(page) == min(size, len(expected) - len(pages)), "a page that is not full"
-                    pages += map(_told, page)
-                assert pages == expected, f"pages of {size} are not the whole"
-            count += len(expected)
-    return count
 
 
 async def _change(case: Case, files: BoundFiles) -> None:
@@ -145,7 +75,7 @@ async def brute_force(case: Case) -> None:
                     await _change(case, scene.files)
                 for key in case.random.sample(("k", "K", "k k", "\u00e9", "e\u0301", "\uffff"), 3):
                     await scene.storage.set_value(key, case.random.choice(("", "x")))
-        await _require_differences(case, one.id, other.id)
+        await require_differences(case, one.id, other.id)
 
 
 @check(
@@ -234,7 +164,7 @@ async def different(
     sides = {type(side) for each in changes for side in (each.before, each.after)}
     assert sides <= {FileInfo, type(None)}
     assert [each.text for each in changes] == [None] * len(expected)
-    await _require_differences(case, case.id, other.id)
+    await require_differences(case, case.id, other.id)
 
 
 @check(
@@ -262,115 +192,3 @@ async def file_and_directory(case: Case) -> None:
         ("/b/x", "removed", False, None),
         ("/c", "added", None, False),
     ]
-
-
-@check(
-    "diff.after", "3.15.4", "6.6.4",
-    likely="a page begins where a difference is found again, or in the order of another alphabet",
-)  # fmt: skip
-async def after_anything(case: Case) -> None:
-    """A page follows any path or key in order, whether anything differs or is there or not."""
-    other = Scene(case.store, case.new_id())
-    await other.files.apply_changes(
-        [Write(f"{path}/f" if path == "a" else path, "x") for path in _PATHS[:1] + _PATHS[5:]]
-    )
-    await other.storage.set_values(dict.fromkeys(_PATHS, "x"))
-    files, values = case.store.file_system.diff_sessions, case.store.storage.diff_sessions
-    whole = [change.path for change in await files(case.id, other.id)]
-    for place in (*whole, "/", "/0", "/a/e", "/a/g", "/a!", "/zz", "/\U0001f601", "/workspace/b", "e\u0301"):
-        start = place.removeprefix("/workspace")
-        start = start if start.startswith("/") else f"/{start}"
-        following = [path for path in whole if path > start]
-        for limit in (None, 2):
-            page = await files(case.id, other.id, after=place, limit=limit)
-            assert [change.path for change in page] == following[:limit], (place, limit)
-    for key in (*_PATHS, "!", "a!", "z", "\U0001f601"):
-        following = sorted(each for each in _PATHS if each > key)
-        for limit in (None, 2):
-            page = await values(case.id, other.id, after=key, limit=limit)
-            assert [change.key for change in page] == following[:limit], (key, limit)
-    assert await files(case.id, other.id, limit=0) == []
-    assert await values(case.id, other.id, limit=0) == []
-    for call in (files, values):
-        with refused(InvalidArgumentError):
-            await call(case.id, other.id, limit=-1)
-    with refused(InvalidPathError):
-        await files(case.id, other.id, after="..")
-
-
-@any_check(
-    "diff.values", "6.6.4", "6.5.1",
-    since="1.3",
-    needs=("forks", "time_to_live"),
-    likely="an end is no difference, what is over is one, or secrets are compared, too",
-)  # fmt: skip
-async def values(case: Case) -> None:
-    """Values differ by their text and their end, and what is past its time is not there."""
-    one = Scene(case.store, case.id)
-    for key, ttl in (("over", 60), ("end", 3600), ("same", 3600), ("text", None), ("gone", None)):
-        await one.storage.set_value(key, "x", ttl=ttl)
-    other = await forked(case)
-    await other.storage.set_secret("s", "x")
-    await one.storage.set_value("same", "y", ttl=None)
-    await one.storage.set_value("same", "x", ttl=None)
-    await other.storage.touch_value("same", ttl=None)
-    await other.storage.touch_value("end", ttl=7200)
-    await other.storage.set_value("text", "X")
-    await other.storage.delete_value("gone")
-    await other.storage.touch_value("over", ttl=None)
-    await other.storage.set_value("new", "x")
-    with turned(120):
-        changes = await case.store.storage.diff_sessions(one.id, other.id)
-        told = [(each.key, each.kind) for each in changes]
-        assert told == [
-            *[("end", "changed"), ("gone", "removed"), ("new", "added")],
-            *[("over", "added"), ("text", "changed")],
-        ]
-        sides = {type(side) for each in changes for side in (each.before, each.after)}
-        assert sides == {KeyInfo, type(None)}
-        await _require_differences(case, one.id, other.id)
-
-
-@any_check(
-    "diff.one_moment", "3.15.3", "6.6.4", "3.10.1",
-    level="standard",
-    since="1.3",
-    tags=("concurrency",),
-    needs=("forks",),
-    likely="one side is read after the other, or page after page of the storage",
-)  # fmt: skip
-async def one_moment(case: Case) -> None:
-    """While a file moves, and a rewind makes both sides alike, each difference is of one moment."""
-    other, store = Scene(case.store, case.new_id()), case.store
-    if case.capabilities.shared:
-        store = await case.open()
-    await case.files.apply_changes([Write(f"{name}/{n}", "x") for name in "az" for n in range(8)])
-    await case.files.write_file("a/moving", "x")
-    await case.storage.set_values({f"k{n}": "0" for n in range(20)})
-    await fork_both(case.store, case.id, other.id)
-    done = False
-
-    async def change() -> None:
-        nonlocal done
-        for turn in range(30):
-            source, destination = ("a/moving", "z/moving") if turn % 2 == 0 else ("z/moving", "a/moving")
-            await other.files.apply_changes([Move(source, destination), Append(destination, ".")])
-            await other.storage.set_values(dict.fromkeys(("k0", "k19"), f"{turn}"))
-            await asyncio.sleep(0)
-            if turn % 5 == 4:
-                await fork_both(case.store, case.id, other.id, replaced=case.new_id())
-                if turn % 2 == 0:
-                    await other.files.move_file("a/moving", "z/moving")
-        done = True
-
-    async def look() -> None:
-        allowed = ([], [("/a/moving", "changed")], [("/a/moving", "removed"), ("/z/moving", "added")])
-        while not done:
-            changes = await store.file_system.diff_sessions(case.id, other.id)
-            told = [(each.path, each.kind) for each in changes]
-            assert told in allowed, f"a difference that never was: {told}"
-            keys = [each.key for each in await store.storage.diff_sessions(case.id, other.id)]
-            assert keys in ([], ["k0", "k19"]), f"a difference that never was: {keys}"
-            await asyncio.sleep(0)
-
-    await asyncio.gather(change(), look(), look())
