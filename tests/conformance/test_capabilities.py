@@ -17,8 +17,8 @@ from everstore.errors import BackendUnavailableError, QuotaExceededError
 from everstore.models import StoredSecret
 from everstore.settings import Limits
 
-LIMITED = Capabilities(time_to_live=False, max_file_bytes=2000, max_value_bytes=1000)
-LASTING = Capabilities(durable=True, shared=True)
+LIMITED = Capabilities(time_to_live=False, forks=True, max_file_bytes=2000, max_value_bytes=1000)
+LASTING = Capabilities(durable=True, shared=True, forks=True)
 COUNTED = Limits(session_keys=1_000_000)  # some limit: what a store opens with comes later
 
 

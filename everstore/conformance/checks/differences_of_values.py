@@ -6,7 +6,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from everstore.changes import Append, Move, Write
+from everstore.changes import Append, Edit, Move, Write
 from everstore.clock import turned
 from everstore.conformance.acts import Scene
 from everstore.conformance.case import refused
@@ -136,3 +136,41 @@ async def one_moment(case: Case) -> None:
             await asyncio.sleep(0)
 
     await asyncio.gather(change(), look(), look())
+
+
+@check(
+    "diff.text", "3.15.5",
+    likely="bytes are shown as text, a directory is read, or lines are cut where they do not end",
+)  # fmt: skip
+async def as_text(case: Case) -> None:
+    """With text=True there is a unified difference of what is text, and of other contents a word."""
+    await case.files.apply_changes(
+        [
+            Write("a", "one\ntwo\nthree\n"),
+            Write("gone", "x\n"),
+            Write("b", "AP8=", "base64"),
+            Write("c", "c\n"),
+        ]
+    )
+    other = await forked(case)
+    await other.files.apply_changes(
+        [
+            Edit("a", "two", "2"),
+            Write("new/f", "y\n"),
+            Write("b", "AAA=", "base64"),
+            Write("c", "AAA=", "base64"),
+        ]
+    )
+    await other.files.delete_file("gone")
+    plain = await case.store.diff(case.id, other.id)
+    assert plain == await case.store.file_system.diff_sessions(case.id, other.id)
+    changes = await case.store.diff(case.id, other.id, text=True)
+    assert [(each.path, each.kind) for each in changes] == [(each.path, each.kind) for each in plain]
+    shown = {each.path: each.text for each in changes}
+    assert shown["/new"] == ""
+    assert [path for path, text in shown.items() if text and "@@" not in text] == ["/b", "/c"]
+    for path, lines in {"/a": ["-two", "+2", " three"], "/gone": ["-x"], "/new/f": ["+y"]}.items():
+        assert [line for line in lines if line not in (shown[path] or "").split("\n")] == []
+    page = await case.store.diff(case.id, other.id, after="a", limit=1, text=True)
+    assert page == changes[1:2]
+    assert await case.store.diff_values(case.id, other.id) == []
