@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from everstore.backends.memory.forks import Fork, differences
 from everstore.backends.memory.ids import page_of
 from everstore.backends.memory.own_limits import limits_of, note_limits
+from everstore.backends.memory.pieces import LARGE, PiecedFile, in_pieces
 from everstore.backends.memory.tree import MemoryTree
 from everstore.backends.memory.versions import versions
 from everstore.compat import override
@@ -249,7 +250,34 @@ class MemoryFiles(SessionFileSystem):
         if tree is None:
             return root_of(session_id) if path == "/" else None
         node = tree.nodes.get(path)
-        return self._once_changed(session_id, path) if tree.changing else node
+        if tree.changing:
+            node = self._once_changed(session_id, path)
+        return node.plain() if type(node) is PiecedFile else node
+
+    @override
+    async def read_bytes(
+        self, session_id: UUID, path: str, start: int = 0, length: int | None = None
+    ) -> bytes | None:
+        tree = self._trees.get(session_id.int)
+        if tree is None:
+            return None
+        node = tree.nodes.get(path)
+        if tree.changing:
+            node = self._once_changed(session_id, path)
+        if node is None:
+            return None
+        if node.size_bytes > LARGE and (start or length is not None) and _is_wide(node):
+            node = await self._in_pieces(session_id, node)
+        return node.part(start, length)
+
+    async def _in_pieces(self, session_id: UUID, node: SessionFile) -> SessionFile:
+        """A file of text with its content in pieces, and kept so unless it was changed meanwhile."""
+        pieced = await in_pieces(node)
+        with self._lock:
+            tree = self._trees.get(session_id.int)
+            if tree is not None and tree.nodes.get(node.path) is node:
+                tree.nodes[node.path] = pieced
+        return pieced
 
     @override
     async def stat_file(self, session_id: UUID, path: str) -> FileStat | None:
@@ -374,6 +402,11 @@ class MemoryFiles(SessionFileSystem):
             one, other = self._tree(a).frozen(), self._tree(b).frozen()
         paths = [path for path in await differences(one, other) if after is None or path > after][:limit]
         return [FileChange.between(path, _info(one.get(path)), _info(other.get(path))) for path in paths]
+
+
+def _is_wide(node: SessionFile) -> bool:
+    """Whether a file is of text as it was written, in which bytes are looked for, for it is not ASCII."""
+    return node.encoding == "text" and isinstance(node.kept, str) and not node.kept.isascii()
 
 
 def _info(entry: SessionFile | None) -> FileInfo | None:

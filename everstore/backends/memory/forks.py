@@ -109,4 +109,6 @@ def _is_alike(one: SessionFile, other: SessionFile) -> bool:
         return False
     if one.kept is other.kept:
         return True
-    return one.kept == other.kept if type(one.kept) is type(other.kept) else one.data == other.data
+    if isinstance(one.kept, str) and isinstance(other.kept, str):
+        return one.kept == other.kept
+    return one.data == other.data

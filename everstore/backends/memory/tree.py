@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.clock import later_than, now_ns
 from everstore.compat import override
-from everstore.content import stored_size
+from everstore.backends.memory.pieces import LARGE, PiecedFile, with_more
+from everstore.content import content_bytes, stored_size
 from everstore.models import BytesFile, FileUsage, SessionFile, root_of
 from everstore.rules import Tree
 
@@ -76,7 +77,11 @@ class MemoryTree(Tree[SessionFile]):
 
     @override
     def read(self, entry: SessionFile) -> SessionFile:
-        return entry
+        return entry.plain() if type(entry) is PiecedFile else entry
+
+    @override
+    def encoding(self, entry: SessionFile) -> Encoding:
+        return entry.encoding
 
     @override
     def below(self, path: str) -> list[SessionFile]:
@@ -143,6 +148,14 @@ class MemoryTree(Tree[SessionFile]):
             if self.listed:
                 self.children[path.rpartition("/")[0] or "/"][path] = None
         self.nodes[path] = file
+
+    @override
+    def append(self, file: FileInfo, old: SessionFile, content: str | bytes, encoding: Encoding) -> None:
+        if old.size_bytes < LARGE:
+            super().append(file, old, content, encoding)
+        else:
+            more = content if encoding == "text" else content_bytes(content, encoding)
+            self.put(with_more(file, old, more), old)
 
     def write_plainly(self, path: str, content: str | bytes, encoding: Encoding) -> SessionFile | None:
         """What the rule of a write comes to where nothing can refuse it, a third faster; else ``None``."""
