@@ -24,7 +24,8 @@ __all__ = ["LARGE", "PiecedFile", "in_pieces", "with_more"]
 LARGE = 1 << 16
 """The bytes from which on a content that is appended to is kept in pieces."""
 
-_PIECE = 1 << 12  # characters; of a text that is not ASCII no more are looked at for one of its bytes
+_PIECE = 1 << 12  # characters, or bytes
+_WIDE_PIECE = 1 << 10  # characters of a text that is not ASCII: all of them are encoded for one of their bytes
 
 
 class _Row:
@@ -52,10 +53,12 @@ class _Row:
         if isinstance(source, bytes) or source.isascii():
             self._note(source, 0, len(source), size + len(source))
             return
-        for start in range(0, len(source), _PIECE):
-            end = min(start + _PIECE, len(source))
+        start = 0
+        while start < len(source):
+            end = min(start + _WIDE_PIECE, len(source))
             size += len(source[start:end].encode())
             self._note(source, start, end, size)
+            start = end
             yield 0
 
     def _note(self, source: str | bytes, start: int, end: int, size: int) -> None:
@@ -87,7 +90,7 @@ class Pieces:
         self._held: tuple[_Row, int, Any] = row, count, end  # in one step, for whoever looks without a lock
 
     def with_more(self, more: str | bytes) -> Pieces:
-        """This and more behind it. The user holds the store's lock."""
+        """What this is with more behind it. The user holds the store's lock."""
         row, count, end = self._held
         if len(end) + len(more) < _PIECE:
             return Pieces(row, count, end + more)
@@ -174,7 +177,8 @@ def with_more(file: FileInfo, old: SessionFile, more: str | bytes) -> PiecedFile
     kept: Any = old.kept
     if not isinstance(kept, Pieces):
         row = _Row()
-        for _ in row.add(kept if old.encoding == "text" else old.data):
+        source: Any = kept if old.encoding == "text" else old.data
+        for _ in row.add(source):
             pass
         kept = Pieces(row, len(row.ends), more[:0])
     return _pieced(file, kept.with_more(more), old.encoding)

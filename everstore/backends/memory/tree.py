@@ -10,9 +10,9 @@ from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from everstore.backends.memory.pieces import LARGE, PiecedFile, with_more
 from everstore.clock import later_than, now_ns
 from everstore.compat import override
-from everstore.backends.memory.pieces import LARGE, PiecedFile, with_more
 from everstore.content import content_bytes, stored_size
 from everstore.models import BytesFile, FileUsage, SessionFile, root_of
 from everstore.rules import Tree
