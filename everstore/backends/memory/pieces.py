@@ -25,7 +25,7 @@ LARGE = 1 << 16
 """The bytes from which on a content that is appended to is kept in pieces."""
 
 _PIECE = 1 << 12  # characters, or bytes
-_WIDE_PIECE = 1 << 10  # characters of a text that is not ASCII: all of them are encoded for one of their bytes
+_WIDE_PIECE = 1 << 10  # characters of a text that is not ASCII: all are encoded for one of their bytes
 
 
 class _Row:
