@@ -80,7 +80,7 @@ def order_of(change: FileMutation[Any]) -> Order:  # noqa: C901, PLR0911 - one a
         case Append(path, content, encoding):
             return _put("append", path, content, encoding)._replace(option=True)
         case AppendBytes(path, data):
-            return Order("append", path, _BYTES, data, option=True)
+            return Order("append", path, _BYTES, data)
         case MakeDirectory(path, exist_ok):
             return Order("nothing" if path == "/" and exist_ok else "directory", path, option=exist_ok)
         case Delete(path, recursive, strict):

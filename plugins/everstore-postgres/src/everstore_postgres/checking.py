@@ -22,12 +22,45 @@ _RULES = (
         "files without content, or with another size than theirs",
         (
             "SELECT session_id, place FROM {schema}.files"
-            " WHERE kind <> 'd' AND (content IS NULL OR length(content) <> size)"
+            " WHERE kind <> 'd' AND {schema}.bytes_of(content, content_id) IS DISTINCT FROM size"
         ),
     ),
     (
         "directories with content",
-        "SELECT session_id, place FROM {schema}.files WHERE kind = 'd' AND content IS NOT NULL",
+        (
+            "SELECT session_id, place FROM {schema}.files WHERE kind = 'd'"
+            " AND (content IS NOT NULL OR content_id IS NOT NULL)"
+        ),
+    ),
+    (
+        "contents in chunks that are not those of their files",
+        (
+            "SELECT f.session_id, f.place FROM {schema}.files f, LATERAL ("
+            "SELECT count(*) AS many, bool_and("
+            "c.number BETWEEN 0 AND (f.size - 1) / {schema}.chunk_bytes() AND length(c.data)"
+            " = least({schema}.chunk_bytes(), f.size - c.number * {schema}.chunk_bytes())"
+            " AND c.digest = sha256({schema}.digest_before(c.id, c.number) || c.data)) AS are_sound"
+            " FROM {schema}.contents c WHERE c.id = f.content_id) c"
+            " WHERE f.content_id IS NOT NULL AND (NOT coalesce(c.are_sound, false)"
+            " OR c.many <> (f.size - 1) / {schema}.chunk_bytes() + 1 OR f.digest IS DISTINCT FROM"
+            " {schema}.digest_before(f.content_id, c.many::integer))"
+        ),
+    ),
+    (
+        "contents that no file has",
+        (
+            "SELECT DISTINCT NULL::uuid, 'content ' || c.id FROM {schema}.contents c"
+            " WHERE NOT EXISTS (SELECT FROM {schema}.files f WHERE f.content_id = c.id)"
+        ),
+    ),
+    (
+        "contents of which another number of files is counted than there are",
+        (
+            "SELECT NULL::uuid, 'content ' || coalesce(s.content_id, f.content_id) FROM {schema}.shares s"
+            " FULL JOIN (SELECT content_id, count(*) AS files FROM {schema}.files"
+            " WHERE content_id IS NOT NULL GROUP BY content_id) f ON f.content_id = s.content_id"
+            " WHERE s.files IS DISTINCT FROM CASE WHEN f.files > 1 THEN f.files END"
+        ),
     ),
     (
         "entries in no directory",
@@ -50,7 +83,9 @@ _RULES = (
     (
         "texts that are no text",
         (
-            "SELECT session_id, place FROM {schema}.files WHERE kind IN ('t', 'z') AND content IS NOT NULL"
+            "SELECT session_id, place FROM ("
+            "SELECT session_id, place, kind, {schema}.whole(content, content_id) AS content"
+            " FROM {schema}.files WHERE kind IN ('t', 'z') OFFSET 0) f WHERE content IS NOT NULL"
             " AND ((position('\\x00'::bytea IN content) > 0) <> (kind = 'z')"
             " OR NOT {schema}.is_utf8(content, position('\\x00'::bytea IN content) > 0))"
         ),
@@ -120,5 +155,6 @@ async def problems_of(database: Database) -> list[str]:
         )
         [(count, session, place)] = await database.rows(counted)
         if count:
-            found.append(f"{count} {what}: one is {place!r:.300} in session {session}")
+            where = "" if session is None else f" in session {session}"
+            found.append(f"{count} {what}: one is {place!r:.300}{where}")
     return found

@@ -13,6 +13,7 @@ from everstore.rules import answered_together
 from everstore.trees import TreePage
 from everstore_postgres.changing import Order, answer_to, is_long, order_of
 from everstore_postgres.damage import ENCODINGS, content_at
+from everstore_postgres.forking import Forks
 from everstore_postgres.ids import Ids
 from everstore_postgres.outcomes import DIRECTORY
 from everstore_postgres.places import depth_of, place_of, span_of
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from everstore.changes import FileMutation
     from everstore.context import PluginContext
-    from everstore.models import FileInfo, GrepMatch
+    from everstore.models import FileChange, FileInfo, GrepMatch
     from everstore.search import Query
     from everstore.session_limits import SessionLimits
     from everstore.settings import Limits
@@ -45,6 +46,8 @@ _ROWS = Rows(
     upto="(depth, place) <= ($4, $5)",
     starts=((-1, ""),),
     was="true",
+    returning="content_id",
+    also="{schema}.let_go(array_agg(content_id) FILTER (WHERE content_id IS NOT NULL))",
     function="purge_files",
     lock="SELECT pg_advisory_xact_lock(uuid_hash_extended($1, 1))",
     last=(
@@ -54,10 +57,22 @@ _ROWS = Rows(
 )
 
 
+# No more than the range is read: of what is apart, the chunks that have it; of what is in the row, and
+# large, the pieces that the server keeps it in, uncompressed. There is no data where it is not whole.
+_FIRST = "CASE WHEN $4::bigint < 0 THEN greatest(size + $4, 0) ELSE least(size, $4) END::integer"
+_MOST = "least(size, $5::bigint)::integer"
+_PART = (
+    "SELECT kind, CASE"
+    f" WHEN content_id IS NOT NULL THEN {{schema}}.part_of(content_id, size, {_FIRST}, {_MOST})"
+    f" WHEN length(content) = size THEN substr(content, {_FIRST} + 1, {_MOST})"
+    f" END AS data FROM {{schema}}.files WHERE {AT}"
+)
+
+
 class PostgresFileSystem(SessionFileSystem):
     """A private tree of files for every session, in one partitioned table."""
 
-    capabilities = Capabilities(durable=True, shared=True)
+    capabilities = Capabilities(durable=True, shared=True, forks=True)
 
     def __init__(self, database: Database, limits: Limits) -> None:
         """Files in this database."""
@@ -65,17 +80,12 @@ class PostgresFileSystem(SessionFileSystem):
         self._limits = limits
         self._searcher = Searcher(database)
         self._trees = Trees(database)
+        self._forks = Forks(database)
         sql = database.sql
         self._read = plain_reads(database)
         self._stat = plain_stats(database)
         self._write = plain_writes(database)
-        # Of what the server keeps in chunks, which it does not compress, it reads those of the range only.
-        self._part = sql(
-            "SELECT kind, length(content) = size AS is_whole, substr(content,"
-            " CASE WHEN $4::bigint < 0 THEN greatest(size + $4, 0) ELSE least(size, $4) END::integer + 1,"
-            " least(size, $5::bigint)::integer) AS data"
-            f" FROM {{schema}}.files WHERE {AT}"
-        )
+        self._part = sql(_PART)
         self._list = sql(
             f"SELECT {STAMPS}, coalesce(long_path, place) FROM {{schema}}.files"
             " WHERE session_id = $1 AND depth = $2 AND place >= $3 AND place < $4"
@@ -128,10 +138,10 @@ class PostgresFileSystem(SessionFileSystem):
         row = await self._database.row(self._part, session_id, depth_of(path), place_of(path), start, length)
         if row is None or row["kind"] == DIRECTORY:
             return None
-        if not row["is_whole"] or row["kind"] not in ENCODINGS:
+        data: bytes | None = row["data"]
+        if data is None or row["kind"] not in ENCODINGS:
             await self.read_file(session_id, path)  # tells what is wrong, unless it was mended
             return await self.read_bytes(session_id, path, start, length)
-        data: bytes = row["data"]
         return data
 
     @override
@@ -240,6 +250,16 @@ class PostgresFileSystem(SessionFileSystem):
     @override
     async def usage(self, session_id: UUID) -> FileUsage:
         return FileUsage(*await self._database.row(self._usage, session_id))
+
+    @override
+    async def fork_session(self, source: UUID, target: UUID, *, replaced: UUID | None = None) -> None:
+        await self._forks.fork(source, target, replaced)
+
+    @override
+    async def diff_sessions(
+        self, a: UUID, b: UUID, *, after: str | None = None, limit: int | None = None
+    ) -> list[FileChange]:
+        return await self._forks.differences(a, b, after, limit)
 
     @override
     async def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:

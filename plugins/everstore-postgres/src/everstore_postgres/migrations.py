@@ -17,7 +17,7 @@ _STEPS: tuple[tuple[str, ...], ...] = (
     ("counting_entries.sql",),
     (),
     ("labels.sql", "limits.sql"),
-    ("checkpoints.sql",),
+    ("checkpoints.sql", "contents.sql"),
 )
 """The scripts that make version 1, those that make version 2 of it, and so on. Never edited once released.
 
@@ -25,8 +25,9 @@ Version 3 is of functions only.
 """
 
 _FUNCTIONS = (
-    *("functions.sql", "trees.sql", "writing.sql", "sharing.sql", "transfers.sql", "changing.sql"),
-    *("entries.sql", "value_forks.sql", "changing_entries.sql", "records.sql"),
+    *("functions.sql", "keeping.sql", "trees.sql", "writing.sql", "sharing.sql", "transfers.sql"),
+    *("changing.sql", "forking.sql", "entries.sql", "value_forks.sql", "changing_entries.sql"),
+    "records.sql",
 )
 """The scripts that make the functions of the latest version, whatever functions there were."""
 
@@ -53,7 +54,8 @@ SELECT has_schema_privilege(n.oid, 'USAGE')
     AND (SELECT bool_and(has_table_privilege(c.oid, kind))
          FROM pg_catalog.pg_class c, unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS kind
          WHERE c.relnamespace = n.oid
-             AND c.relname IN ('files', 'usage', 'entries', 'sessions', 'labels', 'session_limits'))
+             AND c.relname IN ('files', 'usage', 'entries', 'sessions', 'labels', 'session_limits',
+                 'contents', 'shares'))
     AND (SELECT bool_and(has_function_privilege(p.oid, 'EXECUTE')) FROM pg_catalog.pg_proc p
          WHERE p.pronamespace = n.oid)
 FROM pg_catalog.pg_namespace n WHERE n.nspname = $1
@@ -98,7 +100,7 @@ async def _missing(connection: Any, settings: PostgresSettings) -> str | None:
         )
     if found < LATEST:
         return f"version {LATEST} (it has {found})" if found else "everything: it is not installed"
-    if settings.search_index and not await connection.fetchval(_HAS, schema, "files_texts"):
+    if settings.search_index and not await connection.fetchval(_HAS, schema, "files_texts_besides"):
         return "the search index (EVERSTORE_POSTGRES_SEARCH_INDEX)"
     return None
 

@@ -9,25 +9,29 @@ from everstore_postgres.sharing import LARGE, PATIENCE, Shared
 if TYPE_CHECKING:
     from everstore_postgres.database import Database
 
-__all__ = ["AT", "STAMPS", "plain_reads", "plain_stats", "plain_writes"]
+__all__ = ["AT", "CONTENT", "STAMPS", "plain_reads", "plain_stats", "plain_writes"]
 
 STAMPS = "version, created_ns, updated_ns, serial, size, is_readonly, kind"
 """What is known of a file, but its content."""
 AT = "session_id = $1 AND depth = $2 AND place = $3"
 """Of one file."""
+CONTENT = "{schema}.whole(content, content_id)"
+"""The whole content of a row."""
 
 _MANY = """
 SELECT session_id, depth, place, {alone} AS alone, {columns}
 FROM unnest($1::uuid[], $2::integer[], $3::text[]) AS asked (session_id, depth, place)
 JOIN {{schema}}.files USING (session_id, depth, place)
 """
-_ALONE = f"coalesce(length(content) > {LARGE}, false)"
-_CONTENT = f"CASE WHEN length(content) <= {LARGE} THEN content END AS content"
+_ALONE = f"coalesce(greatest(length(content), size) > {LARGE}, false)"
+_CONTENT = f"CASE WHEN greatest(length(content), size) <= {LARGE} THEN {CONTENT} END AS content"
 
 
 def plain_reads(database: Database) -> Shared:
     """The stamps and the content, last in the row, of a session, a depth and a place."""
-    return _looks(database, f"{STAMPS}, content", _MANY.format(alone=_ALONE, columns=f"{STAMPS}, {_CONTENT}"))
+    return _looks(
+        database, f"{STAMPS}, {CONTENT}", _MANY.format(alone=_ALONE, columns=f"{STAMPS}, {_CONTENT}")
+    )
 
 
 def plain_stats(database: Database) -> Shared:

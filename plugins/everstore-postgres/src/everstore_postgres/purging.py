@@ -24,6 +24,7 @@ __all__ = ["Purge", "Rows"]
 _ROWS_AT_ONCE = 5000
 _BYTES_AT_ONCE = 256 << 20
 _ATTEMPTS = 5
+_MET = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 # The server's own time-outs, those that this version has; until the transaction ends.
 _UNHURRIED = (
     "SELECT set_config(name, '0', true) FROM pg_catalog.pg_settings"
@@ -36,6 +37,7 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
 
     ``after`` holds for the rows that follow ``$2, $3``, and ``upto`` for those that do not follow ``$4, $5``;
     ``starts`` are the places to begin at. ``was`` says of a row whether it counts as having been there.
+    ``returning`` are columns that ``also`` needs, an expression that lets go of what the rows had.
     ``function`` takes all at once, ``lock`` is a statement that keeps others out, ``last`` one that ends.
     """
 
@@ -46,6 +48,8 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     upto: str
     starts: tuple[tuple[object, object], ...]
     was: str
+    returning: str = "NULL AS nothing"
+    also: str = "NULL"
     function: str
     lock: str
     isolation: str = "read_committed"
@@ -71,8 +75,9 @@ class Purge:
             f" WHERE before < {_BYTES_AT_ONCE} ORDER BY {descending} LIMIT 1"
         )
         self._step = sql(
-            f"WITH gone AS (DELETE {of_session} AND {rows.after} AND {rows.upto} RETURNING {rows.was} AS was)"
-            " SELECT coalesce(bool_or(was), false) FROM gone"
+            f"WITH gone AS (DELETE {of_session} AND {rows.after} AND {rows.upto}"
+            f" RETURNING {rows.was} AS was, {rows.returning})"
+            f" SELECT coalesce(bool_or(was), false), {rows.also} FROM gone"
         )
         self._lock = sql(rows.lock)
         self._last = None if rows.last is None else sql(rows.last)
@@ -95,8 +100,9 @@ class Purge:
             try:
                 return await self._in_steps(session_id)
             except BackendUnavailableError as error:
-                # Somebody wrote meanwhile what was to go, and all of it is still there.
-                if not isinstance(error.__cause__, asyncpg.SerializationError):
+                # Somebody wrote meanwhile what was to go, or counted the same contents in another order; all
+                # of it is still there.
+                if not isinstance(error.__cause__, _MET):
                     raise
         return await self._in_steps(session_id)
 
@@ -117,7 +123,7 @@ class Purge:
                     if end is None:
                         break
                     link.renew()
-                    [was] = await link.fetchrow(self._step, session_id, *at, *end)
+                    was, _ = await link.fetchrow(self._step, session_id, *at, *end)
                     found = found or was
                     at = tuple(end)
             if self._last is not None:

@@ -17,6 +17,7 @@ from everstore.search import Text, compile_glob, selected
 from everstore.turns import sorted_in_turns
 from everstore_postgres.damage import content_as_text
 from everstore_postgres.places import depth_of, place_of, span_of
+from everstore_postgres.plain_files import CONTENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,12 +46,16 @@ _PATH_OF_TEXT = itemgetter(0)
 PATH = "coalesce(long_path, place)"
 _HERE = f"session_id = $1 AND ($2::text IS NULL OR strpos({PATH}, $2) > 0)"
 RECORD = f"version, created_ns, updated_ns, serial, size, is_readonly, kind, {PATH}"
-_CANDIDATES = f"SELECT {PATH} AS path, size, content FROM {{schema}}.files WHERE {_HERE}"
-_HOLDS = "($3::bytea IS NULL OR position($3 IN content) > 0)"
+_TEXT = f"{PATH} AS path, size, content, content_id"  # what is apart is read last, where it is sent
+_CANDIDATES = f"SELECT {_TEXT} FROM {{schema}}.files WHERE {_HERE}"
+_HOLDS = (
+    "($3::bytea IS NULL OR CASE WHEN content_id IS NULL THEN position($3 IN content) > 0"
+    " ELSE {schema}.may_hold(content_id, size, $3) END)"
+)
 _IS_TEXT = f"kind IN ('t', 'z') AND {_HOLDS}"
-# The index has the texts that pg_trgm can take in. The few others have an index of their own, and are looked
-# at one by one; CASE, so that no plan compares the content of any other file first.
-_OTHERS = "(kind = 'z' OR kind = 't' AND size > 1048576)"
+# The index has the texts that pg_trgm can take in, and that are in their rows. The others have an index of
+# their own, and are looked at one by one; CASE, so that no plan compares any other file's content first.
+_OTHERS = "(kind = 'z' OR kind = 't' AND (size > 1048576 OR content_id IS NOT NULL))"
 
 
 def _below(columns: str, first: int) -> str:
@@ -102,10 +107,11 @@ async def infos(session_id: UUID, rows: Sequence[Any]) -> list[FileInfo]:
 
 
 def _at_first(texts: str) -> str:
-    """As many of the texts as fit into one round trip; of the first that does not, only its path."""
+    """As many of the texts as fit into one round trip; of the first that does not, only its path and size."""
+    fits = f"upto <= {_BYTES_AT_ONCE}"
     return (
-        f"SELECT path, CASE WHEN upto <= {_BYTES_AT_ONCE} THEN content END FROM ("
-        "SELECT path, content, sum(size) OVER (ROWS UNBOUNDED PRECEDING) AS upto FROM ("
+        f"SELECT path, size, CASE WHEN {fits} THEN {CONTENT} END, {fits} FROM ("
+        "SELECT *, sum(size) OVER (ROWS UNBOUNDED PRECEDING) AS upto FROM ("
         f"{texts} LIMIT {_FILES_AT_ONCE + 1}) f) f"
     )
 
@@ -119,7 +125,7 @@ class Searcher:
         self._files = database.sql(f"SELECT {RECORD} FROM {{schema}}.files WHERE {_HERE} AND kind <> 'd'")
         self._files_below = database.sql(f"{_below(RECORD, 3)} AND kind <> 'd'")
         self._scanned = database.sql(f"{_CANDIDATES} AND {_IS_TEXT}")
-        self._scanned_below = database.sql(f"{_below(f'{PATH} AS path, size, content', 4)} AND {_IS_TEXT}")
+        self._scanned_below = database.sql(f"{_below(_TEXT, 4)} AND {_IS_TEXT}")
         self._indexed = database.sql(_indexed("LIKE"))
         self._indexed_folded = database.sql(_indexed("ILIKE"))
 
@@ -155,8 +161,8 @@ class Searcher:
 
     async def _grep(self, query: Query, texts: str, args: list[object]) -> None:
         """Match what the first round trip brings; when that is not all, all."""
-        rows = await self._database.rows(_at_first(texts), *args)
-        whole = next((count for count, row in enumerate(rows) if row[1] is None), len(rows))
+        rows = await self._database.rows(self._database.sql(_at_first(texts)), *args)
+        whole = next((count for count, row in enumerate(rows) if not row[3]), len(rows))
         if not await _match(query, rows[:whole]) and (whole < len(rows) or whole > _FILES_AT_ONCE):
             query.clear()
             await self._grep_all(query, texts, args)
@@ -180,9 +186,10 @@ class Searcher:
         # In one frame with its end, whatever ends it: a generator that is left early would keep the
         # transaction until somebody collects it, and hand its connection back with it.
         async with self._database.link() as link, link.connection.transaction(readonly=True):
+            texts = self._database.sql(f"SELECT path, size, {CONTENT} FROM ({texts}) f")
             cursor = await link.cursor(texts, *args)
             while rows := await cursor.fetch(count):
-                if await _match(query, [(path, content) for path, _, content in rows]):
+                if await _match(query, rows):
                     break
                 average = sum(size for _, size, _ in rows) // len(rows)
                 count = max(1, min(1000, _BATCH_BYTES // (average + 1)))
@@ -192,10 +199,13 @@ def _longest(runs: re.Pattern[str], text: str | None) -> str | None:
     return max(runs.findall(text or ""), key=len, default=None)
 
 
-async def _match(query: Query, rows: Sequence[tuple[str, bytes]]) -> bool:
-    """Match some texts without holding the event loop; whether the limit is reached."""
+async def _match(query: Query, rows: Sequence[Any]) -> bool:
+    """Match some texts without holding the event loop; whether the limit is reached.
+
+    The rows begin with the path, the size and the content.
+    """
     chosen = await selected(query.selects, rows, _PATH_OF_TEXT)
-    size = sum(len(content) for _, content in chosen)
-    texts = (Text(path, content_as_text(path, len(content), content)) for path, content in chosen)
+    size = sum(row[1] for row in chosen)
+    texts = (Text(row[0], content_as_text(*row[:3])) for row in chosen)
     await query.run(texts, in_thread=size > _BYTES_ON_THE_LOOP)
     return query.is_full

@@ -1,5 +1,6 @@
 -- What the functions of an older version are called may mean something else now: they are all made anew. Those
--- of places.sql stay, for indexes may be made with them, and that of labels.sql, which triggers run.
+-- of places.sql stay, for indexes may be made with them, that of labels.sql, which triggers run, and that of
+-- contents.sql, which the search index replaces.
 DO $do$
 DECLARE
     old record;
@@ -7,7 +8,7 @@ BEGIN
     FOR old IN
         SELECT p.oid::regprocedure AS name FROM pg_catalog.pg_proc p
         WHERE p.pronamespace = '{schema}'::regnamespace AND p.proname NOT IN
-            ('now_ns', 'place_of', 'text_of', 'long_path_of', 'span_of', 'ancestor', 'index_labels')
+            ('now_ns', 'place_of', 'text_of', 'long_path_of', 'span_of', 'ancestor', 'index_labels', 'bytes_in_row')
     LOOP
         EXECUTE 'DROP FUNCTION ' || old.name;
     END LOOP;

@@ -30,20 +30,22 @@ DECLARE
     missing integer := 0;  -- directories above destination
     more_entries bigint;
     largest bigint;
+    shared bigint[];
     more_bytes bigint;
+    moved bigint;
     now bigint;
 BEGIN
     locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
     SELECT l.most, l.bytes INTO max_entries, max_bytes
     FROM {schema}.lower_limits(of_session, 'f', max_entries, max_bytes) l;
     limited := max_entries IS NOT NULL OR max_bytes IS NOT NULL;
-    SELECT f.kind, f.size, f.is_readonly, length(f.content) AS length INTO node FROM {schema}.files f
+    SELECT f.kind, f.size, f.is_readonly, {schema}.bytes_of(f.content, f.content_id) AS length INTO node FROM {schema}.files f
     WHERE f.session_id = of_session AND f.depth = source_depth AND f.place = source_place;
     IF NOT FOUND THEN
         outcome := 'missing';
         RETURN;
     END IF;
-    SELECT f.kind, f.size, f.is_readonly INTO target FROM {schema}.files f
+    SELECT f.kind, f.size, f.is_readonly, f.content_id INTO target FROM {schema}.files f
     WHERE f.session_id = of_session AND f.depth = destination_depth AND f.place = destination_place;
     target_there := FOUND;
     IF NOT target_there THEN
@@ -93,7 +95,7 @@ BEGIN
             SELECT count(*) AS entries, coalesce(sum(f.size), 0) AS bytes, max(f.size) AS largest,
                 max(octet_length(coalesce(f.long_path, f.place))) AS longest,
                 min(coalesce(f.long_path, f.place)) FILTER (
-                    WHERE f.kind <> 'd' AND length(f.content) IS DISTINCT FROM f.size
+                    WHERE NOT is_move AND f.kind <> 'd' AND {schema}.bytes_of(f.content, f.content_id) IS DISTINCT FROM f.size
                 ) AS damaged
             INTO taken FROM {schema}.files f
             WHERE f.session_id = of_session AND f.depth = level AND f.place >= span.low AND f.place < span.high
@@ -143,6 +145,9 @@ BEGIN
     IF target_there THEN
         DELETE FROM {schema}.files f
         WHERE f.session_id = of_session AND f.depth = destination_depth AND f.place = destination_place;
+        IF target.content_id IS NOT NULL THEN
+            PERFORM {schema}.let_go(ARRAY[target.content_id]);
+        END IF;
     ELSE
         PERFORM {schema}.make_directories(of_session, destination, ground.existing + 1, destination_depth - 1);
     END IF;
@@ -156,28 +161,36 @@ BEGIN
                 long_path = {schema}.long_path_of(destination || substr(coalesce(f.long_path, f.place), length(source) + 1))
             WHERE f.session_id = of_session AND f.depth = level AND f.place >= low AND f.place < high
                 AND starts_with(coalesce(f.long_path, f.place), prefix);
+            GET DIAGNOSTICS moved = ROW_COUNT;
         ELSE
-            INSERT INTO {schema}.files
-                (session_id, depth, place, long_path, kind, is_readonly, size, version, serial, created_ns,
-                 updated_ns, content)
-            SELECT of_session, f.depth + destination_depth - source_depth,
-                {schema}.place_of(destination || substr(f.path, length(source) + 1)),
-                {schema}.long_path_of(destination || substr(f.path, length(source) + 1)),
-                f.kind, false, f.size, f.stamp, nextval('{schema}.serials'), now, now, f.content
-            FROM (
-                SELECT f.*, coalesce(f.long_path, f.place) AS path, {schema}.next_version() AS stamp
-                FROM {schema}.files f
-                WHERE f.session_id = of_session AND f.depth = level AND f.place >= low AND f.place < high
-                    AND starts_with(coalesce(f.long_path, f.place), prefix)
-                OFFSET 0
-            ) f;
+            PERFORM {schema}.set_apart(of_session, level, level, low, high, prefix);
+            WITH made AS (
+                INSERT INTO {schema}.files
+                    (session_id, depth, place, long_path, kind, is_readonly, size, version, serial, created_ns,
+                     updated_ns, content, content_id, digest)
+                SELECT of_session, f.depth + destination_depth - source_depth,
+                    {schema}.place_of(destination || substr(f.path, length(source) + 1)),
+                    {schema}.long_path_of(destination || substr(f.path, length(source) + 1)),
+                    f.kind, false, f.size, f.stamp, nextval('{schema}.serials'), now, now, f.content, f.content_id, f.digest
+                FROM (
+                    SELECT f.*, coalesce(f.long_path, f.place) AS path, {schema}.next_version() AS stamp
+                    FROM {schema}.files f
+                    WHERE f.session_id = of_session AND f.depth = level AND f.place >= low AND f.place < high
+                        AND starts_with(coalesce(f.long_path, f.place), prefix)
+                    OFFSET 0
+                ) f
+                RETURNING content_id
+            )
+            SELECT count(*), shared || array_agg(m.content_id) FILTER (WHERE m.content_id IS NOT NULL)
+            INTO moved, shared FROM made m;
         END IF;
-        EXIT WHEN NOT FOUND OR node.kind <> 'd';
+        EXIT WHEN moved = 0 OR node.kind <> 'd';
         level := level + 1;
         prefix := span.prefix;
         low := span.low;
         high := span.high;
     END LOOP;
+    PERFORM {schema}.share(shared);
     IF is_move OR limited THEN
         PERFORM {schema}.count_usage(of_session, more_entries, more_bytes);
     ELSE

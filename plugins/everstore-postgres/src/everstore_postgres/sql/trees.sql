@@ -193,10 +193,11 @@ DECLARE
     level integer := at_depth;
     entries bigint := 1;
     bytes bigint := 0;
+    freed bigint[];
 BEGIN
     locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
     outcome := 'nothing';
-    SELECT f.kind, f.size, f.is_readonly INTO old FROM {schema}.files f
+    SELECT f.kind, f.size, f.is_readonly, f.content_id INTO old FROM {schema}.files f
     WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
     IF NOT FOUND THEN
         IF strict THEN
@@ -234,19 +235,23 @@ BEGIN
                 WHERE f.session_id = of_session AND f.depth = level
                     AND f.place >= span.low AND f.place < span.high
                     AND starts_with(coalesce(f.long_path, f.place), span.prefix)
-                RETURNING f.size
+                RETURNING f.size, f.content_id
             )
-            SELECT count(*) AS entries, coalesce(sum(size), 0) AS bytes
+            SELECT count(*) AS entries, coalesce(sum(size), 0) AS bytes,
+                array_agg(content_id) FILTER (WHERE content_id IS NOT NULL) AS contents
             INTO gone FROM taken;
             EXIT WHEN gone.entries = 0;
             entries := entries + gone.entries;
             bytes := bytes + gone.bytes;
+            freed := freed || gone.contents;
         END LOOP;
     ELSE
         bytes := old.size;
+        freed := CASE WHEN old.content_id IS NOT NULL THEN ARRAY[old.content_id] END;
     END IF;
     DELETE FROM {schema}.files f
     WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
+    PERFORM {schema}.let_go(freed);
     PERFORM {schema}.count_usage(of_session, -entries, -bytes);
     outcome := 'done';
 END
@@ -257,10 +262,12 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     locked text;
     had boolean;
+    freed bigint[];
 BEGIN
     locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
-    DELETE FROM {schema}.files f WHERE f.session_id = of_session;
-    had := FOUND;
+    WITH gone AS (DELETE FROM {schema}.files f WHERE f.session_id = of_session RETURNING f.content_id)
+    SELECT count(*) > 0, array_agg(g.content_id) FILTER (WHERE g.content_id IS NOT NULL) INTO had, freed FROM gone g;
+    PERFORM {schema}.let_go(freed);
     DELETE FROM {schema}.usage u WHERE u.session_id = of_session;
     DELETE FROM {schema}.session_limits l WHERE l.session_id = of_session AND l.part = 'f';
     RETURN had;

@@ -4,17 +4,17 @@
 -- put new content at one path, under the same rules.
 --
 -- verb: 'write', 'seed' (option: read-only), 'swap' (only if the file is other_kind and other_data),
--- 'edit' (data is replaced by other_data, everywhere with option), 'append' (option: answer without content).
+-- 'edit' (data is replaced by other_data, everywhere with option), 'append'.
 -- at_parent: the place of the directory that the path is in.
 -- if_version: the version that must be there; 0 nothing may be there; null no condition.
 -- may_be_limited: whether the session may have limits of its own, which are looked up then.
--- Answers with the content only where the caller cannot know it, and wants it: edit and append. What is
--- 'damaged' is told with its content, its size and, as the fact, its kind; what an edit does not find once, with
--- its content. 'cuts' are of an edit the bytes before, and between, the places where it replaced.
+-- Answers with the content only where the caller cannot know it, and wants it: edit. What is 'damaged' is told
+-- with its content, its size and, as the fact, its kind; what an edit does not find once, with its content. 'cuts'
+-- are of an edit the bytes before, and between, the places where it replaced.
 --
--- A plain write, which most calls are, is tried at once: its statements find nothing to change where there
--- is anything to refuse or to make first. All else, and a write that was not that plain, is looked at
--- before, and then done by the same statements.
+-- A plain write of what stays in the row, which most calls are, is tried at once: its statements find nothing to
+-- change where there is anything to refuse, to make first, or to let go. All else, and a write that was not that
+-- plain, is looked at before, and then done by the same statements.
 CREATE FUNCTION {schema}.put_file(
     verb text, of_session uuid, path text, at_depth integer, at_place text, at_parent text,
     new_kind "char", data bytea, if_version bigint, option boolean, other_kind "char", other_data bytea,
@@ -31,7 +31,16 @@ DECLARE
     ready boolean;
     expected bigint := if_version;
     wanted_kind "char" := new_kind;
-    wanted bytea := data;
+    wanted bytea := data;  -- what is in the row then, if it is
+    wanted_size integer := length(data);
+    apart boolean := false;  -- or else it has chunks: from the first one on, those of the rest, with these digests
+    wanted_id bigint;
+    first integer;
+    rest bytea;
+    digests bytea[];
+    tail_number integer;
+    tail_data bytea;
+    looked boolean := false;
     sealed boolean := verb = 'seed' AND option;
     old record;
     is_there boolean;
@@ -49,7 +58,8 @@ BEGIN
         FROM {schema}.lower_limits(of_session, 'f', max_entries, max_bytes) l;
     END IF;
     limited := max_entries IS NOT NULL OR max_bytes IS NOT NULL;
-    ready := verb = 'write' AND NOT limited AND NOT coalesce(length(data) > max_file, false);
+    ready := verb = 'write' AND NOT limited AND NOT coalesce(length(data) > max_file, false)
+        AND length(data) <= {schema}.bytes_in_row(new_kind);
     IF limited THEN
         locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
     ELSE
@@ -58,10 +68,11 @@ BEGIN
     LOOP
         IF ready AND expected IS DISTINCT FROM 0 THEN
             UPDATE {schema}.files f
-            SET kind = wanted_kind, is_readonly = sealed, size = length(wanted), content = wanted,
+            SET kind = wanted_kind, is_readonly = sealed, size = wanted_size, content = wanted,
+                content_id = wanted_id, digest = digests[cardinality(digests)],
                 version = {schema}.next_version(), updated_ns = greatest({schema}.now_ns(), f.updated_ns + 1000)
             WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place AND f.kind <> 'd'
-                AND (verb = 'seed' OR NOT f.is_readonly)
+                AND (looked OR f.content_id IS NULL) AND (verb = 'seed' OR NOT f.is_readonly)
                 AND (expected IS NULL OR f.version = expected)
             RETURNING 'done', f.version, f.serial, f.created_ns, f.updated_ns, f.size
             INTO outcome, version, serial, created_ns, updated_ns, size;
@@ -71,9 +82,10 @@ BEGIN
             now := {schema}.now_ns();
             INSERT INTO {schema}.files AS f
                 (session_id, depth, place, long_path, kind, is_readonly, size, version, serial, created_ns,
-                 updated_ns, content)
+                 updated_ns, content, content_id, digest)
             SELECT of_session, at_depth, at_place, CASE WHEN path <> at_place THEN path END, wanted_kind,
-                sealed, length(wanted), stamp, nextval('{schema}.serials'), now, now, wanted
+                sealed, wanted_size, stamp, nextval('{schema}.serials'), now, now, wanted, wanted_id,
+                digests[cardinality(digests)]
             WHERE at_depth = 1 OR EXISTS (
                 SELECT FROM {schema}.files p
                 WHERE p.session_id = of_session AND p.depth = at_depth - 1 AND p.place = at_parent AND p.kind = 'd'
@@ -83,8 +95,16 @@ BEGIN
             INTO outcome, version, serial, created_ns, updated_ns, size;
         END IF;
         IF outcome IS NOT NULL THEN
-            IF verb = 'edit' OR verb = 'append' AND NOT option THEN
-                content := wanted;
+            IF apart THEN
+                PERFORM {schema}.lay_down(wanted_id, old.content_id, first, rest, digests);
+            END IF;
+            IF looked THEN
+                IF old.content_id <> coalesce(wanted_id, 0) THEN
+                    PERFORM {schema}.let_go(ARRAY[old.content_id]);
+                END IF;
+                IF verb = 'edit' THEN
+                    content := made.content;
+                END IF;
             END IF;
             IF limited THEN
                 PERFORM {schema}.count_usage(of_session, more_entries, more_bytes);
@@ -95,18 +115,19 @@ BEGIN
         END IF;
 
         -- What is there, and what is in the way? Another writer may have been faster: then all over again.
-        SELECT f.version, f.size, f.kind, f.is_readonly INTO old FROM {schema}.files f
+        SELECT f.version, f.size, f.kind, f.is_readonly, f.content_id INTO old FROM {schema}.files f
         WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place
         FOR NO KEY UPDATE;
         is_there := FOUND;
+        looked := true;
 
         IF verb = 'swap' AND NOT coalesce(old.kind = other_kind AND old.size = length(other_data) AND (
-            SELECT f.content = other_data FROM {schema}.files f
+            SELECT {schema}.whole(f.content, f.content_id) = other_data FROM {schema}.files f
             WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place
         ), false) THEN
             outcome := 'different';
             IF is_there AND old.kind <> 'd' THEN
-                SELECT f.content INTO content FROM {schema}.files f
+                SELECT {schema}.whole(f.content, f.content_id) INTO content FROM {schema}.files f
                 WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
                 IF NOT {schema}.is_sound(content, old.size, old.kind) THEN
                     outcome := 'damaged';
@@ -144,18 +165,32 @@ BEGIN
             RETURN;
         END IF;
 
+        first := 0;
+        rest := data;
+        wanted_kind := new_kind;
+        wanted_size := length(data);
         IF is_there AND verb IN ('edit', 'append') THEN
-            SELECT f.content INTO content FROM {schema}.files f
-            WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
-            IF NOT {schema}.is_sound(content, old.size, old.kind) THEN
+            tail_number := NULL;
+            IF verb = 'append' AND old.content_id IS NOT NULL THEN
+                SELECT c.number, c.data INTO tail_number, tail_data FROM {schema}.contents c
+                WHERE c.id = old.content_id ORDER BY c.number DESC LIMIT 1;
+            ELSE
+                SELECT {schema}.whole(f.content, f.content_id) INTO content FROM {schema}.files f
+                WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
+            END IF;
+            IF NOT (
+                {schema}.is_sound(content, old.size, old.kind)
+                OR content IS NULL AND {schema}.is_tail(tail_number, tail_data, old.size, old.kind)
+            ) THEN
                 outcome := 'damaged';
                 fact := old.kind;
                 size := old.size;
+                content := coalesce(content, {schema}.content_of(old.content_id));
                 RETURN;
             END IF;
             made := CASE verb
                 WHEN 'edit' THEN {schema}.edited(content, old.kind, data, other_data, option)
-                ELSE {schema}.appended(content, old.kind, data, new_kind)
+                ELSE {schema}.appended(coalesce(content, tail_data), old.kind, data, new_kind)
             END;
             IF made.outcome IS NOT NULL THEN
                 outcome := made.outcome;
@@ -170,23 +205,28 @@ BEGIN
             IF verb = 'edit' THEN
                 cuts := made.cuts;
             END IF;
-            wanted := made.content;
+            rest := made.content;
             wanted_kind := made.kind;
-        ELSE
-            wanted := data;
-            wanted_kind := new_kind;
+            wanted_size := length(rest);
+            IF tail_number IS NOT NULL THEN
+                first := tail_number;
+                wanted_size := old.size + length(data);
+            ELSIF old.content_id IS NOT NULL THEN
+                first := greatest(cuts[1] - 1, 0) / {schema}.chunk_bytes();  -- with something in it, whatever is cut off
+                rest := substr(rest, first * {schema}.chunk_bytes() + 1);
+            END IF;
         END IF;
 
-        IF length(wanted) > max_file THEN
+        IF wanted_size > max_file THEN
             outcome := 'over';
             fact := 'file_bytes';
-            amount := length(wanted);
+            amount := wanted_size;
             allowed := max_file;
             RETURN;
         END IF;
         IF limited THEN
             more_entries := CASE WHEN is_there THEN 0 ELSE at_depth - existing END;
-            more_bytes := length(wanted) - coalesce(old.size, 0);
+            more_bytes := wanted_size - coalesce(old.size, 0);
             over := {schema}.exceeded(of_session, more_entries, more_bytes, max_entries, max_bytes);
             IF over.name IS NOT NULL THEN
                 outcome := 'over';
@@ -203,9 +243,35 @@ BEGIN
                 RETURN;
             END IF;
         END IF;
+        apart := first > 0 OR wanted_size > {schema}.bytes_in_row(wanted_kind);
+        IF apart THEN
+            -- What one file has to itself is written into, where it keeps some of it.
+            wanted := NULL;
+            wanted_id := CASE
+                WHEN verb IN ('edit', 'append') AND old.content_id IS NOT NULL AND NOT {schema}.is_shared(old.content_id)
+                    THEN old.content_id
+                ELSE nextval('{schema}.content_ids')
+            END;
+            digests := {schema}.digests_of(
+                CASE WHEN first > 0 THEN {schema}.digest_before(old.content_id, first) ELSE '' END, rest);
+        ELSE
+            wanted := rest;
+            wanted_id := NULL;
+            digests := NULL;
+        END IF;
         expected := coalesce(old.version, 0);
         ready := true;
     END LOOP;
+END
+$$;
+
+-- Whether a chunk is the last one that a file of this size and kind may have.
+CREATE FUNCTION {schema}.is_tail(number integer, data bytea, size integer, kind "char") RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN kind IN ('t', 'z', 'b') AND coalesce(
+        length(data) > 0 AND length(data) <= {schema}.chunk_bytes()
+        AND number::bigint * {schema}.chunk_bytes() + length(data) = size, false);
 END
 $$;
 
