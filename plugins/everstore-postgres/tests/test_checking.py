@@ -28,6 +28,11 @@ DAMAGE = {
     "labels that are none": "UPDATE sessions SET labels = '{\"a\": 1}'",
     "labels that the index": "INSERT INTO labels SELECT 1, session_id, 'a', 'b' FROM files LIMIT 1",
     "the index has otherwise": "UPDATE labels SET text = 'b'",
+    "that are not those of their files": "UPDATE contents SET data = data || 'x' WHERE number = 1",
+    "not those of": "UPDATE contents SET data = set_byte(data, 5, 1) WHERE number = 0",
+    "contents in chunks": "DELETE FROM contents WHERE number = 0",
+    "contents that no file has": "UPDATE files SET content_id = NULL, content = 'x' WHERE place = '/nul'",
+    "another number of files": "INSERT INTO shares SELECT content_id, 2 FROM files WHERE place = '/nul'",
     "directories with content": "UPDATE files SET content = 'x' WHERE place = '/a'",
 }
 

@@ -25,6 +25,9 @@ __all__ = ["Database", "migrate_database", "open_database"]
 
 T = TypeVar("T")
 
+_DEADLOCKS = 3
+"""How often a call is sent again because of them; the server needs a second to see one."""
+
 
 class Database:
     """An open database. Each statement is one round trip, and a transaction of its own."""
@@ -57,10 +60,13 @@ class Database:
         return self.sent(partial(self.pool.call, "fetch", statement, *args), changes=False)
 
     async def sent(self, send: Callable[[], Awaitable[T]], *, changes: bool) -> T:
-        """What ``send`` answers with, which uses the pool; called again where a row or rows would be."""
+        """What ``send`` answers with, which uses the pool; called again where a row or rows would be.
+
+        What the server broke off for a deadlock it has rolled back: it is sent again, whatever it is.
+        """
         for last in (False, True):
             try:
-                return await send()
+                return await self._undeadlocked(send)
             except NotSentError as error:
                 # What was not sent may be sent to somebody else, whatever it is.
                 if last or not isinstance(error.__cause__, faults.RETRIED):
@@ -69,6 +75,14 @@ class Database:
                 if last or changes or not isinstance(error, faults.RETRIED):
                     raise faults.at_work(error, changes=changes) from error
         raise AssertionError  # the second time around, it returns or raises
+
+    async def _undeadlocked(self, send: Callable[[], Awaitable[T]]) -> T:
+        for _ in range(_DEADLOCKS):
+            try:
+                return await send()
+            except asyncpg.DeadlockDetectedError:
+                continue
+        return await send()
 
     @asynccontextmanager
     async def link(self, *, changes: bool = False) -> AsyncIterator[Link | HostLink]:

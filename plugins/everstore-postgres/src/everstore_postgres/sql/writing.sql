@@ -306,6 +306,10 @@ BEGIN
         old_text := convert_from(old_content, 'UTF8');
         old_part := convert_from(part, 'UTF8');
         matches := (length(old_content) - octet_length(replace(old_text, old_part, ''))) / length(part);
+        IF matches > 1 AND NOT everywhere THEN
+            outcome := 'not one match';  -- before it is replaced everywhere, which may be larger than anything
+            RETURN;
+        END IF;
         content := convert_to(replace(old_text, old_part, convert_from(replacement, 'UTF8')), 'UTF8');
     ELSE
         -- No text of the server's holds a NUL, and no function of it replaces bytes: one match after the other.

@@ -1,0 +1,213 @@
+"""Large contents are apart from their files: in chunks, shared, and freed when the last file lets go."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import suppress
+from types import SimpleNamespace
+
+import pytest
+
+import everstore
+from everstore.building import ask
+from everstore.configuration import configure
+from everstore.errors import (
+    EditError,
+    PathExistsError,
+    PathIsDirectoryError,
+    PathNotFoundError,
+    SessionNotEmptyError,
+)
+
+EMPTY = SimpleNamespace(content="")
+SIZES = (0, 1, 1023, 1024, 1025, 5000, 32_767, 32_768, 32_769, 65_536, 100_000, 200_001)
+
+
+async def contents(database) -> list[tuple]:
+    """The id and the number of chunks of every content, the files that have it, and how many are counted."""
+    return await database.fetch(
+        "SELECT c.id, count(*), (SELECT count(*) FROM files WHERE content_id = c.id),"
+        " (SELECT s.files FROM shares s WHERE s.content_id = c.id)"
+        " FROM contents c GROUP BY c.id ORDER BY c.id"
+    )
+
+
+async def problems(settings) -> list[str]:
+    """What a deep check finds."""
+    return list(await ask(configure(settings), "postgres", "everstore_check", deep=True) or ())
+
+
+def text_of(rng: random.Random, size: int) -> str:
+    """So many characters, of one to four bytes."""
+    some = "".join(rng.choices(["a", "b", "\n", "é", "€", "😀", "\r\n"], k=40))
+    return (some * (size // 40 + 1))[:size]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_every_size_is_kept_whole_and_read_in_parts(work, database, size):
+    data = random.Random(size).randbytes(size)
+    await work.files.write_bytes("a", data)
+    assert await work.files.read_bytes("a") == data
+    for start in {0, 1, size // 2, size - 1, size, 32_767, 32_768, -1, -32_769}:
+        for length in (None, 0, 1, 2, 40_000):
+            begin = max(size + start, 0) if start < 0 else start
+            expected = data[begin:] if length is None else data[begin : begin + length]
+            assert await work.files.read_bytes("a", start, length) == expected
+    await work.files.delete_file("a")
+    assert await contents(database) == []
+
+
+async def test_random_verbs_leave_what_a_dictionary_has(store, settings):
+    rng = random.Random(14)
+    work = store.session(everstore.new_session_id())
+    files: dict[str, str] = {}
+
+    async def edit(path: str, old: str, new: str) -> None:
+        edited = await work.files.edit_file(path, old, new, replace_all=True)
+        files[path] = files[path].replace(old, new)
+        assert edited.content == files[path]
+
+    for _ in range(250):
+        path, other = rng.sample(["/a", "/b", "/c", "/d"], 2)
+        text = text_of(rng, rng.choice(SIZES))
+        match rng.choice(["write", "append", "append", "edit", "copy", "delete"]):
+            case "write":
+                await work.files.write_file(path, text)
+                files[path] = text
+            case "append":
+                await work.files.append_file(path, text)
+                files[path] = files.get(path, "") + text
+            case "edit" if files.get(path):
+                start = rng.randrange(len(files[path]))
+                await edit(path, files[path][start : start + 9], rng.choice(["", "x", text_of(rng, 2000)]))
+            case "copy" if path in files:
+                await work.files.copy_file(path, other, overwrite=True)
+                files[other] = files[path]
+            case "delete" if path in files:
+                await work.files.delete_file(path)
+                del files[path]
+        for each in ("/a", "/b", "/c", "/d"):
+            if len(files.get(each, "")) > 400_000:
+                await work.files.write_file(each, "small")
+                files[each] = "small"
+        assert {info.path for info in await work.files.list_tree()} == set(files)
+        assert (await work.files.read_file(path) or EMPTY).content == files.get(path, "")
+        assert (await work.files.read_file(other) or EMPTY).content == files.get(other, "")
+    assert await problems(settings) == []
+
+
+async def test_an_append_writes_no_more_than_a_chunk_again(work, database):
+    await work.files.write_file("a", "x" * 300_000)
+    [before] = await contents(database)
+    chunks = await database.fetch("SELECT number, ctid FROM contents ORDER BY number")
+    await work.files.append_file("a", "more")
+    assert await contents(database) == [before]
+    after = await database.fetch("SELECT number, ctid FROM contents ORDER BY number")
+    assert after[:-1] == chunks[:-1]
+    edited = await work.files.edit_file("a", "xmore", "y" * 70_000)
+    assert edited.size_bytes == 299_999 + 70_000
+    assert (await database.fetch("SELECT number, ctid FROM contents ORDER BY number"))[:9] == chunks[:9]
+
+
+async def test_copies_and_forks_share_and_part(store, database):
+    work = store.session(everstore.new_session_id())
+    await work.files.write_file("dir/a", "x" * 50_000)
+    await work.files.copy_file("dir", "copy")
+    other = everstore.new_session_id()
+    await store.file_system.fork_session(work.id, other)
+    [(content, chunks, files, counted)] = await contents(database)
+    assert (chunks, files, counted) == (2, 4, 4)
+    await store.file_system.append_file(other, "/copy/a", "!")
+    assert [row[1:] for row in await contents(database)] == [(2, 3, 3), (2, 1, None)]
+    assert (await work.files.read_file("copy/a")).content == "x" * 50_000
+    await work.files.edit_file("dir/a", "x" * 50_000, "y")
+    await work.files.delete_file("copy", recursive=True)
+    assert (content, chunks, 1, None) in await contents(database)
+    assert await store.file_system.purge_session(other)
+    assert await contents(database) == []
+
+
+async def test_a_rewinding_gives_what_was_there_to_another(store, settings):
+    files = store.file_system
+    a, b, c = (everstore.new_session_id() for _ in range(3))
+    for session, text in ((a, "old"), (b, "new")):
+        await files.write_file(session, "/d/x", text * 1000)
+    before = await files.read_file(b, "/d/x")
+    with pytest.raises(SessionNotEmptyError):
+        await files.fork_session(a, b)
+    await files.fork_session(a, b, replaced=c)
+    now, then = await files.read_file(b, "/d/x"), await files.read_file(c, "/d/x")
+    assert (now.content, then.content) == ("old" * 1000, "new" * 1000)
+    assert len({now.revision, then.revision, before.revision}) == 3
+    assert await files.diff_sessions(a, b) == []
+    assert [change.path for change in await files.diff_sessions(a, c)] == ["/d/x"]
+    with pytest.raises(SessionNotEmptyError):
+        await files.fork_session(a, b, replaced=c)
+    await files.fork_session(everstore.new_session_id(), b, replaced=everstore.new_session_id())
+    assert await files.list_directory(b, "/") == []
+    assert await problems(settings) == []
+
+
+async def test_a_content_of_an_older_version_is_set_apart_by_a_fork_and_a_copy(store, database):
+    work = store.session(everstore.new_session_id())
+    for path in ("a", "b", "c"):
+        await work.files.write_file(path, "x")
+    old = "SET size = 40000, content = convert_to(repeat('old', 13333) || '!', 'UTF8')"
+    await database.execute(f"UPDATE files {old}")
+    await work.files.append_file("c", "more")
+    await work.files.copy_file("a", "copy")
+    assert len(await contents(database)) == 2
+    other = everstore.new_session_id()
+    await store.file_system.fork_session(work.id, other)
+    assert await store.file_system.diff_sessions(work.id, other) == []
+    assert [row[2:] for row in await contents(database)] == [(2, 2), (4, 4), (2, 2)]
+    for path, text in (("a", ""), ("b", ""), ("c", "more"), ("copy", "")):
+        for each in (work.id, other):
+            assert (await store.file_system.read_file(each, f"/{path}")).content == "old" * 13333 + "!" + text
+
+
+async def test_writers_forks_copies_and_purges_at_once_lose_and_leak_nothing(settings, database):
+    async def writer(store, session_ids, rng):
+        for number in range(40):
+            session_id, path = rng.choice(session_ids), f"/d/{rng.randrange(6)}"
+            text = f"{number}:" + "x" * rng.choice((10, 3000, 40_000))
+            call = rng.choice(("write_file", "append_file", "delete_file", "edit_file", "copy_file"))
+            args = {"delete_file": (), "edit_file": ("x", text), "copy_file": (f"/c/{number}",)}
+            with suppress(PathNotFoundError, EditError, PathExistsError, PathIsDirectoryError):
+                await getattr(store.file_system, call)(session_id, path, *args.get(call, (text,)))
+
+    async def forker(store, session_ids, rng):
+        for _ in range(12):
+            target = everstore.new_session_id()
+            await store.file_system.fork_session(rng.choice(session_ids), target)
+            listed = await store.file_system.list_tree(target)
+            for info in listed:
+                if not info.is_directory:
+                    file = await store.file_system.read_file(target, info.path)
+                    assert len(file.content) == info.size_bytes
+            if rng.random() < 0.6:
+                await store.file_system.purge_session(target)
+            else:
+                session_ids.append(target)
+
+    async with everstore.open_store(**settings) as one, everstore.open_store(**settings) as two:
+        session_ids = [everstore.new_session_id() for _ in range(2)]
+        for session_id in session_ids:
+            for number in range(6):
+                await one.file_system.write_file(session_id, f"/d/{number}", "x" * 40_000)
+        both = [(work, store) for work in (writer, forker) for store in (one, two)] * 2
+        await asyncio.gather(
+            *(work(store, session_ids, random.Random(seed)) for seed, (work, store) in enumerate(both))
+        )
+        assert await problems(settings) == []
+        for session_id in session_ids:
+            for info in await one.file_system.list_tree(session_id):
+                if not info.is_directory:
+                    assert (await one.file_system.stat_file(session_id, info.path)).size_bytes == len(
+                        (await one.file_system.read_file(session_id, info.path)).content
+                    )
+        for session_id in session_ids:
+            await one.file_system.purge_session(session_id)
+    assert await contents(database) == []
+    assert await database.fetchval("SELECT count(*) FROM shares") == 0
