@@ -303,7 +303,7 @@ def open_odd_store(install_plugin) -> Callable[..., Any]:
     """Open a store on a backend whose every verb awaits ``act()`` and does nothing else."""
 
     def opener(act: Callable[[], Awaitable[Any]], claims: Capabilities | None = None, **settings: Any) -> Any:
-        claims = claims or Capabilities()
+        claims = claims or Capabilities(forks=True)
 
         class Factory(SessionFileSystemFactory):
             async def create_session_file_system(self, context):

@@ -11,14 +11,16 @@ import re
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
-from everstore.errors import ReadOnlySessionError
+from everstore.errors import ReadOnlySessionError, UnsupportedError
 from everstore.ids import is_checkpoint
 from everstore.models import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["changeable", "changed_by"]
+    from everstore.interfaces import Capabilities
+
+__all__ = ["changeable", "changed_by", "require_forks"]
 
 _READING = frozenset(
     {
@@ -55,3 +57,9 @@ def changeable(given: T) -> T:
     if isinstance(session_id, UUID) and is_checkpoint(session_id):
         raise ReadOnlySessionError.of(session_id)
     return given
+
+
+def require_forks(capabilities: Capabilities) -> None:
+    """``UnsupportedError`` where a backend does not claim them."""
+    if not capabilities.forks:
+        raise UnsupportedError("this backend offers no forks, checkpoints and differences of sessions")

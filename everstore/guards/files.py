@@ -39,6 +39,7 @@ from everstore.errors import (
 )
 from everstore.globs import LiteralPattern
 from everstore.guards.changes import FILE_CHANGES
+from everstore.guards.checkpoints import require_forks
 from everstore.guards.room import Room
 from everstore.guards.strict import list_strictly, read_strictly
 from everstore.interfaces import OpenFileSystem
@@ -475,6 +476,7 @@ class FileSystemGuard(OpenFileSystem):
     @override
     def fork_session(self, source: UUID, target: UUID, *, replaced: UUID | None = None) -> Answer[None]:
         check_distinct(source, target, replaced)
+        require_forks(self._next.capabilities)
         return self._next.fork_session(source, target, replaced=replaced)
 
     @override
@@ -487,6 +489,7 @@ class FileSystemGuard(OpenFileSystem):
             after = self._normalize(after)
         if limit is not None:
             limit = plain_count("limit", limit, 0)
+        require_forks(self._next.capabilities)
         return self._next.diff_sessions(a, b, after=after, limit=limit)
 
     @override

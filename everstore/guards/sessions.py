@@ -18,7 +18,8 @@ from everstore.arguments import (
     plain_title,
 )
 from everstore.compat import override
-from everstore.errors import InvalidArgumentError, UnsupportedError
+from everstore.errors import InvalidArgumentError
+from everstore.guards.checkpoints import require_forks
 from everstore.interfaces import SessionStore
 from everstore.models import Session
 
@@ -90,7 +91,7 @@ class SessionStoreGuard(SessionStore):
         wanted = None if labels is None else plain_labels(labels)
         if checkpoints_of is not None:
             check_session_id(checkpoints_of)
-            self._require_forks()
+            require_forks(self._next.capabilities)
             wanted = wanted or None
             return self._next.list_sessions(
                 limit=limit, after=after, labels=wanted, checkpoints_of=checkpoints_of
@@ -98,10 +99,6 @@ class SessionStoreGuard(SessionStore):
         if not wanted:
             return self._next.list_sessions(limit=limit, after=after)
         return self._next.list_sessions(limit=limit, after=after, labels=wanted)
-
-    def _require_forks(self) -> None:
-        if not self._next.capabilities.forks:
-            raise UnsupportedError("this backend keeps no checkpoints, so none can be listed")
 
     @override
     def delete_session(self, session_id: UUID) -> Answer[bool]:

@@ -34,6 +34,7 @@ from everstore.errors import (
     UnsupportedError,
 )
 from everstore.guards.changes import VALUE_CHANGES
+from everstore.guards.checkpoints import require_forks
 from everstore.guards.room import Room
 from everstore.interfaces import DurableStorageStore, SessionStorageStore
 from everstore.session_limits import plain_limits
@@ -364,6 +365,7 @@ class StorageGuard(SessionStorageStore):
     @override
     def fork_session(self, source: UUID, target: UUID, *, replaced: UUID | None = None) -> Answer[None]:
         check_distinct(source, target, replaced)
+        require_forks(self._next.capabilities)
         return self._next.fork_session(source, target, replaced=replaced)
 
     @override

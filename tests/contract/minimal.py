@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from everstore import (
+    Capabilities,
     SessionFileSystem,
     SessionFileSystemFactory,
     SessionStorageStore,
@@ -38,7 +39,8 @@ def least_of(interface: type, full: type) -> type:
     needed = {*interface.__abstractmethods__} | (KEEPERS if interface is not SessionStore else set())
     needed |= {"diff_sessions"} if interface is SessionFileSystem else set()
     verbs = {verb: handed_over(verb) for verb in needed}
-    return type(f"Minimal{interface.__name__}", (interface,), {"__init__": __init__, **verbs})
+    members = {"__init__": __init__, "capabilities": Capabilities(forks=True), **verbs}
+    return type(f"Minimal{interface.__name__}", (interface,), members)
 
 
 MinimalFileSystem = least_of(SessionFileSystem, MemoryFiles)

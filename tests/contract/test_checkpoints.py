@@ -8,7 +8,19 @@ from uuid import UUID
 import pytest
 
 import everstore
-from everstore import OpenFileSystem, Session, SessionStorageStore, SessionStore, errors, new_checkpoint_id
+from everstore import (
+    Capabilities,
+    OpenFileSystem,
+    Session,
+    SessionFileSystemFactory,
+    SessionStorageStore,
+    SessionStore,
+    errors,
+    new_checkpoint_id,
+)
+from everstore.backends.memory.files import MemoryFiles
+from everstore.backends.memory.sessions import MemorySessions
+from everstore.backends.memory.storage import MemoryStorage
 from everstore.changes import Delete, Increment, Write
 from everstore.guards.checkpoints import changed_by
 from everstore.interfaces import DurableStorageStore, SecretRotation
@@ -111,3 +123,39 @@ def test_what_is_not_known_to_read_changes():
 def test_rotation_changes_no_checkpoint():
     assert changed_by("swap_secret", SecretRotation.swap_secret) == ("session_id",)
     assert changed_by("scan_secrets", DurableStorageStore.scan_secrets) == ()
+
+
+async def test_what_is_not_claimed_is_refused_with_no_backend_asked(install_plugin, session_id):
+    class Files(MemoryFiles):
+        capabilities = Capabilities()
+
+    class Factory(SessionFileSystemFactory):
+        async def create_session_file_system(self, context):
+            return Files(context.limits)
+
+    class Values(MemoryStorage):
+        capabilities = Capabilities()
+
+    class Records(MemorySessions):
+        capabilities = Capabilities()
+
+    factory, records = Factory(), Records()
+    install_plugin(
+        "plain",
+        everstore_file_system_factory=lambda: factory,
+        everstore_storage_store=lambda context: Values(context.limits),
+        everstore_session_store=lambda: records,
+    )
+    other = everstore.new_session_id()
+    async with everstore.open_store(backend="plain") as store:
+        for call in (
+            store.file_system.fork_session(session_id, other),
+            store.file_system.diff_sessions(session_id, other),
+            store.storage.fork_session(session_id, other),
+            store.sessions.list_sessions(checkpoints_of=session_id),
+        ):
+            with pytest.raises(errors.UnsupportedError):
+                await call
+        await store.storage.set_value(session_id, "k", "v")
+        [change] = await store.storage.diff_sessions(other, session_id)
+        assert (change.key, change.kind, change.before) == ("k", "added", None)
