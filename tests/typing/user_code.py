@@ -13,6 +13,8 @@ import everstore
 from everstore import (
     BoundSession,
     CallRecord,
+    Checkpoint,
+    FileChange,
     FileInfo,
     FileLines,
     FileStat,
@@ -20,6 +22,7 @@ from everstore import (
     InitialFile,
     KeyInfo,
     KeyRing,
+    Merged,
     Middleware,
     OpenFileSystem,
     SecretInfo,
@@ -29,10 +32,18 @@ from everstore import (
     SessionStore,
     Store,
     StoredValue,
+    ValueChange,
 )
 from everstore.changes import AnyFileChange, Delete, Write
 from everstore.compat import override
-from everstore.errors import EditError, QuotaExceededError, ReadOnlyFileError, RevisionConflictError
+from everstore.errors import (
+    EditError,
+    MergeConflictError,
+    QuotaExceededError,
+    ReadOnlyFileError,
+    ReadOnlySessionError,
+    RevisionConflictError,
+)
 from everstore.tools import Toolbox
 
 if TYPE_CHECKING:
@@ -91,6 +102,11 @@ async def files(store: Store, session_id: UUID) -> None:
     assert_type(await system.read_lines(session_id, "a", 1, 10), FileLines | None)
     changes: list[AnyFileChange] = [Write("a", "x"), Delete("b")]
     assert_type(await system.apply_changes(session_id, changes), list[FileInfo | None])
+    assert_type(await system.append_file(session_id, "a", "text"), FileInfo)
+    assert_type(await system.diff_sessions(session_id, UUID(int=1), after="a", limit=9), list[FileChange])
+    await system.fork_session(session_id, UUID(int=1), replaced=UUID(int=2))
+    assert_type(await store.storage.diff_sessions(session_id, UUID(int=1)), list[ValueChange])
+    assert_type(await store.sessions.list_sessions(checkpoints_of=session_id), list[Session])
     assert_type(await system.list_tree(session_id, "a", depth=2, after="a/b", limit=9), list[FileInfo])
     await system.apply_changes(session_id, ["a"])  # type: ignore[list-item]
     await system.write_file(session_id, "a", b"bytes")  # type: ignore[arg-type]
@@ -124,11 +140,33 @@ async def bound(work: BoundSession) -> None:
     await work.storage.set_value("key", 1)  # type: ignore[arg-type]
 
 
+async def branches(store: Store, session_id: UUID) -> None:
+    fork = await store.fork_session(session_id, title="a try", labels={"of": "it"}, secrets=True)
+    assert_type(fork, Session)
+    assert_type(fork.parent, UUID | None)
+    saved = await store.checkpoint(fork, "before")
+    assert_type(saved, Checkpoint)
+    assert_type(await store.list_checkpoints(fork, limit=3, after=saved), list[Checkpoint])
+    assert_type(await store.rewind(fork, saved), Checkpoint | None)
+    assert_type(await store.diff(saved, fork, text=True, limit=9), list[FileChange])
+    assert_type(await store.diff_values(saved.id, fork.id), list[ValueChange])
+    merged = await store.merge(fork, prefer="fork")
+    assert_type(merged, Merged)
+    assert_type(merged.files[0].after, FileInfo | None)
+    assert_type(merged.files[0].kind, Literal["added", "removed", "changed"])
+    assert_type(await store.delete_checkpoint(saved), bool)
+    await store.merge(fork, prefer="mine")  # type: ignore[arg-type]
+
+
 async def errors(work: BoundSession) -> None:
     try:
         await work.files.edit_file("a", "old", "new")
     except ReadOnlyFileError as error:
         assert_type(error.path, str)
+    except ReadOnlySessionError as error:
+        assert_type(error.session_id, UUID)
+    except MergeConflictError as error:
+        assert_type((error.paths, error.keys), tuple[tuple[str, ...], tuple[str, ...]])
     except EditError as error:
         assert_type(error.matches, int)
     except RevisionConflictError as error:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, assert_type
 import everstore
 from everstore import (
     Capabilities,
+    Checkpoint,
     EditedFile,
+    FileChange,
     FileInfo,
     FileLines,
     InitialFile,
@@ -48,6 +50,11 @@ def files(store: sync.Store, session_id: UUID) -> None:
     assert_type(system.read_file(session_id, "a", strict=True), SessionFile)
     assert_type(system.list_directory(session_id, "a", strict=True), list[FileInfo])
     assert_type(system.read_lines(session_id, "a", 1, 10), FileLines | None)
+    assert_type(system.append_file(session_id, "a", "text"), FileInfo)
+    fork = store.fork_session(session_id)
+    assert_type(fork, Session)
+    assert_type(store.rewind(fork, store.checkpoint(fork)), Checkpoint | None)
+    assert_type(store.diff(session_id, fork), list[FileChange])
     changes: list[AnyFileChange] = [Write("a", "x"), Delete("b")]
     assert_type(system.apply_changes(session_id, changes), list[FileInfo | None])
     system.write_file(session_id, "a", b"bytes")  # type: ignore[arg-type]
