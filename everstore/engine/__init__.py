@@ -5,5 +5,6 @@ roles, threads, shared commits, long keys, large contents, limits and expiry are
 """
 
 from everstore.engine.base import Engine, Transaction
+from everstore.engine.faults import check
 
-__all__ = ["Engine", "Transaction"]
+__all__ = ["Engine", "Transaction", "check"]

@@ -69,6 +69,12 @@ class Contents:
             raise BrokenError(f"its content has {start + len(data)} bytes where there were {end}")
         return data if high - low == len(data) else data[low - start : high - start]
 
+    def require_whole(self, row: Row) -> None:
+        """``BrokenError`` unless all of its content is there, and is that of the digest."""
+        data = self.read(row, 0, row.size)
+        if row.digest is not None and self._digest(b"", data) != row.digest:
+            raise BrokenError("its content is another one than was written")
+
     def _pieces(self, parts: Parts, first: int, behind: int) -> Iterator[bytes]:
         for content, end in parts:
             for place in range(first, min(end, behind)):
@@ -167,6 +173,8 @@ class Contents:
         ``row.version`` is a new one. A piece that is not full is written again, and no other.
         """
         before, (full, rest) = self.parts(old), divmod(old.size, self._most)
+        if not data:
+            return replace(row, size=old.size, body=old.body, parts=old.parts, digest=old.digest)
         if not before or len(before) >= _MOST_PARTS:
             return self.put(row, self.read(old, 0, old.size) + data, old)
         size = old.size + len(data)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from everstore.engine.base import Engine, Transaction
     from everstore.settings import PluginSettings
 
-__all__ = ["OpenEngine"]
+__all__ = ["OpenEngine", "keep_to_layout"]
 
 _LAYOUT = 2
 _OLDER = (1,)  # layouts whose storages are read as they are, and go on in this one
@@ -125,20 +125,25 @@ def _started(backend: str, engine: Engine) -> Threads:
         )
     engine.open()
     try:
-        _keep_to_layout(engine)
+        keep_to_layout(engine)
         return Threads(backend, engine)
     except BaseException:
         engine.close()
         raise
 
 
-def _keep_to_layout(engine: Engine) -> None:
-    """Note how things are kept, or go on as they were when the storage was begun."""
+def keep_to_layout(engine: Engine, *, begins: bool = True) -> bool:
+    """Go on as things were kept when the storage was begun; whether it was.
+
+    ``begins`` notes how, where it was not, and of an older layout that it has this one from now on.
+    """
     found = engine.transact(lambda transaction: transaction.get(LAYOUT), write=False)
-    if found is None or _numbers(found)[0] in _OLDER:
+    if begins and (found is None or _numbers(found)[0] in _OLDER):
         found = engine.transact(partial(_begun, engine), write=True)
+    if found is None:
+        return False
     layout, *most = _numbers(found)
-    if layout != _LAYOUT or len(most) != 2:
+    if layout not in (_LAYOUT, *_OLDER) or len(most) != 2:
         raise SettingsError(
             f"the storage has layout {found[:40]!r}, and this everstore {_LAYOUT}: use a newer one"
         )
@@ -148,6 +153,7 @@ def _keep_to_layout(engine: Engine) -> None:
             "the storage was begun with longer keys or values than its plugin takes: use a newer one"
         )
     engine.longest_key, engine.largest_value = longest_key, largest_value
+    return True
 
 
 def _numbers(layout: bytes) -> list[int]:
