@@ -214,8 +214,10 @@ class Contents:
             if start <= same:
                 last, first, end = content, start, its_end
             start = its_end
-        if last and first < behind and self._held(last) == 1:
-            kept = [*(part for part in kept if part[0] != last), (last, behind)]  # in its place
+        rewritten = 0  # pieces up to this place may be there as they should be
+        if last and first < behind and self._held(last) == 1:  # in its place, then
+            kept = [*(part for part in kept if part[0] != last), (last, behind)]
+            rewritten = end if behind > 1 else 0
             for place in range(behind, end):
                 self._transaction.delete(piece_key(last, place))
         elif same < behind:
@@ -225,8 +227,10 @@ class Contents:
         have = {content for content, _ in kept}
         self.release(part for part in before if part[0] not in have)
         for place in range(same, behind):
-            low = (place - same) * self._most
-            self._transaction.put(piece_key(last, place), data[low : low + self._most])
+            key, low = piece_key(last, place), (place - same) * self._most
+            piece = data[low : low + self._most]
+            if place >= rewritten or self._transaction.get(key) != piece:
+                self._transaction.put(key, piece)
         is_own = kept == [(content_key(self._own, row.serial), behind)]
         return replace(row, parts=() if is_own else tuple(kept))
 
