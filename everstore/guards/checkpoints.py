@@ -6,6 +6,7 @@ here. An id says of itself that it is a checkpoint's, so looking at the argument
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from typing import TYPE_CHECKING, TypeVar
@@ -37,6 +38,7 @@ _ONLY_READ = {"fork_session": {"source"}}
 _A_SESSION = re.compile(r"\b(UUID|Session)\b")
 
 
+@functools.cache  # every store that opens asks of the same verbs
 def changed_by(name: str, member: Callable[..., object]) -> tuple[str, ...]:
     """The parameters of a verb that are sessions which it changes: their ids, or their records."""
     if name in _READING:
