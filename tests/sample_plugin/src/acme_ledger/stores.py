@@ -224,8 +224,14 @@ class LedgerSessionStore(SessionStore):
 
     @override
     async def list_sessions(
-        self, *, limit: int = 100, after: Session | None = None, labels: Mapping[str, str] | None = None
+        self,
+        *,
+        limit: int = 100,
+        after: Session | None = None,
+        labels: Mapping[str, str] | None = None,
+        checkpoints_of: UUID | None = None,
     ) -> list[Session]:
+        del checkpoints_of  # which nobody asks for where forks are not claimed
         records = [page["record"] for _, page in self._ledger.pages("session") if page]
         records = [record for record in records if record.has_labels(labels or {})]
         newest_first = sorted(records, key=_age, reverse=True)
