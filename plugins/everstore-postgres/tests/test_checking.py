@@ -28,6 +28,10 @@ DAMAGE = {
     "labels that are none": "UPDATE sessions SET labels = '{\"a\": 1}'",
     "labels that the index": "INSERT INTO labels SELECT 1, session_id, 'a', 'b' FROM files LIMIT 1",
     "the index has otherwise": "UPDATE labels SET text = 'b'",
+    "checkpoints that are no session's": (
+        "INSERT INTO sessions (id, created_ns, updated_ns)"
+        " VALUES ('01a21a60-73fd-8ec0-ba5e-056011da6008', 1, 1)"
+    ),
     "that are not those of their files": "UPDATE contents SET data = data || 'x' WHERE number = 1",
     "not those of": "UPDATE contents SET data = set_byte(data, 5, 1) WHERE number = 0",
     "contents in chunks": "DELETE FROM contents WHERE number = 0",
