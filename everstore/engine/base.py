@@ -68,7 +68,7 @@ class Engine(ABC):
     """The most bytes that a key may have: 64 at least. Longer names are kept under a part and a digest."""
 
     largest_value: int
-    """The most bytes that a value may have: 6144 at least. Larger contents are kept in pieces.
+    """The most bytes that a value may have: 6144 at least. Larger contents are in pieces, of 64 KiB at most.
 
     A storage keeps to those two that it was begun with: everstore sets them, once it is open.
     """

@@ -24,6 +24,7 @@ __all__ = ["OpenEngine", "keep_to_layout"]
 _LAYOUT = 2
 _OLDER = (1,)  # layouts whose storages are read as they are, and go on in this one
 _SHORTEST_KEY, _SMALLEST_VALUE = 64, 6144
+_LARGEST_PIECE = 1 << 16  # one is written anew for whatever is appended to it
 
 
 class _InUse:
@@ -163,7 +164,8 @@ def _numbers(layout: bytes) -> list[int]:
 def _begun(engine: Engine, transaction: Transaction) -> bytes:
     """How things are kept from now on, unless somebody else was faster: lengths stay as they were."""
     found = transaction.get(LAYOUT)
-    layout, *most = [0, engine.longest_key, engine.largest_value] if found is None else _numbers(found)
+    new = [0, engine.longest_key, min(engine.largest_value, _LARGEST_PIECE)]
+    layout, *most = new if found is None else _numbers(found)
     if found is None or layout in _OLDER:
         found = b" ".join(b"%d" % number for number in (_LAYOUT, *most))
         transaction.put(LAYOUT, found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from everstore import hookimpl
+from everstore.engine import check
 from everstore_lmdb.engine import LmdbEngine
 from everstore_lmdb.settings import LmdbSettings
 
@@ -28,3 +29,10 @@ def everstore_settings() -> type[LmdbSettings]:
 def everstore_engine(context: PluginContext) -> Engine:
     """All three roles, in one folder."""
     return LmdbEngine(cast("LmdbSettings", context.settings))
+
+
+@hookimpl
+def everstore_check(context: PluginContext, deep: bool) -> list[str]:  # noqa: FBT001 - as pluggy hands it over
+    """Whether what is in the folder fits together."""
+    settings = cast("LmdbSettings", context.settings)
+    return check(LmdbEngine(settings), deep=deep) if (settings.path / "data.mdb").exists() else []
