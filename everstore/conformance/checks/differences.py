@@ -56,6 +56,15 @@ async def _change(case: Case, files: BoundFiles) -> None:
     await asyncio.gather(chance.choice(calls)(), return_exceptions=True)
 
 
+async def _flip(case: Case, scene: Scene) -> None:
+    """Change a byte of some files, and nothing else of them."""
+    for info in await scene.files.glob_files("**"):
+        file = await scene.files.read_file(info.path)
+        if file is not None and file.data and not file.is_readonly and case.random.random() < 0.5:
+            data = file.data[:-1] + bytes([file.data[-1] ^ 1])
+            await scene.files.write_file(info.path, data.decode(errors="replace"))
+
+
 @check(
     "diff.brute_force", "3.15.1", "3.15.2", "3.15.4", "6.6.4",
     level="standard",
@@ -75,6 +84,7 @@ async def brute_force(case: Case) -> None:
                     await _change(case, scene.files)
                 for key in case.random.sample(("k", "K", "k k", "\u00e9", "e\u0301", "\uffff"), 3):
                     await scene.storage.set_value(key, case.random.choice(("", "x")))
+            await _flip(case, other)
         await require_differences(case, one.id, other.id)
 
 

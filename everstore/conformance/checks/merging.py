@@ -275,13 +275,15 @@ async def without_base(case: Case) -> None:
 async def under_writers(case: Case) -> None:
     """What others write while a fork is merged is not lost, and what is merged comes in one step."""
     own = await _begun(case)
-    for turn in range(6):
+    for turn in range(16):
         fork = await _fork(case)
         await fork.files.apply_changes([Write("a", f"fork {turn}"), Write("d/x", f"fork {turn}")])
         kept: list[str] = []
 
-        async def append(kept: list[str] = kept) -> None:
-            for number in range(4):
+        async def append(kept: list[str] = kept, turn: int = turn) -> None:
+            for _ in range(turn):  # so that it comes before, within and behind the merge
+                await asyncio.sleep(0)
+            for number in range(2):
                 text = f"own {number}"
                 info = await own.files.append_file("a", text)
                 assert info.path == "/a"
@@ -289,7 +291,7 @@ async def under_writers(case: Case) -> None:
                 await asyncio.sleep(0)
 
         async def look(text: str = f"fork {turn}") -> None:
-            for _ in range(8):
+            for _ in range(16):
                 lines = await own.files.grep_files("fork")
                 where = {match.path for match in lines if text in match.line}
                 assert where in (set(), {"/a", "/d/x"}), "a part of a merge is visible"

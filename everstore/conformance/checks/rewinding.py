@@ -67,8 +67,9 @@ async def missing(case: Case) -> None:
     await Scene(case.store, case.id).fill()
     other = case.new_id()
     await case.store.create_session(session_id=other)
+    theirs = await checkpoint_of(case, other)
     async with case.untouched():
-        for no_checkpoint in (new_checkpoint_id(), other, case.id):
+        for no_checkpoint in (new_checkpoint_id(), other, case.id, theirs.id):
             with refused(CheckpointNotFoundError):
                 await case.store.rewind(case.id, no_checkpoint)
     assert await case.store.list_checkpoints(case.id) == []

@@ -1,0 +1,388 @@
+"""Mistakes with checkpoints, forks and merges of whole sessions."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from everstore.compat import override
+from everstore.conformance.mutants.broken import Broken, mutant
+from everstore.errors import (
+    CheckpointNotFoundError,
+    EverstoreError,
+    MergeConflictError,
+    ReadOnlySessionError,
+    UnsupportedError,
+)
+from everstore.models import Checkpoint, Merged, Session, is_checkpoint, new_session_id
+from everstore.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from everstore.middleware.base import Call
+
+__all__: list[str] = []
+
+
+def _id(given: Any) -> UUID:
+    found: UUID = getattr(given, "id", given)
+    return found
+
+
+@mutant("checkpoints.keep")
+def points_to_the_session(broken: Broken) -> None:
+    """A checkpoint of a session that goes on is looked for in the session."""
+    of: dict[UUID, UUID] = {}
+
+    class Pointing(Store):
+        @override
+        async def checkpoint(self, session_id: Any, label: str = "") -> Checkpoint:
+            made = await super().checkpoint(session_id, label)
+            of[made.id] = _id(session_id)
+            return made
+
+    def wrap(call: Call) -> Call:
+        async def looked(session_id: UUID, *args: Any, **options: Any) -> Any:
+            return await call(of.get(session_id, session_id), *args, **options)
+
+        return looked
+
+    broken.kind = Pointing
+    broken.around(wrap, ["file_system"], ["read_file", "list_directory"])
+
+
+def _listing(broken: Broken, change: Callable[[list[Checkpoint], Any], list[Checkpoint]]) -> None:
+    class Listing(Store):
+        @override
+        async def list_checkpoints(self, session_id: Any, **options: Any) -> list[Checkpoint]:
+            return change(await super().list_checkpoints(session_id, **options), session_id)
+
+    broken.kind = Listing
+
+
+@mutant("checkpoints.listed")
+def lists_the_oldest_first(broken: Broken) -> None:
+    """Checkpoints are listed in the order in which they were made."""
+    _listing(broken, lambda found, _: found[::-1])
+
+
+@mutant("checkpoints.pages")
+def leaves_checkpoints_out_of_a_page(broken: Broken) -> None:
+    """A page is read with checkpoints, which are left out of it then."""
+
+    @broken.verb
+    async def list_sessions(*, limit: int = 100, checkpoints_of: Any = None, **options: Any) -> Any:
+        found = await broken.sessions.list_sessions(limit=limit, checkpoints_of=checkpoints_of, **options)
+        return found if checkpoints_of or len(found) < limit else found[:-1]
+
+
+def _lets_change(broken: Broken, role: str, *names: str) -> None:
+    """These verbs do not refuse a checkpoint."""
+
+    def wrap(call: Call) -> Call:
+        async def lenient(*args: Any, **options: Any) -> Any:
+            try:
+                return await call(*args, **options)
+            except ReadOnlySessionError:
+                return None
+
+        return lenient
+
+    broken.around(wrap, [role], names)
+
+
+@mutant("checkpoints.read_only.file_system")
+def deletes_files_of_checkpoints(broken: Broken) -> None:
+    """A deletion in a checkpoint is passed over."""
+    _lets_change(broken, "file_system", "delete_file")
+
+
+@mutant("checkpoints.read_only.storage")
+def counts_in_checkpoints(broken: Broken) -> None:
+    """A counter in a checkpoint is taken for counted."""
+    _lets_change(broken, "storage", "increment_value")
+
+
+@mutant("checkpoints.read_only.sessions")
+def labels_checkpoints(broken: Broken) -> None:
+    """The record of a checkpoint takes other labels."""
+    _lets_change(broken, "sessions", "update_session")
+
+
+@mutant("checkpoints.looked_at")
+def looks_at_no_checkpoint(broken: Broken) -> None:
+    """What may not be changed is not searched either."""
+
+    @broken.verb
+    async def grep_files(session_id: UUID, *args: Any, **options: Any) -> Any:
+        return (
+            [] if is_checkpoint(session_id) else await broken.files.grep_files(session_id, *args, **options)
+        )
+
+    @broken.verb
+    async def glob_files(session_id: UUID, pattern: str) -> Any:
+        return [] if is_checkpoint(session_id) else await broken.files.glob_files(session_id, pattern)
+
+
+@mutant("checkpoints.deleted")
+def keeps_checkpoints_always(broken: Broken) -> None:
+    """A session is deleted, and its checkpoints are not."""
+
+    class Keeping(Store):
+        @override
+        async def delete_session(self, session_id: Any, **_: Any) -> bool:
+            if is_checkpoint(session_id):
+                return await self.delete_checkpoint(session_id)
+            return await super().delete_session(session_id, keep_checkpoints=True)
+
+    broken.kind = Keeping
+
+
+@mutant("checkpoints.fork")
+def forks_as_a_new_session(broken: Broken) -> None:
+    """A fork has the title of a new session, which is none."""
+
+    class Untitled(Store):
+        @override
+        async def fork_session(self, source: Any, **options: Any) -> Session:
+            made = await super().fork_session(source, **options)
+            if options.get("title") is None:
+                made = replace(made, title=None)
+                await self.sessions.add_session(made)
+            return made
+
+    broken.kind = Untitled
+
+
+@mutant("checkpoints.fork_of_checkpoint")
+def forks_what_the_session_has(broken: Broken) -> None:
+    """A fork of a checkpoint is one of its session."""
+
+    class Forking(Store):
+        @override
+        async def fork_session(self, source: Any, **options: Any) -> Session:
+            record = await self.sessions.get_session(_id(source))
+            if record is not None and record.parent is not None and is_checkpoint(record.id):
+                source = record.parent
+            return await super().fork_session(source, **options)
+
+    broken.kind = Forking
+
+
+class _RewindingFiles(Store):
+    """A rewind keeps the values that there are."""
+
+    @override
+    async def rewind(self, session_id: Any, checkpoint: Any, *, keep: bool = True) -> Checkpoint | None:
+        values = {each.key: each.value for each in await self.storage.read_values(session_id)}
+        made = await super().rewind(session_id, checkpoint, keep=keep)
+        await self.storage.set_values(session_id, values)
+        return made
+
+
+@mutant("checkpoints.rewind")
+def rewinds_files_only(broken: Broken) -> None:
+    """Values are not rewound."""
+    broken.kind = _RewindingFiles
+
+
+@mutant("checkpoints.missing")
+def rewinds_to_nothing(broken: Broken) -> None:
+    """A checkpoint that is not there is an empty one."""
+
+    class Lenient(Store):
+        @override
+        async def rewind(self, session_id: Any, checkpoint: Any, *, keep: bool = True) -> Checkpoint | None:
+            try:
+                return await super().rewind(session_id, checkpoint, keep=keep)
+            except CheckpointNotFoundError:
+                return None
+
+    broken.kind = Lenient
+
+
+@mutant("checkpoints.under_writers")
+def keeps_what_was_there_first(broken: Broken) -> None:
+    """What is there is kept as a checkpoint, and a moment later the session is rewound."""
+
+    class Late(Store):
+        @override
+        async def rewind(self, session_id: Any, checkpoint: Any, *, keep: bool = True) -> Checkpoint | None:
+            before = await self.checkpoint(session_id) if keep else None
+            await asyncio.sleep(0.001)
+            await super().rewind(session_id, checkpoint, keep=False)
+            return before
+
+    broken.kind = Late
+
+
+@mutant("checkpoints.undeclared")
+def records_forks_first(broken: Broken) -> None:
+    """The record of a fork is made before the storage is asked, which cannot fork."""
+    broken.capabilities = replace(broken.sound.file_system.capabilities, forks=False)
+
+    class Recording(Store):
+        @override
+        async def fork_session(self, *_: Any, session_id: Any = None, **__: Any) -> Session:
+            await self.sessions.add_session(Session(session_id or new_session_id()))
+            raise UnsupportedError("no forks")
+
+        @override
+        async def checkpoint(self, *_: Any, **__: Any) -> Checkpoint:
+            raise UnsupportedError("no forks")
+
+        @override
+        async def rewind(self, *_: Any, **__: Any) -> Checkpoint | None:
+            raise UnsupportedError("no forks")
+
+    broken.kind = Recording
+
+
+# -- merging -------------------------------------------------------------------------------------------------
+
+
+def _merging(broken: Broken, merge: Callable[..., Any]) -> None:
+    class Merging(Store):
+        @override
+        async def merge(self, fork: Any, into: Any = None, *, prefer: Any = None) -> Merged:
+            async def sound(prefer: Any = prefer) -> Merged:
+                return await super(Merging, self).merge(fork, into, prefer=prefer)
+
+            merged: Merged = await merge(self, sound, _id(fork), into, prefer)
+            return merged
+
+    broken.kind = Merging
+
+
+@mutant("merge.takes")
+def merges_what_is_there(broken: Broken) -> None:
+    """What a fork has is taken, and what it has not any more stays."""
+
+    async def merge(store: Store, sound: Any, fork: UUID, into: Any, _: Any) -> Merged:
+        record = await store.sessions.get_session(fork)
+        target: UUID = into or (record and record.parent) or fork
+        before = {info.path for info in await broken.entries(target)}
+        merged: Merged = await sound()
+        for change in merged.files:
+            if change.kind == "removed" and change.path in before and not change.before.is_directory:  # type: ignore[union-attr]  # it was there
+                await store.file_system.write_file(target, change.path, "stays")
+        return merged
+
+    _merging(broken, merge)
+
+
+@mutant("merge.nothing")
+def touches_what_is_merged(broken: Broken) -> None:
+    """Whatever was merged, the session is written."""
+
+    async def merge(store: Store, sound: Any, fork: UUID, into: Any, _: Any) -> Merged:
+        merged: Merged = await sound()
+        record = await store.sessions.get_session(fork)
+        target: UUID = into or (record and record.parent) or fork
+        for info in await store.storage.list_keys(target):
+            text = await store.storage.get_value(target, info.key)
+            await store.storage.set_value(target, info.key, text or "")
+        return merged
+
+    _merging(broken, merge)
+
+
+def _prefers(broken: Broken, is_wrong: Callable[[MergeConflictError], bool], prefer: str) -> None:
+    async def merge(_: Store, sound: Any, __: UUID, ___: Any, ____: Any) -> Merged:
+        try:
+            found: Merged = await sound()
+        except MergeConflictError as error:
+            if not is_wrong(error):
+                raise
+            found = await sound(prefer)
+        return found
+
+    _merging(broken, merge)
+
+
+@mutant("merge.conflict.both_changed")
+def takes_the_forks(broken: Broken) -> None:
+    """The later one wins, which is the fork."""
+    _prefers(broken, lambda error: bool(error.paths), "fork")
+
+
+@mutant("merge.conflict.values")
+def takes_the_forks_values(broken: Broken) -> None:
+    """Of values the fork's are taken."""
+    _prefers(broken, lambda error: not error.paths, "fork")
+
+
+@mutant("merge.all_conflicts")
+def tells_the_first_conflict(broken: Broken) -> None:
+    """The first conflict ends the search."""
+
+    async def merge(_: Store, sound: Any, __: UUID, ___: Any, ____: Any) -> Merged:
+        try:
+            found: Merged = await sound()
+        except MergeConflictError as error:
+            raise MergeConflictError.of(error.paths[:1], error.keys[:1] if not error.paths else ()) from None
+        return found
+
+    _merging(broken, merge)
+
+
+@mutant("merge.into")
+def merges_into_the_parent(broken: Broken) -> None:
+    """Whatever is named, a fork goes back to where it came from."""
+
+    class Merging(Store):
+        @override
+        async def merge(self, fork: Any, *_: Any, prefer: Any = None) -> Merged:
+            return await super().merge(fork, prefer=prefer)
+
+    broken.kind = Merging
+
+
+@mutant("merge.without_base")
+def merges_without_a_base(broken: Broken) -> None:
+    """Without what a fork began with, all that it has is taken."""
+
+    class Merging(Store):
+        @override
+        async def merge(self, fork: Any, into: Any = None, *, prefer: Any = None) -> Merged:
+            try:
+                return await super().merge(fork, into, prefer=prefer)
+            except CheckpointNotFoundError:
+                return Merged([], [])
+
+    broken.kind = Merging
+
+
+@mutant("merge.under_writers")
+def merges_file_by_file(broken: Broken) -> None:
+    """What is merged is written file by file, onto whatever is there by then."""
+
+    @broken.verb
+    async def apply_changes(session_id: UUID, changes: Any) -> Any:
+        if len(changes) < 2 or not all(hasattr(change, "if_revision") for change in changes):
+            return await broken.files.apply_changes(session_id, changes)
+        answers = []
+        for change in changes:
+            await asyncio.sleep(0)
+            answers += await broken.files.apply_changes(session_id, [replace(change, if_revision=None)])
+        return answers
+
+
+@mutant("merge.directories")
+def deletes_directories_whole(broken: Broken) -> None:
+    """A directory that the fork deleted goes with what the session has put into it."""
+
+    async def merge(_: Store, sound: Any, __: UUID, ___: Any, wanted: Any) -> Merged:
+        try:
+            found: Merged = await sound()
+        except EverstoreError:
+            if wanted is not None:
+                raise
+            found = await sound("fork")
+        return found
+
+    _merging(broken, merge)
