@@ -288,12 +288,15 @@ def _moved(act: Act, before: dict[str, Any], after: dict[str, Any]) -> list[str]
         is_beside = "beside" in place or place.partition(" ")[0] not in own
         # A directory that is still there, and the same one: not one that was deleted or moved.
         is_same = is_entry and other is not None and mark[0].is_directory and mark[0].id == other[0].id
-        if mark != other and (is_same or (is_beside and not _purges(act, place))):
+        if mark != other and (is_same or (is_beside and not _empties(act, place))):
             moved.append(place)
     return moved
 
 
-def _purges(act: Act, place: str) -> bool:
+def _empties(act: Act, place: str) -> bool:
+    """Whether the call takes away whatever is there."""
+    if act.verb == "fork_session":  # in place of what is there, but for secrets
+        return place.startswith("file " if act.role == "file_system" else "value ")
     return act.verb == "purge_session" and place.startswith("file") == (act.role == "file_system")
 
 
