@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import traceback
+from uuid import UUID
 
 import pytest
 
@@ -111,6 +112,27 @@ def test_a_conflict_tells_what_was_expected_and_what_was_found(wanted, current, 
     error = errors.RevisionConflictError.found("/a", wanted, current)
     assert message in str(error)
     assert (error.place, error.expected_revision, error.current_revision) == ("/a", wanted, current)
+
+
+def test_a_merge_conflict_names_the_first_places_and_knows_all():
+    error = errors.MergeConflictError.of(["/a", "/b"], ["k", "l"])
+    assert str(error).startswith("both sides changed '/a', '/b', key 'k' and 1 more; ")
+    assert (error.paths, error.keys) == (("/a", "/b"), ("k", "l"))
+    assert str(errors.MergeConflictError.of([], ["k"])).startswith("both sides changed key 'k'; ")
+
+
+def test_a_checkpoint_that_is_missing_is_named_with_whose_it_should_be():
+    one, other = UUID(int=1), UUID(int=2)
+    error = errors.CheckpointNotFoundError.of(one)
+    assert (str(error), error.checkpoint_id) == (f"there is no checkpoint {one}", one)
+    assert str(errors.CheckpointNotFoundError.of(one, other)) == f"session {other} has no checkpoint {one}"
+
+
+def test_a_session_that_cannot_take_a_fork_and_one_that_cannot_change_are_named():
+    for kind in (errors.SessionNotEmptyError, errors.ReadOnlySessionError):
+        error = kind.of(UUID(int=1))
+        assert error.session_id == UUID(int=1)
+        assert str(UUID(int=1)) in str(error)
 
 
 def test_a_quota_names_the_setting_to_change():

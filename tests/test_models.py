@@ -13,7 +13,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from everstore import GrepMatch, KeyInfo, SecretInfo, Session, SessionFile, new_session_id
+from everstore import (
+    Checkpoint,
+    FileChange,
+    GrepMatch,
+    KeyInfo,
+    Merged,
+    SecretInfo,
+    Session,
+    SessionFile,
+    ValueChange,
+    errors,
+    new_checkpoint_id,
+    new_session_id,
+)
+from everstore.arguments import plain_session
 from everstore.models import file_of, root_of, to_dict
 
 NOW = 1_750_000_000_123_456_789
@@ -143,6 +157,41 @@ def test_a_record_for_json_has_what_its_users_see():
     match = {"path": "/a", "line_number": 1, "line": "x", "before": ["b"], "after": []}
     assert json.loads(json.dumps(to_dict(GrepMatch("/a", 1, "x", ("b",))))) == match
     assert to_dict(Session(id=SESSION, created_ns=NOW))["id"] == str(SESSION)
+
+
+def test_a_difference_for_json_shows_both_sides_as_a_listing_does():
+    change = FileChange("/a/b.txt", "removed", FILE.info(), None)
+    shown = to_dict(change)
+    assert shown == {
+        "path": "/a/b.txt", "kind": "removed", "before": to_dict(FILE.info()), "after": None, "text": None,
+    }  # fmt: skip
+    value = ValueChange("k", "added", None, KeyInfo(1, 2, 3, "k", NOW))
+    merged = to_dict(Merged([change], [value]))
+    assert merged == {"files": [shown], "values": [to_dict(value)]}
+    assert merged["values"][0]["after"]["expires_at"] == "2025-06-15T15:06:40.123456Z"
+
+
+def test_a_checkpoint_for_json_says_when_it_was_taken():
+    taken = Checkpoint(new_checkpoint_id(), SESSION, "label", NOW)
+    assert to_dict(taken) == {
+        "id": str(taken.id),
+        "session_id": str(SESSION),
+        "label": "label",
+        "created_at": "2025-06-15T15:06:40.123456Z",
+    }
+
+
+def test_a_record_keeps_its_parent():
+    parent = new_session_id()
+    session = Session(id=SESSION, parent=parent)
+    assert session.updated(NOW, title="x").parent == parent
+    assert to_dict(session)["parent"] == str(parent)
+    assert Session().parent is None
+    assert plain_session(session) is session
+    driver = type("Driver", (uuid.UUID,), {})
+    assert type(plain_session(Session(parent=driver(int=parent.int))).parent) is uuid.UUID
+    with pytest.raises(errors.InvalidSessionIdError):
+        plain_session(Session(parent=str(parent)))
 
 
 def test_every_record_can_be_json():

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from everstore.interfaces import SessionFileSystem
     from everstore.middleware.areas import Area
-    from everstore.models import ChangeKind, FileInfo, FileLines, FileStat, GrepMatch, SessionFile
+    from everstore.models import FileInfo, FileLines, FileStat, GrepMatch, SessionFile
 
 __all__ = ["GatedLooks"]
 
@@ -144,8 +144,7 @@ class GatedLooks:
                 for info in (change.before, change.after)
             )
             if before is not None or after is not None:
-                kind: ChangeKind = "added" if before is None else "removed" if after is None else change.kind
-                seen.append(FileChange(change.path, kind, before, after))
+                seen.append(FileChange.between(change.path, before, after))
 
     def _chosen(self, selection: Selection) -> ChosenPattern:
         """The pattern of those selected files that are seen, so that no other is searched."""
