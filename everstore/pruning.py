@@ -8,16 +8,18 @@ from uuid import UUID
 
 import msgspec
 
+from everstore.arguments import plain_count
+from everstore.branching.forks import BASE
 from everstore.clock import now_ns
 from everstore.errors import InvalidArgumentError, shown
-from everstore.models import Session, SessionUsage, latest
+from everstore.models import Session, SessionUsage, is_checkpoint, latest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from everstore.store import Store
 
-__all__ = ["Pruned", "orphans", "prune", "require_choice"]
+__all__ = ["Pruned", "orphans", "prune", "prune_checkpoints", "require_choice"]
 
 _PAGE = 100
 _GREATEST = UUID(int=(1 << 128) - 1)
@@ -41,11 +43,12 @@ class _Choice(msgspec.Struct, frozen=True):
     before_ns: int | None
     labels: Mapping[str, str]
 
-    def takes(self, record: Session | None, usage: SessionUsage | None = None) -> bool:
+    def takes(self, session_id: UUID, record: Session | None, usage: SessionUsage | None = None) -> bool:
         """Whether a session with this record that holds this is to go, as far as they tell."""
         if record is not None and not record.has_labels(self.labels):
             return False
-        stamps = (record.created_ns, record.updated_ns) if record else ()
+        # What a fork or a checkpoint holds is as old as where it is from, until its record is there.
+        stamps = (record.created_ns, record.updated_ns) if record else (_born_ns(session_id),)
         last_ns = latest(*stamps, None if usage is None else usage.last_write_ns)
         return self.before_ns is None or last_ns is None or last_ns < self.before_ns
 
@@ -115,7 +118,7 @@ async def _has_record(store: Store, session_id: UUID) -> bool:
 
 async def _without(store: Store, choice: _Choice) -> AsyncIterator[tuple[UUID, Session | None]]:
     async for session_id, usage in orphans(store):
-        if choice.takes(None, usage):
+        if choice.takes(session_id, None, usage):
             yield session_id, None
 
 
@@ -124,7 +127,9 @@ async def _with(store: Store, choice: _Choice) -> AsyncIterator[tuple[UUID, Sess
     labels = choice.labels or None
     while page := await store.sessions.list_sessions(limit=_PAGE, after=after, labels=labels):
         for record in page:
-            if choice.takes(record) and choice.takes(record, await store.usage(record.id)):
+            if choice.takes(record.id, record) and choice.takes(
+                record.id, record, await store.usage(record.id)
+            ):
                 yield record.id, record
         after = page[-1]
 
@@ -135,9 +140,65 @@ async def _turn(
     """What becomes of a session that was found; it is looked at once more."""
     usage = await store.usage(session_id)
     record = await store.sessions.get_session(session_id)
-    if (record is None) != (seen is None) or not choice.takes(record, usage):
+    if (record is None) != (seen is None) or not choice.takes(session_id, record, usage):
         return Pruned(session_id, record, usage, "kept")
     if dry_run:
         return Pruned(session_id, record, usage, "would be deleted")
-    await store.delete_session(session_id)
+    if is_checkpoint(session_id):
+        await store.delete_checkpoint(session_id)
+    else:
+        await store.delete_session(session_id)
     return Pruned(session_id, record, usage, "deleted")
+
+
+def _born_ns(session_id: UUID) -> int:
+    """When an id was made, if it tells."""
+    tells = session_id.version == 7 or is_checkpoint(session_id)
+    return (session_id.int >> 80) * 1_000_000 if tells else 0
+
+
+async def prune_checkpoints(
+    store: Store, *, idle: float | None = None, keep: int | None = None, dry_run: bool = False
+) -> AsyncIterator[Pruned]:
+    """Delete checkpoints; each is told as soon as it is gone.
+
+    Those that were taken more than ``idle`` seconds ago and are not among the newest ``keep`` of their
+    session; give one of both at least (``InvalidArgumentError``). What a deletion that a crash ended has left
+    goes in any case; the starting point of a fork never does, for it goes with the fork. With ``dry_run``
+    nothing is deleted.
+    """
+    if idle is None and keep is None:
+        raise InvalidArgumentError("which checkpoints are to go? give idle, keep or both")
+    if idle is not None:
+        require_choice(idle, {}, without_record=False)
+    keep = 0 if keep is None else plain_count("keep", keep, 0)
+    before_ns = now_ns() - round((idle or 0) * 1e9)
+    newest: dict[UUID, set[UUID]] = {}
+    async for record in _checkpoint_records(store):
+        session_id = record.parent or record.id
+        is_left = record.labels.get("state") == "deleting"
+        if not is_left:
+            if record.has_labels(BASE) or record.created_ns >= before_ns:
+                continue
+            if keep and session_id not in newest:
+                newest[session_id] = {
+                    each.id for each in await store.list_checkpoints(session_id, limit=keep)
+                }
+            if record.id in newest.get(session_id, ()):
+                continue
+        usage = await store.usage(record.id)
+        if not dry_run:
+            await store.delete_checkpoint(record.id)
+        yield Pruned(record.id, record, usage, "would be deleted" if dry_run else "deleted")
+
+
+async def _checkpoint_records(store: Store) -> AsyncIterator[Session]:
+    after = None
+    while page := await store.sessions.session_ids(after=after, limit=_PAGE):
+        for session_id in filter(is_checkpoint, page):
+            record = await store.sessions.get_session(session_id)
+            if record is not None:
+                yield record
+        after = page[-1]
+        if len(page) < _PAGE:
+            return

@@ -42,6 +42,13 @@ def prune(
     orphans: Annotated[
         bool, typer.Option("--orphans", help="Sessions without a record, and no others; with --idle.")
     ] = False,
+    checkpoints: Annotated[
+        bool, typer.Option("--checkpoints", help="Checkpoints instead, taken longer ago than --idle.")
+    ] = False,
+    keep: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Of the checkpoints of each session, the newest N stay."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would go, and delete nothing.")
     ] = False,
@@ -52,13 +59,33 @@ def prune(
 
     Idle is a session that was created, and whose record, files, values and secrets were last written to,
     longer ago. Each is looked at once more right before it is deleted, and what is gone is told one by one.
+    The checkpoints of a session go with it; --checkpoints deletes old ones of sessions that stay.
     """
     seconds, labels = None if idle is None else _seconds(idle), labels_of(label)
-    _require_choice(seconds, labels, without_record=orphans)
+    what = "checkpoint" if checkpoints else "session"
+    if checkpoints or keep is not None:
+        _require_checkpoints(seconds, keep, is_asked=checkpoints, has_others=bool(labels) or orphans)
+    else:
+        _require_choice(seconds, labels, without_record=orphans)
     if not dry_run and not yes and _is_terminal():
-        typer.confirm("Delete these sessions for good? --dry-run shows them", abort=True, err=True)
-    with _Told("would be deleted" if dry_run else "deleted", as_json=as_json) as told:
-        in_store(lambda store: to_the_end(_prune(store, told, seconds, labels, without_record=orphans)))
+        typer.confirm(f"Delete these {what}s for good? --dry-run shows them", abort=True, err=True)
+    with _Told("would be deleted" if dry_run else "deleted", what, as_json=as_json) as told:
+        if checkpoints:
+            in_store(lambda store: to_the_end(_prune_checkpoints(store, told, seconds, keep)))
+        else:
+            in_store(lambda store: to_the_end(_prune(store, told, seconds, labels, without_record=orphans)))
+
+
+def _require_checkpoints(idle: float | None, keep: int | None, *, is_asked: bool, has_others: bool) -> None:
+    """Refuse what says nothing of checkpoints, or too much."""
+    if not is_asked:
+        raise InvalidArgumentError("--keep is about checkpoints; give --checkpoints, too")
+    if has_others:
+        raise InvalidArgumentError(
+            "--checkpoints goes with --idle and --keep only, not with --label or --orphans"
+        )
+    if idle is None and keep is None:
+        raise InvalidArgumentError("which checkpoints are to go? give --idle, --keep or both")
 
 
 def _require_choice(idle: float | None, labels: Mapping[str, str], *, without_record: bool) -> None:
@@ -83,12 +110,22 @@ async def _prune(
     told.is_finished = True
 
 
+async def _prune_checkpoints(store: Store, told: _Told, idle: float | None, keep: int | None) -> None:
+    from everstore.pruning import prune_checkpoints  # noqa: PLC0415 - loads when needed
+
+    dry_run = told.outcome != "deleted"
+    async for one in prune_checkpoints(store, idle=idle, keep=keep, dry_run=dry_run):
+        told.tell(one)
+    told.is_finished = True
+
+
 class _Told:
     """What became of each session, told as soon as it is known, and the sum, however it ends."""
 
-    def __init__(self, outcome: str, *, as_json: bool) -> None:
-        """``outcome`` is what is counted."""
+    def __init__(self, outcome: str, what: str, *, as_json: bool) -> None:
+        """``outcome`` is what is counted, of sessions or other things."""
         self.outcome = outcome
+        self._what = what
         self.is_finished = False
         self._as_json = as_json
         self._count = self._kept = 0
@@ -121,7 +158,7 @@ class _Told:
         """Sum up; nothing is written where it never came to look."""
         del traceback
         if isinstance(error, KeyboardInterrupt):
-            note(f"interrupted: {counted(self._count, 'session')} {self.outcome}; run it again to go on")
+            note(f"interrupted: {counted(self._count, self._what)} {self.outcome}; run it again to go on")
         if not self._seen and not self.is_finished:
             return
         if self._as_json:
@@ -132,7 +169,7 @@ class _Told:
             write(f"{'' if self._seen else _BEGIN}\n], {end[1:]}\n")
             return
         kept = f"; {self._kept:,} kept, for they were written to meanwhile" if self._kept else ""
-        write(f"{counted(self._count, 'session')} {self.outcome}: {shown_usage(self._gone)}{kept}\n")
+        write(f"{counted(self._count, self._what)} {self.outcome}: {shown_usage(self._gone)}{kept}\n")
 
 
 def _numbers(usage: SessionUsage) -> dict[str, object]:

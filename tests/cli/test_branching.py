@@ -55,12 +55,8 @@ def test_fork_takes_a_title_labels_and_secrets_where_it_is_told_to(cli, session,
     assert (plain["title"], plain["labels"], plain["parent"]) == ("another", {"user": "bob"}, session)
     assert cli("session", "checkpoints", plain["id"], "--json").json == {"checkpoints": [], "more": False}
     assert cli("secret", "ls", "-s", plain["id"], "--json").json == []
-    assert [
-        each["name"]
-        for each in cli("secret", "ls", "-s", made(cli, "fork", session, "--secrets"), "--json").json[
-            "secrets"
-        ]
-    ] == ["token"]
+    fork = made(cli, "fork", session, "--secrets")
+    assert [each["name"] for each in cli("secret", "ls", "-s", fork, "--json").json] == ["token"]
 
 
 def test_checkpoints_are_listed_newest_first_and_read_like_sessions(cli, session):

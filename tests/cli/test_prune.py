@@ -10,7 +10,8 @@ from uuid import UUID
 import pytest
 import typer
 
-from everstore import Session, new_session_id
+from everstore import Session, new_checkpoint_id, new_session_id
+from everstore.backends.memory.files import MemoryFiles
 from everstore.clock import now_ns, turned
 
 DAY = 86_400
@@ -26,7 +27,8 @@ def made(kept):
     """Sessions by name, of days ago, with labels, each with a file and a value."""
 
     def make(days: float = 0, labels: dict[str, str] | None = None, *, record: bool = True) -> str:
-        session_id = new_session_id()
+        with turned(-days * DAY):
+            session_id = new_session_id()
 
         async def fill() -> None:
             if record:
@@ -251,3 +253,70 @@ def test_times_have_units(cli, kept, made, spelled, seconds):
     stays = made((seconds - 30) / DAY)
     assert "1 session deleted" in cli("prune", "--idle", spelled).out
     assert ids(kept) == {stays}
+
+
+# -- checkpoints ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def taken(cli):
+    """Takes a checkpoint of a session, of days ago."""
+
+    def take(session: str, days: float) -> str:
+        with turned(-days * DAY):
+            return cli("session", "checkpoint", session, f"{days} days").out.strip()
+
+    return take
+
+
+def test_old_checkpoints_go_but_for_the_newest_and_where_a_fork_began(cli, kept, made, taken):
+    session, other = made(50), made(50)
+    with turned(-40 * DAY):
+        fork = cli("session", "fork", session).out.strip()
+    [base] = cli("session", "checkpoints", fork, "--json").json["checkpoints"]
+    old = [taken(session, days) for days in (45, 44, 43)]
+    fresh, lonely = taken(session, 1), taken(other, 45)
+    there = ids(kept)
+    assert cli("prune", "--checkpoints", "--idle", "30d", "--keep", "2", "--dry-run").status == 0
+    assert ids(kept) == there
+    answer = cli("prune", "--checkpoints", "--idle", "30d", "--keep", "2", "--yes")
+    assert (answer.status, answer.err) == (0, "")
+    *lines, total = answer.out.splitlines()
+    assert {line.split(":")[0] for line in lines} == {f"deleted {each}" for each in old[:2]}
+    assert total.startswith("2 checkpoints deleted: ")
+    assert ids(kept) == there - {*old[:2]}
+    assert cli("prune", "--checkpoints", "--idle", "30d", "--json").json["count"] == 2
+    assert ids(kept) == {session, other, fork, base["id"], fresh}
+    assert lonely not in ids(kept)
+
+
+def test_sessions_that_go_take_their_checkpoints_along(cli, kept, made, taken):
+    session = made(50)
+    taken(session, 45)
+    assert cli("prune", "--idle", "30d").out.startswith(f"deleted {session}: ")
+    assert ids(kept) == set()
+
+
+def test_what_a_crash_left_of_forks_and_checkpoints_is_an_orphan_by_the_age_of_its_id(cli, kept, made):
+    session = made(50)
+
+    async def fork(days: float) -> str:
+        with turned(-days * DAY):
+            left = new_checkpoint_id()
+        await MemoryFiles.fork_session(kept.files, UUID(session), left)
+        return str(left)
+
+    fresh, old = asyncio.run(fork(0.01)), asyncio.run(fork(40))
+    listed = cli("prune", "--orphans", "--idle", "1h", "--json").json
+    assert [each["id"] for each in listed["sessions"]] == [old]
+    assert ids(kept) == {session, fresh}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--checkpoints"], ["--keep", "3"], ["--checkpoints", "--orphans", "--idle", "1d"],
+     ["--checkpoints", "--label", "a=b", "--idle", "1d"]],
+)  # fmt: skip
+def test_what_is_no_choice_of_checkpoints_is_refused(cli, options):
+    answer = cli("prune", *options)
+    assert (answer.status, answer.out, answer.err.count("\n")) == (2, "", 1)
