@@ -86,8 +86,9 @@ async def test_each_change_sees_those_before_it_and_is_answered_as_by_its_verb(f
     )
     made, *_, whole_root, nothing = answers
     assert (made.path, made.is_directory) == ("/d", True)
-    assert [file and file.content for file in answers[1:6]] == [
-        *("one\n", "one\ntwo\n", "one\nzwei\n", "three\n"),
+    assert answers[2].size_bytes == len("one\ntwo\n")
+    assert [file and file.content for file in (answers[1], *answers[3:6])] == [
+        *("one\n", "one\nzwei\n", "three\n"),
         None,
     ]
     assert [info.path for info in answers[6:8]] == ["/copied", "/moved"]

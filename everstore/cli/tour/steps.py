@@ -200,18 +200,18 @@ def _moved(scene: Scene) -> object:
 
 
 async def _branch(store: Store, session_id: UUID, plan: str) -> object:
-    ideas = [await store.fork_session(session_id, title=title) for title in ("an idea", "a better one")]
-    for idea in ideas:
-        await store.session(idea.id).files.edit_file(plan, "look around the tree", f"try {idea.title}")
-    merged = await store.merge(ideas[1].id)
-    for idea in ideas:
-        await store.delete_session(idea.id)
+    one, other = await store.fork_session(session_id), await store.fork_session(session_id)
+    await store.session(one).files.edit_file(plan, "look around", "stay where you are")
+    await store.session(other).files.edit_file(plan, "look around", "look closely at")
+    merged = await store.merge(other)
+    await store.delete_session(one.id)
+    await store.delete_session(other.id)
     return [change.path for change in merged.files]
 
 
 def _merged(scene: Scene) -> object:
     if scene.can_branch:
-        text = scene.text(scene.plan).replace("look around the tree", "try a better one")
+        text = scene.text(scene.plan).replace("look around", "look closely at")
         scene.known[scene.plan] = text.encode()
     return [scene.plan]
 
