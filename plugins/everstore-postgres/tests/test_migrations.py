@@ -72,7 +72,7 @@ async def test_an_older_schema_keeps_what_it_held_and_counts_directories(old, se
 async def test_an_older_record_gets_labels(old, settings):
     async with everstore.open_store(**settings) as store:
         [record] = await store.sessions.list_sessions()
-        assert (record.title, record.created_ns, record.labels) == ("kept", 5, {})
+        assert (record.title, record.created_ns, record.labels, record.parent) == ("kept", 5, {}, None)
         labelled = await store.sessions.update_session(record.id, labels={"a": "b"})
         assert await store.sessions.list_sessions(labels={"a": "b"}) == [labelled]
 

@@ -304,11 +304,13 @@ DAMAGE = {
     "values with what": "UPDATE pairs SET expires = 'abc'",
     "values with what none": "UPDATE pairs SET key = CAST(x'ff' AS TEXT)",
     "secrets with what": "UPDATE secrets SET version = 'abc'",
-    "records that are none": "INSERT INTO sessions VALUES (zeroblob(16), x'ff', 1, 1, NULL)",
+    "records that are none": "INSERT INTO sessions VALUES (zeroblob(16), x'ff', 1, 1, NULL, NULL)",
     "limits of sessions": "INSERT INTO session_limits VALUES (zeroblob(16), 'files', 0, NULL)",
-    "labels that are none": "INSERT INTO sessions VALUES (zeroblob(16), 'x', 1, 1, 'old')",
+    "labels that are none": "INSERT INTO sessions VALUES (zeroblob(16), 'x', 1, 1, 'old', NULL)",
     "labels that the index": "INSERT INTO labels VALUES ('old', 'old', 1, zeroblob(16))",
-    "the index has otherwise": "INSERT INTO sessions VALUES (zeroblob(16), NULL, 1, 1, '{\"old\": 1}')",
+    "the index has otherwise": "INSERT INTO sessions VALUES (zeroblob(16), NULL, 1, 1, '{\"old\": 1}', NULL)",
+    "whose parent is none": "INSERT INTO sessions VALUES (zeroblob(16), NULL, 1, 1, NULL, 'old')",
+    "parent is none": "UPDATE sessions SET id = x'01a21a6073fd8ec0ba5e056011da6008'",
 }
 
 

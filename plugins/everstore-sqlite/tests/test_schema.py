@@ -63,7 +63,7 @@ async def test_an_older_database_keeps_what_it_held(opened, path, script):
     build(path, script)
     async with opened() as store:
         kept = await store.sessions.get_session(SESSION_ID)
-        assert (kept.title, kept.labels) == ("kept", {})
+        assert (kept.title, kept.labels, kept.parent) == ("kept", {}, None)
         await store.sessions.update_session(SESSION_ID, labels={"a": "b"})
         [labelled] = await store.sessions.list_sessions(labels={"a": "b"})
         assert labelled.id == SESSION_ID
@@ -82,6 +82,13 @@ async def test_an_older_database_keeps_what_it_held(opened, path, script):
         assert await work.storage.get_value("step") == "1"
         assert await work.storage.get_value("old") is None
         assert await work.storage.get_secret("token") == "s3cret"
+        fork = everstore.new_session_id()
+        await store.storage.fork_session(SESSION_ID, fork)
+        assert [each.key for each in await store.storage.list_keys(fork)] == [
+            each.key for each in await work.storage.list_keys()
+        ]
+        await store.sessions.add_session(everstore.Session(fork, parent=SESSION_ID))
+        assert (await store.sessions.get_session(fork)).parent == SESSION_ID
 
 
 @pytest.mark.parametrize("script", SCHEMAS, ids=lambda script: script.stem)
