@@ -310,7 +310,9 @@ DAMAGE = {
     "labels that the index": "INSERT INTO labels VALUES ('old', 'old', 1, zeroblob(16))",
     "the index has otherwise": "INSERT INTO sessions VALUES (zeroblob(16), NULL, 1, 1, '{\"old\": 1}', NULL)",
     "whose parent is none": "INSERT INTO sessions VALUES (zeroblob(16), NULL, 1, 1, NULL, 'old')",
-    "parent is none": "UPDATE sessions SET id = x'01a21a6073fd8ec0ba5e056011da6008'",
+    "parent is none": (
+        "INSERT INTO sessions (id, created, updated) VALUES (x'01a21a6073fd8ec0ba5e056011da6008', 1, 1)"
+    ),
 }
 
 
