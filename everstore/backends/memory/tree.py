@@ -151,11 +151,18 @@ class MemoryTree(Tree[SessionFile]):
 
     @override
     def append(self, file: FileInfo, old: SessionFile, content: str | bytes, encoding: Encoding) -> None:
-        if old.size_bytes < LARGE:
-            super().append(file, old, content, encoding)
-        else:
+        kept: Any = old.kept
+        if old.size_bytes >= LARGE:
             more = content if encoding == "text" else content_bytes(content, encoding)
             self.put(with_more(file, old, more), old)
+        elif encoding == "text":  # as the default, a tenth of the call faster
+            longer = SessionFile(
+                file.version, file.created_ns, file.updated_ns, self.session_id, file.path, file.serial,
+                file.size_bytes, is_readonly=False, content=kept + content, encoding=encoding,
+            )  # fmt: skip
+            self.put(longer, old)
+        else:
+            super().append(file, old, content, encoding)
 
     def write_plainly(self, path: str, content: str | bytes, encoding: Encoding) -> SessionFile | None:
         """What the rule of a write comes to where nothing can refuse it, a third faster; else ``None``."""
