@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar
 
-from everstore.backends.memory.forks import Fork, differences
+from everstore.backends.memory.forks import Fork, ForkedTree, Shown, layer_of
 from everstore.backends.memory.ids import page_of
+from everstore.backends.memory.layers import differences
 from everstore.backends.memory.own_limits import limits_of, note_limits
 from everstore.backends.memory.pieces import LARGE, PiecedFile, in_pieces
 from everstore.backends.memory.tree import MemoryTree
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
+    from everstore.backends.memory.layers import Layer
     from everstore.changes import FileMutation
     from everstore.models import EditedFile, Encoding, FileInfo, FileStat, GrepMatch, SessionFile
     from everstore.search import Query
@@ -85,12 +88,21 @@ class MemoryFiles(SessionFileSystem):
         if tree is None:
             return MemoryTree(session_id, self._version, limits)
         if isinstance(tree, Fork):
-            tree = self._trees[number] = tree.made(self._version, limits)
+            tree = self._trees[number] = ForkedTree(tree, self._version, limits)
+        if isinstance(tree, ForkedTree):
+            tree = self._trees[number] = tree.settled()
         return tree
+
+    async def _make_all(self, session_id: UUID) -> None:
+        """Have all entries of a fork made its own, some at a time."""
+        while isinstance(self._trees.get(session_id.int), (Fork, ForkedTree)):
+            with self._lock:
+                self._tree(session_id)
+            await asyncio.sleep(0)
 
     def _keep(self, tree: MemoryTree) -> None:
         """Keep a tree that was changing, unless nothing is in it and never was."""
-        tree.changing = False
+        tree.changing = isinstance(tree, ForkedTree)
         number = tree.session_id.int
         if len(tree.nodes) > 1 or number in self._trees:
             self._trees[number] = tree
@@ -292,7 +304,13 @@ class MemoryFiles(SessionFileSystem):
     def _once_changed(self, session_id: UUID, path: str) -> SessionFile | None:
         """The entry after the change that another thread is making."""
         with self._lock:
-            return self._tree(session_id).nodes.get(path)
+            return self._look(session_id, path)
+
+    def _look(self, session_id: UUID, path: str) -> SessionFile | None:
+        tree = self._trees.get(session_id.int)
+        if isinstance(tree, Fork):
+            return tree.look(path, self._version)
+        return self._tree(session_id).get(path)
 
     @override
     async def list_directory(self, session_id: UUID, path: str = "/") -> list[FileInfo]:
@@ -310,11 +328,13 @@ class MemoryFiles(SessionFileSystem):
         limit: int | None = None,
     ) -> list[FileInfo]:
         page = TreePage(path, depth, after, limit)
+        await self._make_all(session_id)
         files = [file for file in self._snapshot(session_id, path) if page.selects(file.path)]
         return [file.info() for file in page.cut(await sorted_in_turns(files, _PATH))]
 
     @override
     async def search(self, session_id: UUID, query: Query) -> list[GrepMatch]:
+        await self._make_all(session_id)
         files = self._snapshot(session_id, query.selects.top)
         if query.limit is None:  # then the order of the search is free, and fewer things are to be sorted
             await query.run(files)
@@ -324,6 +344,7 @@ class MemoryFiles(SessionFileSystem):
     @override
     async def glob_files(self, session_id: UUID, pattern: str) -> list[FileInfo]:
         selects = compile_glob(pattern)
+        await self._make_all(session_id)
         files = [file for file in self._snapshot(session_id, selects.top) if file.kept is not None]
         found = await sorted_in_turns(await selected(selects, files), _PATH)
         return [file.info() for file in found]
@@ -335,8 +356,8 @@ class MemoryFiles(SessionFileSystem):
             if top not in tree.nodes:
                 return []
             if top == "/":
-                return list(tree.nodes.values())
-            return [tree.nodes[top], *(tree.below(top) if tree.has_directory(top) else ())]
+                return tree.all()
+            return [tree.at(top), *(tree.below(top) if tree.has_directory(top) else ())]
 
     @override
     async def usage(self, session_id: UUID) -> FileUsage:
@@ -381,33 +402,34 @@ class MemoryFiles(SessionFileSystem):
         tree = self._trees.get(session_id.int)
         return tree is None or tree.is_empty
 
-    def _frozen(self, session_id: UUID) -> dict[str, SessionFile]:
-        tree = self._trees.get(session_id.int)
-        return {"/": root_of(session_id)} if tree is None else tree.frozen()
+    def _frozen(self, session_id: UUID) -> Layer:
+        return layer_of(self._trees.get(session_id.int), root_of(session_id))
 
-    def _put_fork(self, session_id: UUID, taken: dict[str, SessionFile]) -> None:
-        before = self._trees.pop(session_id.int, None)
+    def _put_fork(self, session_id: UUID, taken: Layer) -> None:
+        before = self._trees.get(session_id.int)
         if before is not None:
             before.changing = True  # whoever has just found it looks again
-        if len(taken) > 1:
+        if taken.count > 1:
             self._trees[session_id.int] = Fork(session_id, taken)
+        else:
+            self._trees.pop(session_id.int, None)
 
     @override
     async def diff_sessions(
         self, a: UUID, b: UUID, *, after: str | None = None, limit: int | None = None
     ) -> list[FileChange]:
         with self._lock:
-            if self._frozen(a) is self._frozen(b):  # forks of the same, that nobody has looked at
-                return []
-            one, other = self._tree(a).frozen(), self._tree(b).frozen()
-        paths = [path for path in await differences(one, other) if after is None or path > after][:limit]
-        return [FileChange.between(path, _info(one.get(path)), _info(other.get(path))) for path in paths]
+            one, other = self._shown(a), self._shown(b)
+        paths = (await differences(one.layer, other.layer, after))[:limit]
+        with self._lock:
+            return [FileChange.between(path, one.info(path), other.info(path)) for path in paths]
+
+    def _shown(self, session_id: UUID) -> Shown:
+        """A session at this moment."""
+        look = partial(self._look, session_id)
+        return Shown(session_id, self._frozen(session_id), look, self._version)
 
 
 def _is_wide(node: SessionFile) -> bool:
     """Whether a file is of text as it was written, in which bytes are looked for, for it is not ASCII."""
     return node.encoding == "text" and isinstance(node.kept, str) and not node.kept.isascii()
-
-
-def _info(entry: SessionFile | None) -> FileInfo | None:
-    return None if entry is None else entry.info()

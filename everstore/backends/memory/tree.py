@@ -9,7 +9,9 @@ from copy import copy
 from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
+from everstore.backends.memory.layers import Base, Layer
 from everstore.backends.memory.pieces import LARGE, PiecedFile, with_more
 from everstore.clock import later_than, now_ns
 from everstore.compat import override
@@ -18,7 +20,7 @@ from everstore.models import BytesFile, FileUsage, SessionFile, root_of
 from everstore.rules import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from uuid import UUID
 
     from everstore.models import Encoding, FileInfo
@@ -39,6 +41,8 @@ class MemoryTree(Tree[SessionFile]):
     """
 
     __slots__ = (
+        "at",
+        "base",
         "changing",
         "children",
         "get",
@@ -51,9 +55,13 @@ class MemoryTree(Tree[SessionFile]):
         "readonly",
         "session_id",
         "size",
+        "spent",
+        "touched",
         "undo",
     )
     # The dictionaries' own methods: what is asked at every call costs a third of a call.
+    at: Callable[[str], SessionFile]
+    """The entry at a path where there is one."""
     get: Callable[[str], SessionFile | None]
     get_to_replace: Callable[[str], SessionFile | None]
     has_directory: Callable[[str], bool]
@@ -67,6 +75,7 @@ class MemoryTree(Tree[SessionFile]):
         self.changing = True  # until it is kept
         self.nodes: dict[str, SessionFile] = {"/": root_of(session_id)}
         self.children: dict[str, dict[str, FileInfo | None]] = {"/": {}}
+        self.at = self.nodes.__getitem__
         self.get = self.get_to_replace = self.nodes.get
         self.has_directory = self.children.__contains__
         self.listed = False
@@ -74,6 +83,12 @@ class MemoryTree(Tree[SessionFile]):
         self.readonly = 0
         self.undo: list[SessionFile | str] | None = None
         """Of a list of changes: the entries that were there before, and the paths where none was."""
+        self.base: ref[Base] | None = None
+        """What was there at the last fork that took all, while something grows out of that."""
+        self.touched: set[str] | None = None
+        """Where something may be different since then."""
+        self.spent = 0
+        """How many such paths forks have taken since then; after as many as all, the next one takes all."""
 
     @override
     def read(self, entry: SessionFile) -> SessionFile:
@@ -85,16 +100,32 @@ class MemoryTree(Tree[SessionFile]):
 
     @override
     def below(self, path: str) -> list[SessionFile]:
-        return [*map(self.nodes.__getitem__, self._paths_below(path))]
+        return [*map(self.at, self._paths_below(path))]
+
+    def all(self) -> list[SessionFile]:
+        """All entries, the root among them."""
+        return [*self.nodes.values()]
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is in it."""
         return len(self.nodes) == 1
 
-    def frozen(self) -> dict[str, SessionFile]:
-        """All entries as they are now, by path, in a dictionary that nobody changes."""
-        return self.nodes.copy()
+    def frozen(self) -> Layer:
+        """All entries as they are now, at the cost of those that were touched since the last time."""
+        base, touched = None if self.base is None else self.base(), self.touched
+        if base is None or touched is None or self.spent > len(self.nodes):
+            base, touched = Base(self.nodes.copy()), set[str]()
+            self.base, self.touched, self.spent = ref(base), touched, 0
+        self.spent += len(touched)
+        over = {path: self.nodes.get(path) for path in touched}
+        return Layer(base, over, len(self.nodes), self.size, self.readonly)
+
+    def _note_removed(self, touched: set[str], paths: Iterable[str]) -> None:
+        """Note that nothing is at these paths any more, of which there may be more and more."""
+        touched.update(paths)
+        if len(touched) > len(self.nodes):
+            self.base = self.touched = None  # taking all is no more work
 
     def _paths_below(self, path: str) -> list[str]:
         found: list[str] = []
@@ -132,6 +163,8 @@ class MemoryTree(Tree[SessionFile]):
     @override
     def put(self, file: SessionFile, old: SessionFile | None) -> None:
         path = file.path
+        if self.touched is not None:
+            self.touched.add(path)
         if self.undo is not None:
             self.undo.append(old or path)
         if old is None:
@@ -166,7 +199,7 @@ class MemoryTree(Tree[SessionFile]):
 
     def write_plainly(self, path: str, content: str | bytes, encoding: Encoding) -> SessionFile | None:
         """What the rule of a write comes to where nothing can refuse it, a third faster; else ``None``."""
-        old = self.nodes.get(path)
+        old = self.get(path)
         if self.limits is not None:
             return None
         version = serial = self.next_version()
@@ -196,6 +229,8 @@ class MemoryTree(Tree[SessionFile]):
     @override
     def remove(self, entry: SessionFile) -> None:
         path = entry.path
+        if self.touched is not None:
+            self._note_removed(self.touched, (path,))
         del self.children[path.rpartition("/")[0] or "/"][path], self.nodes[path]
         if entry.kept is None:
             del self.children[path]
@@ -213,7 +248,7 @@ class MemoryTree(Tree[SessionFile]):
     def move(self, entry: SessionFile, destination: str, old: SessionFile | None) -> SessionFile:
         path = entry.path
         taken = [path] if entry.kept is not None else [path, *self._paths_below(path)]
-        moved = [self.moved_to(self.nodes[each], destination + each[len(path) :]) for each in taken]
+        moved = [self.moved_to(self.at(each), destination + each[len(path) :]) for each in taken]
         del self.children[path.rpartition("/")[0] or "/"][path]
         self._take(taken)
         for file in moved:
@@ -223,6 +258,8 @@ class MemoryTree(Tree[SessionFile]):
     def _take(self, paths: list[str]) -> None:
         """Take out what no directory lists any more, each directory before what is in it."""
         self.changing = True
+        if self.touched is not None:
+            self._note_removed(self.touched, paths)
         for path in filter(self.children.__contains__, paths):
             del self.children[path]
         # One file at a time is what deleting a tree costs: the loops are left to C.
@@ -260,5 +297,5 @@ class MemoryTree(Tree[SessionFile]):
         return [siblings[child] or self._line(siblings, child) for child in sorted(siblings)]
 
     def _line(self, siblings: dict[str, FileInfo | None], path: str) -> FileInfo:
-        line = siblings[path] = self.nodes[path].info()
+        line = siblings[path] = self.at(path).info()
         return line
