@@ -282,6 +282,13 @@ async def test_a_database_that_lacks_what_every_one_has(store, raw, statement):
     assert await work.files.stat_file("new.txt") is None
 
 
+def schema_pages(content: bytes) -> set[int]:
+    """The pages, from 1, that hold the schema: without them there is nothing to open."""
+    is_branched, cells = content[100] == 5, int.from_bytes(content[103:105])
+    places = [int.from_bytes(content[at : at + 2]) for at in range(112, 112 + 2 * cells, 2)]
+    return {1, *(int.from_bytes(content[at : at + 4]) for at in [108, *places] if is_branched)}
+
+
 async def damage_of(calls) -> int:
     """How many of the calls told damage; no other error may come."""
     told = 0
@@ -303,7 +310,8 @@ async def test_pages_of_garbage_are_damage_or_what_was_written(opened, path, ses
     chance = random.Random(seed)
     content = bytearray(path.read_bytes())
     ((pages,), (size,)) = raw("PRAGMA page_count")[0], raw("PRAGMA page_size")[0]
-    for page in chance.sample(range(1, pages), pages // 3):
+    spared = schema_pages(content)
+    for page in chance.sample([page for page in range(1, pages) if page + 1 not in spared], pages // 3):
         content[page * size : (page + 1) * size] = chance.randbytes(size)
     path.write_bytes(content)
     async with opened() as store:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from everstore_sqlite import index
 from everstore_sqlite.connecting import connect
+from everstore_sqlite.contents import CHUNK_BYTES, digest_of
 from everstore_sqlite.failures import code_of
 from everstore_sqlite.holding import is_held, taken_away
 from everstore_sqlite.schema import APPLICATION_ID, CHECKPOINTS, SESSIONS
@@ -60,8 +62,8 @@ _RULES: tuple[tuple[str, str], ...] = (
     (
         "files without content",
         """
-        SELECT e.session, e.parent || e.name FROM entries e LEFT JOIN contents c USING (serial)
-        WHERE NOT e.is_directory AND c.serial IS NULL
+        SELECT e.session, e.parent || e.name FROM temp.files e LEFT JOIN contents c ON c.serial = e.number
+        WHERE c.serial IS NULL
         """,
     ),
     (
@@ -69,7 +71,7 @@ _RULES: tuple[tuple[str, str], ...] = (
         """
         SELECT t.session, 'content ' || c.serial
         FROM contents c LEFT JOIN trees t ON t.slot = c.serial >> {bits}
-        WHERE c.serial NOT IN (SELECT serial FROM entries WHERE NOT is_directory)
+        WHERE c.serial NOT IN (SELECT number FROM temp.files)
         """,
     ),
     (
@@ -82,15 +84,16 @@ _RULES: tuple[tuple[str, str], ...] = (
     (
         "files whose size is not that of their content",
         """
-        SELECT e.session, e.parent || e.name FROM entries e JOIN contents c USING (serial)
-        WHERE NOT e.is_directory AND e.size <> length(c.data)
+        SELECT e.session, e.parent || e.name FROM temp.files e JOIN contents c ON c.serial = e.number
+        WHERE e.size <> length(c.data) AND NOT (c.serial IN (SELECT number FROM temp.chunked)
+            AND e.size = (SELECT size FROM temp.chunked WHERE number = c.serial))
         """,
     ),
     (
         "texts that are no text",
         """
-        SELECT e.session, e.parent || e.name FROM entries e JOIN contents c USING (serial)
-        WHERE NOT e.is_directory AND c.is_text AND NOT is_text(c.data)
+        SELECT e.session, e.parent || e.name FROM temp.files e JOIN contents c ON c.serial = e.number
+        WHERE c.is_text AND NOT is_text(c.data)
         """,
     ),
     (
@@ -103,7 +106,14 @@ _RULES: tuple[tuple[str, str], ...] = (
         "entries of a session that is not counted, or counted wrongly",
         """
         SELECT e.session, e.parent || e.name FROM entries e LEFT JOIN trees t USING (session)
-        WHERE t.slot IS NULL OR e.serial >> {bits} <> t.slot OR e.serial & {mask} > t.last
+        WHERE t.slot IS NULL
+        """,
+    ),
+    (
+        "entries of numbers that are still to be given out",
+        """
+        SELECT e.session, e.parent || e.name FROM entries e JOIN trees t ON t.slot = e.serial >> {bits}
+        WHERE e.serial & {mask} > t.last
         """,
     ),
     (
@@ -233,11 +243,105 @@ _INDEX_RULES: tuple[tuple[str, str], ...] = (
     (
         "texts that the search index leaves out",
         """
-        SELECT NULL, 'content ' || serial FROM contents WHERE is_text AND length(CAST(data AS TEXT)) >= 3
+        SELECT NULL, 'content ' || serial FROM contents
+        WHERE is_text AND (length(CAST(data AS TEXT)) >= 3 OR serial IN (SELECT number FROM temp.chunked))
             AND serial NOT IN (SELECT doc FROM temp.indexed UNION ALL SELECT serial FROM search_todo)
         """,
     ),
 )
+
+
+# Of contents that entries share, and of chunks: since a later version of the schema.
+_SHARING: tuple[tuple[str, str], ...] = (
+    (
+        "entries whose content has no number",
+        """
+        SELECT session, parent || name FROM entries
+        WHERE typeof(content) NOT IN ('null', 'integer') OR typeof(digest) NOT IN ('null', 'blob')
+            OR (is_directory AND (content IS NOT NULL OR digest IS NOT NULL))
+        """,
+    ),
+    (
+        "contents of numbers that are still to be given out",
+        """
+        SELECT e.session, e.parent || e.name FROM temp.files e JOIN trees t ON t.slot = e.number >> {bits}
+        WHERE e.number & {mask} > t.last
+        """,
+    ),
+    (
+        "contents of a place that their session does not know of",
+        """
+        SELECT e.session, e.parent || e.name FROM temp.files e JOIN trees t USING (session)
+        WHERE e.number >> {bits} <> t.slot AND (e.session, e.number >> {bits}) NOT IN
+            (SELECT session, slot FROM origins)
+        """,
+    ),
+    (
+        "contents and chunks that are not counted by how many have them",
+        """
+        SELECT NULL, 'number ' || number FROM (
+            SELECT number, count(*) AS refs FROM temp.files GROUP BY number
+            UNION ALL SELECT chunk, count(*) FROM pieces GROUP BY chunk
+        ) AS had LEFT JOIN shares ON shares.content = had.number WHERE ifnull(shares.refs, 1) <> had.refs
+        UNION ALL SELECT NULL, 'number ' || content FROM shares WHERE refs < 2 OR content NOT IN
+            (SELECT number FROM temp.files UNION ALL SELECT chunk FROM pieces)
+        """,
+    ),
+    (
+        "chunks that are missing or none",
+        """
+        SELECT NULL, 'content ' || content FROM pieces LEFT JOIN chunks ON chunks.id = chunk
+        WHERE typeof(data) <> 'blob' OR length(data) NOT BETWEEN 1 AND {chunk}
+            OR (length(data) < {chunk} AND (content, number + 1) IN (SELECT content, number FROM pieces))
+            OR number AND (content, number - 1) NOT IN (SELECT content, number FROM pieces)
+        """,
+    ),
+    (
+        "chunks without a content",
+        """
+        SELECT NULL, 'chunk ' || id FROM chunks WHERE id NOT IN (SELECT chunk FROM pieces)
+        UNION ALL SELECT NULL, 'content ' || content FROM pieces WHERE content NOT IN
+            (SELECT serial FROM contents UNION ALL SELECT number FROM temp.stale)
+        """,
+    ),
+    (
+        "chunks that are not what was written",
+        """
+        SELECT NULL, 'content ' || p.content FROM pieces p JOIN chunks ON id = p.chunk
+        LEFT JOIN pieces q ON q.content = p.content AND q.number = p.number - 1
+        WHERE hash(data) <> p.digest OR hash(ifnull(q.prefix, x'') || p.digest) <> p.prefix
+        """,
+    ),
+    (
+        "contents that are not what was written",
+        """
+        SELECT e.session, e.parent || e.name FROM temp.files e JOIN contents c ON c.serial = e.number
+        LEFT JOIN pieces p ON p.content = c.serial
+            AND p.number = (SELECT max(number) FROM pieces WHERE content = c.serial)
+        WHERE e.digest IS NOT NULL AND e.digest <> digest(ifnull(p.prefix, hash(c.data)), c.is_text)
+        """,
+    ),
+)
+
+_VIEWS = (
+    """
+    CREATE TEMP VIEW files AS SELECT session, parent, name, size, ifnull(content, serial) AS number, digest
+    FROM main.entries WHERE NOT is_directory
+    """,
+    """
+    CREATE TEMP VIEW chunked AS SELECT content AS number, total(length(data)) AS size
+    FROM main.pieces LEFT JOIN main.chunks ON id = chunk GROUP BY content
+    """,
+)
+_OLDER_VIEWS = (
+    """
+    CREATE TEMP VIEW files AS SELECT session, parent, name, size, serial AS number
+    FROM main.entries WHERE NOT is_directory
+    """,
+    "CREATE TEMP VIEW chunked AS SELECT 0 AS number, 0 AS size WHERE 0",
+)
+_STALE = "CREATE TEMP VIEW stale AS SELECT serial AS number FROM main.search_stale"
+_NO_STALE = "CREATE TEMP VIEW stale AS SELECT 0 AS number WHERE 0"
 
 
 def looked_at(path: Path, timeout: float = 30.0) -> sqlite3.Connection:
@@ -340,7 +444,18 @@ def _name_of(error: sqlite3.DatabaseError) -> str:
 def problems_of(connection: sqlite3.Connection) -> list[str]:
     """What does not fit together, a line for each kind."""
     connection.create_function("is_text", 1, _is_text, deterministic=True)
+    connection.create_function("hash", 1, _hash, deterministic=True)
+    connection.create_function("digest", 2, _digest, deterministic=True)
+    connection.execute("PRAGMA query_only = 0")  # for views and a list of its own, outside the database
+    has_shares = bool(connection.execute("PRAGMA table_info(shares)").fetchone())
+    for view in (
+        *(_VIEWS if has_shares else _OLDER_VIEWS),
+        _STALE if index.exists(connection) else _NO_STALE,
+    ):
+        connection.execute(view)
     rules = [*_RULES]
+    if has_shares:
+        rules += _SHARING
     columns = {row[1] for row in connection.execute("PRAGMA table_info(trees)")}
     if "directories" in columns:
         rules.append(_DIRECTORIES)
@@ -351,8 +466,7 @@ def problems_of(connection: sqlite3.Connection) -> list[str]:
     if "parent" in {row[1] for row in connection.execute("PRAGMA table_info(sessions)")}:
         rules.append(_PARENTS)
     if index.exists(connection):
-        # Which rows the index has only its terms tell. A list of its own, outside the database.
-        connection.execute("PRAGMA query_only = 0")
+        # Which rows the index has only its terms tell.
         connection.execute("CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, search, instance)")
         connection.execute("CREATE TEMP TABLE indexed AS SELECT DISTINCT doc FROM temp.terms")
         rules += _INDEX_RULES
@@ -361,7 +475,8 @@ def problems_of(connection: sqlite3.Connection) -> list[str]:
 
 def _broken(connection: sqlite3.Connection, rules: list[tuple[str, str]]) -> Iterator[str]:
     for what, query in rules:
-        places = connection.execute(query.format(bits=SLOT_BITS, mask=(1 << SLOT_BITS) - 1))
+        sql = query.format(bits=SLOT_BITS, mask=(1 << SLOT_BITS) - 1, chunk=CHUNK_BYTES)
+        places = connection.execute(sql)
         first = places.fetchone()
         if first is not None:
             count = 1 + sum(1 for _ in places)
@@ -380,3 +495,11 @@ def _is_text(data: object) -> bool:
         return isinstance(data, bytes) and data.decode() is not None
     except UnicodeDecodeError:
         return False
+
+
+def _hash(data: object) -> bytes:
+    return sha256(data if isinstance(data, bytes) else b"").digest()
+
+
+def _digest(hashed: bytes, is_text: object) -> bytes:
+    return digest_of(hashed, is_text=is_text == 1)

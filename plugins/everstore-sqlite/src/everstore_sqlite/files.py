@@ -11,7 +11,7 @@ from everstore.compat import override
 from everstore.rules import answered_together, apply_to_tree
 from everstore.search import compile_glob
 from everstore.trees import TreePage
-from everstore_sqlite import own_limits, rows, search
+from everstore_sqlite import differing, forking, own_limits, rows, search
 from everstore_sqlite.ids import FILES, page_of
 from everstore_sqlite.tree import SqliteTree
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from uuid import UUID
 
-    from everstore import FileInfo, FileStat, GrepMatch, SessionFile
+    from everstore import FileChange, FileInfo, FileStat, GrepMatch, SessionFile
     from everstore.changes import FileMutation
     from everstore.models import FileUsage
     from everstore.search import Query
@@ -37,7 +37,7 @@ T = TypeVar("T")
 class SqliteFileSystem(SessionFileSystem):
     """Files in a database."""
 
-    capabilities = Capabilities(durable=True, shared=True)
+    capabilities = Capabilities(durable=True, shared=True, forks=True)
 
     def __init__(self, database: Database, limits: Limits) -> None:
         """A view on ``database``, which somebody else closes."""
@@ -103,6 +103,16 @@ class SqliteFileSystem(SessionFileSystem):
     @override
     async def glob_files(self, session_id: UUID, pattern: str) -> list[FileInfo]:
         return await self._search(search.glob, session_id, compile_glob(pattern))
+
+    @override
+    async def fork_session(self, source: UUID, target: UUID, *, replaced: UUID | None = None) -> None:
+        await self._database.write(forking.fork, source, target, replaced)
+
+    @override
+    async def diff_sessions(
+        self, a: UUID, b: UUID, *, after: str | None = None, limit: int | None = None
+    ) -> list[FileChange]:
+        return await self._search(differing.differences, a, b, after, limit)
 
     async def _search(self, work: Callable[..., list[Any]], *arguments: object) -> list[Any]:
         unwanted = threading.Event()

@@ -11,6 +11,10 @@ A search asks the index and adds all of ``search_todo``, so its answer never dep
 work has come; nor on whether another process, which does not use the index, wrote in between: the
 triggers are part of the database. Every candidate is read and searched, so the index may say too
 much, but never too little.
+
+A content in chunks has no text in its own row, so whoever writes one tells what the triggers cannot see:
+that it is longer (``note_longer``), and that it is gone (``keep_stale``): then its chunks stay, instead of a
+copy of the text, until the index has forgotten them.
 """
 
 from __future__ import annotations
@@ -20,12 +24,14 @@ import time
 from typing import TYPE_CHECKING
 
 from everstore.errors import SettingsError
+from everstore_sqlite.contents import CHUNK_BYTES, CONTENT, size_of
+from everstore_sqlite.shares import free_pieces
 from everstore_sqlite.usage import SLOT_BITS
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-__all__ = ["candidates", "create", "remove", "tend"]
+__all__ = ["candidates", "create", "exists", "keep_stale", "note_longer", "remove", "tend"]
 
 _TRIGRAM = 3
 _MOST_TRIGRAMS = 8  # that a search asks for: more hardly tell more, and cost as much again
@@ -33,6 +39,8 @@ _SLICE_SECONDS = 0.02  # how long a call may have to wait for a slice of the wor
 
 _LONGEST_CHARACTER = 4  # bytes
 _PIECE_BYTES = 1 << 18  # about 15 ms
+
+_BY_CONTENT = f"CREATE INDEX IF NOT EXISTS entries_by_content ON entries ({CONTENT}, session)"
 
 # Of a text that was not yet indexed to its end, only what was is wanted back.
 _STALE = """
@@ -62,7 +70,7 @@ _CREATE = (
     "CREATE TABLE search_stale (serial INTEGER PRIMARY KEY, data BLOB NOT NULL, until INTEGER NOT NULL)",
     # How far a stale text is forgotten: apart, for its own row is as long as the text.
     "CREATE TABLE search_forgotten (serial INTEGER PRIMARY KEY, position INTEGER NOT NULL)",
-    "CREATE INDEX entries_by_serial ON entries (serial)",
+    _BY_CONTENT,
     "INSERT INTO search_todo (serial) SELECT serial FROM contents WHERE is_text",
     f"CREATE TRIGGER search_added AFTER INSERT ON contents BEGIN {_TODO} END",
     f"CREATE TRIGGER search_changed AFTER UPDATE ON contents BEGIN {_STALE} {_TODO} END",
@@ -73,7 +81,8 @@ _REMOVE = (
     "DROP TRIGGER search_added",
     "DROP TRIGGER search_changed",
     "DROP TRIGGER search_removed",
-    "DROP INDEX entries_by_serial",
+    "DROP INDEX IF EXISTS entries_by_serial",
+    "DROP INDEX IF EXISTS entries_by_content",
     "DROP TABLE IF EXISTS search_forgotten",
     "DROP TABLE search_stale",
     "DROP TABLE search_todo",
@@ -89,13 +98,24 @@ _NEXT_STALE = """
     FROM search_stale LEFT JOIN search_forgotten USING (serial) LIMIT 1
 """
 _NEXT_TODO = "SELECT serial, position FROM search_todo WHERE NOT is_final LIMIT 1"
-_HAS_NUL = "SELECT instr(data, x'00') OR typeof(data) != 'blob' FROM contents WHERE serial = ?"
-_FILES = """
-    SELECT parent || name, serial, size FROM entries WHERE serial IN (
+_IS_BLOB = "SELECT typeof(data) = 'blob' FROM contents WHERE serial = ?"
+_NUL = b"\0"
+_FIRST_PIECE = "SELECT min(number) FROM pieces WHERE content = ?"
+_CHUNKS = """
+    SELECT number, data FROM pieces JOIN chunks ON chunks.id = chunk
+    WHERE content = ? AND number BETWEEN ? AND ? ORDER BY number
+"""
+_NOTE_LONGER = "INSERT OR IGNORE INTO search_todo (serial, position) VALUES (?, ?)"
+_STALE_LARGE = "SELECT serial FROM search_stale WHERE serial IN (SELECT content FROM pieces)"
+_SLOTS = "SELECT slot FROM trees WHERE session = ?1 UNION ALL SELECT slot FROM origins WHERE session = ?1"
+_IS_COUNTED = "SELECT count(*) FROM trees WHERE session = ?"
+_FILES = f"""
+    SELECT parent || name, {CONTENT}, size FROM entries INDEXED BY entries_by_content
+    WHERE session = ? AND {CONTENT} IN (
         SELECT rowid FROM search WHERE search MATCH ? AND rowid BETWEEN ? AND ?
         UNION ALL SELECT serial FROM search_todo WHERE serial BETWEEN ? AND ?
     )
-"""
+"""  # noqa: S608 - made of constants
 
 
 def exists(connection: sqlite3.Connection) -> bool:
@@ -112,6 +132,7 @@ def create(connection: sqlite3.Connection) -> None:
         if exists(connection) and connection.execute(_IS_OLDER).fetchone()[0]:
             remove(connection)
         _change(connection, _CREATE, wanted=True)
+        connection.execute(_BY_CONTENT)
     except sqlite3.OperationalError as error:
         if "no such" not in str(error):
             raise
@@ -132,6 +153,9 @@ def _change(connection: sqlite3.Connection, statements: tuple[str, ...], *, want
     connection.execute("BEGIN IMMEDIATE")
     try:
         if exists(connection) != wanted:  # unless another process was faster
+            if not wanted:
+                for (content,) in connection.execute(_STALE_LARGE).fetchall():
+                    free_pieces(connection, content)
             for statement in statements:
                 connection.execute(statement)
         connection.execute("COMMIT")
@@ -158,13 +182,26 @@ def _forget_one(connection: sqlite3.Connection) -> bool:
         return False
     serial, position, until = row
     piece, following = _piece(connection, "search_stale", serial, position)
-    connection.execute(_FORGET, (serial, piece))
-    if following < until:
+    if piece:
+        connection.execute(_FORGET, (serial, _as_far(piece, until - position)))
+    if piece and following < until:
         connection.execute("REPLACE INTO search_forgotten VALUES (?, ?)", (serial, following))
     else:
+        free_pieces(connection, serial)
         connection.execute("DELETE FROM search_stale WHERE serial = ?", (serial,))
         connection.execute("DELETE FROM search_forgotten WHERE serial = ?", (serial,))
     return True
+
+
+def _as_far(piece: bytes, length: int) -> bytes:
+    """A piece without what was not indexed yet, where the next piece of the text was to begin in it.
+
+    The two characters from there on were: they are where two pieces overlap.
+    """
+    end = length
+    for _ in range(_TRIGRAM - 1):
+        end += 1 + _start_of_first(piece[end + 1 :])
+    return piece[:end] if length < len(piece) else piece
 
 
 def _add_one(connection: sqlite3.Connection) -> bool:
@@ -173,11 +210,11 @@ def _add_one(connection: sqlite3.Connection) -> bool:
     if row is None:
         return False
     serial, position = row
-    if not position and (connection.execute(_HAS_NUL, (serial,)).fetchone() or (True,))[0]:
+    is_blob = (connection.execute(_IS_BLOB, (serial,)).fetchone() or (False,))[0]
+    piece, following = _piece(connection, "contents", serial, position) if is_blob else (_NUL, position)
+    if _NUL in piece:
         connection.execute("UPDATE search_todo SET is_final = 1 WHERE serial = ?", (serial,))
-        return True
-    piece, following = _piece(connection, "contents", serial, position)
-    if piece:
+    elif piece:
         connection.execute(_ADD, (serial, piece))
         connection.execute("UPDATE search_todo SET position = ? WHERE serial = ?", (following, serial))
     else:
@@ -192,13 +229,29 @@ def _piece(connection: sqlite3.Connection, table: str, serial: int, position: in
     """
     with connection.blobopen(table, "data", serial, readonly=True) as data:
         size = len(data)
-        data.seek(position)
+        data.seek(min(position, size))
         piece = data.read(_PIECE_BYTES)
-    if position + len(piece) == size:
+    if not size:
+        size = size_of(connection, serial)
+        piece = _piece_of_chunks(connection, serial, position)
+    if position + len(piece) >= size:
         return piece, size
     end = _start_of_last(piece)
     following = _start_of_last(piece[: _start_of_last(piece[:end])])
     return piece[:end], position + following
+
+
+def _piece_of_chunks(connection: sqlite3.Connection, content: int, position: int) -> bytes:
+    """The same of a text in chunks; a NUL, which no index covers, where chunks are missing."""
+    first = position // CHUNK_BYTES
+    last = (position + _PIECE_BYTES) // CHUNK_BYTES
+    chunks = connection.execute(_CHUNKS, (content, first, last)).fetchall()
+    if any(
+        number != wanted or type(data) is not bytes for wanted, (number, data) in enumerate(chunks, first)
+    ):
+        return _NUL
+    start = position - first * CHUNK_BYTES
+    return b"".join([data for _, data in chunks])[start : start + _PIECE_BYTES]
 
 
 def _start_of_last(text: bytes) -> int:
@@ -209,21 +262,59 @@ def _start_of_last(text: bytes) -> int:
     return start
 
 
+def _start_of_first(text: bytes) -> int:
+    """Where the first character of a text in UTF-8 begins, of which a part may be missing before."""
+    start = 0
+    while start < len(text) and text[start] & 0xC0 == 0x80:
+        start += 1
+    return start
+
+
 def candidates(
     connection: sqlite3.Connection, session_id: UUID, literal: str | None
 ) -> list[tuple[str, int, int]] | None:
-    """Path, serial and size of every file of a session that may hold a literal, in any order.
+    """Path, content and size of every file of a session that may hold a literal, in any order.
 
     ``None`` when the index cannot tell: the literal is too short, or there is no index.
     """
     if literal is None or len(literal) < _TRIGRAM or "\0" in literal or not exists(connection):
         return None
-    row = connection.execute("SELECT slot FROM trees WHERE session = ?", (session_id.bytes,)).fetchone()
-    if row is None or type(row[0]) is not int:  # no files, or a damaged count of them: look for yourself
+    key = session_id.bytes
+    slots = {slot for (slot,) in connection.execute(_SLOTS, (key,))}
+    is_counted = connection.execute(_IS_COUNTED, (key,)).fetchone()[0]
+    if not is_counted or {*map(type, slots)} != {int}:  # no files, or a damaged count of them
         return None
-    first = row[0] << SLOT_BITS
-    serials = first, first | (1 << SLOT_BITS) - 1
-    return connection.execute(_FILES, (_match(literal), *serials, *serials)).fetchall()
+    match = _match(literal)
+    found: list[tuple[str, int, int]] = []
+    for slot in slots:
+        numbers = slot << SLOT_BITS, slot << SLOT_BITS | (1 << SLOT_BITS) - 1
+        found += connection.execute(_FILES, (key, match, *numbers, *numbers))
+    return found
+
+
+def note_longer(connection: sqlite3.Connection, content: int, size: int) -> None:
+    """A text in chunks of ``size`` bytes is about to get longer: what is new is to be indexed, too."""
+    if not exists(connection):
+        return
+    start = max(size - (_TRIGRAM - 1) * _LONGEST_CHARACTER, 0)
+    position = start + _start_of_first(_piece_of_chunks(connection, content, start))
+    connection.execute(_NOTE_LONGER, (content, position))
+
+
+def keep_stale(connection: sqlite3.Connection, content: int) -> bool:
+    """A content in chunks is about to be deleted; whether its chunks are wanted until they are forgotten."""
+    if not exists(connection):
+        return False
+    row = connection.execute("SELECT is_text FROM contents WHERE serial = ?", (content,)).fetchone()
+    if row is None or not row[0] or connection.execute(_FIRST_PIECE, (content,)).fetchone()[0] is None:
+        return False
+    waiting = connection.execute("SELECT position FROM search_todo WHERE serial = ?", (content,)).fetchone()
+    until = size_of(connection, content) if waiting is None else waiting[0]
+    connection.execute("DELETE FROM search_todo WHERE serial = ?", (content,))
+    if not until:
+        return False
+    connection.execute("INSERT INTO search_stale VALUES (?, x'', ?)", (content, until))
+    return True
 
 
 def _match(literal: str) -> str:

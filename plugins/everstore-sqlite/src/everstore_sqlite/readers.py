@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from everstore.compat import override
 from everstore.workers import LazyWorker, deliver
+from everstore_sqlite.contents import INLINE_BYTES
 from everstore_sqlite.failures import is_busy
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ __all__ = ["EVERYTHING", "SMALL", "TOO_LARGE", "Direct", "Reader", "Readers", "T
 
 T = TypeVar("T")
 
-SMALL = 1 << 16
+SMALL = INLINE_BYTES
 """Bytes of content that a look-up on the event loop's thread reads at most."""
 
 EVERYTHING = (1 << 63) - 1

@@ -15,6 +15,7 @@ import msgspec
 from everstore.content import content_of
 from everstore.errors import DataDamagedError
 from everstore.models import FileInfo, FileStat, FileUsage, SessionFile, file_of, root_of, span_within
+from everstore_sqlite.contents import INLINE_BYTES, is_in_chunks, range_of, whole_of
 from everstore_sqlite.failures import code_of
 from everstore_sqlite.readers import EVERYTHING, TOO_LARGE, TooLarge, snapshot
 
@@ -55,13 +56,14 @@ KEY = "session = ? AND parent = ? AND name = ?"
 BELOW = "session = ? AND parent >= ? AND parent < ?"
 """What lies below a directory, at any depth; ``below`` has its arguments."""
 
+_ENTRY = ", ".join(f"entries.{column}" for column in ENTRY.split(", "))
 _READ = f"""
-    SELECT {ENTRY}, is_text, iif(size <= ?, data, NULL)
-    FROM entries LEFT JOIN contents USING (serial) WHERE {KEY}
+    SELECT {_ENTRY}, is_text, iif(size <= ?, data, NULL), contents.serial
+    FROM entries LEFT JOIN contents ON contents.serial = ifnull(content, entries.serial) WHERE {KEY}
 """  # noqa: S608 - made of constants
 _MEASURE = f"""
-    SELECT {ENTRY}, is_text, typeof(data), length(data)
-    FROM entries LEFT JOIN contents USING (serial) WHERE {KEY}
+    SELECT {_ENTRY}, is_text, typeof(data), length(data), contents.serial
+    FROM entries LEFT JOIN contents ON contents.serial = ifnull(content, entries.serial) WHERE {KEY}
 """  # noqa: S608 - made of constants
 _STAT = f"SELECT {ENTRY} FROM entries WHERE {KEY}"  # noqa: S608 - made of constants
 _LIST = f"SELECT name, {ENTRY} FROM entries WHERE session = ? AND parent = ? ORDER BY name"  # noqa: S608 - made of constants
@@ -151,19 +153,33 @@ def read_file(
     row = _row_at(connection, path, _READ, most, session_id.bytes, *split(path))
     if row is None:
         return None
-    version, created, updated, serial, size, is_readonly, is_directory, is_text, data = row
+    version, created, updated, serial, size, is_readonly, is_directory, is_text, data, _ = row
     if not is_sound(version, created, updated, serial, size, is_readonly, is_directory):
         raise no_entry(path)
     if is_directory:
         return SessionFile(
             version, created, updated, session_id, path, serial, size, is_readonly=False, content=None
         )
-    if data is None and is_text is not None and most != EVERYTHING:
-        return TOO_LARGE
     if is_text == 1 and type(data) is bytes and len(data) == size and data.isascii():
         return SessionFile(  # nearly always, and without another call
             version, created, updated, session_id, path, serial, size, is_readonly == 1, data.decode()
         )
+    if data is None and is_text is not None and most != EVERYTHING:
+        return TOO_LARGE
+    return _in_whole(connection, session_id, path, row)
+
+
+def _in_whole(connection: sqlite3.Connection, session_id: UUID, path: str, row: Any) -> SessionFile | None:
+    """A file by its row, wherever its content is."""
+    *columns, is_readonly, _, is_text, data, number = row
+    size = columns[-1]
+    if is_in_chunks(size, data):
+        if not connection.in_transaction:  # the row is to be of the same moment as the chunks
+            with snapshot(connection):
+                found = read_file(connection, EVERYTHING, session_id, path)
+            return None if isinstance(found, TooLarge) else found
+        data = whole_of(connection, path, number, size)
+    version, created, updated, serial, _ = columns
     content, encoding = content_at(path, size, is_text, data)
     return file_of(
         version, created, updated, session_id, path, serial, size, is_readonly == 1, content, encoding
@@ -180,18 +196,22 @@ def read_bytes(
         row = _row_at(connection, path, _MEASURE, session_id.bytes, *split(path))
         if row is None:
             return None
-        *columns, is_text, kind, found = row
+        *columns, is_text, kind, found, number = row
         require_entry(path, columns)
-        _, _, _, serial, size, _, is_directory = columns
+        size, is_directory = columns[4], columns[6]
         if is_directory:
             return None
-        if found != size or kind != "blob" or is_text not in _FLAGS:
+        is_content = kind == "blob" and is_text in _FLAGS
+        in_chunks = found == 0 and size > INLINE_BYTES
+        if not is_content or not (found == size or in_chunks):
             read_file(connection, EVERYTHING, session_id, path)  # tells what is wrong
         low, high = span_within(size, start, length)
-        if high > most:
+        if (high - low if in_chunks else high) > most:
             return TOO_LARGE
+        if in_chunks:
+            return range_of(connection, path, number, size, low, high)
         # SQL's substr() would read all there is; this passes over what comes before.
-        with connection.blobopen("contents", "data", serial, readonly=True) as blob:
+        with connection.blobopen("contents", "data", number, readonly=True) as blob:
             blob.seek(low)
             return blob.read(high - low)
 

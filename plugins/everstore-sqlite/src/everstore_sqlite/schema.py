@@ -228,6 +228,7 @@ _VERSION_5 = (
     ) WITHOUT ROWID
     """,
     *_CHECKPOINTS,
+    "DROP INDEX IF EXISTS entries_by_serial",  # of the search index, which makes another one
 )
 
 MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)

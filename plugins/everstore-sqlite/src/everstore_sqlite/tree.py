@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from operator import itemgetter
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
@@ -14,7 +15,8 @@ from everstore.content import content_bytes
 from everstore.errors import DataDamagedError
 from everstore.models import FileInfo, SessionFile, file_of
 from everstore.rules import Tree
-from everstore_sqlite import own_limits
+from everstore_sqlite import own_limits, storing
+from everstore_sqlite.contents import INLINE_BYTES, is_in_chunks, require_size, whole_of
 from everstore_sqlite.failures import code_of
 from everstore_sqlite.rows import (
     BELOW,
@@ -29,33 +31,38 @@ from everstore_sqlite.rows import (
     require_entry,
     split,
 )
+from everstore_sqlite.shares import share
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from uuid import UUID
 
     from msgspec import UnsetType
 
+    from everstore.models import Encoding
     from everstore.settings import Limits
     from everstore_sqlite.writer import Transaction
 
 __all__ = ["SqliteTree"]
 
-_GET = f"SELECT {ENTRY} FROM entries WHERE {KEY}"  # noqa: S608 - all SQL here is made of constants
-# For where a text that is no UTF-8 is in the way.
+_GET = f"SELECT {ENTRY}, content FROM entries WHERE {KEY}"  # noqa: S608 - all SQL here is made of constants
+# For where a text that is no UTF-8 is in the way. What is no number is one that no content has.
 _NUMBERS = ", ".join(f"iif(typeof({column}) = 'integer', {column}, NULL)" for column in ENTRY.split(", "))
-_GET_NUMBERS = f"SELECT {_NUMBERS} FROM entries WHERE {KEY}"  # noqa: S608 - made of constants
-_INSERT = f"INSERT INTO entries (session, parent, name, {ENTRY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - made of constants
-_REPLACE = f"UPDATE entries SET version = ?, updated = ?, size = ?, is_readonly = ? WHERE {KEY}"  # noqa: S608 - made of constants
+_GET_NUMBERS = f"""
+    SELECT {_NUMBERS}, iif(typeof(content) IN ('integer', 'null'), content, '') FROM entries WHERE {KEY}
+"""  # noqa: S608 - made of constants
+_INSERT = f"""
+    INSERT INTO entries (session, parent, name, {ENTRY}, content, digest)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""  # noqa: S608 - made of constants
+_REPLACE = f"""
+    UPDATE entries SET version = ?, updated = ?, size = ?, is_readonly = ?, content = ?, digest = ?
+    WHERE {KEY}
+"""  # noqa: S608 - made of constants
 _CONTENT = "SELECT is_text, iif(typeof(data) = 'blob', data, NULL) FROM contents WHERE serial = ?"
-_PUT_CONTENT = "INSERT INTO contents (serial, is_text, data) VALUES (?, ?, ?)"
-_SET_CONTENT = "UPDATE contents SET is_text = ?, data = ? WHERE serial = ?"
-# A row that was lost; the search index may still have work noted for it, which is replaced, too.
-_RESTORE_CONTENT = "INSERT OR REPLACE INTO contents (serial, is_text, data) VALUES (?, ?, ?)"
-_COPY_CONTENT = """
-    INSERT INTO contents SELECT ?, is_text, data FROM contents
-    WHERE serial = ? AND length(data) = ? AND typeof(data) = 'blob' AND is_text IN (0, 1)
-"""
+_HEAD = "SELECT is_text, typeof(data), length(data) FROM contents WHERE serial = ?"
+_DIGEST = f"SELECT iif(typeof(digest) = 'blob', digest, NULL) FROM entries WHERE {KEY}"  # noqa: S608 - made of constants
+_SHARED_BELOW = f"SELECT serial, content FROM entries WHERE {BELOW} AND content IS NOT NULL"  # noqa: S608 - made of constants
 _MOVE = f"UPDATE entries SET parent = ?, name = ?, version = ?, updated = ? WHERE {KEY}"  # noqa: S608 - made of constants
 _MOVE_BELOW = f"""
     UPDATE entries SET parent = ? || substr(parent, ?), version = ?, updated = max(?, updated + 1000)
@@ -66,15 +73,12 @@ _SUM_BELOW = f"""
     FROM entries WHERE {BELOW}
 """  # noqa: S608 - made of constants
 _DELETE_BELOW = f"DELETE FROM entries WHERE {BELOW}"  # noqa: S608 - made of constants
-_DELETE_CONTENTS_BELOW = f"""
-    DELETE FROM contents WHERE serial IN (SELECT serial FROM entries WHERE {BELOW} AND NOT is_directory)
-"""  # noqa: S608 - made of constants
 _LONGEST_BELOW = f"""
     SELECT parent || name FROM entries WHERE {BELOW}
     ORDER BY length(CAST(parent AS BLOB)) + length(CAST(name AS BLOB)) DESC, parent || name LIMIT 1
 """  # noqa: S608 - made of constants
 _ANY_BELOW = f"SELECT 1 FROM entries WHERE {BELOW} LIMIT 1"  # noqa: S608 - made of constants
-_HEAL = f"UPDATE entries SET ({ENTRY}) = (?, ?, ?, ?, ?, ?, ?) WHERE {KEY}"  # noqa: S608 - made of constants
+_HEAL = f"UPDATE entries SET ({ENTRY}, content) = (?, ?, ?, ?, ?, ?, ?, ?) WHERE {KEY}"  # noqa: S608 - made of constants
 _DELETE = f"DELETE FROM entries WHERE {KEY}"  # noqa: S608 - made of constants
 _SUBTREE = f"{SUBTREE} ORDER BY parent, name"
 
@@ -83,6 +87,8 @@ class SqliteTree(Tree[FileInfo]):
     """One session's tree within one transaction; made for one call."""
 
     __slots__ = (
+        "_connection",
+        "_contents",
         "_directories",
         "_execute",
         "_key",
@@ -100,6 +106,9 @@ class SqliteTree(Tree[FileInfo]):
         self._store_limits = limits
         self._limits: Limits | UnsetType | None = UNSET
         self._transaction = transaction
+        self._connection = transaction.connection
+        self._contents: dict[int, int] = {}
+        """The number of the content of each entry looked at that has another than its own serial's."""
         self._execute = transaction.execute
         self._key = session_id.bytes
         self._usages = transaction.usages
@@ -122,8 +131,11 @@ class SqliteTree(Tree[FileInfo]):
         row = self._execute(_GET, (self._key, *split(path))).fetchone()
         if row is None:
             return None
-        require_entry(path, row)
-        return self._entry(path, *row)
+        *columns, content = row
+        require_entry(path, columns)
+        if content is not None:
+            self._note(path, columns[3], content)
+        return self._entry(path, *columns)
 
     @override
     def get_to_replace(self, path: str, /) -> FileInfo | None:
@@ -135,7 +147,26 @@ class SqliteTree(Tree[FileInfo]):
             row = self._execute(_GET_NUMBERS, (self._key, *split(path))).fetchone()
         if row is None:
             return None
-        return self._entry(path, *(row if is_sound(*row) else self._healed(path, row)))
+        *columns, content = row
+        if not is_sound(*columns) or type(content) not in {int, NoneType}:
+            columns, content = self._healed(path, columns, content)
+        if content is not None:
+            self._note(path, columns[3], content)
+        return self._entry(path, *columns)
+
+    def _note(self, path: str, serial: int, content: object) -> None:
+        """Remember an entry's content, which is not its own serial's."""
+        if type(content) is not int:
+            raise no_entry(path)
+        self._contents[serial] = content
+
+    def _content(self, entry: FileInfo) -> int:
+        """The number of the content of an entry that was looked at."""
+        return self._contents.get(entry.serial, entry.serial)
+
+    def _new_number(self) -> int:
+        """A number for a content or a chunk: one that no entry's serial is."""
+        return self._usages.new_serial(self._key)
 
     def _entry(
         self, path: str, version: int, created: int, updated: int, serial: int, size: int,
@@ -154,31 +185,52 @@ class SqliteTree(Tree[FileInfo]):
             is_directory == 1,
         )
 
-    def _healed(self, path: str, damaged: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The columns for a damaged entry that is about to be replaced or deleted; what is sound is kept."""
+    def _healed(self, path: str, damaged: Sequence[Any], content: object) -> tuple[list[Any], int | None]:
+        """The columns for a damaged entry that is about to be replaced or deleted; what is sound is kept.
+
+        A content that cannot be told is one that nobody has: the serial's own may be another entry's.
+        """
         now, version = now_ns(), self.next_version()
         columns = [version, now, now, self.new_serial(version), 0, 0, 0]
         columns[-1] = int(self.has_below(path))
         for place, value in enumerate(damaged):
             kept = [*columns[:place], value, *columns[place + 1 :]]
             columns = kept if is_sound(*kept) else columns
-        self._change(path, _HEAL, *columns, self._key, *split(path))
+        number = content if content is None or type(content) is int else self._new_number()
+        self._change(path, _HEAL, *columns, number, self._key, *split(path))
         self._usages.recount(self._key)
-        return tuple(columns)
+        return columns, number
 
     @override
     def read(self, entry: FileInfo) -> SessionFile:
-        row = self._execute(_CONTENT, (entry.serial,)).fetchone() or (None, None)
+        content, encoding = self._read(entry)
         return file_of(
             entry.version, entry.created_ns, entry.updated_ns, entry.session_id, entry.path, entry.serial,
-            entry.size_bytes, entry.is_readonly, *content_at(entry.path, entry.size_bytes, *row),
+            entry.size_bytes, entry.is_readonly, content, encoding,
         )  # fmt: skip
+
+    def _read(self, entry: FileInfo) -> tuple[str | bytes, Encoding]:
+        number = self._content(entry)
+        is_text, data = self._execute(_CONTENT, (number,)).fetchone() or (None, None)
+        if is_in_chunks(entry.size_bytes, data):
+            data = whole_of(self._connection, entry.path, number, entry.size_bytes)
+        return content_at(entry.path, entry.size_bytes, is_text, data)
+
+    @override
+    def encoding(self, file: FileInfo) -> Encoding:
+        is_text, kind, length = self._execute(_HEAD, (self._content(file),)).fetchone() or (None, None, None)
+        in_chunks = length == 0 and file.size_bytes > INLINE_BYTES
+        if is_text in {0, 1} and kind == "blob" and (in_chunks or length == file.size_bytes):
+            return "text" if is_text else "base64"
+        return self._read(file)[1]  # tells what is wrong with it
 
     @override
     def below(self, path: str) -> list[FileInfo]:
         rows = self._execute(_SUBTREE, below(self.session_id, path)).fetchall()
         if None in map(itemgetter(0), rows):
             raise no_entry(path)
+        for serial, content in self._execute(_SHARED_BELOW, below(self.session_id, path)).fetchall():
+            self._note(path, serial, content)
         return infos(self.session_id, rows)
 
     @override
@@ -230,29 +282,58 @@ class SqliteTree(Tree[FileInfo]):
     @override
     def put(self, file: SessionFile, old: FileInfo | None) -> None:
         self._sums = None
+        if file.kept is None:
+            self._insert(file, None, None, is_directory=True)
+            return
+        data, is_text = content_bytes(file.kept, file.encoding), file.encoding == "text"
         if old is not None and old.serial == file.serial:
-            self._replace(file, old)
+            size = old.size_bytes
+            self._replace(
+                file,
+                old,
+                *storing.replace(
+                    self._connection, self._content(old), size, data, self._new_number, is_text=is_text
+                ),
+            )
             return
         if old is not None:
             self.remove(old)
-        self._insert(file, is_directory=file.kept is None)
-        if file.kept is not None:
-            data = content_bytes(file.kept, file.encoding)
-            self._execute(_PUT_CONTENT, (file.serial, file.encoding == "text", data))
+        digest = storing.put(self._connection, file.serial, data, self._new_number, is_text=is_text)
+        self._insert(file, None, digest, is_directory=False)
 
-    def _replace(self, file: SessionFile, old: FileInfo) -> None:
-        data, is_text = content_bytes(file.kept or "", file.encoding), file.encoding == "text"
-        columns = (file.version, file.updated_ns, file.size_bytes, file.is_readonly)
+    @override
+    def append(self, file: FileInfo, old: FileInfo, content: str | bytes, encoding: Encoding) -> None:
+        if old.size_bytes <= INLINE_BYTES or not self._is_in_chunks(old):
+            super().append(file, old, content, encoding)
+            return
+        self._sums = None
+        number, more = self._content(old), content_bytes(content, encoding)
+        written = storing.append(
+            self._connection, old.path, number, old.size_bytes, more, self._new_number,
+            is_text=encoding == "text",
+        )  # fmt: skip
+        self._replace(file, old, *written)
+
+    def _is_in_chunks(self, file: FileInfo) -> bool:
+        row = self._execute(_HEAD, (self._content(file),)).fetchone()
+        return row is not None and row[2] == 0
+
+    def _replace(self, file: SessionFile | FileInfo, old: FileInfo, number: int, digest: bytes) -> None:
+        """Change an entry, whose content is changed already."""
+        content = None if number == file.serial else number
+        columns = (file.version, file.updated_ns, file.size_bytes, file.is_readonly, content, digest)
         self._change(file.path, _REPLACE, *columns, self._key, *split(file.path))
-        if not self._execute(_SET_CONTENT, (is_text, data, file.serial)).rowcount:
-            self._execute(_RESTORE_CONTENT, (file.serial, is_text, data))
+        if content is not None:
+            self._contents[file.serial] = content
         if file.size_bytes != old.size_bytes:
             self._usages.count(self._key, 0, file.size_bytes - old.size_bytes)
 
-    def _insert(self, entry: SessionFile | FileInfo, *, is_directory: bool) -> None:
+    def _insert(
+        self, entry: SessionFile | FileInfo, content: int | None, digest: bytes | None, *, is_directory: bool
+    ) -> None:
         self._execute(_INSERT, (
             self._key, *split(entry.path), entry.version, entry.created_ns, entry.updated_ns, entry.serial,
-            entry.size_bytes, entry.is_readonly, is_directory,
+            entry.size_bytes, entry.is_readonly, is_directory, content, digest,
         ))  # fmt: skip
         if is_directory:
             self._usages.count(self._key, 0, 0, 1)
@@ -265,10 +346,17 @@ class SqliteTree(Tree[FileInfo]):
         self._sums = None
         if old is not None:
             self.remove(old)
-        self._insert(copy, is_directory=copy.is_directory)
-        content = (copy.serial, source.serial, source.size_bytes)
-        if not copy.is_directory and not self._execute(_COPY_CONTENT, content).rowcount:
-            self.read(source)  # tells what is wrong with it
+        if copy.is_directory:
+            self._insert(copy, None, None, is_directory=True)
+            return
+        self.encoding(source)  # or damage would be copied, and not be told
+        number = self._content(source)
+        if source.size_bytes > INLINE_BYTES and self._is_in_chunks(source):
+            require_size(self._connection, source.path, number, source.size_bytes)
+        share(self._connection, number)
+        self._contents[copy.serial] = number
+        (digest,) = self._execute(_DIGEST, (self._key, *split(source.path))).fetchone()
+        self._insert(copy, number, digest, is_directory=False)
 
     @override
     def move(self, entry: FileInfo, destination: str, old: FileInfo | None) -> FileInfo:
@@ -291,7 +379,7 @@ class SqliteTree(Tree[FileInfo]):
         if not entries:
             return
         range_ = below(self.session_id, path)
-        self._execute(_DELETE_CONTENTS_BELOW, range_)
+        storing.free_all(self._connection, BELOW, range_)
         self._execute(_DELETE_BELOW, range_)
         if type(files) is type(size) is int:
             self._usages.count(self._key, -files, -size, files - entries)
@@ -305,15 +393,15 @@ class SqliteTree(Tree[FileInfo]):
         if entry.is_directory:
             self._usages.count(self._key, 0, 0, -1)
         else:
-            self._execute("DELETE FROM contents WHERE serial = ?", (entry.serial,))
+            storing.free(self._connection, self._content(entry), entry.size_bytes)
             self._usages.count(self._key, -1, -entry.size_bytes)
 
     def purge(self) -> bool:
         """Remove everything; whether there was anything."""
         self._forget()
         own_limits.forget(self._transaction, own_limits.FILES, self.session_id)
-        serials = self._usages.remove(self._key)
-        self._execute("DELETE FROM contents WHERE serial >= ? AND serial < ?", (serials.start, serials.stop))
+        self._usages.remove(self._key)
+        storing.free_all(self._connection, "session = ?", (self._key,))
         return self._execute("DELETE FROM entries WHERE session = ?", (self._key,)).rowcount > 0
 
     def _forget(self) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from everstore_sqlite.contents import CONTENT
 from everstore_sqlite.failures import damaged_file
 
 if TYPE_CHECKING:
@@ -34,10 +35,11 @@ class Usage(msgspec.Struct, gc=False):
 _GET = "SELECT slot, last, files, bytes, directories FROM trees WHERE session = ?"
 _NEXT_SLOT = "UPDATE counters SET slot = slot + 1 WHERE typeof(slot) = 'integer' RETURNING slot"
 _RECOUNT = """
-    SELECT max(iif(typeof(serial) = 'integer', serial, 0)), sum(is_directory IS 0),
-        sum(iif(is_directory IS 0 AND typeof(size) = 'integer', size, 0)), sum(is_directory IS NOT 0)
+    SELECT sum(is_directory IS 0), sum(iif(is_directory IS 0 AND typeof(size) = 'integer', size, 0)),
+        sum(is_directory IS NOT 0)
     FROM entries WHERE session = ?
 """
+_ORIGINS = f"INSERT OR IGNORE INTO origins SELECT session, {CONTENT} >> ? FROM entries WHERE session = ?"  # noqa: S608 - constants
 
 
 class Usages:
@@ -62,15 +64,18 @@ class Usages:
         return usage
 
     def recount(self, session: bytes) -> Usage | None:
-        """Count a session's tree anew, because its row or an entry was damaged; ``None`` when it is empty."""
-        last, *counted = self._connection.execute(_RECOUNT, (session,)).fetchone()
-        if last is None:
+        """Count a session's tree anew, because its row or an entry was damaged; ``None`` when it is empty.
+
+        Where it is not known what numbers the session gave out, it gets a new slot to give them out from.
+        """
+        files, *counted = self._connection.execute(_RECOUNT, (session,)).fetchone()
+        if files is None:
             return None
         known = self._known.get(session)
-        if known is not None:
-            last = max(last, known.slot << SLOT_BITS | known.last)
-        usage = Usage(last >> SLOT_BITS, last & (1 << SLOT_BITS) - 1, *counted)
-        self._known[session] = usage
+        place = (self._next_slot(), 0) if known is None else (known.slot, known.last)
+        if known is None:
+            self._connection.execute(_ORIGINS, (SLOT_BITS, session))
+        usage = self._known[session] = Usage(*place, files, *counted)
         self._changed.add(session)
         self.changes += 1
         return usage
@@ -96,23 +101,23 @@ class Usages:
         """The session's row, which is made when there is none."""
         usage = self.get(session)
         if usage is None:
-            row = self._connection.execute(_NEXT_SLOT).fetchone()
-            if row is None:
-                raise damaged_file("its counters are missing")
-            usage = self._known[session] = Usage(row[0], 0, 0, 0, 0)
+            usage = self._known[session] = Usage(self._next_slot(), 0, 0, 0, 0)
         return usage
 
-    def remove(self, session: bytes) -> range:
-        """Remove a session's row; the serials that its entries may have had."""
-        usage = self.get(session)
-        if usage is None:
-            return range(0)
+    def _next_slot(self) -> int:
+        row = self._connection.execute(_NEXT_SLOT).fetchone()
+        if row is None:
+            raise damaged_file("its counters are missing")
+        slot: int = row[0]
+        return slot
+
+    def remove(self, session: bytes) -> None:
+        """Remove a session's row."""
         self._connection.execute("DELETE FROM trees WHERE session = ?", (session,))
-        self._known.pop(session)
+        self._connection.execute("DELETE FROM origins WHERE session = ?", (session,))
+        self._known.pop(session, None)
         self._changed.discard(session)
         self.changes += 1
-        first = usage.slot << SLOT_BITS
-        return range(first, first + usage.last + 1)
 
     def write(self) -> None:
         """Write the rows that changed."""
