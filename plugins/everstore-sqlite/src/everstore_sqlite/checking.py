@@ -309,7 +309,7 @@ _SHARING: tuple[tuple[str, str], ...] = (
         """
         SELECT NULL, 'content ' || p.content FROM pieces p JOIN chunks ON id = p.chunk
         LEFT JOIN pieces q ON q.content = p.content AND q.number = p.number - 1
-        WHERE hash(data) <> p.digest OR hash(ifnull(q.prefix, x'') || p.digest) <> p.prefix
+        WHERE hash(data) <> p.digest OR hash(CAST(ifnull(q.prefix, x'') || p.digest AS BLOB)) <> p.prefix
         """,
     ),
     (
