@@ -7,22 +7,18 @@ from uuid import UUID
 
 from everstore.clock import now_ns
 
-__all__ = [
-    "CHECKPOINT_MARK",
-    "CHECKPOINT_MASK",
-    "is_checkpoint",
-    "new_checkpoint_id",
-    "new_session_id",
-    "uuid7",
-]
+__all__ = ["is_checkpoint", "new_checkpoint_id", "new_session_id", "uuid7"]
 
 _LOW_48 = (1 << 48) - 1
 _LOW_62 = (1 << 62) - 1
 
-CHECKPOINT_MASK = 0xFFFF_FFFF << 48
-"""The bits of an id that tell a checkpoint: the third and the fourth group of its text."""
+_CHECKPOINT_MASK = 0xFFFF_FFFF << 48
+"""The bits of an id that tell a checkpoint: the third and the fourth group of its text.
 
-CHECKPOINT_MARK = 0x8EC0_BA5E << 48
+They are its seventh to tenth byte, and what these are then is spelled out in the indexes of backends.
+"""
+
+_CHECKPOINT_MARK = 0x8EC0_BA5E << 48
 """What these bits are then: version 8 (RFC 9562 §5.8), the variant, and 26 bits that nobody else sets so."""
 
 
@@ -49,9 +45,9 @@ def new_session_id() -> UUID:
 
 def new_checkpoint_id() -> UUID:
     """A fresh version 8 UUID that says of itself that it is a checkpoint's, and sorts as session ids do."""
-    return UUID(int=_milliseconds(now_ns()) << 80 | CHECKPOINT_MARK | int.from_bytes(os.urandom(6)))
+    return UUID(int=_milliseconds(now_ns()) << 80 | _CHECKPOINT_MARK | int.from_bytes(os.urandom(6)))
 
 
 def is_checkpoint(session_id: UUID) -> bool:
     """Whether the id is a checkpoint's: of a session that nothing changes."""
-    return session_id.int & CHECKPOINT_MASK == CHECKPOINT_MARK
+    return session_id.int & _CHECKPOINT_MASK == _CHECKPOINT_MARK

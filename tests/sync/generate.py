@@ -16,7 +16,7 @@ from everstore import interfaces, session, store
 from everstore.middleware.base import verbs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 FOLDER = Path(__file__).parents[2] / "everstore" / "sync"
 WIDTH = 110
@@ -174,7 +174,7 @@ def _imports(faces: list[Face]) -> str:
     words = set(re.findall(r"\w+", " ".join(map(str, signatures))))
     named: dict[str, set[str]] = defaultdict(set)
     for word in words:
-        source = next((each for each in SOURCES if hasattr(importlib.import_module(each), word)), None)
+        source = next((each for each in SOURCES if word in _exported(each)), None)
         if source is not None and word != "Any":
             named[source].add(word)
     modules = {_module(face) for face in faces}
@@ -187,6 +187,12 @@ def _imports(faces: list[Face]) -> str:
         now["msgspec"] = {"UNSET"}
         named["msgspec"].discard("UNSET")
     return f"{_lines(now)}\nif TYPE_CHECKING:\n{_lines(named, 4)}"
+
+
+def _exported(source: str) -> Collection[str]:
+    module = importlib.import_module(source)
+    names: Collection[str] = getattr(module, "__all__", vars(module))
+    return names
 
 
 def _lines(named: dict[str, set[str]], indent: int = 0) -> str:
