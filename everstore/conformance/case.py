@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import structlog
@@ -196,12 +197,12 @@ class Case:
                 await self._stack.aclose()
             if is_left:
                 async with self.subject.open() as store:
-                    await each(store.delete_session, self._ids)
+                    await each(partial(leftovers.delete, store), self._ids)
 
     async def _removed(self) -> bool:
         """Remove whatever the check wrote, by its own client; whether that one could do it."""
         with self.trace.paused(), suppress(EverstoreError):
-            await each(self.store.delete_session, self._ids)
+            await each(partial(leftovers.delete, self.store), self._ids)
             return True
         return False
 

@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from uuid import UUID
 
-from everstore.errors import SettingsError
+from everstore.errors import SettingsError, UnsupportedError
+from everstore.models import is_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from everstore.store import Store
 
-__all__ = ["journal", "note", "remove"]
+__all__ = ["delete", "journal", "note", "remove"]
 
 _open: list[IO[str]] = []
 
@@ -67,13 +68,22 @@ def note(session_id: UUID) -> None:
         file.flush()
 
 
+async def delete(store: Store, session_id: UUID) -> bool:
+    """Delete a session or a checkpoint, whichever the id is of; whether there was anything."""
+    if not is_checkpoint(session_id):
+        return await store.delete_session(session_id)
+    with suppress(UnsupportedError):  # where there are no checkpoints
+        return await store.delete_checkpoint(session_id)
+    return False
+
+
 async def remove(storage: str, store: Store) -> int:
     """Remove what runs on this storage left that live no more; how many sessions had anything."""
     removed = 0
     for path in _dead(_folder(storage)):
         for line in path.read_text(encoding="ascii").splitlines():
             if len(line) == 36:  # the last one may be torn
-                removed += await store.delete_session(UUID(line))
+                removed += await delete(store, UUID(line))
         path.unlink()
     return removed
 
