@@ -6,9 +6,10 @@ from functools import partial
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
+from everstore.changes import Write, WriteBytes
 from everstore.clock import turned
 from everstore.conformance.acts import Scene
-from everstore.conformance.case import Mismatch, refused
+from everstore.conformance.case import Mismatch, each, refused
 from everstore.conformance.forked import (
     LARGE,
     fork_both,
@@ -80,17 +81,24 @@ async def _replace(case: Case, scene: Scene) -> None:
 )  # fmt: skip
 async def gone(case: Case, remove: Remove) -> None:
     """Whichever of a session, its fork and the fork's goes first, the others stay whole: {row}."""
-    for order in permutations(range(3)):
-        first = Scene(case.store, case.new_id())
-        await several_of_everything(first)
-        scenes = [first, await forked(case, first.id)]
-        scenes.append(await forked(case, scenes[1].id))
-        await scenes[2].files.append_file("large", "more")
-        before = [await held(case, scene.id) for scene in scenes]
-        for number, which in enumerate(order):
-            await remove(case, scenes[which])
-            for other in order[number + 1 :]:
-                require_held(before[other], await held(case, scenes[other].id), f"fork {other} after {which}")
+    await each(partial(_require_whole, case, remove), [*permutations(range(3))])
+
+
+async def _require_whole(case: Case, remove: Remove, order: tuple[int, ...]) -> None:
+    """Remove them in an order; what is left of them must be as it was."""
+    first = Scene(case.store, case.new_id())
+    await first.fill(record=False)
+    await first.files.apply_changes(
+        [Write("large", LARGE), WriteBytes("large bytes", LARGE.encode() + b"\xff")]
+    )
+    scenes = [first, await forked(case, first.id)]
+    scenes.append(await forked(case, scenes[1].id))
+    await scenes[2].files.append_file("large", "more")
+    before = [await held(case, scene.id) for scene in scenes]
+    for number, which in enumerate(order):
+        await remove(case, scenes[which])
+        for other in order[number + 1 :]:
+            require_held(before[other], await held(case, scenes[other].id), f"fork {other} after {which}")
 
 
 @check(
