@@ -24,15 +24,14 @@ if TYPE_CHECKING:
     from everstore.engine.base import Transaction
     from everstore.engine.rows import Row
 
-__all__ = ["DIGEST_BYTES", "BrokenError", "Contents", "Parts"]
+__all__ = ["BrokenError", "Contents", "Parts"]
 
 Parts = tuple[tuple[bytes, int], ...]
 """Contents in the order of the pieces that they have, each with the place that it ends before."""
 
 _INLINE_BYTES = 1024  # a larger content is kept apart, so that listings do not read it
 _MOST_PARTS = 32  # a row has to fit into the smallest value that there may be
-DIGEST_BYTES = 32
-"""How long the digest of a whole content is."""
+_DIGEST_BYTES = 32
 
 
 class BrokenError(Exception):
@@ -68,6 +67,16 @@ class Contents:
         if len(data) != end - start:
             raise BrokenError(f"its content has {start + len(data)} bytes where there were {end}")
         return data if high - low == len(data) else data[low - start : high - start]
+
+    def is_same(self, row: Row, others: Contents, other: Row) -> bool:
+        """Whether a row has the content that another one has; by digests where they have several pieces."""
+        if row.size != other.size:
+            return False
+        if row.size > _INLINE_BYTES and self.parts(row) == others.parts(other):
+            return True
+        if row.digest is None or other.digest is None:
+            return self.read(row, 0, row.size) == others.read(other, 0, other.size)
+        return row.digest[:_DIGEST_BYTES] == other.digest[:_DIGEST_BYTES]
 
     def require_whole(self, row: Row) -> None:
         """``BrokenError`` unless all of its content is there, and is that of the digest."""
@@ -164,7 +173,7 @@ class Contents:
             return replace(row, size=size, body=data, parts=(), digest=None)
         behind = self._places(size)
         same = self._same(before, data) if behind > 1 and before and before[-1][1] > 1 else 0
-        row = replace(row, size=size, body=None, digest=self._digest(b"", data))
+        row = replace(row, size=size, body=None, digest=self._digest(b"", data) if behind > 1 else None)
         return self._written(row, old, same, data[same * self._most :] if same else data)
 
     def append(self, row: Row, old: Row, data: bytes) -> Row:
@@ -180,10 +189,8 @@ class Contents:
         size = old.size + len(data)
         if rest:
             data = self.read(old, old.size - rest, old.size) + data
-        digest = old.digest
-        if digest is not None:
-            digest = self._digest(digest[DIGEST_BYTES:] if rest else digest[:DIGEST_BYTES], data)
-        return self._written(replace(row, size=size, body=None, digest=digest), old, full, data)
+        row = replace(row, size=size, body=None, digest=self._grown(old, full, rest, data))
+        return self._written(row, old, full, data)
 
     def _same(self, before: Parts, data: bytes) -> int:
         """How many pieces of an old content are to stay: it begins with them, as this one does."""
@@ -234,10 +241,21 @@ class Contents:
         is_own = kept == [(content_key(self._own, row.serial), behind)]
         return replace(row, parts=() if is_own else tuple(kept))
 
+    def _grown(self, old: Row, full: int, rest: int, data: bytes) -> bytes | None:
+        """The digest of what ``old`` has in its full pieces and ``data`` behind these."""
+        if not full:
+            return self._digest(b"", data) if len(data) > self._most else None
+        if old.digest is not None:
+            return self._digest(old.digest[_DIGEST_BYTES:] if rest else old.digest[:_DIGEST_BYTES], data)
+        if full == 1 and not rest:
+            return self._digest(self._digest(b"", self.read(old, 0, old.size)), data)
+        return None  # it was written before there were digests
+
     def _digest(self, before: bytes, data: bytes) -> bytes:
         """The digest of all pieces up to the last, behind those with the digest ``before``.
 
-        Where there are several, that of all but the last follows, which the next append begins with.
+        Where there are several, that of all but the last follows, which the next append begins with. One
+        piece alone has none: it would cost more than to write it, and comparing it is reading it once.
         """
         digest = before
         for low in range(0, len(data), self._most):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec.structs import replace
 
-from everstore.engine.contents import DIGEST_BYTES, BrokenError, Contents, Parts
+from everstore.engine.contents import BrokenError, Contents, Parts
 from everstore.engine.keys import Names, deadline_key
 from everstore.errors import DataDamagedError
 from everstore.rules import Stamps
@@ -32,8 +32,8 @@ class Row(Stamps, frozen=True, gc=False, array_like=True):
     """An entry, value, secret or record as it is kept.
 
     ``body`` is the content, unless it is in pieces: ``parts`` says where (``Contents``), unless it is the
-    session's content with the number ``serial``. ``digest`` tells the content from others, where it was
-    not written before there were digests. ``name`` is the name where its key does not have all of it.
+    session's content with the number ``serial``. ``digest`` tells one of several pieces from others, unless
+    it was written before there were any. ``name`` is the name where its key does not have all of it.
     """
 
     serial: _Natural = 0
@@ -132,10 +132,11 @@ class Rows:
             raise self.damaged(name, str(error)) from None
 
     def is_same(self, name: bytes, row: Row, others: Rows, other: Row) -> bool:
-        """Whether the row of this name has the content that ``other`` has; looked at only without digests."""
-        if row.size != other.size or row.digest is None or other.digest is None:
-            return row.size == other.size and self.content(name, row) == others.content(name, other)
-        return row.digest[:DIGEST_BYTES] == other.digest[:DIGEST_BYTES]
+        """Whether the row of this name has the content that ``other``, of the same name, has."""
+        try:
+            return self._contents.is_same(row, others._contents, other)
+        except BrokenError as error:
+            raise self.damaged(name, str(error)) from None
 
     def text(self, name: bytes, row: Row) -> str:
         """The same, as a text."""

@@ -304,7 +304,7 @@ class TestDamage:
         async with opened() as store:
             files = store.file_system
             for name in ("other", "short", "row", "gone"):
-                await files.write_file(A, f"/{name}", name[0] * PIECE)
+                await files.write_file(A, f"/{name}", name[0] * 2 * PIECE)
         self.change(
             engine,
             lambda key, value: (
@@ -313,9 +313,8 @@ class TestDamage:
                 else {b"row": b"\xc1", b"one": None}.get(key[-3:], value)
             ),
         )
-        assert (
-            len(found(engine)) == 5
-        )  # and the content of the row that is damaged, and of the one that is gone
+        # So are the contents of the row that is damaged, and of the one that is gone.
+        assert len(found(engine)) == 5
 
 
 LAYOUT_1 = Path(__file__).with_name("layout_1.txt")
