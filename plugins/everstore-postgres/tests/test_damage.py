@@ -91,6 +91,45 @@ async def test_a_range_of_a_damaged_content(work, database, name):
     assert await work.files.read_bytes("a.txt", 2) == b"c!"
 
 
+CHUNKS = {
+    "all are missing": "DELETE FROM contents",
+    "the first is missing": "DELETE FROM contents WHERE number = 0",
+    "the last is missing": "DELETE FROM contents WHERE number = 3",
+    "one is too short": "UPDATE contents SET data = substr(data, 2) WHERE number = 3",
+    "one is too many": "INSERT INTO contents SELECT id, 4, digest, data FROM contents WHERE number = 3",
+    "it is of nothing": "UPDATE files SET content_id = 1 << 40 WHERE place = '/tree/a.txt'",
+}
+
+
+@pytest.mark.parametrize("damage", CHUNKS.values(), ids=CHUNKS)
+@pytest.mark.parametrize("again", ["write", "delete"])
+async def test_damaged_chunks(work, database, damage, again):
+    text = "0123456789" * 10_000
+    await work.files.write_file("tree/a.txt", text)
+    await database.execute(damage)
+    for call in (
+        partial(work.files.read_file, "tree/a.txt"),
+        partial(work.files.read_lines, "tree/a.txt"),
+        partial(work.files.grep_files, "0123"),
+        partial(work.files.grep_files, "nothing like it"),
+        partial(work.files.edit_file, "tree/a.txt", "90123", "x", replace_all=True),
+        partial(work.files.write_file_if_content_matches, "tree/a.txt", "text", "text", "x", "text"),
+        partial(work.files.copy_file, "tree", "copy"),
+        partial(work.files.copy_file, "tree/a.txt", "copy"),
+    ):
+        assert (await told(call)).path == "/tree/a.txt"
+    if "number = 0" not in damage:
+        await told(partial(work.files.append_file, "tree/a.txt", "more"))
+        if "number, 4" not in damage and "id, 4" not in damage:
+            await told(partial(work.files.read_bytes, "tree/a.txt", -10))
+    if again == "write":
+        await work.files.write_file("tree/a.txt", text)
+        assert (await work.files.read_file("tree/a.txt")).content == text
+    assert await work.files.delete_file("tree", recursive=True)
+    left = await database.fetchval("SELECT count(DISTINCT id) FROM contents")
+    assert left == (1 if "1 << 40" in damage else 0)
+
+
 @pytest.mark.parametrize("source", ["/tree/a.txt", "/tree"])
 @pytest.mark.parametrize("assignment", ["content = NULL", "content = 'abc'"])
 async def test_a_copy_of_a_damaged_content_is_no_copy(work, database, assignment, source):

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 import everstore
+from everstore.building import ask
+from everstore.configuration import configure
 from everstore.errors import QuotaExceededError
+from everstore_postgres import migrations
 
 SCRIPT = Path(__file__).parent / "schemas" / "version_1.sql"
 PUT = "SELECT * FROM put_file('write', $1, $2, $3, $2, $4, 't', $5, NULL, false, NULL, NULL, NULL, $6, NULL)"
 
 
-@pytest.fixture
-async def old(settings, database):
-    """The schema of version 1, and a session in it: two files in a directory, written under a limit."""
+LARGE = "0123456789" * 10_000
+
+
+@pytest.fixture(params=range(1, migrations.LATEST))
+async def old(request, settings, database):
+    """An older schema, and a session in it: two files in a directory, written under a limit.
+
+    What it holds was there in version 1; the scripts that were released since made of it what it is.
+    """
     schema = settings["postgres_schema_name"]
     script = SCRIPT.read_text().replace("{schema}", schema).replace("{partitions}", "2")
     await database.execute(f"CREATE SCHEMA {schema}")
@@ -26,6 +36,11 @@ async def old(settings, database):
     for name in ("a", "b"):
         await database.fetch(PUT, session_id, f"/d/{name}", 2, "/d", name.encode(), 10)
     assert await database.fetch("SELECT files, bytes FROM usage") == [(2, 2)]
+    for version in range(2, request.param + 1):
+        for name in migrations._STEPS[version - 1]:
+            step = files("everstore_postgres").joinpath("sql", name).read_text(encoding="utf-8")
+            await database.execute(step.replace("{schema}", schema))
+        await database.execute("INSERT INTO migrations (version) VALUES ($1)", version)
     return session_id
 
 
@@ -82,6 +97,41 @@ async def test_an_older_session_can_be_limited(old, settings):
         await store.create_session(session_id=old, limits={"session_entries": 3, "session_keys": 1})
         with pytest.raises(QuotaExceededError, match=r"create_session\(limits=\) allows 3"):
             await store.session(old).files.write_file("e/c", "x")
+
+
+async def test_older_contents_stay_until_they_are_written_copied_or_forked(old, settings, database):
+    row = "SELECT content_id IS NOT NULL FROM files WHERE place = $1 AND session_id = $2"
+    for path in ("/d/a", "/d/b", "/d/c"):
+        await database.execute(
+            "INSERT INTO files (version, serial, created_ns, updated_ns, session_id, depth, size, kind,"
+            " is_readonly, place, content) VALUES (7, 8, 9, 10, $1, 2, $2, 't', false, $3, $4)"
+            " ON CONFLICT (session_id, depth, place) DO UPDATE SET size = $2, content = $4",
+            old, len(LARGE), path, LARGE.encode(),
+        )  # fmt: skip
+    await database.execute("DELETE FROM usage")
+    async with everstore.open_store(**settings) as store:
+        work = store.session(old)
+        assert await database.fetch("SELECT count(*) FROM contents") == [(0,)]
+        assert await work.files.read_bytes("d/a", 99_990, 5) == b"01234"
+        assert len(await work.files.grep_files("89012")) == 3
+        await work.files.append_file("d/a", "more")
+        await work.files.copy_file("d/b", "b")
+        assert [await database.fetchval(row, path, old) for path in ("/d/a", "/d/b", "/d/c")] == [
+            True, True, False,
+        ]  # fmt: skip
+        stat = await work.files.stat_file("d/c")
+        fork = everstore.new_session_id()
+        await store.file_system.fork_session(old, fork)
+        assert await database.fetchval(row, "/d/c", old) is True
+        assert await work.files.stat_file("d/c") == stat
+        assert await store.file_system.diff_sessions(old, fork) == []
+        for session_id in (old, fork):
+            texts = [
+                (await store.file_system.read_file(session_id, path)).content
+                for path in ("/d/a", "/d/b", "/d/c", "/b")
+            ]
+            assert texts == [LARGE + "more", LARGE, LARGE, LARGE]
+    assert await ask(configure(settings), "postgres", "everstore_check", deep=True) == []
 
 
 async def test_keys_that_came_without_a_limit_count_where_there_is_one(settings):

@@ -128,8 +128,10 @@ async def test_deep_trees_and_much_content_go_in_steps(store, database):
     # What they are said to have; more than a step takes.
     await database.execute("UPDATE files SET size = 200000000 WHERE size = 9000000")
     await _fill(database, "files", work.id, 3000)
+    assert await database.fetchval("SELECT count(DISTINCT id) FROM contents") == 6
     assert await store.delete_session(work.id) is True
     assert await database.fetchval("SELECT count(*) FROM files") == 0
+    assert await database.fetchval("SELECT count(*) FROM contents") == 0
 
 
 async def test_values_that_are_past_their_time_do_not_count(store, database):

@@ -84,7 +84,7 @@ _RULES = (
         "texts that are no text",
         (
             "SELECT session_id, place FROM ("
-            "SELECT session_id, place, kind, {schema}.whole(content, content_id) AS content"
+            "SELECT session_id, place, kind, {schema}.whole(content, content_id, size) AS content"
             " FROM {schema}.files WHERE kind IN ('t', 'z') OFFSET 0) f WHERE content IS NOT NULL"
             " AND ((position('\\x00'::bytea IN content) > 0) <> (kind = 'z')"
             " OR NOT {schema}.is_utf8(content, position('\\x00'::bytea IN content) > 0))"

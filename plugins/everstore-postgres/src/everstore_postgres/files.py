@@ -17,7 +17,7 @@ from everstore_postgres.forking import Forks
 from everstore_postgres.ids import Ids
 from everstore_postgres.outcomes import DIRECTORY
 from everstore_postgres.places import depth_of, place_of, span_of
-from everstore_postgres.plain_files import AT, STAMPS, plain_reads, plain_stats, plain_writes
+from everstore_postgres.plain_files import AT, CHUNKS, STAMPS, plain_reads, plain_stats, plain_writes
 from everstore_postgres.purging import Purge, Rows
 from everstore_postgres.search import Searcher, infos
 from everstore_postgres.trees import Trees
@@ -83,6 +83,7 @@ class PostgresFileSystem(SessionFileSystem):
         self._forks = Forks(database)
         sql = database.sql
         self._read = plain_reads(database)
+        self._chunks = sql(CHUNKS)
         self._stat = plain_stats(database)
         self._write = plain_writes(database)
         self._part = sql(_PART)
@@ -118,6 +119,13 @@ class PostgresFileSystem(SessionFileSystem):
         if row is None:
             return None
         *_, version, created_ns, updated_ns, serial, size, is_readonly, kind, data = row
+        if data is None and kind != DIRECTORY:
+            chunks = await self._database.rows(self._chunks, session_id, depth_of(path), place_of(path))
+            if not chunks:
+                return None
+            version, created_ns, updated_ns, serial, size, is_readonly, kind, data = chunks[0]
+            if len(chunks) > 1:
+                data = b"".join([chunk[-1] for chunk in chunks])
         if kind == DIRECTORY:
             return SessionFile(
                 version, created_ns, updated_ns, session_id, path, serial, size, is_readonly, content=None

@@ -9,14 +9,22 @@ from everstore_postgres.sharing import LARGE, PATIENCE, Shared
 if TYPE_CHECKING:
     from everstore_postgres.database import Database
 
-__all__ = ["AT", "CONTENT", "STAMPS", "plain_reads", "plain_stats", "plain_writes"]
+__all__ = ["AT", "CHUNKS", "CONTENT", "IN_CHUNKS", "STAMPS", "plain_reads", "plain_stats", "plain_writes"]
 
 STAMPS = "version, created_ns, updated_ns, serial, size, is_readonly, kind"
 """What is known of a file, but its content."""
 AT = "session_id = $1 AND depth = $2 AND place = $3"
 """Of one file."""
-CONTENT = "{schema}.whole(content, content_id)"
+CONTENT = "{schema}.whole(content, content_id, size)"
 """The whole content of a row."""
+
+IN_CHUNKS = "(content_id IS NOT NULL AND size > 262144)"
+"""Of a content that is sent chunk by chunk, and asked for again: the server would take longer to join it."""
+CHUNKS = (
+    f"SELECT {STAMPS}, CASE WHEN content_id IS NULL THEN content ELSE chunk END FROM {{schema}}.files"
+    f" LEFT JOIN LATERAL {{schema}}.chunks_of(content_id) AS chunk ON true WHERE {AT}"
+)
+"""The stamps and the content of a file, in a row a chunk."""
 
 _MANY = """
 SELECT session_id, depth, place, {alone} AS alone, {columns}
@@ -28,10 +36,12 @@ _CONTENT = f"CASE WHEN greatest(length(content), size) <= {LARGE} THEN {CONTENT}
 
 
 def plain_reads(database: Database) -> Shared:
-    """The stamps and the content, last in the row, of a session, a depth and a place."""
-    return _looks(
-        database, f"{STAMPS}, {CONTENT}", _MANY.format(alone=_ALONE, columns=f"{STAMPS}, {_CONTENT}")
-    )
+    """The stamps and the content, last in the row, of a session, a depth and a place.
+
+    There is no content where it is apart and ``IN_CHUNKS``.
+    """
+    small = f"CASE WHEN NOT {IN_CHUNKS} THEN {CONTENT} END"
+    return _looks(database, f"{STAMPS}, {small}", _MANY.format(alone=_ALONE, columns=f"{STAMPS}, {_CONTENT}"))
 
 
 def plain_stats(database: Database) -> Shared:

@@ -50,7 +50,8 @@ _TEXT = f"{PATH} AS path, size, content, content_id"  # what is apart is read la
 _CANDIDATES = f"SELECT {_TEXT} FROM {{schema}}.files WHERE {_HERE}"
 _HOLDS = (
     "($3::bytea IS NULL OR CASE WHEN content_id IS NULL THEN position($3 IN content) > 0"
-    " ELSE {schema}.may_hold(content_id, size, $3) END)"
+    " ELSE (SELECT coalesce(position($3 IN string_agg(data, '')) > 0 OR sum(length(data)) <> size, true)"
+    " FROM (SELECT data FROM {schema}.contents WHERE id = content_id ORDER BY number) c) END)"
 )
 _IS_TEXT = f"kind IN ('t', 'z') AND {_HOLDS}"
 # The index has the texts that pg_trgm can take in, and that are in their rows. The others have an index of

@@ -16,18 +16,34 @@ CREATE FUNCTION {schema}.chunk_bytes() RETURNS integer LANGUAGE sql IMMUTABLE AS
     SELECT 32768
 $$;
 
--- The bytes of all chunks. STABLE, as all that reads contents: it is of the moment that the row is of.
-CREATE FUNCTION {schema}.content_of(of_content bigint) RETURNS bytea LANGUAGE plpgsql STABLE AS $$
+-- The bytes of all chunks of a content of a size. STABLE, as all that reads contents: it is of the moment that the
+-- file's row is of.
+CREATE FUNCTION {schema}.content_of(of_content bigint, size integer) RETURNS bytea LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    data bytea;
 BEGIN
-    RETURN (
-        SELECT string_agg(c.data, '')
-        FROM (SELECT c.data FROM {schema}.contents c WHERE c.id = of_content ORDER BY c.number) c);
+    IF size <= {schema}.chunk_bytes() THEN
+        SELECT c.data INTO data FROM {schema}.contents c WHERE c.id = of_content AND c.number = 0;
+    ELSE
+        SELECT string_agg(c.data, '') INTO data
+        FROM (SELECT c.data FROM {schema}.contents c WHERE c.id = of_content ORDER BY c.number) c;
+    END IF;
+    RETURN data;
 END
 $$;
 
 -- The whole content of a row of files: it is in the row, or apart.
-CREATE FUNCTION {schema}.whole(content bytea, content_id bigint) RETURNS bytea LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN content_id IS NULL THEN content ELSE {schema}.content_of(content_id) END
+CREATE FUNCTION {schema}.whole(content bytea, content_id bigint, size integer) RETURNS bytea
+LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN content_id IS NULL THEN content ELSE {schema}.content_of(content_id, size) END
+$$;
+
+-- The chunks of a large content, one after the other, for a client to join: the server would copy them several times.
+-- None of a content in its row, which has no id.
+CREATE FUNCTION {schema}.chunks_of(of_content bigint) RETURNS SETOF bytea LANGUAGE plpgsql STABLE STRICT ROWS 10 AS $$
+BEGIN
+    RETURN QUERY SELECT c.data FROM {schema}.contents c WHERE c.id = of_content ORDER BY c.number;
+END
 $$;
 
 CREATE FUNCTION {schema}.bytes_in_chunks(of_content bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
@@ -61,16 +77,6 @@ BEGIN
         RETURN NULL;
     END IF;
     RETURN substr(found, first - low * chunk + 1, most);
-END
-$$;
-
--- Whether a content holds some bytes; one that is not whole may.
-CREATE FUNCTION {schema}.may_hold(of_content bigint, size integer, part bytea) RETURNS boolean
-LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    data bytea := {schema}.content_of(of_content);
-BEGIN
-    RETURN coalesce(length(data) <> size OR position(part IN data) > 0, true);
 END
 $$;
 
@@ -113,23 +119,28 @@ CREATE FUNCTION {schema}.lay_down(
 ) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     chunk CONSTANT integer := {schema}.chunk_bytes();
+    many integer := cardinality(digests);
 BEGIN
     IF to_content = base THEN
-        DELETE FROM {schema}.contents c WHERE c.id = base AND c.number >= first;
+        IF many = 1 THEN  -- as most are: the row is changed, and no index
+            UPDATE {schema}.contents c SET digest = digests[1], data = lay_down.data
+            WHERE c.id = base AND c.number = first;
+            many := CASE WHEN FOUND THEN 0 ELSE 1 END;
+            DELETE FROM {schema}.contents c WHERE c.id = base AND c.number > first;
+        ELSE
+            DELETE FROM {schema}.contents c WHERE c.id = base AND c.number >= first;
+        END IF;
     ELSIF base IS NOT NULL AND first > 0 THEN
         INSERT INTO {schema}.contents (id, number, digest, data)
         SELECT to_content, c.number, c.digest, c.data FROM {schema}.contents c WHERE c.id = base AND c.number < first;
     END IF;
-    INSERT INTO {schema}.contents (id, number, digest, data)
-    SELECT to_content, first + n - 1, digests[n], substr(data, (n - 1) * chunk + 1, chunk)
-    FROM generate_series(1, cardinality(digests)) n;
-END
-$$;
-
--- Whether more than one file has a content.
-CREATE FUNCTION {schema}.is_shared(of_content bigint) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
-BEGIN
-    RETURN EXISTS (SELECT FROM {schema}.shares s WHERE s.content_id = of_content);
+    IF many = 1 THEN
+        INSERT INTO {schema}.contents (id, number, digest, data) VALUES (to_content, first, digests[1], data);
+    ELSIF many > 1 THEN
+        INSERT INTO {schema}.contents (id, number, digest, data)
+        SELECT to_content, first + n - 1, digests[n], substr(data, (n - 1) * chunk + 1, chunk)
+        FROM generate_series(1, many) n;
+    END IF;
 END
 $$;
 

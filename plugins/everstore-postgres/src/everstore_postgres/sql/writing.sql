@@ -41,6 +41,7 @@ DECLARE
     tail_number integer;
     tail_data bytea;
     looked boolean := false;
+    tried boolean := false;
     sealed boolean := verb = 'seed' AND option;
     old record;
     is_there boolean;
@@ -60,6 +61,7 @@ BEGIN
     limited := max_entries IS NOT NULL OR max_bytes IS NOT NULL;
     ready := verb = 'write' AND NOT limited AND NOT coalesce(length(data) > max_file, false)
         AND length(data) <= {schema}.bytes_in_row(new_kind);
+    tried := ready;
     IF limited THEN
         locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
     ELSE
@@ -122,12 +124,12 @@ BEGIN
         looked := true;
 
         IF verb = 'swap' AND NOT coalesce(old.kind = other_kind AND old.size = length(other_data) AND (
-            SELECT {schema}.whole(f.content, f.content_id) = other_data FROM {schema}.files f
+            SELECT {schema}.whole(f.content, f.content_id, f.size) = other_data FROM {schema}.files f
             WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place
         ), false) THEN
             outcome := 'different';
             IF is_there AND old.kind <> 'd' THEN
-                SELECT {schema}.whole(f.content, f.content_id) INTO content FROM {schema}.files f
+                SELECT {schema}.whole(f.content, f.content_id, f.size) INTO content FROM {schema}.files f
                 WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
                 IF NOT {schema}.is_sound(content, old.size, old.kind) THEN
                     outcome := 'damaged';
@@ -140,7 +142,7 @@ BEGIN
             RETURN;
         END IF;
 
-        IF NOT is_there THEN
+        IF NOT is_there AND (tried OR limited OR verb = 'edit' OR if_version <> 0 OR length(data) > max_file) THEN
             ground := {schema}.ground_of(of_session, path, at_depth);
             IF ground.file IS NOT NULL THEN
                 outcome := 'through file';
@@ -152,10 +154,10 @@ BEGIN
                 outcome := 'missing';
                 RETURN;
             END IF;
-        ELSIF old.kind = 'd' THEN
+        ELSIF is_there AND old.kind = 'd' THEN
             outcome := 'directory';
             RETURN;
-        ELSIF old.is_readonly AND verb <> 'seed' THEN
+        ELSIF is_there AND old.is_readonly AND verb <> 'seed' THEN
             outcome := 'read-only';
             RETURN;
         END IF;
@@ -175,7 +177,7 @@ BEGIN
                 SELECT c.number, c.data INTO tail_number, tail_data FROM {schema}.contents c
                 WHERE c.id = old.content_id ORDER BY c.number DESC LIMIT 1;
             ELSE
-                SELECT {schema}.whole(f.content, f.content_id) INTO content FROM {schema}.files f
+                SELECT {schema}.whole(f.content, f.content_id, f.size) INTO content FROM {schema}.files f
                 WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
             END IF;
             IF NOT (
@@ -185,7 +187,7 @@ BEGIN
                 outcome := 'damaged';
                 fact := old.kind;
                 size := old.size;
-                content := coalesce(content, {schema}.content_of(old.content_id));
+                content := coalesce(content, {schema}.content_of(old.content_id, old.size));
                 RETURN;
             END IF;
             made := CASE verb
@@ -236,6 +238,8 @@ BEGIN
                 RETURN;
             END IF;
         END IF;
+        -- Mostly there is a directory: the others are looked for when the insertion has found none.
+        tried := true;
         IF NOT is_there AND existing < at_depth - 1 THEN
             fact := {schema}.make_directories(of_session, path, existing + 1, at_depth - 1);
             IF fact IS NOT NULL THEN
@@ -245,15 +249,18 @@ BEGIN
         END IF;
         apart := first > 0 OR wanted_size > {schema}.bytes_in_row(wanted_kind);
         IF apart THEN
-            -- What one file has to itself is written into, where it keeps some of it.
             wanted := NULL;
-            wanted_id := CASE
-                WHEN verb IN ('edit', 'append') AND old.content_id IS NOT NULL AND NOT {schema}.is_shared(old.content_id)
-                    THEN old.content_id
-                ELSE nextval('{schema}.content_ids')
-            END;
-            digests := {schema}.digests_of(
-                CASE WHEN first > 0 THEN {schema}.digest_before(old.content_id, first) ELSE '' END, rest);
+            wanted_id := old.content_id;  -- what one file has to itself is written into
+            IF wanted_id IS NULL OR EXISTS (SELECT FROM {schema}.shares s WHERE s.content_id = wanted_id) THEN
+                wanted_id := nextval('{schema}.content_ids');
+            END IF;
+            IF first > 0 THEN
+                digests := {schema}.digests_of({schema}.digest_before(old.content_id, first), rest);
+            ELSIF wanted_size <= {schema}.chunk_bytes() THEN
+                digests := ARRAY[sha256(rest)];
+            ELSE
+                digests := {schema}.digests_of('', rest);
+            END IF;
         ELSE
             wanted := rest;
             wanted_id := NULL;
