@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from everstore.changes import Write
+from everstore.changes import Append, Write
 from everstore.conformance.case import Mismatch, gather
 from everstore.conformance.children import Job, Nursery
 from everstore.conformance.forked import fork_both, held
@@ -23,13 +23,16 @@ if TYPE_CHECKING:
     from everstore.store import Store
 
 
-_VERBS = ("fork", "rewind", "purge_fork", "purge_source", "delete_shared")
+_VERBS = ("fork", "replace", "purge_fork", "purge_source", "delete_shared", "merge", "rewind")
 _PARTS = (0.15, 0.4, 0.65, 0.9)
 _COUNT = 12
 
 
-async def _prepare(store: Store, place: list[UUID]) -> None:
-    """A source, a fork of it that has gone on, and nothing at the third place and the fourth."""
+async def _prepare(store: Store, name: str, place: list[UUID]) -> None:
+    """A source, a fork of it that has gone on, and nothing at the third place and the fourth.
+
+    Where that is rewound, the source has gone on, too, since its checkpoint.
+    """
     source = store.session(place[0])
     await source.files.apply_changes(
         [
@@ -38,15 +41,34 @@ async def _prepare(store: Store, place: list[UUID]) -> None:
         ]
     )
     await source.storage.set_values({f"k{n}": "x" * 500 for n in range(_COUNT)})
-    await fork_both(store, place[0], place[1])
+    await store.fork_session(place[0], session_id=place[1])
     await store.file_system.append_file(place[1], "d/0", "more")
     await store.storage.set_value(place[1], "only here", "x")
+    if name == "rewind":
+        await store.checkpoint(place[0])
+        await source.files.apply_changes([Append("d/1", "more"), Write("new", "x")])
+        await source.storage.set_value("new", "x")
+
+
+async def _rewind(store: Store, session_id: UUID) -> None:
+    [checkpoint] = await store.list_checkpoints(session_id)
+    await store.rewind(session_id, checkpoint)
+
+
+async def _seen(case: Case, name: str, place: list[UUID]) -> list[list[object]]:
+    """What is at the places; what a rewind has put aside is at the fourth."""
+    checkpoints = await case.store.list_checkpoints(place[0])
+    if name == "rewind" and len(checkpoints) > 1:
+        place = [*place[:3], checkpoints[0].id]
+    return _kinds([await held(case, each) for each in place])
 
 
 async def _act(store: Store, name: str, place: list[UUID]) -> None:
     calls: dict[str, Callable[[], Awaitable[Any]]] = {
         "fork": lambda: fork_both(store, place[1], place[2]),
-        "rewind": lambda: fork_both(store, place[0], place[1], replaced=place[3]),
+        "replace": lambda: fork_both(store, place[0], place[1], replaced=place[3]),
+        "merge": lambda: store.merge(place[1], place[0]),
+        "rewind": lambda: _rewind(store, place[0]),
         "purge_fork": lambda: gather(
             store.file_system.purge_session(place[1]), store.storage.purge_session(place[1])
         ),
@@ -68,7 +90,7 @@ def _kinds(states: list[Held]) -> list[list[object]]:
 
 @any_check(
     "durability.killed.forks",
-    "3.10.3", "3.10.4", "3.14.3",
+    "3.10.3", "3.10.4", "3.14.3", "1.9.8", "1.9.13",
     level="durable",
     since="1.3",
     tags=("durability",),
@@ -76,15 +98,16 @@ def _kinds(states: list[Held]) -> list[list[object]]:
     likely="a fork, or what frees what forks share, is made in several steps, or is acknowledged too early",
 )  # fmt: skip
 async def killed(case: Case) -> None:
-    """After a kill -9 in the midst of forks and of what deletes them, each was made wholly or not at all."""
+    """After a kill -9 amid forks, rewinds, merges and purges, each was made wholly or not at all."""
     models: dict[str, list[list[list[object]]]] = {}
     with case.trace.paused():
         for name in _VERBS:
             place = [case.new_id() for _ in range(4)]
-            await _prepare(case.store, place)
-            before = _kinds([await held(case, each) for each in place])
+            await _prepare(case.store, name, place)
+            before = await _seen(case, name, place)
             await _act(case.store, name, place)
-            models[name] = [before, _kinds([await held(case, each) for each in place])]
+            models[name] = [before, await _seen(case, name, place)]
+            assert models[name][0] != models[name][1]
     await case.store.close()  # a storage that is not shared has one user at a time
     async with Nursery(case.subject) as nursery:
         for part in (*_PARTS, None):
@@ -95,7 +118,7 @@ async def killed(case: Case) -> None:
             case.store = await case.open()
             for name, texts in places.items():
                 if f"ready {name}" in told:
-                    got = _kinds([await held(case, UUID(text)) for text in texts])
+                    got = await _seen(case, name, [UUID(text) for text in texts])
                     _require_one_of(name, models[name], got, acknowledged=name in told)
             await case.store.close()
     case.store = await case.open()
@@ -122,7 +145,9 @@ async def fork_until_killed(
     """Make each at its places, and be killed after a part of the time that all take, or once all are told."""
     ids = {name: [UUID(text) for text in texts] for name, texts in places.items()}
     twins = {name: [UUID(int=one.int ^ 1) for one in each] for name, each in ids.items()}
-    await asyncio.gather(*(_prepare(store, place) for both in (ids, twins) for place in both.values()))
+    await asyncio.gather(
+        *(_prepare(store, name, place) for both in (ids, twins) for name, place in both.items())
+    )
     for name in places:
         tell(f"ready {name}")
     loop = asyncio.get_running_loop()
