@@ -189,8 +189,11 @@ class ReadOnlySessionError(EverstoreError, PermissionError):
     @classmethod
     def of(cls, session_id: UUID) -> Self:
         """The refusal to change a checkpoint."""
-        message = f"session {session_id} is a checkpoint, which is read-only; fork it and change the fork"
-        return cls(message, session_id=session_id)
+        return cls(
+            f"session {session_id} is a checkpoint, which is read-only; fork_session() makes one to change,"
+            " delete_checkpoint() removes it",
+            session_id=session_id,
+        )
 
 
 class PolicyError(EverstoreError, PermissionError):

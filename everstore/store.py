@@ -118,7 +118,7 @@ class Store:
         """
         session = plain_session(
             Session(
-                id=new_session_id() if session_id is None else session_id,
+                id=new_session_id() if session_id is None else changeable(id_of(session_id)),
                 title=title,
                 labels=NO_LABELS if labels is None else labels,
             )
@@ -149,7 +149,7 @@ class Store:
         left = f"session {session_id} could not be removed again; delete_session does it"
         await undone(error, [self.delete_session(session_id)], left)
 
-    async def delete_session(self, session_id: UUID, *, keep_checkpoints: bool = False) -> bool:
+    async def delete_session(self, session_id: UUID | Session, *, keep_checkpoints: bool = False) -> bool:
         """Remove a session: files, values, secrets and record; whether there was anything.
 
         Its checkpoints go with it, and first, unless they are to be kept: each is found by its id then, and
@@ -158,7 +158,7 @@ class Store:
         ``delete_checkpoint`` removes.
         """
         check_flag("keep_checkpoints", keep_checkpoints)
-        changeable(id_of(session_id))
+        session_id = changeable(id_of(session_id))
         had = False if keep_checkpoints else await self._branches.delete_all(session_id)
         files = await self.file_system.purge_session(session_id)
         storage = await self.storage.purge_session(session_id)
@@ -285,7 +285,7 @@ class Store:
         ``prefer`` that side's is taken there. Files are applied in one step, then values in another, as
         ``apply_changes`` and ``change_values`` do: nobody's write is lost, neither one that comes meanwhile.
         Secrets and read-only marks are not merged. ``CheckpointNotFoundError`` when the fork's starting point
-        was not kept.
+        was not kept, ``ReadOnlyFileError``, and nothing is changed, when a file to change is read-only there.
         """
         return await self._branches.merge(id_of(fork), None if into is None else id_of(into), prefer)
 

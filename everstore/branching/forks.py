@@ -103,6 +103,8 @@ class Branches:
         )
         if record.id == source:
             raise InvalidArgumentError("a fork is another session; give it another session_id, or none")
+        if fork_id is not None:
+            await self._require_empty(fork_id)
         made = [record.id] if fork_id is None else []
         try:
             await self._fork_all(source, record, made, base=base)
@@ -111,11 +113,18 @@ class Branches:
             await self._require_still(source)
             await self._roles.sessions.add_session(record)
         except BaseException as error:
-            if fork_id is not None and not isinstance(error, SessionNotEmptyError):
+            if fork_id is not None:
                 error.add_note(f"session {fork_id} may hold some of the fork by now")
             await undone(error, [*map(self._purge, made)], _LEFT)
             raise
         return record
+
+    async def _require_empty(self, fork: UUID) -> None:
+        """Each role refuses by itself; this keeps files from coming where values are in the way."""
+        files = await self._roles.file_system.usage(fork)
+        values = await self._roles.storage.usage(fork)
+        if files.files or files.directories or values.values:
+            raise SessionNotEmptyError.of(fork)
 
     async def _described(self, source: UUID) -> Session:
         """The record of a session or, of a checkpoint, of what it is of; an empty one where there is none."""
@@ -227,7 +236,7 @@ class Branches:
             raise InvalidArgumentError(f"session {fork} has no parent on record; say into= which")
         if target == fork:
             raise InvalidArgumentError("a fork is not merged into itself")
-        still = partial(self._require_still, base, fork)
+        still = partial(self._record_of, base, fork)
         return await Merge(self._roles, base, fork, target, prefer, still).run()
 
     async def delete(self, checkpoint: UUID) -> bool:
@@ -264,34 +273,34 @@ class Branches:
         """``Store.rewind``: to the end, once it has begun."""
         changeable(session_id)
         self.require()
-        record = await self._require_still(checkpoint, session_id)
+        record = await self._record_of(checkpoint, session_id)
         before = Session(
             new_checkpoint_id(),
-            f"before rewinding to {record.title if record and record.title else checkpoint}"[:_LONGEST_LABEL],
+            f"before rewinding to {record.title or checkpoint}"[:_LONGEST_LABEL],
             labels=_MAKING,
             parent=session_id,
         )
-        return await _whole(self._rewind(session_id, checkpoint, before, keep=keep))
+        return await _whole(self._rewind(session_id, record, before, keep=keep))
 
     async def _rewind(
-        self, session_id: UUID, checkpoint: UUID, before: Session, *, keep: bool
+        self, session_id: UUID, checkpoint: Session, before: Session, *, keep: bool
     ) -> Checkpoint | None:
         # The record comes first: what was there before is found again, whatever happens from here on.
         await self._roles.sessions.add_session(before)
         try:
-            await self._roles.file_system.fork_session(checkpoint, session_id, replaced=before.id)
+            await self._roles.file_system.fork_session(checkpoint.id, session_id, replaced=before.id)
         except BaseException as error:
             await undone(error, [self._forget_unless_filled(before.id)], _LEFT)
             raise
         try:
-            await self._roles.storage.fork_session(checkpoint, session_id, replaced=before.id)
+            await self._rewind_values(session_id, checkpoint, before.id)
         except BaseException as error:
             error.add_note(
                 f"the files of session {session_id} are rewound, its values are not; rewind again for both"
             )
             raise
         try:
-            await self._require_still(checkpoint, session_id)
+            await self._record_of(checkpoint.id, session_id)
         except CheckpointNotFoundError:  # it was deleted meanwhile, and perhaps before all of it was taken
             await self._bring_back(session_id, before.id)
             raise
@@ -301,25 +310,35 @@ class Branches:
         await self._roles.sessions.update_session(before.id, labels={})
         return _checkpoint(before)
 
+    async def _rewind_values(self, session_id: UUID, checkpoint: Session, before: UUID) -> None:
+        storage = self._roles.storage
+        if checkpoint.labels == _MAKING and not (await storage.usage(checkpoint.id)).values:
+            # A crash came after the files and before the values: those that belong to it are still here.
+            await storage.fork_session(session_id, before)
+        else:
+            await storage.fork_session(checkpoint.id, session_id, replaced=before)
+
     async def _bring_back(self, session_id: UUID, before: UUID) -> None:
-        """Have a session be what it was before it was rewound."""
-        wrong = new_checkpoint_id()
+        """Have a session be what it was before it was rewound; what was written since then is kept beside."""
+        label = "what a rewind had made when its checkpoint was deleted"
+        wrong = Session(new_checkpoint_id(), label, labels=_MAKING, parent=session_id)
+        await self._roles.sessions.add_session(wrong)
         for role in (self._roles.file_system, self._roles.storage):
-            await role.fork_session(before, session_id, replaced=wrong)
-        await self._purge(wrong)
+            await role.fork_session(before, session_id, replaced=wrong.id)
+        await self._roles.sessions.update_session(wrong.id, labels={})
         await self._delete(before)
 
-    async def _require_still(self, source: UUID, session_id: UUID | None = None) -> Session | None:
-        """The record of a checkpoint (of this session): ``CheckpointNotFoundError`` unless it is whole.
+    async def _require_still(self, source: UUID) -> None:
+        """``CheckpointNotFoundError`` for a checkpoint that is not whole; of a session nothing is asked."""
+        if is_checkpoint(source):
+            await self._record_of(source)
 
-        Where ``source`` is a session, nothing is looked at.
-        """
-        if session_id is None and not is_checkpoint(source):
-            return None
-        record = await self._roles.sessions.get_session(source) if is_checkpoint(source) else None
+    async def _record_of(self, checkpoint: UUID, session_id: UUID | None = None) -> Session:
+        """The record of a checkpoint (of this session): ``CheckpointNotFoundError`` unless it is whole."""
+        record = await self._roles.sessions.get_session(checkpoint) if is_checkpoint(checkpoint) else None
         is_own = record is not None and session_id in {None, record.parent}
         if record is None or not is_own or not await self._is_whole(record):
-            raise _no_checkpoint(source, session_id)
+            raise _no_checkpoint(checkpoint, session_id)
         return record
 
     async def _forget_unless_filled(self, checkpoint: UUID) -> None:

@@ -19,6 +19,7 @@ from everstore.errors import (
     RevisionConflictError,
 )
 from everstore.models import FileChange, FileInfo, Merged, ValueChange
+from everstore.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -80,7 +81,7 @@ class Merge:
             files, values = await self._plan_files(), await self._plan_values()
             await self._require_base()  # or all that the fork has would seem to be new
             if files.conflicts or values.conflicts:
-                raise MergeConflictError.of(files.conflicts, values.conflicts)
+                raise self._conflict(files.conflicts, values.conflicts)
             try:
                 self._merged.files.extend(await self._apply_files(files.taken))
                 self._merged.values.extend(await self._apply_values(values.taken))
@@ -92,6 +93,12 @@ class Merge:
             happened=False,
         )
 
+    def _conflict(self, paths: list[str], keys: list[str]) -> MergeConflictError:
+        error = MergeConflictError.of(paths, keys)
+        if self._merged.files:  # somebody changed a value after it had been looked at
+            error.add_note(f"{counted(len(self._merged.files), 'path')} had been merged by then, no value")
+        return error
+
     async def _compared(
         self, compare: Callable[[UUID, UUID], Awaitable[list[C]]]
     ) -> tuple[list[C], list[C], list[C]]:
@@ -101,7 +108,20 @@ class Merge:
         return ours, theirs, apart
 
     async def _plan_files(self) -> Plan[FileChange]:
-        return plan_of_files(*await self._compared(self._files.diff_sessions), self._prefer)
+        ours, theirs, apart = await self._compared(self._files.diff_sessions)
+        apart = [change for change in apart if not await self._is_of_a_mark(change)]
+        return plan_of_files(ours, theirs, apart, self._prefer)
+
+    async def _is_of_a_mark(self, change: FileChange) -> bool:
+        """Whether a file is the same on both sides, but for being read-only, which is not merged."""
+        before, after = change.before, change.after
+        if before is None or after is None or before.is_readonly == after.is_readonly:
+            return False
+        if before.is_directory or after.is_directory or before.size_bytes != after.size_bytes:
+            return False
+        sides = [await self._files.read_file(session, change.path) for session in (self._target, self._fork)]
+        one, other = [None if side is None else (side.encoding, side.content) for side in sides]
+        return one == other
 
     async def _plan_values(self) -> Plan[ValueChange]:
         ours, theirs, apart = await self._compared(self._storage.diff_sessions)

@@ -88,7 +88,8 @@ class SessionStore(ABC):
         For the next page pass the last id of this one as ``after``: it need not exist any more. Fewer than
         ``limit`` only when no more follow, ``[]`` when there are none.
 
-        Implementers: the default reads all records at once, and knows of no checkpoints.
+        Implementers: the default reads all records at once, and knows of no checkpoints: it is for who claims
+        no ``Capabilities.forks``.
         """
         ids = [session.id for session in await self.list_sessions(limit=_ALL)]
         return heapq.nsmallest(limit, ids if after is None else filter(after.__lt__, ids))

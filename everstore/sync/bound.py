@@ -485,7 +485,7 @@ class StoreVerbs(Face[store.Store]):
             )
         )
 
-    def delete_session(self, session_id: UUID, *, keep_checkpoints: bool = False) -> bool:
+    def delete_session(self, session_id: UUID | Session, *, keep_checkpoints: bool = False) -> bool:
         """Remove a session: files, values, secrets and record; whether there was anything.
 
         Its checkpoints go with it, and first, unless they are to be kept: each is found by its id then, and
@@ -607,7 +607,7 @@ class StoreVerbs(Face[store.Store]):
         ``prefer`` that side's is taken there. Files are applied in one step, then values in another, as
         ``apply_changes`` and ``change_values`` do: nobody's write is lost, neither one that comes meanwhile.
         Secrets and read-only marks are not merged. ``CheckpointNotFoundError`` when the fork's starting point
-        was not kept.
+        was not kept, ``ReadOnlyFileError``, and nothing is changed, when a file to change is read-only there.
         """
         return self._loop.run(self._asynchronous.merge(fork, into, prefer=prefer))
 

@@ -711,7 +711,8 @@ class SessionStore(Face[interfaces.SessionStore]):
         For the next page pass the last id of this one as ``after``: it need not exist any more. Fewer than
         ``limit`` only when no more follow, ``[]`` when there are none.
 
-        Implementers: the default reads all records at once, and knows of no checkpoints.
+        Implementers: the default reads all records at once, and knows of no checkpoints: it is for who claims
+        no ``Capabilities.forks``.
         """
         return self._loop.run(self._asynchronous.session_ids(after=after, limit=limit))
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from everstore import session, store
+    from everstore.models import Checkpoint, Session
     from everstore.sync.loop import LoopThread
 
 __all__ = ["BoundSession", "Store"]
@@ -84,8 +85,11 @@ class Store(StoreVerbs):
         """
         return SecretRotation(self._asynchronous.rotation, self._loop)
 
-    def session(self, session_id: UUID) -> BoundSession:
-        """The same verbs bound to one session; it needs no record, and no backend is called."""
+    def session(self, session_id: UUID | Session | Checkpoint) -> BoundSession:
+        """The same verbs bound to one session; it needs no record, and no backend is called.
+
+        A session may be given by its record, and a checkpoint, which is read like any session, by itself.
+        """
         return BoundSession(self._asynchronous.session(session_id), self._loop)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:

@@ -36,7 +36,7 @@ def least_of(interface: type, full: type) -> type:
 
         return call
 
-    needed = {*interface.__abstractmethods__} | (KEEPERS if interface is not SessionStore else set())
+    needed = {*interface.__abstractmethods__} | ({"session_ids"} if interface is SessionStore else KEEPERS)
     needed |= {"diff_sessions"} if interface is SessionFileSystem else set()
     verbs = {verb: handed_over(verb) for verb in needed}
     members = {"__init__": __init__, "capabilities": Capabilities(forks=True), **verbs}
