@@ -213,33 +213,35 @@ class Contents:
         What ``old`` has, and this row has no more, is let go.
         """
         before, behind = self.parts(old), self._places(row.size)
-        kept: list[tuple[bytes, int]] = []
-        last, first, end, start = b"", 0, 0, 0  # what has the first piece that is new, or the last old one
-        for content, its_end in before:
-            if start < same:
-                kept.append((content, min(its_end, same)))
-            if start <= same:
-                last, first, end = content, start, its_end
-            start = its_end
-        rewritten = 0  # pieces up to this place may be there as they should be
-        if last and first < behind and self._held(last) == 1:  # in its place, then
-            kept = [*(part for part in kept if part[0] != last), (last, behind)]
-            rewritten = end if behind > 1 else 0
+        at = next((at for at, (_, end) in enumerate(before) if end > same), len(before) - 1)
+        content, end = before[at] if before else (b"", 0)
+        start = before[at - 1][1] if at > 0 else 0
+        overwritten = 0  # pieces before this place may be there already
+        if start < behind and before and self._held(content) == 1:
+            kept, gone = (*before[:at], (content, behind)), before[at + 1 :]
+            overwritten = end if behind > 1 else 0
             for place in range(behind, end):
-                self._transaction.delete(piece_key(last, place))
-        elif same < behind:
-            is_new = old is None or old.serial != row.serial
-            last = content_key(self._own, row.serial if is_new else row.version)
-            kept.append((last, behind))
-        have = {content for content, _ in kept}
-        self.release(part for part in before if part[0] not in have)
-        for place in range(same, behind):
-            key, low = piece_key(last, place), (place - same) * self._most
-            piece = data[low : low + self._most]
-            if place >= rewritten or self._transaction.get(key) != piece:
+                self._transaction.delete(piece_key(content, place))
+        else:
+            kept, gone = before[: max(at, 0)], before[max(at, 0) :]
+            if start < same:
+                kept, gone = (*kept, (content, same)), gone[1:]
+            if same < behind:
+                is_new = old is None or old.serial != row.serial
+                content = content_key(self._own, row.serial if is_new else row.version)
+                kept = (*kept, (content, behind))
+        self.release(gone)
+        self._write(content, same, data, overwritten)
+        is_own = kept == ((content_key(self._own, row.serial), behind),)
+        return replace(row, parts=() if is_own else kept)
+
+    def _write(self, content: bytes, place: int, data: bytes, overwritten: int) -> None:
+        """Put the pieces from a place on, but none that is there already, before ``overwritten``."""
+        for low in range(0, len(data), self._most):
+            key, piece = piece_key(content, place), data[low : low + self._most]
+            if place >= overwritten or self._transaction.get(key) != piece:
                 self._transaction.put(key, piece)
-        is_own = kept == [(content_key(self._own, row.serial), behind)]
-        return replace(row, parts=() if is_own else tuple(kept))
+            place += 1
 
     def _grown(self, old: Row, full: int, rest: int, data: bytes) -> bytes | None:
         """The digest of what ``old`` has in its full pieces and ``data`` behind these."""
