@@ -61,9 +61,7 @@ class Forks:
         rows = await self._database.rows(self._differences, a, b, after, limit)
         found: list[FileChange] = []
         for number, (path, *stamps) in enumerate(rows, 1):
-            before, after_it = _info(a, path, *stamps[:7]), _info(b, path, *stamps[7:])
-            kind = "added" if before is None else "removed" if after_it is None else "changed"
-            found.append(FileChange(path, kind, before, after_it))
+            found.append(FileChange.between(path, _info(a, path, *stamps[:7]), _info(b, path, *stamps[7:])))
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
         return found
