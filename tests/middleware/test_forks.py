@@ -153,3 +153,39 @@ async def test_a_fork_is_told_of_with_the_session_that_it_changes():
         ("fork_session", taken, "ok", None),
         ("purge_session", taken, "refused", "read_only_session"),
     ]
+
+
+async def test_a_merge_takes_what_may_be_written_or_nothing():
+    switch = Switch()
+    async with opened(PathPolicy(deny_read=["key"], deny_write=["fixed"], sessions=switch)) as store:
+        one = await store.create_session(files=[everstore.InitialFile("a", "x")])
+        fork = await store.fork_session(one)
+        await plant(store, {"/a": "y", "/key": "secret"}, fork.id)
+        switch.on = True
+        merged = await store.merge(fork)
+        assert [change.path for change in merged.files] == ["/a"]
+        switch.on = False
+        assert await store.session(one.id).files.read_file("key") is None
+        await plant(store, {"/b": "z", "/fixed": "y"}, fork.id)
+        switch.on = True
+        with pytest.raises(errors.PolicyError) as refused:
+            await store.merge(fork)
+        assert refused.value.path == "/fixed"
+        assert [info.path for info in await store.session(one.id).files.list_tree()] == ["/a"]
+
+
+async def test_rewinding_and_checkpoints_are_the_host_s():
+    def ask(request):
+        return request.verb == "write_file"
+
+    async with opened(Approval(ask), PathPolicy(deny_read=["key"])) as store:
+        one = await store.create_session(files=[everstore.InitialFile("key", "secret")])
+        files = store.session(one.id).files
+        saved = await store.checkpoint(one, "before")
+        await files.write_file("a", "x")
+        before = await store.rewind(one, saved)
+        assert await files.list_tree() == []
+        assert [each.path for each in await store.diff(one, before, text=True)] == ["/a"]
+        assert await store.delete_checkpoint(saved)
+        assert await store.delete_session(one.id)
+        assert await store.list_checkpoints(one) == []
