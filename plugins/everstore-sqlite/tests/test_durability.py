@@ -15,18 +15,21 @@ from pathlib import Path
 
 import pytest
 
+from everstore_sqlite.checking import looked_at, problems_of
+
 CHILD = Path(__file__).with_name("writing_child.py")
+BRANCHING = Path(__file__).with_name("branching_child.py")
 SESSION_ID, body = map(runpy.run_path(str(CHILD)).get, ("SESSION_ID", "body"))
 
 KILLS = 20  # for each of the two modes
 
 
 @asynccontextmanager
-async def nursery(path: Path, synchronous: str):
+async def nursery(path: Path, synchronous: str, child: Path = CHILD):
     """What gives birth to children, to be killed: ``await run_and_kill(nurse, turn, after)``."""
     pipe = asyncio.subprocess.PIPE
     nurse = await asyncio.create_subprocess_exec(
-        sys.executable, CHILD, str(path), synchronous, stdin=pipe, stdout=pipe, limit=1 << 26
+        sys.executable, child, str(path), synchronous, stdin=pipe, stdout=pipe, limit=1 << 26
     )
     try:
         yield nurse
@@ -122,3 +125,39 @@ async def test_kill_while_the_search_index_is_filled(opened, path):
                     found.append(await store.file_system.grep_files(SESSION_ID, "xxx", limit=50))
             assert found[:2] == found[2:]
     check_file(path)
+
+
+async def check_branches(store) -> None:
+    """Each session, also one that nobody was told of, has all files of one moment, or none."""
+    for session in await store.file_system.session_ids(limit=10_000):
+        files = store.session(session).files
+        found = [(await files.read_file(name)).content for name in ("a.txt", "b.txt", "log.txt")]
+        assert found[0] == found[1]
+        assert found[2].count("\n") == found[2].count(":") == int(found[0].split(":")[0]) + 1
+
+
+@pytest.mark.parametrize("index", [False, True])
+async def test_kill_while_sessions_are_forked_rewound_and_purged(opened, path, index):
+    """Each is done wholly or not at all, and nothing is left that nobody has."""
+    async with opened(search_index=index):
+        pass
+    chance = random.Random(index)
+    async with nursery(path, "normal", BRANCHING) as nurse:
+        for turn in range(6):
+            assert await run_and_kill(nurse, turn, chance.uniform(0.05, 0.3))
+            async with opened(search_index=index) as store:
+                await check_branches(store)
+            with closing(looked_at(path)) as connection:
+                assert problems_of(connection) == []
+    async with opened(search_index=index) as store:
+        for session in await store.file_system.session_ids(limit=10_000):
+            await store.file_system.purge_session(session)
+        while index and sqlite3_of(path, "SELECT 1 FROM search_stale LIMIT 1"):  # noqa: ASYNC110 - a thread
+            await asyncio.sleep(0.01)
+    for table in ("entries", "contents", "shares", "pieces", "chunks", "origins", "trees"):
+        assert sqlite3_of(path, f"SELECT count(*) FROM {table}") == [(0,)]
+
+
+def sqlite3_of(path: Path, sql: str) -> list[tuple]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(sql).fetchall()

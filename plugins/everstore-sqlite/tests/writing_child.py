@@ -13,12 +13,16 @@ import asyncio
 import json
 import os
 import sys
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import everstore
 import everstore.building
 import everstore.configuration  # what every child would load anew
 import everstore_sqlite.plugin  # noqa: F401
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
 
 SESSION_ID = UUID("01900000-0000-7000-8000-00000000c0de")
 
@@ -73,7 +77,7 @@ async def main(path: str, synchronous: str, turn: str) -> None:
         await asyncio.gather(*(writer(work, name) for writer, name in zip(writers, names, strict=True)))
 
 
-def nurse(path: str, synchronous: str) -> None:
+def nurse(path: str, synchronous: str, main: Callable[[str, str, str], Coroutine[None, None, None]]) -> None:
     """Fork a child for every line of stdin, one at a time, and tell when it is dead."""
     for turn in sys.stdin:
         child = os.fork()
@@ -84,4 +88,4 @@ def nurse(path: str, synchronous: str) -> None:
 
 
 if __name__ == "__main__":
-    nurse(*sys.argv[1:])
+    nurse(*sys.argv[1:], main)

@@ -218,11 +218,19 @@ class SqliteTree(Tree[FileInfo]):
 
     @override
     def encoding(self, file: FileInfo) -> Encoding:
-        is_text, kind, length = self._execute(_HEAD, (self._content(file),)).fetchone() or (None, None, None)
+        is_text, kind, length = self._head(file)
         in_chunks = length == 0 and file.size_bytes > INLINE_BYTES
         if is_text in {0, 1} and kind == "blob" and (in_chunks or length == file.size_bytes):
             return "text" if is_text else "base64"
         return self._read(file)[1]  # tells what is wrong with it
+
+    def _head(self, file: FileInfo) -> tuple[Any, Any, Any]:
+        """Whether a content is text, its type in SQLite and its length; all ``None`` where it is missing."""
+        row: tuple[Any, Any, Any] | None = self._execute(_HEAD, (self._content(file),)).fetchone()
+        return (None, None, None) if row is None else row
+
+    def _is_in_chunks(self, file: FileInfo) -> bool:
+        return file.size_bytes > INLINE_BYTES and self._head(file)[2] == 0
 
     @override
     def below(self, path: str) -> list[FileInfo]:
@@ -287,14 +295,9 @@ class SqliteTree(Tree[FileInfo]):
             return
         data, is_text = content_bytes(file.kept, file.encoding), file.encoding == "text"
         if old is not None and old.serial == file.serial:
-            size = old.size_bytes
-            self._replace(
-                file,
-                old,
-                *storing.replace(
-                    self._connection, self._content(old), size, data, self._new_number, is_text=is_text
-                ),
-            )
+            number, size = self._content(old), old.size_bytes
+            written = storing.replace(self._connection, number, size, data, self._new_number, is_text=is_text)
+            self._replace(file, old, *written)
             return
         if old is not None:
             self.remove(old)
@@ -303,7 +306,7 @@ class SqliteTree(Tree[FileInfo]):
 
     @override
     def append(self, file: FileInfo, old: FileInfo, content: str | bytes, encoding: Encoding) -> None:
-        if old.size_bytes <= INLINE_BYTES or not self._is_in_chunks(old):
+        if not self._is_in_chunks(old):
             super().append(file, old, content, encoding)
             return
         self._sums = None
@@ -313,10 +316,6 @@ class SqliteTree(Tree[FileInfo]):
             is_text=encoding == "text",
         )  # fmt: skip
         self._replace(file, old, *written)
-
-    def _is_in_chunks(self, file: FileInfo) -> bool:
-        row = self._execute(_HEAD, (self._content(file),)).fetchone()
-        return row is not None and row[2] == 0
 
     def _replace(self, file: SessionFile | FileInfo, old: FileInfo, number: int, digest: bytes) -> None:
         """Change an entry, whose content is changed already."""
@@ -351,7 +350,7 @@ class SqliteTree(Tree[FileInfo]):
             return
         self.encoding(source)  # or damage would be copied, and not be told
         number = self._content(source)
-        if source.size_bytes > INLINE_BYTES and self._is_in_chunks(source):
+        if self._is_in_chunks(source):
             require_size(self._connection, source.path, number, source.size_bytes)
         share(self._connection, number)
         self._contents[copy.serial] = number
