@@ -22,6 +22,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from contenders import CONTENDERS
+from forks import measure_forks
 
 import everstore
 
@@ -223,15 +224,17 @@ async def measure_search(folder: Path, rounds: int) -> list[str]:
 async def _main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--part", choices=["full", "normal", "search"], action="append")
+    parser.add_argument("--part", choices=["full", "normal", "search", "forks"], action="append")
     parser.add_argument("--markdown", type=Path)
     options = parser.parse_args()
-    parts = options.part or ["full", "normal", "search"]
+    parts = options.part or ["full", "normal", "search", "forks"]
     page = [f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {platform.system()}.", ""]
     for part in parts:
         with tempfile.TemporaryDirectory() as folder:
             if part == "search":
                 page += await measure_search(Path(folder), options.rounds)
+            elif part == "forks":
+                page += await measure_forks(Path(folder), options.rounds)
             else:
                 page += await measure_calls(Path(folder), part, options.rounds)
         page.append("")
