@@ -7,7 +7,7 @@ from base64 import b64encode
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from everstore import SessionFile, errors, new_session_id, to_dict
@@ -15,9 +15,9 @@ from everstore.backends.memory import InMemorySessionFileStore, files, pieces, t
 from everstore.changes import Append, Write
 
 SESSIONS = 4
-PATHS = ("/a", "/b", "/d/a", "/d/e/a")
+PATHS = ("/a", "/a", "/b", "/d/a", "/d/e/a")  # mostly one, for much to become of it
 NUMBERS = st.integers(0, SESSIONS - 1)
-TEXTS = st.text("x\r\né😀", min_size=1, max_size=12)
+TEXTS = st.text("x\r\né😀", min_size=1, max_size=12) | st.sampled_from(("x" * 9, "é" * 9))
 CONTENTS = TEXTS | st.binary(min_size=1, max_size=12)
 STEPS = st.lists(
     st.one_of(
@@ -31,10 +31,14 @@ STEPS = st.lists(
         st.tuples(st.just("delete"), NUMBERS, st.sampled_from((*PATHS, "/d")), st.none()),
         st.tuples(st.just("part"), NUMBERS, st.sampled_from(PATHS), st.tuples(*2 * [st.integers(-9, 30)])),
         st.tuples(st.just("purge"), NUMBERS, st.none(), st.none()),
-        st.tuples(st.just("fork"), NUMBERS, NUMBERS, st.none() | NUMBERS),
+        st.tuples(st.just("fork"), NUMBERS, NUMBERS, st.none()),
+        st.tuples(st.just("fork"), NUMBERS, NUMBERS, NUMBERS),
     ),
     max_size=25,
 )
+
+
+GROWN = (("write", 0, "/a", "é" * 9), ("append", 0, "/a", "x" * 9), ("fork", 0, 1, None))
 
 
 @pytest.fixture(autouse=True)
@@ -230,11 +234,12 @@ def difference(ours, theirs):
             yield path, "changed"
 
 
+@settings(max_examples=300)
 @given(STEPS)
 def test_branches_are_what_copies_would_be(steps):
     async def run():
         branches = Branches()
-        for step in steps:
+        for step in (*GROWN, *steps):
             await branches.take(*step)
         await branches.differ()
         await branches.agree()
