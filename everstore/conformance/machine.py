@@ -251,7 +251,7 @@ class Machine:
         self._verb = step.verb
         self._about = " ".join([step.verb, *(each for each in step.arguments if isinstance(each, str))])
         client = "second" if self.client(at) is self.bench.second else "store"
-        names = {str(session_id): "ab"[i] for i, session_id in enumerate(self.ids)}
+        names = {str(session_id): "abc"[i] for i, session_id in enumerate(self.ids)}
         words = [names.get(str(each)) or shown(each) for each in step.arguments]
         words += [f"{name}={value!r}" for name, value in step.options.items()]
         verb = ".".join(filter(None, (client, step.role, step.verb)))

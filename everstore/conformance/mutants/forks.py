@@ -426,6 +426,17 @@ def replaces_by_something_only(broken: Broken) -> None:
     forking(broken, "file_system", fork)
 
 
+@mutant("machine.forks")
+def replaces_what_is_there_only(broken: Broken) -> None:
+    """Where nothing is to be replaced, nothing comes in its place."""
+
+    async def fork(call: Call, source: UUID, target: UUID, replaced: UUID | None) -> None:
+        if replaced is None or await broken.files.list_directory(target):
+            await call(source, target, replaced=replaced)
+
+    forking(broken, "file_system", fork)
+
+
 def _passes_over(broken: Broken, error: type[EverstoreError], *, when_empty: bool | None = None) -> None:
     async def fork(call: Call, source: UUID, target: UUID, replaced: UUID | None) -> None:
         try:
