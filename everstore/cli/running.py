@@ -12,6 +12,7 @@ from everstore.cli.output import OutputError, note, one_line, tell
 from everstore.errors import (
     BackendError,
     BackendUnavailableError,
+    CheckpointNotFoundError,
     EditError,
     EverstoreError,
     InvalidArgumentError,
@@ -84,6 +85,7 @@ _STATUS: tuple[tuple[type[EverstoreError], int], ...] = (
     (WrongAnswerError, ABSENT),
     (PathNotFoundError, ABSENT),
     (SessionNotFoundError, ABSENT),
+    (CheckpointNotFoundError, ABSENT),
     (InvalidArgumentError, WRONG_USE),
     (SettingsError, WRONG_USE),
     (PluginError, WRONG_USE),

@@ -24,6 +24,7 @@ from everstore.errors import (
     PolicyError,
     QuotaExceededError,
     ReadOnlyFileError,
+    ReadOnlySessionError,
     RevisionConflictError,
     SettingsError,
     StoreClosedError,
@@ -175,6 +176,9 @@ _WORDS: dict[type[EverstoreError], Callable[[Any], str]] = {
     QuotaExceededError: _quota,
     ReadOnlyFileError: lambda error: (
         f"{shown(error.path)} is read-only, and was left as it is. A copy of it can be changed."
+    ),
+    ReadOnlySessionError: lambda _: (
+        "This session is a checkpoint: it is kept as it was, and nothing in it can be changed. Only read it."
     ),
     PolicyError: _policy,
     ParentNotDirectoryError: _own_words,

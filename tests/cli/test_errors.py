@@ -65,6 +65,7 @@ def test_version(cli):
     [
         (errors.PathNotFoundError.at("/x", "no such file"), 1),
         (errors.SessionNotFoundError("x"), 1),
+        (errors.CheckpointNotFoundError("x"), 1),
         (errors.EditError("x", path="/x", matches=0), 1),
         (errors.EditError("x", path="/x", matches=2), 3),
         (errors.InvalidPathError("x"), 2),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from uuid import UUID
 
 import pytest
 
@@ -111,6 +112,7 @@ class Hanging(Middleware):
         (errors.EverstoreError("EVERSTORE_PATHS forbids it"), "not allowed here"),
         (errors.PolicyError.of("/a", "it may\nnot be read"), "/a is refused: it may not be read. The host"),
         (errors.PolicyError.of(None, "no secrets"), "This is refused: no secrets."),
+        (errors.ReadOnlySessionError.of(UUID(int=5)), "This session is a checkpoint: it is kept as it was"),
         (errors.InvalidContentError("the text holds a lone surrogate"), "a lone surrogate"),
         (errors.EverstoreError("no way:\nthere"), "no way: there"),
     ],
