@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from everstore.arguments import plain_count
-from everstore.branching.forks import BASE
+from everstore.branching.forks import BASE, state_of
 from everstore.clock import now_ns
 from everstore.errors import InvalidArgumentError, shown
 from everstore.models import Session, SessionUsage, is_checkpoint, latest
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Pruned", "orphans", "prune", "prune_checkpoints", "require_choice"]
 
 _PAGE = 100
+_UNDER_WAY_NS = 3_600_000_000_000  # what is not whole after so long was left by a crash
 _GREATEST = UUID(int=(1 << 128) - 1)
 
 
@@ -43,14 +44,25 @@ class _Choice(msgspec.Struct, frozen=True):
     before_ns: int | None
     labels: Mapping[str, str]
 
-    def takes(self, session_id: UUID, record: Session | None, usage: SessionUsage | None = None) -> bool:
-        """Whether a session with this record that holds this is to go, as far as they tell."""
+    def takes(self, session_id: UUID, record: Session | None, *moments_ns: int | None) -> bool:
+        """Whether a session with this record, that was last used then, is to go, as far as they tell."""
         if record is not None and not record.has_labels(self.labels):
             return False
         # What a fork or a checkpoint holds is as old as where it is from, until its record is there.
         stamps = (record.created_ns, record.updated_ns) if record else (_born_ns(session_id),)
-        last_ns = latest(*stamps, None if usage is None else usage.last_write_ns)
+        last_ns = latest(*stamps, *moments_ns)
         return self.before_ns is None or last_ns is None or last_ns < self.before_ns
+
+    async def takes_all(
+        self, store: Store, session_id: UUID, record: Session | None, usage: SessionUsage
+    ) -> bool:
+        """Whether it is to go, by its newest checkpoint, too: what was rewound is old."""
+        if not self.takes(session_id, record, usage.last_write_ns):
+            return False
+        if self.before_ns is None or not store.sessions.capabilities.forks:
+            return True
+        newest = await store.sessions.list_sessions(limit=1, checkpoints_of=session_id)
+        return self.takes(session_id, record, *[checkpoint.created_ns for checkpoint in newest])
 
 
 def require_choice(idle: float | None, labels: Mapping[str, str], *, without_record: bool) -> None:
@@ -76,7 +88,8 @@ async def prune(
     """Delete sessions, records and all that they hold; each is told as soon as it is gone.
 
     Those that have all of these ``labels``, and were neither created nor written to, record, files, values or
-    secrets, in the last ``idle`` seconds: give one of both at least (``InvalidArgumentError``). With
+    secrets, nor checkpointed in the last ``idle`` seconds: give one of both at least
+    (``InvalidArgumentError``). The checkpoints of a session go with it. With
     ``without_record`` those that have no record, and no other; that takes ``idle``, for a session may be
     about to get its record, and goes with no labels. With ``dry_run`` nothing is deleted.
 
@@ -118,7 +131,7 @@ async def _has_record(store: Store, session_id: UUID) -> bool:
 
 async def _without(store: Store, choice: _Choice) -> AsyncIterator[tuple[UUID, Session | None]]:
     async for session_id, usage in orphans(store):
-        if choice.takes(session_id, None, usage):
+        if await choice.takes_all(store, session_id, None, usage):
             yield session_id, None
 
 
@@ -127,10 +140,10 @@ async def _with(store: Store, choice: _Choice) -> AsyncIterator[tuple[UUID, Sess
     labels = choice.labels or None
     while page := await store.sessions.list_sessions(limit=_PAGE, after=after, labels=labels):
         for record in page:
-            if choice.takes(record.id, record) and choice.takes(
-                record.id, record, await store.usage(record.id)
-            ):
-                yield record.id, record
+            if choice.takes(record.id, record):
+                usage = await store.usage(record.id)
+                if await choice.takes_all(store, record.id, record, usage):
+                    yield record.id, record
         after = page[-1]
 
 
@@ -140,7 +153,7 @@ async def _turn(
     """What becomes of a session that was found; it is looked at once more."""
     usage = await store.usage(session_id)
     record = await store.sessions.get_session(session_id)
-    if (record is None) != (seen is None) or not choice.takes(session_id, record, usage):
+    if (record is None) != (seen is None) or not await choice.takes_all(store, session_id, record, usage):
         return Pruned(session_id, record, usage, "kept")
     if dry_run:
         return Pruned(session_id, record, usage, "would be deleted")
@@ -164,8 +177,8 @@ async def prune_checkpoints(
 
     Those that were taken more than ``idle`` seconds ago and are not among the newest ``keep`` of their
     session; give one of both at least (``InvalidArgumentError``). What a deletion that a crash ended has left
-    goes in any case; the starting point of a fork never does, for it goes with the fork. With ``dry_run``
-    nothing is deleted.
+    goes in any case; what a rewind may still be making stays for an hour, and the starting point of a fork
+    as long as the fork. With ``dry_run`` nothing is deleted.
     """
     if idle is None and keep is None:
         raise InvalidArgumentError("which checkpoints are to go? give idle, keep or both")
@@ -175,15 +188,14 @@ async def prune_checkpoints(
     before_ns = now_ns() - round((idle or 0) * 1e9)
     newest: dict[UUID, set[UUID]] = {}
     async for record in _checkpoint_records(store):
-        session_id = record.parent or record.id
-        is_left = record.labels.get("state") == "deleting"
-        if not is_left:
-            if record.has_labels(BASE) or record.created_ns >= before_ns:
+        if state_of(record) != "deleting":
+            limit_ns = min(before_ns, now_ns() - _UNDER_WAY_NS) if state_of(record) else before_ns
+            if record.has_labels(BASE) or record.created_ns >= limit_ns:
                 continue
+            session_id = record.parent or record.id
             if keep and session_id not in newest:
-                newest[session_id] = {
-                    each.id for each in await store.list_checkpoints(session_id, limit=keep)
-                }
+                listed = await store.list_checkpoints(session_id, limit=keep)
+                newest[session_id] = {each.id for each in listed}
             if record.id in newest.get(session_id, ()):
                 continue
         usage = await store.usage(record.id)

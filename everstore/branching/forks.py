@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from everstore.arguments import check_session_id, plain_labels, plain_title
 from everstore.branching.merging import Merge
@@ -38,13 +38,13 @@ from everstore.waiting import to_the_end
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Mapping
-    from typing import Any
+    from typing import Any, Literal
     from uuid import UUID
 
     from everstore.models import Merged, Prefer
     from everstore.store import Roles
 
-__all__ = ["BASE", "Branches", "id_of"]
+__all__ = ["BASE", "Branches", "id_of", "state_of"]
 
 T = TypeVar("T")
 
@@ -61,6 +61,11 @@ def id_of(session: UUID | Session | Checkpoint) -> UUID:
     session_id = session.id if isinstance(session, (Session, Checkpoint)) else session
     check_session_id(session_id)
     return session_id
+
+
+def state_of(checkpoint: Session) -> Literal["making", "deleting"] | None:
+    """What is under way with the checkpoint of this record, or was when its process ended."""
+    return cast("Literal['making', 'deleting'] | None", checkpoint.labels.get(_STATE))
 
 
 class Branches:
@@ -201,8 +206,8 @@ class Branches:
 
     async def _is_whole(self, record: Session) -> bool:
         """Whether this is the record of a checkpoint that one can go back to."""
-        state = record.labels.get(_STATE)
-        if state != _MAKING[_STATE]:
+        state = state_of(record)
+        if state != "making":
             return state is None
         files = await self._roles.file_system.usage(record.id)
         values = await self._roles.storage.usage(record.id)
@@ -312,7 +317,7 @@ class Branches:
 
     async def _rewind_values(self, session_id: UUID, checkpoint: Session, before: UUID) -> None:
         storage = self._roles.storage
-        if checkpoint.labels == _MAKING and not (await storage.usage(checkpoint.id)).values:
+        if state_of(checkpoint) == "making" and not (await storage.usage(checkpoint.id)).values:
             # A crash came after the files and before the values: those that belong to it are still here.
             await storage.fork_session(session_id, before)
         else:

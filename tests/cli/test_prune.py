@@ -290,6 +290,34 @@ def test_old_checkpoints_go_but_for_the_newest_and_where_a_fork_began(cli, kept,
     assert lonely not in ids(kept)
 
 
+def test_a_session_that_was_checkpointed_or_rewound_lately_is_not_idle(cli, kept, made, taken):
+    session, other = made(50), made(50)
+    checkpoint = taken(session, 45)
+    taken(other, 45)
+    assert cli("session", "rewind", session, checkpoint).status == 0
+    assert cli("prune", "--idle", "30d").out.startswith(f"deleted {other}: ")
+    assert cli("prune", "--idle", "30d").out.startswith("0 sessions deleted")
+    assert {session, checkpoint} <= ids(kept)
+
+
+def test_what_a_rewind_is_making_stays_for_an_hour(cli, kept, made, taken):
+    session = made(50)
+    taken(session, 1)
+
+    async def record(hours: float) -> str:
+        with turned(-hours * 3600):
+            making = Session(
+                new_checkpoint_id(), "before", now_ns(), labels={"state": "making"}, parent=UUID(session)
+            )
+        await kept.sessions.add_session(making)
+        return str(making.id)
+
+    fresh, left = asyncio.run(record(0.5)), asyncio.run(record(1.5))
+    answer = cli("prune", "--checkpoints", "--keep", "1", "--json").json
+    assert [each["id"] for each in answer["sessions"]] == [left]
+    assert fresh in ids(kept)
+
+
 def test_sessions_that_go_take_their_checkpoints_along(cli, kept, made, taken):
     session = made(50)
     taken(session, 45)
