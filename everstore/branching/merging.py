@@ -102,9 +102,13 @@ class Merge:
     async def _compared(
         self, compare: Callable[[UUID, UUID], Awaitable[list[C]]]
     ) -> tuple[list[C], list[C], list[C]]:
-        """What the fork changed, what the target did, and what is different from the target to the fork."""
-        sides = (self._base, self._fork), (self._base, self._target), (self._target, self._fork)
-        ours, theirs, apart = [await compare(*side) for side in sides]
+        """What the fork changed, what the target did, and what is different from the target to the fork.
+
+        The last comes first: it has the revisions that are conditions later on. So what the target does
+        behind it is among what it did, or makes a condition fail, or both.
+        """
+        apart = await compare(self._target, self._fork)
+        ours, theirs = await compare(self._base, self._fork), await compare(self._base, self._target)
         return ours, theirs, apart
 
     async def _plan_files(self) -> Plan[FileChange]:
