@@ -7,7 +7,7 @@ the call happened or after it. In a ``crash`` every later call fails, too, so no
 from __future__ import annotations
 
 import itertools
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -39,6 +39,21 @@ class Trouble:
         if is_first and self.is_after:
             await call()
         raise errors.BackendUnavailableError("trouble", happened=None)
+
+
+class Meanwhile(Trouble):
+    """Somebody else's write, before the n-th call."""
+
+    def __init__(self, at: int, write: Callable[[], Awaitable[Any]]) -> None:
+        super().__init__(at, is_after=False, is_crash=False)
+        self._write = write
+
+    async def through(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        self.left -= 1
+        if self.left == 0:
+            self.came = True
+            await self._write()
+        return await call()
 
 
 class Troubled:
@@ -315,3 +330,19 @@ async def test_what_a_checkpoint_refuses_says_how_one_is_removed(store):
             await call
         assert not getattr(refused.value, "__notes__", None)
     assert await contents(store, task.checkpoint) == task.then
+
+
+async def test_what_others_write_within_a_merge_is_not_lost(store):
+    own = store.session(new_session_id())
+    for at in itertools.count(1):
+        await own.files.write_file("a", "both\n")
+        fork = await store.fork_session(own.id)
+        await store.session(fork).files.write_file("a", "fork\n")
+        trouble = Meanwhile(at, lambda: own.files.append_file("a", "own\n"))
+        with troubled(store, trouble), suppress(errors.MergeConflictError):
+            await store.merge(fork.id)
+        found = await own.files.read_file("a")
+        assert found.content in ({"both\nown\n", "fork\nown\n"} if trouble.came else {"fork\n"})
+        if not trouble.came:
+            break
+    assert at > 6
