@@ -87,6 +87,72 @@ async def test_a_damaged_content(opened, work, session_id, raw, statement, direc
         await work.files.append_file("a.txt", "!")
 
 
+LARGE = "abc\n" * 50_000
+CHUNKS = "(SELECT chunk FROM pieces WHERE number = 1)"
+PARTS = {
+    "missing": f"DELETE FROM chunks WHERE id = {CHUNKS}",
+    "missing at the end": "DELETE FROM chunks WHERE id = (SELECT chunk FROM pieces ORDER BY number DESC)",
+    "unknown": "DELETE FROM pieces WHERE number = 1",
+    "cut short": f"UPDATE chunks SET data = substr(data, 1, 3) WHERE id = {CHUNKS}",
+    "a text": f"UPDATE chunks SET data = CAST(data AS TEXT) WHERE id = {CHUNKS}",
+    "a number": f"UPDATE chunks SET data = 5 WHERE id = {CHUNKS}",
+    "all missing": "DELETE FROM pieces",
+}
+NUMBERS = {
+    "nobody's": "UPDATE entries SET content = 7 WHERE name = 'large.txt'",
+    "none": "UPDATE entries SET content = 'SECRET' WHERE name = 'large.txt'",
+}
+
+
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [
+        *((statement, index) for statement in PARTS.values() for index in (True, False)),
+        *((statement, False) for statement in NUMBERS.values()),
+    ],
+)
+async def test_a_damaged_chunk(opened, session_id, raw, statement, index):
+    async with opened(search_index=index) as store:
+        files = store.session(session_id).files
+        await files.write_file("large.txt", LARGE)
+        bend(raw, statement)
+        for call in (
+            partial(files.read_file, "large.txt"),
+            partial(files.read_bytes, "large.txt"),
+            partial(files.read_lines, "large.txt", 40_000),
+            partial(files.grep_files, "abc", limit=1),
+            partial(files.edit_file, "large.txt", "abc", "x", replace_all=True),
+            partial(files.copy_file, "large.txt", "copy.txt"),
+        ):
+            assert (await told(call())).path == "/large.txt"
+        written = await files.write_file("large.txt", LARGE + "whole again")
+        assert await files.read_file("large.txt") == written
+        assert len(await files.grep_files("whole again")) == 1
+        assert await files.delete_file("large.txt")
+
+
+async def test_an_append_looks_at_what_it_writes_again(work, raw):
+    await work.files.write_file("large.txt", LARGE)
+    bend(raw, PARTS["missing at the end"])
+    assert (await told(work.files.append_file("large.txt", "more"))).path == "/large.txt"
+    await work.files.write_bytes("full.bin", bytes(3 << 15))
+    bend(raw, "DELETE FROM pieces WHERE number = 2")
+    assert (await told(work.files.append_bytes("full.bin", b"more"))).path == "/full.bin"
+
+
+async def test_a_content_that_nobody_counts_as_shared_is_another_ones(store, work, raw):
+    """Whoever changes or deletes a fork's entry whose content cannot be told leaves its source alone."""
+    fork = new_session_id()
+    await store.file_system.fork_session(work.id, fork)
+    bend(raw, f"UPDATE entries SET content = 'SECRET' WHERE session = x'{fork.hex}'")
+    await told(store.file_system.read_file(fork, "/a.txt"))
+    await store.file_system.write_file(fork, "/a.txt", "anew")
+    assert await store.file_system.delete_file(fork, "/dir", recursive=True)
+    assert (await store.file_system.read_file(fork, "/a.txt")).content == "anew"
+    assert (await work.files.read_file("a.txt")).content == "SECRET text\n"
+    assert (await work.files.read_file("dir/b.txt")).content == "b\n"
+
+
 SEEN_BY_A_COPY = [
     name for name in CONTENTS if name != "no UTF-8"
 ]  # it is copied byte for byte, and told when read

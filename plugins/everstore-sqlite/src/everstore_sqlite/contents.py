@@ -47,7 +47,10 @@ _CHUNKS = """
     SELECT number, data FROM pieces LEFT JOIN chunks ON chunks.id = chunk
     WHERE content = ? AND number BETWEEN ? AND ? ORDER BY number
 """
-_SIZE = "SELECT total(length(data)) FROM pieces JOIN chunks ON chunks.id = chunk WHERE content = ?"
+_SIZE = """
+    SELECT total(length(data)) FROM pieces JOIN chunks ON chunks.id = chunk
+    WHERE content = ? AND typeof(data) = 'blob'
+"""
 _LOOK = """
     SELECT number, iif(typeof(data) = 'blob', length(data), -1), instr(data, :literal),
         iif(:edge, substr(data, 1, :edge), x''), iif(:edge, substr(data, -:edge), x'')
@@ -122,7 +125,8 @@ def holds(connection: sqlite3.Connection, path: str, content: int, size: int, li
     Within a snapshot. ``DataDamagedError`` where a chunk is missing, or is none of such a content.
     """
     edge = len(literal) - 1
-    rows = connection.execute(_LOOK, {"content": content, "literal": literal, "edge": edge})
+    # All at once: a statement that an error leaves half read would hold its snapshot as long as the error is.
+    rows = connection.execute(_LOOK, {"content": content, "literal": literal, "edge": edge}).fetchall()
     is_there, count, end = False, 0, b""
     for count, (number, length, found, head, tail) in enumerate(rows, 1):
         if number != count - 1 or length != min(CHUNK_BYTES, size - number * CHUNK_BYTES):

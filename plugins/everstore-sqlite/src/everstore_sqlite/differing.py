@@ -61,7 +61,9 @@ def differences(
 
 
 def _all_of(connection: sqlite3.Connection, a: UUID, b: UUID) -> Iterator[FileChange]:
-    for path, *columns, is_untold in connection.execute(_DIFFERENT, {"a": a.bytes, "b": b.bytes}):
+    # All at once: a statement that an error leaves half read would hold its snapshot as long as the error is.
+    rows = connection.execute(_DIFFERENT, {"a": a.bytes, "b": b.bytes}).fetchall()
+    for path, *columns, is_untold in rows:
         if path is None:
             raise no_entry("/")
         before = _info(a, path, columns[: len(_COLUMNS)])

@@ -103,7 +103,7 @@ _NUL = b"\0"
 _FIRST_PIECE = "SELECT min(number) FROM pieces WHERE content = ?"
 _CHUNKS = """
     SELECT number, data FROM pieces JOIN chunks ON chunks.id = chunk
-    WHERE content = ? AND number BETWEEN ? AND ? ORDER BY number
+    WHERE content = ? AND number BETWEEN ? AND ? AND typeof(data) = 'blob' ORDER BY number
 """
 _NOTE_LONGER = "INSERT OR IGNORE INTO search_todo (serial, position) VALUES (?, ?)"
 _STALE_LARGE = "SELECT serial FROM search_stale WHERE serial IN (SELECT content FROM pieces)"
@@ -234,7 +234,7 @@ def _piece(connection: sqlite3.Connection, table: str, serial: int, position: in
     if not size:
         size = size_of(connection, serial)
         piece = _piece_of_chunks(connection, serial, position)
-    if position + len(piece) >= size:
+    if position + len(piece) >= size or piece == _NUL:
         return piece, size
     end = _start_of_last(piece)
     following = _start_of_last(piece[: _start_of_last(piece[:end])])
@@ -246,9 +246,8 @@ def _piece_of_chunks(connection: sqlite3.Connection, content: int, position: int
     first = position // CHUNK_BYTES
     last = (position + _PIECE_BYTES) // CHUNK_BYTES
     chunks = connection.execute(_CHUNKS, (content, first, last)).fetchall()
-    if any(
-        number != wanted or type(data) is not bytes for wanted, (number, data) in enumerate(chunks, first)
-    ):
+    whole = [(number, CHUNK_BYTES) for number in range(first, first + len(chunks) - 1)]
+    if [(number, len(data)) for number, data in chunks[:-1]] != whole:
         return _NUL
     start = position - first * CHUNK_BYTES
     return b"".join([data for _, data in chunks])[start : start + _PIECE_BYTES]

@@ -7,6 +7,7 @@ before it is believed (contract §7.2.5).
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from itertools import takewhile
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -256,9 +257,10 @@ def list_tree(
 
     def children(directory: str, after: str) -> Iterator[FileInfo]:
         parent = directory if directory == "/" else directory + "/"
-        found = connection.execute(_LIST_AFTER, (session_id.bytes, parent, after))
-        while rows := found.fetchmany(_ROWS_AT_ONCE):
-            yield from infos(session_id, rows, parent)
+        # Closed, for an error that leaves it half read would hold its snapshot as long as it is kept.
+        with closing(connection.execute(_LIST_AFTER, (session_id.bytes, parent, after))) as found:
+            while rows := found.fetchmany(_ROWS_AT_ONCE):
+                yield from infos(session_id, rows, parent)
 
     with snapshot(connection):
         return [*takewhile(lambda _: not unwanted.is_set(), page.walk(children))]

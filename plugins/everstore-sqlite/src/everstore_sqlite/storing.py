@@ -77,13 +77,19 @@ def put(
         digest = sha256(piece).digest()
         prefix = prefix_of(prefix, digest)
         chunk, old_digest = old.get(number, (0, None))
-        if digest == old_digest:
+        if digest == old_digest and _is_chunk(connection, chunk, piece):
             share(connection, chunk)
         else:
             chunk = new_number()
             connection.execute(_PUT_CHUNK, (chunk, piece))
         connection.execute(_PUT_PIECE, (content, number, chunk, digest, prefix))
     return digest_of(prefix, is_text=is_text)
+
+
+def _is_chunk(connection: sqlite3.Connection, chunk: int, piece: bytes) -> bool:
+    """Whether a chunk is what its digest says: it may be damaged, and what is written anew must not be."""
+    row = connection.execute("SELECT data FROM chunks WHERE id = ? AND typeof(data) = 'blob'", (chunk,))
+    return row.fetchone() == (piece,)
 
 
 def replace(
