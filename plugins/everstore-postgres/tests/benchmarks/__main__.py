@@ -16,6 +16,7 @@ from pathlib import Path
 import asyncpg
 from bench import Bench
 from crowd import measure_crowd
+from forking import measure_forks
 from page import Page
 from peers import measure_peers
 from purging import measure_purge
@@ -33,6 +34,7 @@ PARTS = {
     "sizes": measure_sizes,
     "search": measure_search,
     "purge": measure_purge,
+    "forks": measure_forks,
 }
 SETTINGS = ("fsync", "synchronous_commit", "shared_buffers", "max_wal_size")
 
