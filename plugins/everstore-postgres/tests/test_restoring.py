@@ -66,14 +66,21 @@ async def test_no_revision_of_the_time_that_was_lost_comes_back(own_settings, tm
     url, schema = own_settings["postgres_url"], own_settings["postgres_schema_name"]
     session_id, dump = everstore.new_session_id(), tmp_path / "dump"
     backup, restore = commands(schema)
+    large = "large " * 20_000
     async with everstore.open_store(**own_settings) as store:
         await given_out(store, session_id)
+        await store.file_system.write_file(session_id, "/large", large)
+        await store.file_system.copy_file(session_id, "/large", "/shared")
         run(backup, url, dump)
+        await store.file_system.append_file(session_id, "/shared", "lost")
         lost = [await given_out(store, session_id) for _ in range(5)]
     run(restore, url, dump)
     async with everstore.open_store(**own_settings) as store:
         work = store.session(session_id)
         assert (await work.files.read_file("a")).content == "y"
+        await work.files.write_file("new", large + "new")
+        for path in ("large", "shared"):
+            assert (await work.files.read_file(path)).content == large
         again = [await given_out(store, session_id) for _ in range(5)]
         for place in again[0]:
             assert {each[place] for each in lost} & {each[place] for each in again} == set()

@@ -111,11 +111,11 @@ async def _parts(store: everstore.Store, page: Page, rounds: int) -> None:
         "append 200 B to 8 MiB", with_unit(figures.seconds(LARGE)), f"{times(ratio)}; {verdict(ratio, 2)}"
     )
     page.keep("appends", figures)
-    turns = {
+    looks = {
         "stat": looked(partial(files.stat_file, session_id, LARGEST)),
         "range": looked(partial(files.read_bytes, session_id, LARGEST, BYTES[LARGEST] // 2, PART)),
     }
-    figures = await in_turns(turns, rounds)
+    figures = await in_turns(looks, rounds)
     page.row("stat", with_unit(figures.seconds("stat")), "")
     ratio = figures.ratio("range", "stat")
     page.row(
