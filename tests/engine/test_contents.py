@@ -14,7 +14,8 @@ import pytest
 from everstore_sorted_map import SortedMap
 
 import everstore
-from everstore.engine import check, faults
+from everstore.clock import now_ns
+from everstore.engine import check, faults, space
 from everstore.errors import DataDamagedError, SessionNotEmptyError
 
 A, B, C, D = (UUID(int=number) for number in range(1, 5))
@@ -134,6 +135,46 @@ async def test_forks_of_forks_are_what_copies_are(seed, opened, engine):
             await files.purge_session(session)
             assert found(engine) == []
         assert pieces(engine) == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_forks_of_values_are_what_copies_are(seed, opened, engine):
+    random_, has = random.Random(seed), {each: {} for each in (A, B, C, D)}
+    async with opened() as store:
+        storage = store.storage
+        for step in range(80):
+            source, target, replaced = random_.sample((A, B, C, D), 3)
+            key = random_.choice("abc")
+            if step % 4:
+                text = content(random_).decode()
+                await storage.set_value(target, key, text, ttl=random_.choice((None, 10**6)))
+                has[target][key] = text
+            elif not has[replaced]:
+                await storage.fork_session(source, target, replaced=replaced)
+                has[replaced], has[target] = has[target], dict(has[source])
+            elif not has[target]:
+                await storage.fork_session(source, target)
+                has[target] = dict(has[source])
+            else:
+                await storage.purge_session(target)
+                has[target] = {}
+            assert found(engine) == [], step
+        for session, values in has.items():
+            assert await storage.get_values(session, list("abc")) == values
+            await storage.purge_session(session)
+            assert found(engine) == []
+        assert pieces(engine) == 0
+
+
+async def test_what_is_over_lets_go_of_what_it_shares(opened, engine, monkeypatch):
+    async with opened() as store:
+        await store.storage.set_value(A, "key", "x" * 3 * PIECE, ttl=60)
+        await store.storage.fork_session(A, B)
+        assert pieces(engine) == 3
+        monkeypatch.setattr(space, "now_ns", lambda: now_ns() + 60 * 10**9)
+        await store.storage.set_value(C, "other", "")
+        assert pieces(engine) == 0
+        assert found(engine) == []
 
 
 class Watched(SortedMap):
