@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 import everstore
-from everstore import errors
+from everstore import InitialFile, errors, new_session_id
+from everstore_sqlite.checking import looked_at, problems_of
 
 SCHEMAS = sorted((Path(__file__).parent / "schemas").glob("version_*.sql"))
 IN_THE_WAY = {
@@ -159,3 +161,65 @@ async def test_damaged_limits_of_a_session_are_told_and_go_with_it(store, raw):
     await store.delete_session(session.id)
     await work.files.write_file("a", "x")
     assert raw("SELECT * FROM session_limits") == []
+
+
+LARGE = "größe\n" * 30_000
+
+
+def add_large(path: Path) -> None:
+    """A file that an older version wrote: all of it in one row, and no digest."""
+    data, session = LARGE.encode(), SESSION_ID.bytes
+    with sqlite3.connect(path) as connection:
+        (slot, last) = connection.execute("SELECT slot, last FROM trees").fetchone()
+        serial = slot << 32 | last + 1
+        columns = "session, parent, name, version, created, updated, serial, size, is_readonly, is_directory"
+        entry = (session, "/", "large.txt", 77, 1, 1, serial, len(data), 0, 0)
+        connection.execute(f"INSERT INTO entries ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entry)
+        connection.execute("INSERT INTO contents VALUES (?, 1, ?)", (serial, data))
+        connection.execute(
+            "UPDATE trees SET last = last + 1, files = files + 1, bytes = bytes + ?", (len(data),)
+        )
+    connection.close()
+
+
+@pytest.mark.parametrize("script", SCHEMAS, ids=lambda script: script.stem)
+async def test_an_older_database_is_forked_and_compared(opened, path, script):
+    build(path, script)
+    add_large(path)
+    async with opened() as store:
+        files, fork, same = store.file_system, new_session_id(), new_session_id()
+        await files.fork_session(SESSION_ID, fork)
+        assert await files.diff_sessions(SESSION_ID, fork) == []
+        for info in await files.list_tree(SESSION_ID):
+            if info.is_directory:
+                await files.create_directory(same, info.path)
+            else:
+                found = await files.read_file(SESSION_ID, info.path)
+                await files.seed_initial_file(
+                    same, InitialFile(info.path, found.content, found.encoding, info.is_readonly)
+                )
+        assert await files.diff_sessions(SESSION_ID, same) == []
+        assert await files.read_bytes(fork, "/large.txt", 70_000, 10) == LARGE.encode()[70_000:70_010]
+        await files.append_file(fork, "/large.txt", "more\n")
+        await files.write_file(fork, "/nul.txt", "a\0c")
+        found = await files.diff_sessions(SESSION_ID, fork)
+        assert [(change.path, change.kind) for change in found] == [
+            ("/large.txt", "changed"),
+            ("/nul.txt", "changed"),
+        ]
+        await files.purge_session(SESSION_ID)
+        assert (await files.read_file(fork, "/large.txt")).content == f"{LARGE}more\n"
+        assert (await files.read_file(fork, "/docs/rules.txt")).is_readonly
+        await files.purge_session(fork)
+        await files.purge_session(same)
+    with closing(looked_at(path)) as connection:
+        assert problems_of(connection) == []
+        assert connection.execute("SELECT count(*) FROM contents").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("script", SCHEMAS, ids=lambda script: script.stem)
+def test_an_older_database_is_checked_as_it_is(path, script):
+    build(path, script)
+    add_large(path)
+    with closing(looked_at(path)) as connection:
+        assert problems_of(connection) == []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from everstore import new_session_id
+from everstore.session_limits import SessionLimits
 from everstore_sqlite.checking import looked_at, problems_of
 from everstore_sqlite.contents import CHUNK_BYTES, INLINE_BYTES
 
@@ -129,3 +130,62 @@ async def test_verbs_at_random(opened, path, raw, seed, index):
             await asyncio.sleep(0.01)
         assert left(raw) == {}
         assert found_wrong(path) == []
+
+
+FOUND = {
+    "contents without a file": "INSERT INTO contents VALUES (99, 1, x'61')",
+    "files without content": "UPDATE entries SET content = 99 WHERE content IS NOT NULL",
+    "entries whose content has no number": "UPDATE entries SET content = 'x' WHERE content IS NOT NULL",
+    "contents of numbers that are still to be given out": "UPDATE trees SET last = 1",
+    "contents of a place that their session does not know of": "DELETE FROM origins",
+    "contents and chunks that are not counted by how many have them": "UPDATE shares SET refs = 7",
+    "chunks that are missing or none": "DELETE FROM chunks",
+    "chunks without a content": "INSERT INTO chunks VALUES (99, x'61')",
+    "chunks that are not what was written": "UPDATE chunks SET data = zeroblob(length(data))",
+    "contents that are not what was written": "UPDATE contents SET data = x'79' WHERE data = x'78'",
+    "files whose size is not that of their content": "DELETE FROM pieces",
+}
+
+
+@pytest.mark.parametrize("what", FOUND)
+async def test_a_check_finds_what_does_not_fit(store, work, path, raw, what):
+    await work.files.write_file("small", "x")
+    await work.files.write_file("large", "x" * 200_000)
+    await store.file_system.fork_session(work.id, new_session_id())
+    assert found_wrong(path) == []
+    raw(FOUND[what])
+    assert any(f" {what}: the first is " in line for line in found_wrong(path))
+
+
+async def test_what_a_fork_takes_from_its_source(store, raw):
+    """Limits where it has none; and of contents, none is written."""
+    files = store.file_system
+    source, target, limited = [(await store.create_session()).id for _ in range(3)]
+    await files.limit_session(source, SessionLimits(session_entries=9))
+    await files.limit_session(limited, SessionLimits(session_entries=8))
+    for number in range(3):
+        await files.write_file(source, f"/{number}", f"{number}" * 100_000)
+    before = raw("SELECT count(*) FROM contents"), raw("SELECT count(*) FROM chunks")
+    for fork in (target, limited):
+        await files.fork_session(source, fork)
+        assert (await files.usage(fork)).bytes == 300_000
+    assert before == (raw("SELECT count(*) FROM contents"), raw("SELECT count(*) FROM chunks"))
+    assert raw("SELECT most FROM session_limits ORDER BY most") == [(8,), (9,), (9,)]
+
+
+async def test_what_is_large_is_written_where_it_changes(work, raw):
+    """An append and an edit leave the chunks before them; and behind, where nothing moved."""
+    text = "".join(f"{number:07}\n" for number in range(50_000))
+    await work.files.write_file("large", text)
+    first = raw("SELECT chunk FROM pieces ORDER BY number")
+    await work.files.append_file("large", "more")
+    assert raw("SELECT chunk FROM pieces ORDER BY number") == first
+    await work.files.edit_file("large", "0020000\n", "changed\n")
+    after = raw("SELECT chunk FROM pieces ORDER BY number")
+    assert sum(one != other for one, other in zip(first, after, strict=True)) == 1
+    await work.files.copy_file("large", "copy")
+    await work.files.append_file("copy", "again")
+    assert raw("SELECT count(*) FROM chunks") == [(len(first) + 1,)]
+    expected = text.replace("0020000\n", "changed\n") + "more"
+    assert (await work.files.read_file("large")).content == expected
+    assert (await work.files.read_file("copy")).content == f"{expected}again"
