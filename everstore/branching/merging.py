@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from everstore.branching.merge_plan import plan_of_files, plan_of_values
@@ -10,6 +12,7 @@ from everstore.changes import Delete, DeleteValue, MakeDirectory, SetValue, Writ
 from everstore.errors import (
     BackendUnavailableError,
     DirectoryNotEmptyError,
+    EverstoreError,
     MergeConflictError,
     ParentNotDirectoryError,
     PathExistsError,
@@ -22,7 +25,7 @@ from everstore.models import FileChange, FileInfo, Merged, ValueChange
 from everstore.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
     from uuid import UUID
 
     from everstore.branching.merge_plan import Plan
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Merge"]
 
 C = TypeVar("C")
+T = TypeVar("T")
 
 _MOST_LOOKS = 100  # at sessions that change meanwhile
 _CHANGED_MEANWHILE = (
@@ -55,8 +59,7 @@ class Merge:
     """One merge: looked at, planned and applied, and all over again where somebody else was faster.
 
     Files are applied in one step, then values in another, each under the condition that what is replaced or
-    removed is what was seen. So no write of anybody is lost; and what had been applied before a new look is
-    the same on both sides by then.
+    removed is what was seen. So no write of anybody is lost.
     """
 
     def __init__(
@@ -73,42 +76,62 @@ class Merge:
         self._base, self._fork, self._target = base, fork, target
         self._prefer: Prefer | None = prefer
         self._require_base = require_base
-        self._merged = Merged([], [])
 
     async def run(self) -> Merged:
         """What was changed in the target; ``MergeConflictError``, and nothing is, where both sides clash."""
+        files, values = await self._settled(self._merge_files, happened=False)
+        try:
+            return Merged(files, await self._settled(partial(self._merge_values, values), happened=None))
+        except EverstoreError as error:
+            if files:
+                error.add_note(f"{counted(len(files), 'path')} had been merged by then, and no value")
+            raise
+
+    async def _settled(self, step: Callable[[], Awaitable[T]], *, happened: bool | None) -> T:
+        """Do a step, again and again while somebody else is faster."""
         for _ in range(_MOST_LOOKS):
-            files, values = await self._plan_files(), await self._plan_values()
-            await self._require_base()  # or all that the fork has would seem to be new
-            if files.conflicts or values.conflicts:
-                raise self._conflict(files.conflicts, values.conflicts)
-            try:
-                self._merged.files.extend(await self._apply_files(files.taken))
-                self._merged.values.extend(await self._apply_values(values.taken))
-            except (_ChangedError, *_CHANGED_MEANWHILE):
-                continue
-            return self._merged
+            with suppress(_ChangedError, *_CHANGED_MEANWHILE):
+                return await step()
         raise BackendUnavailableError(
-            "the session changed whenever it was merged into: merge again when less is written to it",
-            happened=False,
+            "one of the sessions changed whenever they were compared: merge again when less is written",
+            happened=happened,
         )
 
-    def _conflict(self, paths: list[str], keys: list[str]) -> MergeConflictError:
-        error = MergeConflictError.of(paths, keys)
-        if self._merged.files:  # somebody changed a value after it had been looked at
-            error.add_note(f"{counted(len(self._merged.files), 'path')} had been merged by then, no value")
-        return error
+    async def _merge_files(self) -> tuple[list[FileChange], Plan[ValueChange]]:
+        """Merge the files if nothing clashes, and have a plan for the values."""
+        files, values = await self._plan_files(), await self._plan_values()
+        self._require_peace(files.conflicts, values.conflicts)
+        return await self._apply_files(files.taken), values
+
+    async def _merge_values(self, plan: Plan[ValueChange]) -> list[ValueChange]:
+        """Merge the values by a plan and, where it does not hold any more, by a new one."""
+        try:
+            return await self._apply_values(plan.taken)
+        except (_ChangedError, *_CHANGED_MEANWHILE):
+            plan = await self._plan_values()
+        self._require_peace([], plan.conflicts)
+        return await self._apply_values(plan.taken)
+
+    def _require_peace(self, paths: list[str], keys: list[str]) -> None:
+        if paths or keys:
+            raise MergeConflictError.of(paths, keys)
 
     async def _compared(
         self, compare: Callable[[UUID, UUID], Awaitable[list[C]]]
     ) -> tuple[list[C], list[C], list[C]]:
         """What the fork changed, what the target did, and what is different from the target to the fork.
 
-        The last comes first: it has the revisions that are conditions later on. So what the target does
-        behind it is among what it did, or makes a condition fail, or both.
+        The fork's side is of one moment, or is looked at again. What the target did is told later than what
+        is different there: so what it does in between is a change of its own, or a condition does not hold.
         """
+        ours = await compare(self._base, self._fork)
+        if not ours:
+            return [], [], []
         apart = await compare(self._target, self._fork)
-        ours, theirs = await compare(self._base, self._fork), await compare(self._base, self._target)
+        theirs = await compare(self._base, self._target)
+        if await compare(self._base, self._fork) != ours:
+            raise _ChangedError
+        await self._require_base()  # or all that the fork has would seem to be new
         return ours, theirs, apart
 
     async def _plan_files(self) -> Plan[FileChange]:
@@ -175,7 +198,7 @@ class Merge:
 
     # -- values -------------------------------------------------------------------------------------
 
-    async def _apply_values(self, taken: list[ValueChange]) -> Sequence[ValueChange]:
+    async def _apply_values(self, taken: list[ValueChange]) -> list[ValueChange]:
         if not taken:
             return []
         changes = [await self._setting(change) for change in taken]
