@@ -14,7 +14,7 @@ from everstore import SessionFile, errors, new_session_id, to_dict
 from everstore.backends.memory import InMemorySessionFileStore, files, pieces, tree
 from everstore.changes import Append, Write
 
-SESSIONS = 4
+SESSIONS = 3
 PATHS = ("/a", "/a", "/b", "/d/a", "/d/e/a")  # mostly one, for much to become of it
 NUMBERS = st.integers(0, SESSIONS - 1)
 TEXTS = st.text("x\r\né😀", min_size=1, max_size=12) | st.sampled_from(("x" * 9, "é" * 9))
@@ -34,6 +34,7 @@ STEPS = st.lists(
         st.tuples(st.just("fork"), NUMBERS, NUMBERS, st.none()),
         st.tuples(st.just("fork"), NUMBERS, NUMBERS, NUMBERS),
     ),
+    min_size=8,
     max_size=25,
 )
 
@@ -246,6 +247,26 @@ def test_branches_are_what_copies_would_be(steps):
         await branches.differ()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("start", ["x" * 9, "é" * 9, b"\0" * 9])
+async def test_what_grew_out_of_the_same_grows_apart(start):
+    branches = Branches()
+    more = "é" * 9 if isinstance(start, str) else b"\1" * 9
+    for step in (
+        ("write", 0, "/a", start),
+        ("append", 0, "/a", more),
+        ("fork", 0, 1, None),
+        ("copy", 0, "/a", "/b"),
+        ("append", 0, "/a", more[:1] + start),
+        ("append", 1, "/a", more[:2] + start),
+        ("append", 0, "/b", more[:3] + start),
+        ("abandon", 0, "/b", start),
+        ("append", 0, "/b", more),
+    ):
+        await branches.take(*step)
+        await branches.agree()
+        await branches.differ()
 
 
 async def test_what_is_read_of_pieces_is_a_plain_record(session_id):
