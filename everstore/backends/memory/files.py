@@ -406,10 +406,7 @@ class MemoryFiles(SessionFileSystem):
         return layer_of(self._trees.get(session_id.int), root_of(session_id))
 
     def _put_fork(self, session_id: UUID, taken: Layer) -> None:
-        before = self._trees.get(session_id.int)
-        if before is not None:
-            before.changing = True  # whoever has just found it looks again
-        if taken.count > 1:
+        if taken.count > 1:  # in one step, for whoever looks without the lock
             self._trees[session_id.int] = Fork(session_id, taken)
         else:
             self._trees.pop(session_id.int, None)
