@@ -42,10 +42,10 @@ BEGIN
     END IF;
     WITH gone AS (
         DELETE FROM {schema}.entries e
-        WHERE e.space = 'v' AND e.session_id = target AND NOT EXISTS (
-            SELECT FROM {schema}.entries s
-            WHERE s.space = 'v' AND s.session_id = source AND s.key = e.key
-                AND (s.expires_ns IS NULL OR s.expires_ns > now)
+        -- NOT IN is looked up in a hash, however few rows the planner expects.
+        WHERE e.space = 'v' AND e.session_id = target AND e.key NOT IN (
+            SELECT s.key FROM {schema}.entries s
+            WHERE s.space = 'v' AND s.session_id = source AND (s.expires_ns IS NULL OR s.expires_ns > now)
         )
     )
     INSERT INTO {schema}.entries (version, created_ns, updated_ns, expires_ns, session_id, space, key, value)
