@@ -15,6 +15,7 @@ from everstore import (
     FileLines,
     InitialFile,
     KeyInfo,
+    Merged,
     Session,
     SessionFile,
     SessionUsage,
@@ -54,7 +55,13 @@ def files(store: sync.Store, session_id: UUID) -> None:
     fork = store.fork_session(session_id)
     assert_type(fork, Session)
     assert_type(store.rewind(fork, store.checkpoint(fork)), Checkpoint | None)
+    assert_type(store.session(store.checkpoint(fork, "before")), sync.BoundSession)
+    assert_type(store.session(fork), sync.BoundSession)
+    assert_type(store.list_checkpoints(fork, limit=1), list[Checkpoint])
     assert_type(store.diff(session_id, fork), list[FileChange])
+    assert_type(store.merge(fork, prefer="target"), Merged)
+    assert_type(store.delete_session(fork, keep_checkpoints=True), bool)
+    store.rewind(fork, fork)  # type: ignore[arg-type]
     changes: list[AnyFileChange] = [Write("a", "x"), Delete("b")]
     assert_type(system.apply_changes(session_id, changes), list[FileInfo | None])
     system.write_file(session_id, "a", b"bytes")  # type: ignore[arg-type]
