@@ -336,7 +336,8 @@ def merges_into_the_parent(broken: Broken) -> None:
 
     class Merging(Store):
         @override
-        async def merge(self, fork: Any, *_: Any, prefer: Any = None) -> Merged:
+        async def merge(self, fork: Any, into: Any = None, *, prefer: Any = None) -> Merged:
+            del into
             return await super().merge(fork, prefer=prefer)
 
     broken.kind = Merging
