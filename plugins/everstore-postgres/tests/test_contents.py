@@ -11,6 +11,7 @@ import pytest
 
 import everstore
 from everstore.building import ask
+from everstore.changes import Append, Delete, Write
 from everstore.configuration import configure
 from everstore.errors import (
     EditError,
@@ -167,6 +168,22 @@ async def test_a_content_of_an_older_version_is_set_apart_by_a_fork_and_a_copy(s
             assert (await store.file_system.read_file(each, f"/{path}")).content == "old" * 13333 + "!" + text
 
 
+async def test_what_a_deadlock_broke_off_is_made_again(store, database):
+    work = store.session(everstore.new_session_id())
+    for path in ("d/a", "d/b"):
+        await work.files.write_file(path, path * 1000)
+    await store.file_system.fork_session(work.id, everstore.new_session_id())
+    first, second = [row[0] for row in await contents(database)]
+    lock = "SELECT FROM shares WHERE content_id = $1 FOR UPDATE"
+    async with database.transaction():
+        await database.execute(lock, second)
+        deleting = asyncio.create_task(work.files.delete_file("d", recursive=True))
+        await asyncio.sleep(0.2)  # it has locked the first one, and waits for the second
+        await database.execute(lock, first)  # goes on when the server has broken the other one off
+    assert await deleting is True
+    assert [row[2:] for row in await contents(database)] == [(1, None), (1, None)]
+
+
 async def test_writers_forks_copies_and_purges_at_once_lose_and_leak_nothing(settings, database):
     async def writer(store, session_ids, rng):
         for number in range(40):
@@ -176,6 +193,22 @@ async def test_writers_forks_copies_and_purges_at_once_lose_and_leak_nothing(set
             args = {"delete_file": (), "edit_file": ("x", text), "copy_file": (f"/c/{number}",)}
             with suppress(PathNotFoundError, EditError, PathExistsError, PathIsDirectoryError):
                 await getattr(store.file_system, call)(session_id, path, *args.get(call, (text,)))
+
+    async def batcher(store, session_ids, rng):
+        for number in range(20):
+            a, b, c = rng.sample([f"/d/{each}" for each in range(6)], 3)
+            text = str(number) * 3000
+            changes = [Write(a, text), Append(b, text), Delete(c), Write(c, text)]
+            with suppress(PathNotFoundError):
+                await store.file_system.apply_changes(rng.choice(session_ids), changes)
+
+    async def rewinder(store, session_ids, rng):
+        for _ in range(8):
+            session_id, point, before = rng.choice(session_ids), *(everstore.new_session_id() for _ in "ab")
+            await store.file_system.fork_session(session_id, point)
+            await store.file_system.fork_session(point, session_id, replaced=before)
+            await store.file_system.purge_session(rng.choice((point, before)))
+            session_ids += [each for each in (point, before) if await store.file_system.list_directory(each)]
 
     async def forker(store, session_ids, rng):
         for _ in range(12):
@@ -196,7 +229,7 @@ async def test_writers_forks_copies_and_purges_at_once_lose_and_leak_nothing(set
         for session_id in session_ids:
             for number in range(6):
                 await one.file_system.write_file(session_id, f"/d/{number}", "x" * 40_000)
-        both = [(work, store) for work in (writer, forker) for store in (one, two)] * 2
+        both = [(work, store) for work in (writer, batcher, rewinder, forker) for store in (one, two)]
         await asyncio.gather(
             *(work(store, session_ids, random.Random(seed)) for seed, (work, store) in enumerate(both))
         )
