@@ -18,9 +18,9 @@ from everstore.backends.memory.ids import page_of
 from everstore.clock import now_ns
 from everstore.compat import override
 from everstore.errors import SessionNotFoundError
+from everstore.ids import is_checkpoint
 from everstore.interfaces import Capabilities, SessionStore
 from everstore.labels import age_of, shared_ages
-from everstore.models import is_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -145,11 +145,14 @@ class MemorySessions(SessionStore):
         number, shelf = record.id.int, _shelf(record)
         self._forget(self._records.get(number))
         self._records[number] = record  # in one step, for whoever reads meanwhile
-        bisect.insort(self._ages.setdefault(shelf, []), _age(record))
+        ages = self._ages.get(shelf)
+        if ages is None:
+            ages = self._ages[shelf] = []
+        bisect.insort(ages, (record.created_ns, number))
         if record.labels:
             for label in record.labels.items():
-                ages = self._labelled.setdefault((shelf, *label), [])
-                bisect.insort(ages, age_of(record.created_ns, number))
+                labelled = self._labelled.setdefault((shelf, *label), [])
+                bisect.insort(labelled, age_of(record.created_ns, number))
 
     def _forget(self, record: Session | None) -> None:
         """Take a record out of every order."""
