@@ -287,8 +287,10 @@ class MemoryFiles(SessionFileSystem):
         pieced = await in_pieces(node)
         with self._lock:
             tree = self._trees.get(session_id.int)
-            if tree is not None and tree.nodes.get(node.path) is node:
-                tree.nodes[node.path] = pieced
+            if tree is not None:
+                entries = tree.looked_at if isinstance(tree, Fork) else tree.nodes
+                if entries.get(node.path) is node:
+                    entries[node.path] = pieced
         return pieced
 
     @override

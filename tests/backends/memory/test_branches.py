@@ -283,6 +283,27 @@ async def test_what_is_read_of_pieces_is_a_plain_record(session_id):
         assert msgspec.json.decode(msgspec.json.encode(read), type=SessionFile) == read
 
 
+async def test_pieces_for_ranges_are_made_once(session_id, monkeypatch):
+    made = []
+
+    async def in_pieces(file):
+        made.append(file)
+        return await pieces.in_pieces(file)
+
+    monkeypatch.setattr(files, "in_pieces", in_pieces)
+    store = InMemorySessionFileStore()
+    fork, looked_at = new_session_id(), new_session_id()
+    await store.write_file(session_id, "/a", "é" * 20)
+    await store.fork_session(session_id, fork)
+    await store.fork_session(session_id, looked_at)
+    await store.write_file(looked_at, "/b", "x")
+    for number, session in enumerate((session_id, fork, looked_at), 1):
+        for start in range(40):
+            assert await store.read_bytes(session, "/a", start, 3) == ("é" * 20).encode()[start : start + 3]
+        assert len(made) == number
+        assert (await store.read_file(session, "/a")).content == "é" * 20
+
+
 async def test_appending_to_base64_keeps_the_bytes(session_id):
     store = InMemorySessionFileStore()
     await store.write_file(session_id, "/a", b64encode(b"\0\xff" * 20).decode(), "base64")
