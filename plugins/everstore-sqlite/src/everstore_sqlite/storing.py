@@ -89,7 +89,8 @@ def put(
 def _is_chunk(connection: sqlite3.Connection, chunk: int, piece: bytes) -> bool:
     """Whether a chunk is what its digest says: it may be damaged, and what is written anew must not be."""
     row = connection.execute("SELECT data FROM chunks WHERE id = ? AND typeof(data) = 'blob'", (chunk,))
-    return row.fetchone() == (piece,)
+    found: tuple[bytes] | None = row.fetchone()
+    return found == (piece,)
 
 
 def replace(
