@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from everstore.arguments import plain_count
-from everstore.branching.forks import BASE, state_of
+from everstore.branching.checkpoints import BASE, state_of
 from everstore.clock import now_ns
 from everstore.errors import InvalidArgumentError, shown
 from everstore.models import Session, SessionUsage, is_checkpoint, latest

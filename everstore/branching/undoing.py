@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
     from uuid import UUID
 
-__all__ = ["changeable", "seconds_left", "undone"]
+__all__ = ["LEFT", "changeable", "seconds_left", "undone"]
+
+LEFT = "what it had made by then could not be removed again; 'everstore prune' does it"
+"""What is told where taking back has failed."""
 
 
 def changeable(session_id: UUID) -> UUID:
