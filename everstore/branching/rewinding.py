@@ -29,7 +29,7 @@ class Rewind:
     async def run(
         self, session_id: UUID, checkpoint: Session, before: Session, *, keep: bool
     ) -> Session | None:
-        """What is kept of the moment before, by the record that it was given; ``None`` when it is not to be."""
+        """What is kept of the moment before, by its record; ``None`` when it is not to be."""
         # The record comes first: what was there before is found again, whatever happens from here on.
         await self._roles.sessions.add_session(before)
         try:
