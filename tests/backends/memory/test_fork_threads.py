@@ -8,6 +8,7 @@ import itertools
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from weakref import ref
 
 import pytest
@@ -257,3 +258,57 @@ def test_limits_go_with_a_fork_and_count_what_it_shows():
             assert (await files.usage(each)).bytes == 10
 
     asyncio.run(run())
+
+
+class BlockedError(Exception):
+    """Whoever wants the lock would wait."""
+
+
+class OwnLock:
+    """A lock that tells whoever wants it while it is held."""
+
+    held = False
+
+    def __enter__(self):
+        if self.held:
+            raise BlockedError
+        self.held = True
+
+    def __exit__(self, *_):
+        self.held = False
+
+
+def at_once(awaitable):
+    """What a call answers that never waits."""
+    try:
+        awaitable.send(None)
+    except StopIteration as stop:
+        return stop.value
+    raise AssertionError("it waited")
+
+
+def test_at_no_line_of_a_rewind_is_a_file_missing_that_is_there_before_and_after():
+    files, session, checkpoint = MemoryFiles(), new_session_id(), new_checkpoint_id()
+    for fork in (checkpoint, new_checkpoint_id()):
+        at_once(files.write_file(session, "/a", "x"))
+        at_once(files.fork_session(session, fork))
+    files._lock = OwnLock()
+    missing = []
+
+    def look(frame, event, _argument):
+        if "backends/memory" not in frame.f_code.co_filename:
+            return None
+        if event == "line":
+            with suppress(BlockedError):
+                if at_once(files.read_file(session, "/a")) is None:
+                    missing.append((frame.f_code.co_name, frame.f_lineno))
+        return look
+
+    before = sys.gettrace()
+    sys.settrace(look)
+    try:
+        at_once(files.fork_session(checkpoint, session, replaced=new_checkpoint_id()))
+    finally:
+        sys.settrace(before)
+    assert not missing
+    assert at_once(files.read_file(session, "/a")).content == "x"
