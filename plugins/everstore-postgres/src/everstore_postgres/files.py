@@ -17,7 +17,7 @@ from everstore_postgres.forking import Forks
 from everstore_postgres.ids import Ids
 from everstore_postgres.outcomes import DIRECTORY
 from everstore_postgres.places import depth_of, place_of, span_of
-from everstore_postgres.plain_files import AT, CHUNKS, STAMPS, plain_reads, plain_stats, plain_writes
+from everstore_postgres.plain_files import CHUNKS, PART, STAMPS, plain_reads, plain_stats, plain_writes
 from everstore_postgres.purging import Purge, Rows
 from everstore_postgres.search import Searcher, infos
 from everstore_postgres.trees import Trees
@@ -57,18 +57,6 @@ _ROWS = Rows(
 )
 
 
-# No more than the range is read: of what is apart, the chunks that have it; of what is in the row, and
-# large, the pieces that the server keeps it in, uncompressed. There is no data where it is not whole.
-_FIRST = "CASE WHEN $4::bigint < 0 THEN greatest(size + $4, 0) ELSE least(size, $4) END::integer"
-_MOST = "least(size, $5::bigint)::integer"
-_PART = (
-    "SELECT kind, CASE"
-    f" WHEN content_id IS NOT NULL THEN {{schema}}.part_of(content_id, size, {_FIRST}, {_MOST})"
-    f" WHEN length(content) = size THEN substr(content, {_FIRST} + 1, {_MOST})"
-    f" END AS data FROM {{schema}}.files WHERE {AT}"
-)
-
-
 class PostgresFileSystem(SessionFileSystem):
     """A private tree of files for every session, in one partitioned table."""
 
@@ -86,7 +74,7 @@ class PostgresFileSystem(SessionFileSystem):
         self._chunks = sql(CHUNKS)
         self._stat = plain_stats(database)
         self._write = plain_writes(database)
-        self._part = sql(_PART)
+        self._part = sql(PART)
         self._list = sql(
             f"SELECT {STAMPS}, coalesce(long_path, place) FROM {{schema}}.files"
             " WHERE session_id = $1 AND depth = $2 AND place >= $3 AND place < $4"

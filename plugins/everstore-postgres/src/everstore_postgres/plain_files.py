@@ -9,7 +9,7 @@ from everstore_postgres.sharing import LARGE, PATIENCE, Shared
 if TYPE_CHECKING:
     from everstore_postgres.database import Database
 
-__all__ = ["AT", "CHUNKS", "CONTENT", "IN_CHUNKS", "STAMPS", "plain_reads", "plain_stats", "plain_writes"]
+__all__ = ["AT", "CHUNKS", "CONTENT", "PART", "STAMPS", "plain_reads", "plain_stats", "plain_writes"]
 
 STAMPS = "version, created_ns, updated_ns, serial, size, is_readonly, kind"
 """What is known of a file, but its content."""
@@ -18,13 +18,25 @@ AT = "session_id = $1 AND depth = $2 AND place = $3"
 CONTENT = "{schema}.whole(content, content_id, size)"
 """The whole content of a row."""
 
-IN_CHUNKS = "(content_id IS NOT NULL AND size > 262144)"
+_IN_CHUNKS = "(content_id IS NOT NULL AND size > 262144)"
 """Of a content that is sent chunk by chunk, and asked for again: the server would take longer to join it."""
 CHUNKS = (
     f"SELECT {STAMPS}, CASE WHEN content_id IS NULL THEN content ELSE chunk END FROM {{schema}}.files"
     f" LEFT JOIN LATERAL {{schema}}.chunks_of(content_id) AS chunk ON true WHERE {AT}"
 )
 """The stamps and the content of a file, in a row a chunk."""
+
+# No more than the range is read: of what is apart, the chunks that have it; of what is in the row, and
+# large, the pieces that the server keeps it in, uncompressed. There is no data where it is not whole.
+_FIRST = "CASE WHEN $4::bigint < 0 THEN greatest(size + $4, 0) ELSE least(size, $4) END::integer"
+_MOST = "least(size, $5::bigint)::integer"
+PART = (
+    "SELECT kind, CASE"
+    f" WHEN content_id IS NOT NULL THEN {{schema}}.part_of(content_id, size, {_FIRST}, {_MOST})"
+    f" WHEN length(content) = size THEN substr(content, {_FIRST} + 1, {_MOST})"
+    f" END AS data FROM {{schema}}.files WHERE {AT}"
+)
+"""The kind and some bytes of a file."""
 
 _MANY = """
 SELECT session_id, depth, place, {alone} AS alone, {columns}
@@ -38,9 +50,9 @@ _CONTENT = f"CASE WHEN greatest(length(content), size) <= {LARGE} THEN {CONTENT}
 def plain_reads(database: Database) -> Shared:
     """The stamps and the content, last in the row, of a session, a depth and a place.
 
-    There is no content where it is apart and ``IN_CHUNKS``.
+    There is no content where it is to be asked for in chunks.
     """
-    small = f"CASE WHEN NOT {IN_CHUNKS} THEN {CONTENT} END"
+    small = f"CASE WHEN NOT {_IN_CHUNKS} THEN {CONTENT} END"
     return _looks(database, f"{STAMPS}, {small}", _MANY.format(alone=_ALONE, columns=f"{STAMPS}, {_CONTENT}"))
 
 
