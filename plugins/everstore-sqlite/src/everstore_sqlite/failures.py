@@ -89,7 +89,7 @@ def translated(
         message = f"the database would exceed its limit of {max_bytes} bytes (EVERSTORE_SQLITE_MAX_BYTES)"
         ours = QuotaExceededError(message, limit="sqlite_max_bytes", allowed=max_bytes)
     elif code == sqlite3.SQLITE_TOOBIG or isinstance(error, OverflowError):
-        message = "SQLite keeps at most 1,000,000,000 bytes in one file or value"
+        message = "SQLite keeps at most 1,000,000,000 bytes in one value"
         ours = QuotaExceededError(message, limit="sqlite_length", allowed=1_000_000_000)
     elif isinstance(error, sqlite3.OperationalError) and str(error).startswith(_DAMAGE):
         # The driver's words quote what it could not decode, so they go no further.
