@@ -251,3 +251,10 @@ async def test_an_index_of_an_earlier_version_is_begun_anew(opened, raw, session
         assert len(await store.file_system.grep_files(session_id, "needle")) == 1
         await store.file_system.delete_file(session_id, "a.txt")
         await filled(raw)
+
+
+async def test_a_search_looks_up_what_the_index_names(opened, raw):
+    """And does not read the entries of all sessions for it."""
+    async with opened(search_index=True):
+        plan = raw(f"EXPLAIN QUERY PLAN {index._FILES}", b"", "abc", 0, 1, 0, 1)
+    assert plan[0][3] == "SEARCH entries USING INDEX entries_by_content (<expr>=? AND session=?)"

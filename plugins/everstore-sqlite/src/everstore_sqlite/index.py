@@ -109,11 +109,12 @@ _NOTE_LONGER = "INSERT OR IGNORE INTO search_todo (serial, position) VALUES (?, 
 _STALE_LARGE = "SELECT serial FROM search_stale WHERE serial IN (SELECT content FROM pieces)"
 _SLOTS = "SELECT slot FROM trees WHERE session = ?1 UNION ALL SELECT slot FROM origins WHERE session = ?1"
 _IS_COUNTED = "SELECT count(*) FROM trees WHERE session = ?"
+# A plus takes a column's affinity away, with which the index of an expression would be read from end to end.
 _FILES = f"""
     SELECT parent || name, {CONTENT}, size FROM entries INDEXED BY entries_by_content
     WHERE session = ? AND {CONTENT} IN (
-        SELECT rowid FROM search WHERE search MATCH ? AND rowid BETWEEN ? AND ?
-        UNION ALL SELECT serial FROM search_todo WHERE serial BETWEEN ? AND ?
+        SELECT +rowid FROM search WHERE search MATCH ? AND rowid BETWEEN ? AND ?
+        UNION ALL SELECT +serial FROM search_todo WHERE serial BETWEEN ? AND ?
     )
 """  # noqa: S608 - made of constants
 
