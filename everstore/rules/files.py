@@ -118,7 +118,8 @@ def append(tree: Tree[E], path: str, content: str | bytes, encoding: Encoding = 
     stored = tree.encoding(old)
     if stored != encoding:
         raise other_encoding(path, stored, encoding)
-    more = stored_size(content, encoding)
+    ascii_text = encoding == "text" and content.isascii()
+    more = len(content) if ascii_text else stored_size(content, encoding)  # nearly always without a call
     if tree.limits is not None:
         require_room(tree, path, 0, more, old.size_bytes + more)
     file = FileInfo(
