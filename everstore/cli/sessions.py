@@ -34,7 +34,6 @@ __all__ = ["app"]
 app = typer.Typer(
     help="Sessions: their records, all that they keep, and their branches.", no_args_is_help=True
 )
-branching.add_to(app)
 
 _PAGE = 100
 
@@ -241,3 +240,6 @@ def rm(
         raise _absent(session_id)
     if as_json:
         print_json({"id": str(session_id), "removed": True})
+
+
+branching.add_to(app)
