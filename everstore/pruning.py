@@ -177,8 +177,8 @@ async def prune_checkpoints(
 
     Those that were taken more than ``idle`` seconds ago and are not among the newest ``keep`` of their
     session; give one of both at least (``InvalidArgumentError``). What a deletion that a crash ended has left
-    goes in any case; what a rewind may still be making stays for an hour, and the starting point of a fork
-    as long as the fork. With ``dry_run`` nothing is deleted.
+    goes in any case; what a rewind or a fork may still be making stays for an hour, and the starting point
+    of a fork as long as the fork. With ``dry_run`` nothing is deleted.
     """
     if idle is None and keep is None:
         raise InvalidArgumentError("which checkpoints are to go? give idle, keep or both")
@@ -189,8 +189,10 @@ async def prune_checkpoints(
     newest: dict[UUID, set[UUID]] = {}
     async for record in _checkpoint_records(store):
         if state_of(record) != "deleting":
-            limit_ns = min(before_ns, now_ns() - _UNDER_WAY_NS) if state_of(record) else before_ns
-            if record.has_labels(BASE) or record.created_ns >= limit_ns:
+            is_base = record.has_labels(BASE)
+            may_be_made = is_base or state_of(record) is not None
+            limit_ns = min(before_ns, now_ns() - _UNDER_WAY_NS) if may_be_made else before_ns
+            if record.created_ns >= limit_ns or (is_base and await _is_there(store, record.parent)):
                 continue
             session_id = record.parent or record.id
             if keep and session_id not in newest:
@@ -202,6 +204,13 @@ async def prune_checkpoints(
         if not dry_run:
             await store.delete_checkpoint(record.id)
         yield Pruned(record.id, record, usage, "would be deleted" if dry_run else "deleted")
+
+
+async def _is_there(store: Store, session_id: UUID | None) -> bool:
+    """Whether a session has a record, or holds anything."""
+    if session_id is None:
+        return False
+    return await _has_record(store, session_id) or await store.usage(session_id) != SessionUsage()
 
 
 async def _checkpoint_records(store: Store) -> AsyncIterator[Session]:

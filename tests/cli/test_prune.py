@@ -318,6 +318,28 @@ def test_what_a_rewind_is_making_stays_for_an_hour(cli, kept, made, taken):
     assert fresh in ids(kept)
 
 
+def test_where_a_fork_began_goes_when_the_fork_is_gone(cli, kept, made):
+    session = made(50)
+
+    async def left(hours: float, **fork: bool) -> str:
+        """Where a fork of so long ago began, of which there is nothing, only a record or only a file."""
+        with turned(-hours * 3600):
+            fork_id = new_session_id()
+            base = Session(new_checkpoint_id(), "base", now_ns(), labels={"base": "1"}, parent=fork_id)
+            await kept.sessions.add_session(base)
+            if fork.get("record"):
+                await kept.sessions.add_session(Session(fork_id, "fork"))
+            if fork.get("file"):
+                await kept.files.write_file(fork_id, "a", "")
+        return str(base.id)
+
+    fresh, gone = asyncio.run(left(0.5)), asyncio.run(left(1.5))
+    used = {asyncio.run(left(1.5, record=True)), asyncio.run(left(1.5, file=True))}
+    answer = cli("prune", "--checkpoints", "--keep", "0", "--json").json
+    assert [each["id"] for each in answer["sessions"]] == [gone]
+    assert {session, fresh, *used} <= ids(kept)
+
+
 def test_sessions_that_go_take_their_checkpoints_along(cli, kept, made, taken):
     session = made(50)
     taken(session, 45)
