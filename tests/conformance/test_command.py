@@ -71,7 +71,7 @@ def test_what_runs_on_request_runs_when_it_is_asked_for(everstore, in_empty_fold
     assert report["counts"] == {"passed": 1, "not applicable": 1}
     everstore("memory", "--large", *arguments)
     report = json.loads((in_empty_folder / "r.json").read_text())
-    assert (report["counts"], report["capabilities"]) == ({"passed": 2}, ["time_to_live"])
+    assert (report["counts"], report["capabilities"]) == ({"passed": 2}, ["forks", "time_to_live"])
     [replay] = [check["replay"] for check in report["checks"] if check["family"] == "large"]
     assert replay == "everstore conformance memory --seed 0 -k large.directory --large"
 

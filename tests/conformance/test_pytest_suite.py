@@ -79,7 +79,7 @@ def pytest_run(in_empty_folder):
 
 def test_one_line_brings_every_check_of_the_level(pytest_run):
     status, out = pytest_run("-q", "--collect-only")
-    expected = [c.id for c in all_checks() if c.level == "core" and c.applies_to({"time_to_live"})]
+    expected = [c.id for c in all_checks() if c.level == "core" and c.applies_to({"time_to_live", "forks"})]
     assert status == 0
     assert [one for one in expected if f"test_check[{one}]" not in out] == []
     assert out.count("::test_check[") == len(expected)
