@@ -23,10 +23,10 @@ from everstore.rules import answered_together, apply_to_tree, transfers
 from everstore.rules import files as rules
 from everstore.search import compile_glob, selected
 from everstore.trees import TreePage
-from everstore.turns import merged_in_turns, sorted_in_turns
+from everstore.turns import in_turns, merged_in_turns, sorted_in_turns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from uuid import UUID
 
     from everstore.backends.memory.layers import Layer
@@ -41,6 +41,7 @@ __all__ = ["MemoryFiles"]
 T = TypeVar("T")
 
 _PATH = attrgetter("path")
+_TOLD_AT_ONCE = 256  # differences
 
 
 class MemoryFiles(SessionFileSystem):
@@ -420,8 +421,20 @@ class MemoryFiles(SessionFileSystem):
         with self._lock:
             one, other = self._shown(a), self._shown(b)
         paths = (await differences(one.layer, other.layer, after))[:limit]
-        with self._lock:
-            return [FileChange.between(path, one.info(path), other.info(path)) for path in paths]
+        changes: list[FileChange] = []
+        await in_turns(self._changes(paths, one, other, changes))
+        return changes
+
+    def _changes(
+        self, paths: list[str], one: Shown, other: Shown, changes: list[FileChange]
+    ) -> Iterator[int]:
+        for start in range(0, len(paths), _TOLD_AT_ONCE):
+            yield 0
+            with self._lock:
+                changes += [
+                    FileChange.between(path, one.info(path), other.info(path))
+                    for path in paths[start : start + _TOLD_AT_ONCE]
+                ]
 
     def _shown(self, session_id: UUID) -> Shown:
         """A session at this moment."""
