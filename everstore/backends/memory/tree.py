@@ -11,6 +11,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+from msgspec.structs import replace
+
 from everstore.backends.memory.layers import Base, Layer
 from everstore.backends.memory.pieces import LARGE, PiecedFile, with_more
 from everstore.clock import later_than, now_ns
@@ -248,7 +250,15 @@ class MemoryTree(Tree[SessionFile]):
     def move(self, entry: SessionFile, destination: str, old: SessionFile | None) -> SessionFile:
         path = entry.path
         taken = [path] if entry.kept is not None else [path, *self._paths_below(path)]
-        moved = [self.moved_to(self.at(each), destination + each[len(path) :]) for each in taken]
+        now, version = now_ns(), self.next_version
+        # What ``moved_to`` makes of each, at one time: a call less for each of many.
+        moved = [
+            replace(
+                file, version=version(), updated_ns=max(now, file.updated_ns + 1000),
+                path=destination + file.path[len(path) :],
+            )
+            for file in map(self.at, taken)
+        ]  # fmt: skip
         del self.children[path.rpartition("/")[0] or "/"][path]
         self._take(taken)
         for file in moved:
