@@ -235,6 +235,8 @@ async def fork(case: Case) -> None:
     assert await held(case, plain.id) == await held(case, given)
     whole = await marks(case, [case.id, plain.id, given])
     assert len(whole["ids"]) == 3 * len((await marks(case, [case.id]))["ids"])
+    renamed = await case.store.sessions.update_session(given, title="another", labels={})
+    assert (renamed.parent, await case.store.sessions.get_session(given)) == (case.id, renamed)
 
 
 @check(

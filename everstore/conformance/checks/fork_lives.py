@@ -119,8 +119,9 @@ async def chain(case: Case) -> None:
         kept.append(await held(case, now.id))
     await _purge(case, scenes[3])
     kept[3] = {}
-    for turn in (0, 4):
+    for turn in (0, 2, 4):
         await scenes[turn].files.write_file("new 0", "later")
+        await scenes[turn].files.append_file("a", "later")
         await scenes[turn].storage.set_value("k", "later")
         kept[turn] = await held(case, scenes[turn].id)
     for turn, before in enumerate(kept):

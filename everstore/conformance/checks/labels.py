@@ -173,6 +173,7 @@ async def pages(case: Case, size: int) -> None:
         listed: list[Session] = []
         while page := await _listed(case, wanted, limit=size, after=listed[-1] if listed else None):
             listed += page
+            assert len(listed) <= len(expected)  # or it would go on for ever
             assert len(page) == size or len(listed) == len(expected)
         assert listed == expected
     # A page may follow a record that has none of the labels, and one that is no more.

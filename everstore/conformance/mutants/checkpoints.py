@@ -158,6 +158,19 @@ def forks_as_a_new_session(broken: Broken) -> None:
     broken.kind = Untitled
 
 
+@mutant("checkpoints.fork")
+def forgets_the_parent(broken: Broken) -> None:
+    """A record with another title is that of a session that was not forked."""
+
+    @broken.verb
+    async def update_session(session_id: UUID, **changes: Any) -> Session:
+        record = await broken.sessions.update_session(session_id, **changes)
+        if record.parent is not None and not is_checkpoint(session_id):
+            record = replace(record, parent=None)
+            await broken.sessions.add_session(record)
+        return record
+
+
 @mutant("checkpoints.fork_of_checkpoint")
 def forks_what_the_session_has(broken: Broken) -> None:
     """A fork of a checkpoint is one of its session."""

@@ -223,6 +223,25 @@ def appends_to_what_is_shared(broken: Broken) -> None:
         return info
 
 
+@mutant("forks.chain")
+def appends_to_what_grew_out_of_it(broken: Broken) -> None:
+    """An append to a fork is one to its own forks, too."""
+    sources: dict[UUID, UUID] = {}
+
+    async def note(source: UUID, target: UUID, _: UUID | None) -> None:
+        sources[target] = source
+
+    _after(broken, "file_system", note)
+
+    @broken.verb
+    async def append_file(session_id: UUID, path: str, *content: Any) -> Any:
+        answer = await broken.files.append_file(session_id, path, *content)
+        for fork, source in sources.items():
+            if source == session_id and source in sources and await broken.files.stat_file(fork, path):
+                await broken.files.append_file(fork, path, *content)
+        return answer
+
+
 @mutant("forks.apart.storage")
 def touches_what_is_shared(broken: Broken) -> None:
     """A time to live is that of the text, whoever has it."""
