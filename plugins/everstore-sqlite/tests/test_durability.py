@@ -28,8 +28,9 @@ KILLS = 20  # for each of the two modes
 async def nursery(path: Path, synchronous: str, child: Path = CHILD):
     """What gives birth to children, to be killed: ``await run_and_kill(nurse, turn, after)``."""
     pipe = asyncio.subprocess.PIPE
+    beside = {**os.environ, "PYTHONPATH": str(child.parent)}  # where one child's module finds another's
     nurse = await asyncio.create_subprocess_exec(
-        sys.executable, child, str(path), synchronous, stdin=pipe, stdout=pipe, limit=1 << 26
+        sys.executable, child, str(path), synchronous, stdin=pipe, stdout=pipe, limit=1 << 26, env=beside
     )
     try:
         yield nurse
@@ -142,13 +143,15 @@ async def test_kill_while_sessions_are_forked_rewound_and_purged(opened, path, i
     async with opened(search_index=index):
         pass
     chance = random.Random(index)
+    done: list[list] = []
     async with nursery(path, "normal", BRANCHING) as nurse:
         for turn in range(6):
-            assert await run_and_kill(nurse, turn, chance.uniform(0.05, 0.3))
+            done += await run_and_kill(nurse, turn, chance.uniform(0.05, 0.3))
             async with opened(search_index=index) as store:
                 await check_branches(store)
             with closing(looked_at(path)) as connection:
                 assert problems_of(connection) == []
+    assert done
     async with opened(search_index=index) as store:
         for session in await store.file_system.session_ids(limit=10_000):
             await store.file_system.purge_session(session)
