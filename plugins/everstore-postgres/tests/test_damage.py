@@ -130,6 +130,27 @@ async def test_damaged_chunks(work, database, damage, again):
     assert left == (1 if "1 << 40" in damage else 0)
 
 
+async def test_a_range_where_chunks_are_numbered_otherwise_is_of_what_is_read_whole(work, database):
+    text = "0123456789" * 10_000
+    await work.files.write_file("a.txt", text)
+    await database.execute("UPDATE contents SET number = 7 WHERE number = 3")
+    assert (await work.files.read_file("a.txt")).content == text
+    for start, length in ((99_000, 5), (-4, None), (30_000, 60_000)):
+        part = text.encode()[start:][:length]
+        assert await work.files.read_bytes("a.txt", start, length) == part
+
+
+@pytest.mark.parametrize("source", ["/tree/a.txt", "/tree"])
+async def test_a_copy_with_a_chunk_too_many_behind_a_small_content_is_no_copy(work, database, source):
+    await work.files.write_file("tree/a.txt", "x" * 5000)
+    await database.execute("INSERT INTO contents SELECT id, 1, digest, data FROM contents")
+    for destination in ("copy", "tree/copy") if source != "/tree" else ("copy",):
+        assert (await told(partial(work.files.copy_file, source, destination))).path == "/tree/a.txt"
+        assert await work.files.stat_file(destination) is None
+    await work.files.write_file("tree/a.txt", "whole again")
+    await work.files.copy_file(source, "copy")
+
+
 @pytest.mark.parametrize("source", ["/tree/a.txt", "/tree"])
 @pytest.mark.parametrize("assignment", ["content = NULL", "content = 'abc'"])
 async def test_a_copy_of_a_damaged_content_is_no_copy(work, database, assignment, source):

@@ -13,7 +13,15 @@ from everstore.errors import DataDamagedError
 if TYPE_CHECKING:
     from everstore.models import Encoding
 
-__all__ = ["ENCODINGS", "content_as_text", "content_at", "damage_of_content", "damage_of_value", "text_at"]
+__all__ = [
+    "ENCODINGS",
+    "content_as_text",
+    "content_at",
+    "damage_of_chunks",
+    "damage_of_content",
+    "damage_of_value",
+    "text_at",
+]
 
 ENCODINGS: dict[bytes, Encoding] = {b"t": "text", b"z": "text", b"b": "base64"}
 """How a file of each kind is written."""
@@ -47,6 +55,11 @@ def damage_of_content(
     else:
         reason = "its text is no UTF-8"
     return DataDamagedError.found(path, reason, path=path)
+
+
+def damage_of_chunks(path: str) -> DataDamagedError:
+    """The error of a file whose content can be read, and whose chunks are other ones than it has."""
+    return DataDamagedError.found(path, "its chunks are not those of its content", path=path)
 
 
 def text_at(key: str, data: bytes) -> str:

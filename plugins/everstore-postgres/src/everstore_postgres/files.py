@@ -12,7 +12,7 @@ from everstore.paths import parent_of
 from everstore.rules import answered_together
 from everstore.trees import TreePage
 from everstore_postgres.changing import Order, answer_to, is_long, order_of
-from everstore_postgres.damage import ENCODINGS, content_at
+from everstore_postgres.damage import ENCODINGS, content_at, damage_of_chunks
 from everstore_postgres.forking import Forks
 from everstore_postgres.ids import Ids
 from everstore_postgres.outcomes import DIRECTORY
@@ -136,8 +136,8 @@ class PostgresFileSystem(SessionFileSystem):
             return None
         data: bytes | None = row["data"]
         if data is None or row["kind"] not in ENCODINGS:
-            await self.read_file(session_id, path)  # tells what is wrong, unless it was mended
-            return await self.read_bytes(session_id, path, start, length)
+            found = await self.read_file(session_id, path)  # tells what is wrong, unless it can be read
+            return None if found is None else found.part(start, length)
         return data
 
     @override
@@ -155,13 +155,12 @@ class PostgresFileSystem(SessionFileSystem):
     @override
     async def apply(self, session_id: UUID, changes: Sequence[FileMutation[T]]) -> list[T]:
         orders = [order_of(change) for change in changes]
-        if len(orders) == 1:
-            rows = [await self._one(session_id, orders[0])]
-        else:
-            rows = await self._all(session_id, orders)
-        if rows and rows[-1]["outcome"] == "damaged" and orders[len(rows) - 1].destination:
-            await self.read_file(session_id, rows[-1]["fact"])  # tells what is wrong, unless it was mended
-            return await self.apply(session_id, changes)
+        rows = await self._rows(session_id, orders)
+        if (path := _damaged_source(orders, rows)) is not None:
+            await self.read_file(session_id, path)  # tells what is wrong, unless it was mended
+            rows = await self._rows(session_id, orders)
+            if (path := _damaged_source(orders, rows)) is not None:
+                raise damage_of_chunks(path)
 
         def answers() -> list[T]:
             return answered_together(
@@ -169,6 +168,12 @@ class PostgresFileSystem(SessionFileSystem):
             )
 
         return await asyncio.to_thread(answers) if is_long(changes, rows) else answers()
+
+    async def _rows(self, session_id: UUID, orders: list[Order]) -> list[Any]:
+        """The rows that the server answers changes with."""
+        if len(orders) == 1:
+            return [await self._one(session_id, orders[0])]
+        return await self._all(session_id, orders)
 
     async def _one(self, session_id: UUID, order: Order) -> Any:
         """The row that the function of one change answers with."""
@@ -268,6 +273,13 @@ class PostgresFileSystem(SessionFileSystem):
     @override
     async def purge_session(self, session_id: UUID) -> bool:
         return await self._purge(session_id)
+
+
+def _damaged_source(orders: list[Order], rows: list[Any]) -> str | None:
+    """What is damaged of that which was to be copied, where that is why a change was refused."""
+    if rows and rows[-1]["outcome"] == "damaged" and orders[len(rows) - 1].destination:
+        return str(rows[-1]["fact"])
+    return None
 
 
 class PostgresFileSystemFactory(SessionFileSystemFactory):
