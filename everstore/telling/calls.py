@@ -278,7 +278,8 @@ def _code_of(
         meter="_Meter()" if watched else "None",
         arguments="{" + ", ".join(f"{parameter!r}: {parameter}" for parameter in signature.parameters) + "}",
     )
-    file = f"<everstore: {name}, logged>"
+    # What core itself calls has other lines, which must not be shown for these.
+    file = f"<everstore: {name}, logged{' and no checkpoint' if changed else ''}>"
     # Without a time of change the entry is never dropped: tracebacks and debuggers show these lines, too.
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     return compile(source, file, "exec")
