@@ -158,7 +158,7 @@ def _line(kind: str, place: str) -> list[tuple[str, str]]:
 
 
 def _text_lines(change: FileChange) -> list[list[tuple[str, str]]]:
-    lines = (change.text or "").splitlines()
+    lines = (change.text or "").split("\n")[:-1]  # only this ends one, and the last, too
     return [[(as_shown(line), _STYLES.get(line[:1], ""))] for line in lines]
 
 

@@ -144,6 +144,18 @@ def test_diff_shows_files_line_by_line_and_values(cli, session):
     assert cli("session", "diff", session, session) == (0, b"", "")
 
 
+def test_diff_shows_a_line_as_one_whatever_else_is_in_it(cli, session):
+    fork = made(cli, "fork", session)
+    put(cli, session, "ends.txt", "one\r\na\x0bb\u2028c\rd\n".encode())
+    put(cli, fork, "ends.txt", "one\na\x0bb\u2028c\rD\n".encode())
+    [told] = cli("session", "diff", session, fork, "--json").json["files"]
+    shown = cli("session", "diff", session, fork).bytes
+    assert shown == b"M /ends.txt\n" + told["text"].encode()
+    assert [line for line in shown.decode().split("\n") if line[:1] in {"+", "-"}][2:] == [
+        *("-one\r", "-a\x0bb\u2028c\rd", "+one", "+a\x0bb\u2028c\rD"),
+    ]
+
+
 def test_merge_takes_what_the_fork_changed(cli, session):
     fork = made(cli, "fork", session)
     put(cli, fork, "plan.txt", b"of the fork\n")
