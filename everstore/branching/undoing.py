@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from everstore.clock import now_ns
-from everstore.errors import ReadOnlySessionError
+from everstore.errors import ReadOnlySessionError, UnsupportedError
 from everstore.models import is_checkpoint
 from everstore.waiting import to_the_end
 
@@ -40,8 +40,10 @@ async def undone(error: BaseException, steps: Sequence[Coroutine[Any, Any, Any]]
         for step in steps:
             try:
                 await step
-            except Exception:  # noqa: BLE001 - it is logged, and what is told is why the call failed
-                is_done = False
+            except Exception as refused:  # noqa: BLE001 - it is logged, and what is told is why the call failed
+                # What takes no changes, and refuses to remove for that, has refused to make it, too.
+                is_harmless = isinstance(refused, UnsupportedError) and isinstance(error, UnsupportedError)
+                is_done = is_done and is_harmless
         return is_done
 
     taking = asyncio.ensure_future(take_back())

@@ -95,6 +95,7 @@ async def filled(opened, session_id) -> None:
         await work.storage.set_value("key", "value")
         await work.storage.set_secret("name", "secret")
         await store.sessions.add_session(everstore.Session(session_id, "title"))
+        await store.checkpoint(session_id, "checkpoint")
 
 
 async def check_reads(store, session_id) -> None:
@@ -111,6 +112,7 @@ async def check_reads(store, session_id) -> None:
 
 async def check_refusals(store, session_id) -> None:
     work = store.session(session_id)
+    [checkpoint] = await store.list_checkpoints(session_id)
     for call in (
         partial(work.files.write_file, "new.txt", "x"),
         partial(work.files.append_file, "dir/a.txt", "x"),
@@ -127,9 +129,17 @@ async def check_refusals(store, session_id) -> None:
         partial(store.create_session, "x"),
         partial(store.sessions.update_session_title, session_id, "x"),
         partial(store.delete_session, session_id),
+        partial(store.fork_session, session_id),
+        partial(store.fork_session, session_id, base=False, secrets=True),
+        partial(store.checkpoint, session_id),
+        partial(store.rewind, session_id, checkpoint),
+        partial(store.delete_checkpoint, checkpoint),
     ):
-        with pytest.raises(errors.UnsupportedError, match="EVERSTORE_SQLITE_READ_ONLY"):
+        with pytest.raises(errors.UnsupportedError, match="EVERSTORE_SQLITE_READ_ONLY") as refused:
             await call()
+        assert not getattr(refused.value, "__notes__", None)  # nothing was made, and nothing is left
+    assert await store.list_checkpoints(session_id) == [checkpoint]
+    assert await store.diff(checkpoint, session_id) == []
 
 
 @pytest.mark.parametrize("direct_reads", [True, False])
