@@ -157,8 +157,9 @@ class Merge:
 
     async def _is_of_a_moment(self, change: ValueChange) -> bool:
         """Whether a value is the same on both sides, but for when its time to live was set."""
-        ends = [None if info is None else info.expires_ns for info in (change.before, change.after)]
-        if None in ends or abs(ends[0] - ends[1]) > _SAME_MOMENT_NS:  # type: ignore[operator]  # they are numbers
+        before = None if change.before is None else change.before.expires_ns
+        after = None if change.after is None else change.after.expires_ns
+        if before is None or after is None or abs(before - after) > _SAME_MOMENT_NS:
             return False
         one, other = [
             await self._storage.get_value(session_id, change.key) for session_id in (self._target, self._fork)

@@ -40,7 +40,7 @@ async def undone(error: BaseException, steps: Sequence[Coroutine[Any, Any, Any]]
         for step in steps:
             try:
                 await step
-            except Exception as refused:  # noqa: BLE001 - it is logged, and what is told is why the call failed
+            except Exception as refused:  # noqa: BLE001 - the verb's layer logs it; told is why the call failed
                 # What takes no changes, and refuses to remove for that, has refused to make it, too.
                 is_harmless = isinstance(refused, UnsupportedError) and isinstance(error, UnsupportedError)
                 is_done = is_done and is_harmless

@@ -134,7 +134,7 @@ async def own_marks(case: Case) -> None:
     rows={"source": (False,), "abandoned": (True,)},
     likely="revisions are taken along, or counted anew in each session",
 )  # fmt: skip
-async def conditions(case: Case, rewinds: bool) -> None:  # noqa: FBT001 - a row's
+async def conditions(case: Case, rewinds: bool) -> None:  # noqa: FBT001 - a row of the table has it
     """A condition that was read elsewhere, or before what was there was replaced, does not hold: {row}."""
     source, target = case.session(), case.session()
     seen: list[tuple[str, str]] = []
