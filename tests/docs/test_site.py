@@ -1,0 +1,94 @@
+"""What the site has of the code: every verb, record, setting, error, command and hook."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from everstore import errors, hookspecs
+from everstore.settings import CommandLineSettings, EverstoreSettings, setting_names
+from everstore.sources import PREFIX
+
+DOCS = Path(__file__).parents[2] / "docs"
+MARK = re.compile(r"^<!-- generated: (\w+)(?: (\S+))? -->$", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def site():
+    """The modules beside the site's configuration."""
+    sys.path.insert(0, str(DOCS / "site"))
+    try:
+        import pages  # noqa: PLC0415
+        import reference  # noqa: PLC0415
+
+        yield pages, reference
+    finally:
+        sys.path.remove(str(DOCS / "site"))
+
+
+def page(site, name: str) -> str:
+    text = (DOCS / "reference" / f"{name}.md").read_text()
+    assert MARK.search(text)
+    return MARK.sub(lambda mark: site[0].generated(mark[1], mark[2]), text)
+
+
+def headings(text: str) -> list[str]:
+    return re.findall(r"^## (.+)$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("name", "verb"),
+    [
+        ("files", "grep_files"),
+        ("values", "increment_value"),
+        ("sessions", "list_sessions"),
+        ("store", "fork_session"),
+    ],
+)
+def test_every_verb_has_its_promise(site, name, verb):
+    text = page(site, name)
+    assert verb in headings(text)
+    assert f"def {verb}(" in text
+
+
+def test_every_error_has_its_class_and_what_to_do(site):
+    kinds = [getattr(errors, name) for name in errors.__all__]
+    assert {kind.__name__ for kind in kinds} == set(headings(page(site, "errors")))
+    codes = re.findall(r"^### (\w+)$", (DOCS / "troubleshooting.md").read_text(), re.MULTILINE)
+    assert sorted(codes) == sorted({kind.code for kind in kinds})
+
+
+def test_every_setting_is_told_with_what_it_is(site):
+    rows = re.findall(r"^\| `(EVERSTORE_\w+)` \|.*\| (.+?) \|$", page(site, "settings"), re.MULTILINE)
+    named = [name for name, _ in rows]
+    for model in (EverstoreSettings, CommandLineSettings):
+        assert {*setting_names(model, PREFIX)} <= {*named}
+    assert len(named) == len({*named})
+
+
+def test_every_command_is_told_with_its_options(site):
+    text = page(site, "commands")
+    told = headings(text)
+    for name, command in sys.modules["commands"].walk():
+        assert name in told
+        assert command.help, name
+    assert "`--if-revision`" in text
+    assert "| `--session`, `-s` *ID* |" in text
+
+
+def test_every_hook_is_told(site):
+    hooks = [name for name in hookspecs.__all__ if name.startswith("everstore_")]
+    assert sorted(hooks) == sorted(headings(page(site, "hooks")))
+
+
+def test_what_is_answered_is_told(site):
+    assert {"FileInfo", "Session", "StoredValue", "Checkpoint"} <= {*headings(page(site, "records"))}
+
+
+def test_the_tree_of_pages_is_the_list_of_pages(site):
+    listed = re.findall(r"\]\(([^)#:]+)\.md\)", (DOCS / "README.md").read_text())
+    pages = [str(path.relative_to(DOCS))[:-3] for path in DOCS.rglob("*.md")]
+    assert {*pages} - {"README"} <= {*listed}
