@@ -37,6 +37,7 @@
     ├── SettingsError
     │   └── UnknownBackendError
     └── PluginError
+        └── PluginVersionError                 made for another version of everstore
 
 Each class has a stable ``code`` (a word for logs and scripts); each instance keeps its facts as
 attributes. No error carries file content, a value or a secret (contract §7.2).
@@ -74,6 +75,7 @@ __all__ = [
     "PathNotDirectoryError",
     "PathNotFoundError",
     "PluginError",
+    "PluginVersionError",
     "PolicyError",
     "QuotaExceededError",
     "ReadOnlyFileError",
@@ -588,6 +590,15 @@ class PluginError(EverstoreError):
 
     code = "plugin"
     plugin: str
+
+
+class PluginVersionError(PluginError):
+    """A plugin states that it is made for other versions of everstore than the one that is installed.
+
+    It was not imported. Its distribution's requirements are the statement.
+    """
+
+    code = "plugin_version"
 
 
 def code_of(error: BaseException) -> str:

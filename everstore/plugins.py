@@ -12,9 +12,10 @@ import msgspec
 import pluggy
 
 from everstore import hookspecs
-from everstore.errors import PluginError, UnknownBackendError
+from everstore.errors import PluginError, PluginVersionError, UnknownBackendError
 from everstore.hookspecs import PROJECT
 from everstore.loading import loading
+from everstore.versions import misfit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -167,7 +168,7 @@ class Plugins:
         """The plugin of this name.
 
         ``UnknownBackendError`` when there is none, ``PluginError`` when it is blocked, installed
-        twice or broken.
+        twice or broken, ``PluginVersionError`` when it is made for another version of everstore.
         """
         if name not in self._loaded:
             point = self._entry_point(name)
@@ -185,6 +186,12 @@ class Plugins:
             owners = " and ".join(sorted(_owner(point) for point in points))
             raise PluginError(
                 f"two plugins are called {name!r}: {owners}; uninstall one of them", plugin=name
+            )
+        if points[0].dist and (reason := misfit(points[0].dist)):
+            raise PluginVersionError(
+                f"plugin {name!r} ({_owner(points[0])}) does not fit: {reason}; "
+                f"install both anew, by one command",
+                plugin=name,
             )
         return points[0]
 

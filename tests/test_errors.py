@@ -49,6 +49,7 @@ CODES = {
     "SettingsError": "settings",
     "UnknownBackendError": "unknown_backend",
     "PluginError": "plugin",
+    "PluginVersionError": "plugin_version",
     "PolicyError": "policy",
 }
 PYTHONS_OWN = {

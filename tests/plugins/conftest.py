@@ -15,7 +15,7 @@ import pytest
 import uv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,15 +81,19 @@ def install(monkeypatch, tmp_path) -> Iterator[Callable[..., None]]:
     """Install a distribution of one module: ``install("acme", source)``.
 
     It is called ``acme-dist``, its module ``acme_module``, its plugin ``acme`` unless ``name`` is
-    given; the plugin is the module itself, or what ``attribute`` names in it.
+    given; the plugin is the module itself, or what ``attribute`` names in it. It requires nothing
+    unless it ``requires``.
     """
     modules = []
 
-    def install(dist: str, source: str, *, name: str | None = None, attribute: str = "") -> None:
+    def install(
+        dist: str, source: str, *, name: str | None = None, attribute: str = "", requires: Sequence[str] = ()
+    ) -> None:
         folder = tmp_path / "site" / dist
         info = folder / f"{dist}_dist-1.0.dist-info"
         info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {dist}-dist\nVersion: 1.0\n")
+        stated = "".join(f"Requires-Dist: {requirement}\n" for requirement in requires)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {dist}-dist\nVersion: 1.0\n{stated}")
         (info / "entry_points.txt").write_text(f"[everstore]\n{name or dist} = {dist}_module{attribute}\n")
         (folder / f"{dist}_module.py").write_text(dedent(source))
         monkeypatch.syspath_prepend(folder)
