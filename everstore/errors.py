@@ -8,7 +8,8 @@
     │   ├── InvalidPathError
     │   ├── InvalidContentError
     │   │   └── InvalidKeyError
-    │   └── InvalidPatternError
+    │   ├── InvalidPatternError
+    │   └── InvalidArchiveError
     ├── ReadOnlyFileError (PermissionError)
     ├── ReadOnlySessionError (PermissionError) a checkpoint was to be changed
     ├── PolicyError (PermissionError)          a policy of the host's refuses it
@@ -62,6 +63,7 @@ __all__ = [
     "DirectoryNotEmptyError",
     "EditError",
     "EverstoreError",
+    "InvalidArchiveError",
     "InvalidArgumentError",
     "InvalidContentError",
     "InvalidKeyError",
@@ -172,6 +174,12 @@ class InvalidPatternError(InvalidArgumentError):
 
     code = "invalid_pattern"
     pattern: str
+
+
+class InvalidArchiveError(InvalidArgumentError):
+    """An archive of a session that is damaged, cut off, of another format, or never was one."""
+
+    code = "invalid_archive"
 
 
 class ReadOnlyFileError(EverstoreError, PermissionError):

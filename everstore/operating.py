@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from everstore.building import ask
+from everstore.drafts import draft, publish, require_place
 from everstore.errors import (
     EverstoreError,
     InvalidArgumentError,
-    PathExistsError,
     UnsupportedError,
     code_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from everstore.configuration import Configuration
 
@@ -46,23 +43,23 @@ async def back_up(
     """
     parts = parts_of(configuration, file)
     for part in parts.values():
-        _require_place(part, overwrite=overwrite)
+        require_place(part, overwrite=overwrite)
     done: dict[str, Sequence[str] | None] = {}
     refusals = []
     for name, part in parts.items():
         if not configuration.plugins[name].offers("everstore_backup"):
             refusals.append(f"plugin {name!r} offers no backup; use the tools of its storage")
             continue
-        with _draft(part) as draft:
+        with draft(part) as copy:
             try:
                 done[name] = await ask(
-                    configuration, name, "everstore_backup", target=draft, place=part, progress=progress
+                    configuration, name, "everstore_backup", target=copy, place=part, progress=progress
                 )
             except UnsupportedError as error:
                 refusals.append(str(error))
                 continue
             if done[name] is not None:
-                _publish(draft, part, overwrite=overwrite)
+                publish(copy, part, overwrite=overwrite)
     if refusals:
         raise UnsupportedError("; ".join([*refusals, *_kept(done)]))
     if not any(lines is not None for lines in done.values()):
@@ -107,64 +104,3 @@ async def look(configuration: Configuration, *, deep: bool) -> dict[str, Sequenc
         except EverstoreError as error:
             found[name] = [f"{code_of(error)}: {error}"]
     return found
-
-
-def _require_place(part: Path, *, overwrite: bool) -> None:
-    try:
-        has_folder, is_there, is_file = part.parent.is_dir(), os.path.lexists(part), part.is_file()
-    except OSError as error:  # a name that is too long
-        raise InvalidArgumentError(f"{str(part)!r} cannot be written: {error.strerror}") from error
-    if not has_folder:
-        raise InvalidArgumentError(f"{str(part)!r} is no place for a file; its folder must exist")
-    if is_there and not is_file:  # a device or a pipe would be gone
-        raise InvalidArgumentError(f"{str(part)!r} is there, and no file; choose another place")
-    if is_there and not overwrite:
-        raise _exists(part)
-
-
-def _exists(part: Path) -> PathExistsError:
-    return PathExistsError.at(str(part), "it exists already; --overwrite replaces it")
-
-
-@contextmanager
-def _draft(part: Path) -> Iterator[Path]:
-    """An empty file beside its later place, its owner's only; gone afterwards, with all beside it."""
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{part.name}.", suffix=".part", dir=part.parent)
-    except OSError as error:
-        raise InvalidArgumentError(f"{str(part)!r} cannot be written: {error.strerror}") from error
-    os.close(handle)
-    draft = Path(name)
-    try:
-        yield draft
-    finally:
-        for left in part.parent.iterdir():
-            if left.name.startswith(draft.name):
-                left.unlink(missing_ok=True)
-
-
-def _publish(draft: Path, part: Path, *, overwrite: bool) -> None:
-    """Put a finished draft in its place, on the disk; never over a file that came meanwhile."""
-    _flush(draft)
-    if overwrite:
-        draft.replace(part)
-    else:
-        try:
-            part.hardlink_to(draft)
-        except FileExistsError as error:
-            raise _exists(part) from error
-        except OSError:  # no links on this file system
-            _require_place(part, overwrite=False)
-            draft.replace(part)
-    _flush(part.parent)
-
-
-def _flush(path: Path) -> None:
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except OSError:  # Windows opens no folders
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -22,6 +22,7 @@ CODES = {
     "InvalidContentError": "invalid_content",
     "InvalidKeyError": "invalid_key",
     "InvalidPatternError": "invalid_pattern",
+    "InvalidArchiveError": "invalid_archive",
     "ReadOnlyFileError": "read_only_file",
     "ReadOnlySessionError": "read_only_session",
     "ParentNotDirectoryError": "parent_not_directory",

@@ -23,6 +23,7 @@ from everstore.cli.output import one_line, tell, write
 from everstore.cli.prune import prune
 from everstore.cli.running import CONFIG_FILE, WRONG_USE, report
 from everstore.cli.tour.command import tour
+from everstore.cli.transfer import copy, export, import_
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +75,7 @@ _COMMANDS: dict[str, tuple[Callable[..., object], ...]] = {
         *(files.ls, files.tree, files.cat, files.stat, files.put, files.mkdir, files.mv, files.cp, files.rm),
         *(searching.grep, searching.glob, searching.edit),
     ),
+    "Copies of sessions": (export, import_, copy),
     "Agents": (mcp,),
     "Backends": (tour, check, conformance, new_plugin, backends, settings, migrate, backup, restore, prune),
 }
@@ -86,7 +88,7 @@ _GROUPS: dict[str, typer.Typer] = {
 
 for _panel, _commands in _COMMANDS.items():
     for _command in _commands:
-        app.command(rich_help_panel=_panel)(_command)
+        app.command(_command.__name__.strip("_").replace("_", "-"), rich_help_panel=_panel)(_command)
 for _name, _group in _GROUPS.items():
     app.add_typer(_group, name=_name, rich_help_panel="Sessions, values, secrets, keys")
 

@@ -139,14 +139,18 @@ def sources() -> Sources:
     return Sources(config_file=CONFIG_FILE.get())
 
 
-def configured(log_level: str = "off") -> Configuration:
-    """The configuration in force; where nobody chose a level, this one: off, for errors are told here."""
+def configured(log_level: str = "off", **settings: str) -> Configuration:
+    """The configuration in force; where nobody chose a level, this one: off, for errors are told here.
+
+    ``settings`` go before those of the environment and of the settings file.
+    """
     from everstore.configuration import configure  # noqa: PLC0415 - loads pydantic and structlog
     from everstore.settings import EverstoreSettings, load  # noqa: PLC0415 - loads when needed
 
     _, origins = load(EverstoreSettings, sources(), {})
     chosen = any(origin.name == "EVERSTORE_LOG_LEVEL" and origin.source != "default" for origin in origins)
-    return configure({"config_file": CONFIG_FILE.get()} | ({} if chosen else {"log_level": log_level}))
+    level = {} if chosen else {"log_level": log_level}
+    return configure({"config_file": CONFIG_FILE.get(), **level, **settings})
 
 
 @asynccontextmanager

@@ -1,0 +1,275 @@
+"""Sessions on their way: ``everstore export``, ``everstore import`` and ``everstore copy``."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn
+
+from everstore.cli.backup import to_the_end
+from everstore.cli.options import JsonOption, OverwriteOption, SessionArgument
+from everstore.cli.output import note, print_json, write, write_bytes
+from everstore.cli.running import REFUSED, configured, opened, warn_if_fleeting
+from everstore.errors import InvalidArgumentError, SecretsKeyMissingError
+from everstore.ids import new_session_id
+from everstore.paths import parse_session_id
+from everstore.wording import counted, shown_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from uuid import UUID
+
+    from everstore.configuration import Configuration
+    from everstore.store import Store
+    from everstore.transfer import Copied, Counts, Imported
+
+__all__ = ["copy", "export", "import_"]
+
+_STANDARD = "-"
+
+SecretsOption = Annotated[
+    bool, typer.Option("--secrets", help="Take the secrets along; they stay encrypted.")
+]
+KeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        metavar="NAME",
+        help="The key of EVERSTORE_SECRETS_KEYS to encrypt with; the first by default.",
+    ),
+]
+
+
+def export(
+    session: SessionArgument,
+    file: Annotated[str, typer.Argument(metavar="FILE.tar", help="A file to write; - is standard output.")],
+    *,
+    secrets: SecretsOption = False,
+    key: KeyOption = None,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a session to an archive: files, values and record, as they are at one moment.
+
+    The archive is a plain tar, described in docs/transfer.md. Secrets are in it with --secrets only,
+    encrypted with a key of EVERSTORE_SECRETS_KEYS. Checkpoints are not in it; the id of one exports it.
+    """
+    session_id = parse_session_id(session)
+    if key is not None and not secrets:
+        raise InvalidArgumentError("--key is for secrets; give --secrets, too")
+    if file == _STANDARD:
+        _require_reader(as_json=as_json)
+    configuration = configured()
+    keys = _keys(configuration, key) if secrets else None
+    counts = asyncio.run(to_the_end(_export(configuration, session_id, file, keys, overwrite=overwrite)))
+    if as_json:
+        print_json({"id": str(session_id), **_told(counts)})
+    else:
+        note(f"exported session {session_id}: {_shown(counts)}")
+
+
+async def _export(
+    configuration: Configuration, session_id: UUID, file: str, keys: str | None, *, overwrite: bool
+) -> Counts:
+    from everstore.transfer import export_session  # noqa: PLC0415 - loads when needed
+
+    place = cast("BinaryIO", _Output()) if file == _STANDARD else Path(file)
+    async with opened(configuration) as store:
+        with _progress("export") as progress:
+            return await export_session(
+                store, session_id, place, secrets=keys, overwrite=overwrite, progress=progress
+            )
+
+
+class _Output:
+    """Standard output as a file, which ends the command when nobody reads on."""
+
+    def write(self, data: bytes) -> int:
+        """Write all of it."""
+        write_bytes(data)
+        return len(data)
+
+
+def _require_reader(*, as_json: bool) -> None:
+    if as_json:
+        raise InvalidArgumentError("--json and the archive are both for standard output; give a file")
+    if sys.stdout.isatty():
+        raise InvalidArgumentError("an archive is nothing for a terminal; give a file, or pipe it on")
+
+
+def import_(
+    file: Annotated[str, typer.Argument(metavar="FILE.tar", help="An archive; - is standard input.")],
+    session: Annotated[
+        str | None,
+        typer.Option("--session", "-s", metavar="ID", help="Make it under this id, not the archive's."),
+    ] = None,
+    *,
+    as_new: Annotated[bool, typer.Option("--as-new", help="Make it under a fresh id.")] = False,
+    secrets: SecretsOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a session of what 'everstore export' wrote, and print its id.
+
+    It has the id that it had, unless told otherwise, and is there whole or not at all: the archive is
+    checked, and the session is read back. Nothing that is there already is replaced.
+    """
+    if as_new and session is not None:
+        raise InvalidArgumentError("--as-new makes an id, and --session gives one; leave out one of both")
+    wanted = new_session_id() if as_new else None if session is None else parse_session_id(session)
+    configuration = configured()
+    keys = _keys(configuration, None) if secrets else None
+    done = asyncio.run(to_the_end(_import(configuration, wanted, file, keys)))
+    if as_json:
+        told = {"expired": done.expired, "sealed": done.sealed}
+        print_json({"id": str(done.session_id), **_told(done.counts), **told})
+        return
+    write(f"{done.session_id}\n")
+    note(f"imported: {_shown(done.counts)}")
+    if done.expired:
+        note(f"note: {done.expired:,} of its values and secrets were past their time, and left out")
+    if done.sealed:
+        note(f"note: {counted(done.sealed, 'secret')} stayed in the archive; --secrets takes them along")
+
+
+async def _import(configuration: Configuration, wanted: UUID | None, file: str, keys: str | None) -> Imported:
+    from everstore.transfer import import_session  # noqa: PLC0415 - loads when needed
+
+    place = sys.stdin.buffer if file == _STANDARD else Path(file)
+    async with opened(configuration) as store:
+        warn_if_fleeting(store)
+        with _progress("import") as progress:
+            return await import_session(store, place, session_id=wanted, secrets=keys, progress=progress)
+
+
+def copy(
+    source: Annotated[str, typer.Option("--from", metavar="BACKEND", help="Where the sessions are.")],
+    target: Annotated[str, typer.Option("--to", metavar="BACKEND", help="Where they are to be.")],
+    session: Annotated[str | None, typer.Option("--session", "-s", metavar="ID", help="This session.")] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="All sessions, those without a record too.")] = False,
+    secrets: SecretsOption = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Copy a session, or all, from one backend to another, and read each back there.
+
+    The settings of both come from the environment. Run it again after whatever ended it: what is there
+    already is compared and not copied again. A session that differs there stays as it is and is named, and
+    the exit status is 3. Secrets come with --secrets only, and are encrypted anew on the way.
+    """
+    if every == (session is not None):
+        raise InvalidArgumentError("which sessions? give --session ID or --all")
+    if source == target:
+        raise InvalidArgumentError(
+            f"--from and --to are both {source!r}: sessions are copied to another backend"
+        )
+    wanted = None if session is None else [parse_session_id(session)]
+    configurations = configured(backend=source), configured(backend=target)
+    if secrets:
+        _keys(configurations[0], None)
+    done = asyncio.run(
+        to_the_end(_copy(configurations, wanted, secrets=secrets, tell=None if as_json else _tell))
+    )
+    if as_json:
+        print_json(
+            [
+                {
+                    "id": str(each.session_id),
+                    "outcome": each.outcome,
+                    "reason": each.reason,
+                    **_told(each.counts),
+                }
+                for each in done
+            ]
+        )
+    return REFUSED if any(each.outcome == "refused" for each in done) else 0
+
+
+async def _copy(
+    configurations: tuple[Configuration, Configuration],
+    wanted: list[UUID] | None,
+    *,
+    secrets: bool,
+    tell: Callable[[Copied], object] | None,
+) -> list[Copied]:
+    from everstore.transfer import copy_sessions  # noqa: PLC0415 - loads when needed
+
+    done: list[Copied] = []
+    async with opened(configurations[0]) as source, opened(configurations[1]) as target:
+        _require_durable(target)
+        with _progress("copy") as progress:
+            async for each in copy_sessions(source, target, wanted, secrets=secrets, progress=progress):
+                if tell is None or each.outcome == "refused":  # else it is told, and need not be kept
+                    done.append(each)
+                if tell is not None:
+                    tell(each)
+    return done
+
+
+def _tell(copied: Copied) -> None:
+    """Tell of one session as soon as it is done."""
+    if copied.outcome == "refused":
+        note(f"refused: {copied.reason}")
+        return
+    word = "copied" if copied.outcome == "copied" else "there already"
+    write(f"{copied.session_id}  {word}: {_shown(copied.counts)}\n")
+
+
+def _require_durable(target: Store) -> None:
+    if not (target.file_system.capabilities.durable and target.sessions.capabilities.durable):
+        names = " and ".join(sorted({*target.backends.values()}))
+        raise InvalidArgumentError(
+            f"backend {names} forgets all at the end of a command; copy to another one"
+        )
+
+
+def _keys(configuration: Configuration, key: str | None) -> str:
+    """The configured keys, the one that is wanted first."""
+    keys = configuration.settings.secrets_keys
+    if keys is None:
+        raise SecretsKeyMissingError(
+            "secrets leave a store encrypted only: run 'everstore keys generate', put what it prints into"
+            " EVERSTORE_SECRETS_KEYS, and give the same key where they are imported"
+        )
+    listed = [each.strip() for each in keys.get_secret_value().split(",")]
+    if key is not None:
+        first = [each for each in listed if each.startswith(f"{key}:")]
+        if not first:
+            raise InvalidArgumentError(
+                f"EVERSTORE_SECRETS_KEYS has no key {key!r}; --key names one by its id"
+            )
+        listed = first + [each for each in listed if each not in first]
+    return ",".join(listed)
+
+
+def _told(counts: Counts) -> dict[str, int]:
+    """Counts for a program."""
+    told: dict[str, int] = msgspec.to_builtins(counts)
+    return told
+
+
+def _shown(counts: Counts) -> str:
+    """Counts in words."""
+    parts = [
+        f"{counted(counts.files, 'file')} ({shown_size(counts.bytes)})",
+        counted(counts.directories, "directory"),
+        counted(counts.values, "value"),
+        counted(counts.secrets, "secret"),
+    ]
+    return ", ".join(parts)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int], object]]:
+    """Bytes that have gone by, on a terminal."""
+    console = Console(stderr=True)
+    columns = SpinnerColumn(), TextColumn(what), DownloadColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda more: bar.advance(task, more)

@@ -1,0 +1,268 @@
+"""A session that is made of items: marked while it is made, read back, and only then there."""
+
+from __future__ import annotations
+
+import codecs
+from base64 import b64encode
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Literal, cast
+from uuid import uuid4
+
+from everstore.branching.undoing import changeable, seconds_left, undone
+from everstore.changes import Append, AppendBytes, MakeDirectory, SetValue, Write, WriteBytes
+from everstore.clock import now_ns
+from everstore.errors import (
+    DataDamagedError,
+    InvalidContentError,
+    InvalidPathError,
+    RevisionConflictError,
+    SessionNotEmptyError,
+)
+from everstore.models import InitialFile, SessionUsage
+from everstore.transfer.digests import Digest
+from everstore.transfer.items import MARK, PIECE, Counts, Directory, File, Secret, Value
+from everstore.transfer.source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from uuid import UUID
+
+    from everstore.models import KeyInfo, Session
+    from everstore.store import Store
+    from everstore.transfer.items import Item
+
+    _Change = Append | AppendBytes | MakeDirectory | Write | WriteBytes
+
+__all__ = ["Target", "held", "is_kept", "making", "unmark"]
+
+_MOST_CHANGES = 500  # of one batch
+_MOST_BYTES = 4 * PIECE
+
+
+async def held(store: Store, session_id: UUID) -> Literal["nothing", "leftovers", "something"]:
+    """What is under an id: ``leftovers`` are those of a transfer that did not end."""
+    if await store.sessions.get_session(session_id) is not None:
+        return "something"
+    if await store.storage.stat_value(session_id, MARK) is not None:
+        return "leftovers"
+    return "nothing" if await store.usage(session_id) == SessionUsage() else "something"
+
+
+async def unmark(store: Store, session_id: UUID) -> None:
+    """Take the mark from a session that is whole: its process ended just before that."""
+    await store.storage.delete_value(session_id, MARK)
+
+
+async def is_kept(store: Store, session_id: UUID, item: Value | Secret) -> bool:
+    """Whether a value or a secret is there as it should be, or is over, as it may be by now."""
+    if isinstance(item, Value):
+        found = await store.storage.read_value(session_id, item.key)
+        if found is not None:
+            return found.value == item.value and (found.expires_ns is None) == (item.expires_ns is None)
+    else:
+        text = await store.storage.get_secret(session_id, item.name)
+        if text is not None:
+            return text == item.value
+    return _is_over(item)
+
+
+def _is_over(item: Value | Secret) -> bool:
+    return item.expires_ns is not None and item.expires_ns <= now_ns()
+
+
+class Target:
+    """A session on its way; ``making`` gives one."""
+
+    def __init__(self, store: Store, session_id: UUID, mark: KeyInfo) -> None:
+        """The session has the mark, and nothing else."""
+        self.session_id = session_id
+        self.counts = Counts()
+        """What was kept."""
+        self.expired = 0
+        """How many values and secrets were over before they came."""
+        self._store = store
+        self._mark = mark
+        self._digest = Digest()
+        self._file: File | None = None
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._data = bytearray()
+        self._left = 0
+        self._is_begun = False
+        self._changes: list[_Change] = []
+        self._values: list[Value] = []
+        self._size = 0
+
+    async def add(self, item: Item) -> None:
+        """Keep the next item; items come in the order of ``everstore.transfer.items``."""
+        self._digest.add(item)
+        if isinstance(item, bytes):
+            await self._add_piece(item)
+            return
+        if isinstance(item, (Value, Secret)) and _is_over(item):
+            self.expired += 1
+            return
+        self.counts.add(item)
+        if isinstance(item, File):
+            self._file, self._left, self._is_begun = item, item.size_bytes, False
+            self._decoder.reset()
+            if not item.size_bytes:
+                await self._end_file()
+        elif isinstance(item, Directory):
+            await self._change(MakeDirectory(item.path), 0)
+        elif isinstance(item, Value):
+            await self._set(item)
+        else:
+            await self._seal(item)
+
+    async def finish(self, record: Session | None) -> None:
+        """Look whether all is there, and have the session count as one: the record comes last.
+
+        ``DataDamagedError`` when something is not there, or somebody else wrote to the session.
+        """
+        await self._flush()
+        back = Digest()
+        async for item in Source(self._store, self.session_id, None, self.session_id, is_still=True).items():
+            back.add(item)
+        if back.value() != self._digest.value():
+            raise self._differs("files or values")
+        mark = await self._store.storage.stat_value(self.session_id, MARK)
+        RevisionConflictError.require(MARK, self._mark.revision, None if mark is None else mark.revision)
+        if record is not None:
+            await self._store.sessions.add_session(record)
+        await self._store.storage.delete_value(self.session_id, MARK, if_revision=self._mark.revision)
+
+    async def remove(self) -> None:
+        """Remove what was made, unless somebody else has taken the session over."""
+        mark = await self._store.storage.stat_value(self.session_id, MARK)
+        if mark is not None and mark.revision == self._mark.revision:
+            await self._store.delete_session(self.session_id, keep_checkpoints=True)
+
+    # -- files --------------------------------------------------------------------------------------
+
+    async def _add_piece(self, piece: bytes) -> None:
+        file = cast("File", self._file)
+        self._data += piece
+        self._left -= len(piece)
+        if not self._left:
+            await self._end_file()
+        elif not file.is_readonly and len(self._data) >= PIECE:  # what is read-only comes in one piece
+            await self._send(file)
+
+    async def _end_file(self) -> None:
+        file = cast("File", self._file)
+        self._file = None
+        if not file.is_readonly:
+            await self._send(file)
+            return
+        await self._flush()
+        data = self._take(file)
+        content = data if isinstance(data, str) else b64encode(data).decode()
+        seeded = await self._store.file_system.seed_initial_file(
+            self.session_id, InitialFile(file.path, content, file.encoding, is_readonly=True)
+        )
+        self._require_path(file.path, seeded.path)
+
+    async def _send(self, file: File) -> None:
+        """Write what has come of a file: its beginning, or what follows."""
+        size, data = len(self._data), self._take(file)
+        if isinstance(data, str):
+            kind = Append if self._is_begun else Write
+            await self._change(kind(file.path, data), size)
+        else:
+            await self._change((AppendBytes if self._is_begun else WriteBytes)(file.path, data), size)
+        self._is_begun = True
+
+    def _take(self, file: File) -> str | bytes:
+        """The content that has come: bytes, or text without a character that is cut in two."""
+        data = bytes(self._data)
+        self._data.clear()
+        if file.encoding == "base64":
+            return data
+        try:
+            return self._decoder.decode(data, final=not self._left)
+        except UnicodeDecodeError:
+            pass  # chained to nothing: the error carries the text
+        raise InvalidContentError(f"{file.path!r} is said to be text, and is no UTF-8", path=file.path)
+
+    async def _change(self, change: _Change, size: int) -> None:
+        self._changes.append(change)
+        self._size += size
+        if len(self._changes) >= _MOST_CHANGES or self._size >= _MOST_BYTES:
+            await self._flush()
+
+    # -- values and secrets -------------------------------------------------------------------------
+
+    async def _set(self, value: Value) -> None:
+        self._values.append(value)
+        self._size += len(value.value)
+        if len(self._values) >= _MOST_CHANGES or self._size >= _MOST_BYTES:
+            await self._flush()
+
+    async def _seal(self, secret: Secret) -> None:
+        left = seconds_left(secret.expires_ns)
+        await self._store.storage.set_secret(self.session_id, secret.name, secret.value, ttl=left)
+        if not await is_kept(self._store, self.session_id, secret):
+            raise self._differs(f"secret {secret.name!r}")
+
+    async def _flush(self) -> None:
+        """Send what has been collected, in one step for files and in one for values."""
+        changes, values = self._changes, self._values
+        self._changes, self._values, self._size = [], [], 0
+        if changes:
+            answers = await self._store.file_system.apply_changes(self.session_id, changes)
+            for change, answer in zip(changes, answers, strict=True):
+                self._require_path(change.path, None if answer is None else answer.path)
+        sets = {value: SetValue(value.key, value.value, seconds_left(value.expires_ns)) for value in values}
+        over = [value for value, each in sets.items() if each.ttl is not None and each.ttl <= 0]
+        for value in over:  # since it came
+            del sets[value]
+        self.expired += len(over)
+        self.counts.values -= len(over)
+        if sets:
+            await self._store.storage.change_values(self.session_id, list(sets.values()))
+        for value in sets:
+            if value.expires_ns is not None and not await is_kept(self._store, self.session_id, value):
+                raise self._differs(f"value {value.key!r}")
+
+    def _require_path(self, sent: str, kept: str | None) -> None:
+        """Refuse a store that has another name for a path: two files would become one."""
+        if kept != sent:
+            raise InvalidPathError(
+                f"path {sent!r} is another one here, because /workspace is an alias of the root;"
+                " EVERSTORE_WORKSPACE_ALIAS=false makes it a name like any other",
+                path=sent,
+            )
+
+    def _differs(self, what: str) -> DataDamagedError:
+        return DataDamagedError(
+            f"session {self.session_id} does not hold what was sent, {what} differ: somebody wrote to it"
+            " meanwhile, or the backend keeps it otherwise; it is removed again",
+            session_id=self.session_id,
+        )
+
+
+@asynccontextmanager
+async def making(store: Store, session_id: UUID) -> AsyncIterator[Target]:
+    """Make a session: on the way out it is whole, and was finished, or it is gone.
+
+    What a transfer that did not end has left under this id is removed first. ``SessionNotEmptyError``, and
+    nothing happens, when anything else is there; ``RevisionConflictError`` when another transfer is faster.
+    """
+    changeable(session_id)
+    before = await held(store, session_id)
+    if before == "something":
+        raise SessionNotEmptyError(
+            f"session {session_id} is there already, and nothing of it is replaced; delete it first, or give"
+            " another id",
+            session_id=session_id,
+        )
+    if before == "leftovers":
+        await store.delete_session(session_id, keep_checkpoints=True)
+    mark = await store.storage.set_value(session_id, MARK, str(uuid4()), if_absent=True)
+    target = Target(store, session_id, mark)
+    try:
+        yield target
+    except BaseException as error:
+        left = f"session {session_id} could not be removed again; run this again, or delete it"
+        await undone(error, [target.remove()], left)
+        raise

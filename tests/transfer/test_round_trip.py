@@ -1,0 +1,223 @@
+"""Out of a store and into another: nothing is lost, and nothing is made up."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import tarfile
+from base64 import b64encode
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import everstore
+from everstore import InitialFile, Session, clock, errors, new_session_id
+from everstore.middleware.encryption import generate_key
+from everstore.transfer import Counts, copy_session, export_session, import_session
+
+LABELS = {"team": "blue", "user": "ü"}
+
+
+@pytest.fixture
+async def furnished(store, session_id, furnish) -> Session:
+    record = Session(session_id, "a title", 5_000, 6_000, LABELS, new_session_id())
+    await furnish(store, session_id)
+    await store.sessions.add_session(record)
+    return record
+
+
+async def test_an_archive_brings_all_of_a_session_back(store, other, furnished, exported, contents_of):
+    archive = await exported(store, furnished.id)
+    done = await import_session(other, io.BytesIO(archive))
+    assert await contents_of(other, furnished.id) == await contents_of(store, furnished.id)
+    usage = await store.usage(furnished.id)
+    told = Counts(files=usage.files, directories=usage.directories, bytes=usage.bytes, values=151)
+    assert (done.session_id, done.counts, done.expired, done.sealed) == (furnished.id, told, 0, 0)
+    again = await import_session(store, io.BytesIO(archive), session_id=new_session_id())
+    made = await contents_of(store, again.session_id)
+    kept = await contents_of(store, furnished.id)
+    assert made.pop("record").labels == kept.pop("record").labels == LABELS
+    assert made == kept
+
+
+async def test_an_archive_of_the_same_is_the_same_and_leaves_nothing_behind(store, furnished, exported):
+    first, second = await exported(store, furnished.id), await exported(store, furnished.id)
+    assert first == second
+    if store.sessions.capabilities.forks:
+        assert await store.list_checkpoints(furnished.id) == []
+        assert await store.session_ids() == [furnished.id]
+
+
+async def test_other_programs_read_an_archive(store, furnished, exported):
+    with tarfile.open(fileobj=io.BytesIO(await exported(store, furnished.id))) as archive:
+        names = archive.getnames()
+        manifest = json.load(archive.extractfile("manifest.json"))
+        files = store.session(furnished.id).files
+        for info in await files.list_tree():
+            member = archive.getmember(f"files{info.path}")
+            assert member.isdir() == info.is_directory
+            assert member.mode & 0o200 == (0 if info.is_readonly else 0o200)
+            assert abs(member.mtime * 1e9 - info.updated_ns) < 1e6
+            if not info.is_directory:
+                assert archive.extractfile(member).read() == await files.read_bytes(info.path)
+        lines = archive.extractfile("values/000001.jsonl").read().splitlines()
+    assert (names[0], names[-1]) == ("manifest.json", "end.json")
+    assert (manifest["session"], manifest["record"]["labels"]) == (str(furnished.id), LABELS)
+    assert [json.loads(line)["key"] for line in lines][:2] == ["ends", "key 0"]
+
+
+async def test_a_session_without_a_record_has_none_afterwards(store, other, session_id, exported):
+    await store.session(session_id).files.write_file("a.txt", "a")
+    await import_session(other, io.BytesIO(await exported(store, session_id)))
+    assert await other.sessions.get_session(session_id) is None
+    assert await other.session(session_id).files.read_bytes("a.txt") == b"a"
+    assert (await other.usage(session_id)).values == 0
+
+
+async def test_what_is_over_by_then_is_left_out(store, other, session_id, exported):
+    await store.session(session_id).storage.set_value("short", "x", ttl=100)
+    await store.session(session_id).storage.set_value("long", "x", ttl=10_000)
+    before = await store.session(session_id).storage.stat_value("long")
+    archive = await exported(store, session_id)
+    with clock.turned(1000):
+        done = await import_session(other, io.BytesIO(archive))
+        [value] = await other.session(session_id).storage.read_values()
+    assert (done.expired, done.counts.values, value.key) == (1, 1, "long")
+    assert abs(value.expires_ns - before.expires_ns) < 600e9
+
+
+async def test_secrets_come_on_demand_and_are_never_in_clear(store, other, session_id, exported):
+    storage = store.session(session_id).storage
+    await storage.set_secret("token", "very secret")
+    await storage.set_secret("soon", "over", ttl=100)
+    keys = generate_key("travel")
+    without, archive = await exported(store, session_id), await exported(store, session_id, secrets=keys)
+    assert b"token" not in without
+    for form in (b"very secret", b64encode(b"very secret")):
+        assert form not in archive
+    done = await import_session(other, io.BytesIO(archive))
+    assert (done.counts.secrets, done.sealed) == (0, 2)
+    new = new_session_id()
+    with clock.turned(1000):
+        done = await import_session(other, io.BytesIO(archive), session_id=new, secrets=keys)
+        assert (done.counts.secrets, done.sealed, done.expired) == (1, 0, 1)
+        assert await other.storage.get_secret(new, "token") == "very secret"
+
+
+@pytest.mark.parametrize(
+    ("keys", "error"),
+    [
+        (generate_key("travel"), errors.SecretDecryptionError),
+        (generate_key("others"), errors.SecretDecryptionError),
+        ("nonsense", errors.SettingsError),
+        (5, errors.InvalidArgumentError),
+    ],
+)
+async def test_another_key_opens_nothing_and_leaves_nothing(
+    store, other, session_id, exported, is_clean, keys, error
+):
+    await store.session(session_id).files.write_file("a.txt", "a")
+    await store.session(session_id).storage.set_secret("token", "very secret")
+    archive = await exported(store, session_id, secrets=generate_key("travel"))
+    with pytest.raises(error) as caught:
+        await import_session(other, io.BytesIO(archive), secrets=keys)
+    assert "very secret" not in str(caught.value)
+    assert await is_clean(other, session_id)
+
+
+async def test_a_key_ring_seals_and_opens(store, other, session_id, exported):
+    class Ring(everstore.KeyRing):
+        async def current_id(self):
+            return "ring"
+
+        async def key(self, key_id):
+            return bytes(32)
+
+    await store.session(session_id).storage.set_secret("token", "very secret")
+    archive = await exported(store, session_id, secrets=Ring())
+    assert b'"v1.ring.' in archive or b".ring." in archive
+    await import_session(other, io.BytesIO(archive), secrets=Ring())
+    assert await other.storage.get_secret(session_id, "token") == "very secret"
+
+
+async def test_what_is_not_there_is_not_exported(store, session_id, tmp_path):
+    with pytest.raises(errors.SessionNotFoundError):
+        await export_session(store, session_id, tmp_path / "none.tar")
+    assert not (tmp_path / "none.tar").exists()
+
+
+async def test_a_file_is_there_whole_and_replaces_none(store, other, furnished, tmp_path, exported):
+    place = tmp_path / "session.tar"
+    await export_session(store, furnished.id, place)
+    assert place.read_bytes() == await exported(store, furnished.id)
+    with pytest.raises(errors.PathExistsError):
+        await export_session(store, furnished.id, place)
+    seen = []
+    await export_session(store, furnished.id, place, overwrite=True, progress=seen.append)
+    usage = await store.usage(furnished.id)
+    assert sum(seen) == usage.bytes
+    assert [each.name for each in tmp_path.iterdir() if each.name.endswith(".part")] == []
+    seen.clear()
+    await import_session(other, str(place), progress=seen.append)
+    assert sum(seen) == usage.bytes
+    with pytest.raises(errors.InvalidArgumentError):
+        await import_session(other, tmp_path / "missing.tar")
+
+
+async def test_a_checkpoint_is_exported_by_its_id(store, session_id, exported, contents_of):
+    if not store.sessions.capabilities.forks:
+        return
+    await store.session(session_id).files.write_file("a.txt", "before")
+    kept = await store.checkpoint(session_id, "as it was")
+    await store.session(session_id).files.write_file("a.txt", "after")
+    archive = await exported(store, kept.id)
+    with pytest.raises(errors.InvalidArgumentError):
+        await import_session(store, io.BytesIO(archive))
+    done = await import_session(store, io.BytesIO(archive), session_id=new_session_id())
+    held = await contents_of(store, done.session_id)
+    assert (held["/a.txt"][0], held["record"].title, held["record"].parent) == (
+        b"before",
+        "as it was",
+        session_id,
+    )
+
+
+NAMES = st.text("aé. -\U0001f600", min_size=1, max_size=4).filter(lambda name: name not in {".", ".."})
+CONTENTS = st.text(max_size=40).filter(lambda text: text.isascii() or not _has_surrogate(text)).map(
+    lambda text: (text, "text")
+) | st.binary(max_size=40).map(lambda data: (b64encode(data).decode(), "base64"))
+
+
+def _has_surrogate(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+@given(
+    st.dictionaries(st.tuples(NAMES, NAMES), st.tuples(CONTENTS, st.booleans()), max_size=8),
+    st.lists(NAMES, max_size=2),
+    st.dictionaries(NAMES, st.text("aé\0\n", max_size=9), max_size=5),
+)
+@settings(max_examples=40)
+def test_whatever_a_session_holds_comes_back(contents_of, exported, files, directories, values):
+    async def there_and_back():
+        async with everstore.open_store() as store, everstore.open_store() as target:
+            session = await store.create_session("any")
+            for (folder, name), ((content, encoding), is_readonly) in files.items():
+                file = InitialFile(f"{folder}/{name}", content, encoding, is_readonly)
+                await store.file_system.seed_initial_file(session.id, file)
+            for name in directories:
+                await store.file_system.create_directory(session.id, f"d/{name}")
+            await store.storage.set_values(session.id, values)
+            archive = await exported(store, session.id)
+            await import_session(target, io.BytesIO(archive))
+            held = await contents_of(store, session.id)
+            assert await contents_of(target, session.id) == held
+            done = await copy_session(store, target, session.id)
+            assert done.outcome == "same"
+            new = new_session_id()
+            await import_session(store, io.BytesIO(archive), session_id=new)
+            assert {**await contents_of(store, new), "record": held["record"]} == held
+
+    asyncio.run(there_and_back())
