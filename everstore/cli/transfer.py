@@ -46,6 +46,10 @@ KeyOption = Annotated[
     ),
 ]
 
+OneOption = Annotated[
+    str | None, typer.Option("--session", "-s", metavar="ID", help="This session, and no other.")
+]
+
 
 def export(
     session: SessionArgument,
@@ -151,7 +155,7 @@ async def _import(configuration: Configuration, wanted: UUID | None, file: str, 
 def copy(
     source: Annotated[str, typer.Option("--from", metavar="BACKEND", help="Where the sessions are.")],
     target: Annotated[str, typer.Option("--to", metavar="BACKEND", help="Where they are to be.")],
-    session: Annotated[str | None, typer.Option("--session", "-s", metavar="ID", help="This session.")] = None,
+    session: OneOption = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="All sessions, those without a record too.")] = False,
     secrets: SecretsOption = False,
