@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import signal
+import sqlite3
 import sys
 import traceback
 
@@ -158,6 +160,17 @@ async def test_a_child_is_refused_at_once_while_all_threads_are_at_work(opened, 
         while not is_over:
             await store.file_system.grep_files(session_id, "nowhere")
 
+    def leave_a_cycle():
+        """What the frames of an exception may leave: a cursor that only the collector finds."""
+        connection = sqlite3.connect(":memory:")
+        cycle = [connection.execute("SELECT 1 UNION SELECT 2")]
+        cycle.append(cycle)
+        connection.close()
+
+    def collected_and_refused():
+        gc.collect()
+        refused(tmp_path / "other.db")
+
     async with opened() as store:
         for number in range(100):
             await store.file_system.write_file(session_id, f"f{number}", "text " * 2000)
@@ -165,6 +178,7 @@ async def test_a_child_is_refused_at_once_while_all_threads_are_at_work(opened, 
         busy += [asyncio.ensure_future(search()) for _ in range(2)]
         for _ in range(20):
             await asyncio.sleep(0.003)
-            assert await ended(forked(lambda: refused(tmp_path / "other.db"))) == 0
+            leave_a_cycle()
+            assert await ended(forked(collected_and_refused)) == 0
         is_over = True
         await asyncio.gather(*busy)

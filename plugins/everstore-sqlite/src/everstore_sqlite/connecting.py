@@ -5,11 +5,14 @@ threads is inside. A fork copies all of that, and neither a lock nor a thread. A
 parent had open takes itself to hold locks that it does not hold, and the parent, when it closes, removes the
 log that the child goes on writing to; and whatever a child opens, it may wait for ever for a thread that was
 inside at the fork. So every open connection is known here: where there was one at the fork, the child gets
-none, and those of the parent are never closed there, not by the interpreter's end either.
+none, and those of the parent are never closed there, not by the interpreter's end either. What else of
+SQLite the parent had made, such as a statement that waits for the collector of garbage, is never freed there,
+for freeing its memory waits for the same locks.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 import weakref
@@ -67,8 +70,11 @@ _inherited: list[_Connection] = []
 
 
 def _keep_after_fork() -> None:
+    if not _open:
+        return
     import ctypes  # noqa: PLC0415 - only in a forked child
 
+    gc.freeze()  # cycles of the parent's objects are let be: a cursor may be in one
     for connection in _open:
         _inherited.append(connection)
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))  # the interpreter's end forgets the list

@@ -157,3 +157,13 @@ class Files:
 
 _open_here: dict[int, _Identity | None] = {}
 _opening = threading.Lock()
+
+
+def _begin_process() -> None:
+    global _opening  # noqa: PLW0603 - a thread that opened a store may have held it at the fork
+    _opening = threading.Lock()
+    _open_here.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_process)
