@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from everstore.errors import PluginError
 from everstore.keywords import split_keywords
@@ -16,7 +16,7 @@ from everstore.settings import (
     setting_names,
     table_name_of,
 )
-from everstore.sources import Sources
+from everstore.sources import PREFIX, Sources
 from everstore.spelling import check_environment, check_file, strangers
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from pydantic_settings import BaseSettings
 
-__all__ = ["Configuration", "configure"]
+__all__ = ["Configuration", "RoleName", "configure"]
+
+RoleName: TypeAlias = Literal["file_system", "storage", "sessions"]
 
 
 class Configuration:
@@ -48,12 +50,17 @@ class Configuration:
             "storage": self.settings.plugin_of("storage"),
             "sessions": self.settings.plugin_of("sessions"),
         }
+        self._chosen = {origin.name for origin in self.origins if origin.source != "default"}
         names = dict.fromkeys([*self.settings.middleware, *self.settings.observers, *self.roles.values()])
         self.plugins: dict[str, Plugin] = {name: self.installed.load(name) for name in names}
         self._require("middleware", "everstore_middleware")
         self._require("observers", "everstore_observers")
         self.plugin_settings: dict[str, PluginSettings | None] = dict.fromkeys(names)
         self._load_plugin_settings(keywords)
+
+    def is_by_default(self, role: RoleName) -> bool:
+        """Whether nobody named the plugin that plays a role, neither for it nor for all."""
+        return not self._chosen & {f"{PREFIX}BACKEND", f"{PREFIX}{role.upper()}"}
 
     def _require(self, what: str, hook: str) -> None:
         """``PluginError`` unless the plugins that the setting ``what`` names have something for it."""

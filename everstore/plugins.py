@@ -14,6 +14,7 @@ import pluggy
 from everstore import hookspecs
 from everstore.errors import PluginError, PluginVersionError, UnknownBackendError
 from everstore.hookspecs import PROJECT
+from everstore.installing import KNOWN_BACKENDS, command_to_install
 from everstore.loading import loading
 from everstore.versions import misfit
 
@@ -87,7 +88,9 @@ class Plugin:
 
         try:
             model = self._manager.hook.everstore_settings()
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a plugin that ends the process (sys.exit) is broken, not the host
             raise self.broken(f"everstore_settings failed: {_one_line(error)}") from error
         if model is None:
             return None
@@ -197,13 +200,18 @@ class Plugins:
 
     def _unknown(self, name: str) -> UnknownBackendError:
         available = [other for other in self.names if other not in self._disabled]
+        missing = [known for known in KNOWN_BACKENDS if known not in self._entry_points]
         bare = name.strip().lower().removeprefix(f"{PROJECT}-")
-        close = difflib.get_close_matches(bare, available, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
+        close = (difflib.get_close_matches(bare, [*available, *missing], n=1) or [""])[0]
+        hint = f"did you mean {close!r}? " if close and close != name else ""
+        install = command_to_install(close) if close in missing else None
+        if install is not None:
+            hint += f"{install} installs {'it' if close == name else repr(close)}; "
         return UnknownBackendError(
             f"no backend {name!r}; {hint}available: {', '.join(available)}",
             name=name,
             available=tuple(available),
+            install=install,
         )
 
     def report(self) -> list[PluginReport]:
@@ -223,7 +231,9 @@ class Plugins:
 def _import(point: EntryPoint) -> object:
     try:
         return point.load()
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plugin that ends the process (sys.exit) is broken, not the host
         name = point.name
         raise PluginError(
             f"plugin {name!r} ({_owner(point)}) is broken: {_one_line(error)}", plugin=name
@@ -263,7 +273,7 @@ def _hooks() -> list[str]:
     ]
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     """An error in one line, whatever it says itself."""
     return " ".join(f"{type(error).__name__}: {error}".split())
 

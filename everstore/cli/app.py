@@ -16,10 +16,11 @@ from everstore.cli.backup import backup, restore
 from everstore.cli.check import check
 from everstore.cli.conformance import conformance
 from everstore.cli.diagnosis import backends, settings
+from everstore.cli.helping import Commands, wants_json
 from everstore.cli.mcp import mcp
 from everstore.cli.migrate import migrate
 from everstore.cli.new_plugin import new_plugin
-from everstore.cli.output import one_line, tell, write
+from everstore.cli.output import AS_JSON, tell_error, write
 from everstore.cli.prune import prune
 from everstore.cli.running import CONFIG_FILE, WRONG_USE, report
 from everstore.cli.tour.command import tour
@@ -37,17 +38,16 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
         raise typer.Exit
 
 
-app = typer.Typer(
+app = Commands(
     name="everstore",
     help="What an agent's sessions keep: files, values, secrets and records, in the backend you configured.",
     epilog=(
         "Exit status: 0 done; 1 absent, nothing matched, or an answer that the tour found wrong; "
         "2 wrong usage, input or settings; "
         "3 refused (read-only, exists already, changed meanwhile, over a limit); "
-        "4 the backend failed or is unavailable, or the answer could not be written."
+        "4 the backend failed or is unavailable, or the answer could not be written; "
+        "141 nobody read on (| head); 128 + N ended by signal N (130 by Ctrl-C)."
     ),
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
 )
 
 
@@ -105,6 +105,7 @@ def run(args: list[str]) -> int:
             # A name that the terminal cannot show is no failure.
             stream.reconfigure(errors="backslashreplace")
     nobodys = CONFIG_FILE.set(None)
+    as_json = AS_JSON.set(wants_json(args))  # until it is known which command it is
     try:
         status = _parser()(args, prog_name="everstore", standalone_mode=False)
     except typer.Abort:  # Ctrl-C at a prompt
@@ -116,12 +117,11 @@ def run(args: list[str]) -> int:
         return report(error)
     finally:
         CONFIG_FILE.reset(nobodys)
+        AS_JSON.reset(as_json)
     return status if isinstance(status, int) else 0
 
 
 def _tell_usage(error: typer.TyperException) -> None:
-    message = error.format_message()
-    if message:  # none when no command was given, and the help was printed instead
-        context = getattr(error, "ctx", None)
-        hint = f"; see '{context.command_path} --help'" if context is not None else ""
-        tell(f"everstore: error: usage: {one_line(message).rstrip('.')}{hint}\n")
+    context = getattr(error, "ctx", None)
+    hint = f"; see '{context.command_path} --help'" if context is not None else ""
+    tell_error("usage", " ".join(error.format_message().split()).rstrip(".") + hint)

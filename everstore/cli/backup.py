@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
+from everstore.cli.ending import carry_out
 from everstore.cli.options import JsonOption, OverwriteOption
 from everstore.cli.output import print_json, write
 from everstore.cli.running import configured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["backup", "restore", "to_the_end"]
-
-T = TypeVar("T")
+__all__ = ["backup", "restore"]
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A file of this machine.")]
 
@@ -36,7 +33,7 @@ def backup(file: FileArgument, *, overwrite: OverwriteOption = False, as_json: J
 
     configuration = configured()
     with _shown("backup") as progress:
-        done = asyncio.run(to_the_end(back_up(configuration, file, progress, overwrite=overwrite)))
+        done = carry_out(back_up(configuration, file, progress, overwrite=overwrite))
     _tell(done, "has nothing to back up", as_json=as_json)
 
 
@@ -50,22 +47,8 @@ def restore(file: FileArgument, *, as_json: JsonOption = False) -> None:
 
     configuration = configured()
     with _shown("restore") as progress:
-        done = asyncio.run(to_the_end(put_back(configuration, file, progress)))
+        done = carry_out(put_back(configuration, file, progress))
     _tell(done, "has nothing to restore", as_json=as_json)
-
-
-async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
-    """Await work that cleans up after itself: SIGTERM ends it as Ctrl-C does, and not in the middle."""
-    task = asyncio.ensure_future(work)
-    with suppress(NotImplementedError, RuntimeError, ValueError):  # not on Windows, not off the main thread
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        whole = asyncio.current_task()
-        if whole is None or whole.cancelling():
-            raise
-        raise KeyboardInterrupt from None
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from everstore.cli.output import (
     shown_time,
     write,
 )
-from everstore.cli.running import in_store
+from everstore.cli.running import EVERYTHING, in_store
 from everstore.models import to_dict
 from everstore.paths import parse_session_id
 from everstore.wording import counted
@@ -63,7 +63,8 @@ def _fork(
     """Make a session that has what this one has now, and print its id: both go their own ways from here."""
     session_id, labels = parse_session_id(session), labels_of(label) or None
     fork = in_store(
-        lambda store: store.fork_session(session_id, title=title, labels=labels, secrets=secrets, base=base)
+        lambda store: store.fork_session(session_id, title=title, labels=labels, secrets=secrets, base=base),
+        keeps=EVERYTHING,
     )
     if as_json:
         print_json(to_dict(fork))
@@ -79,7 +80,7 @@ def _checkpoint(
 ) -> None:
     """Keep what a session has now, to be read and gone back to, and print the checkpoint's id."""
     session_id = parse_session_id(session)
-    checkpoint = in_store(lambda store: store.checkpoint(session_id, label))
+    checkpoint = in_store(lambda store: store.checkpoint(session_id, label), keeps=EVERYTHING)
     if as_json:
         print_json(to_dict(checkpoint))
     else:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
+from everstore.cli.ending import carry_out
 from everstore.cli.keys import unopened_secrets
 from everstore.cli.options import JsonOption
 from everstore.cli.output import print_json, print_table
@@ -49,7 +49,7 @@ def check(
     For a probe: exit status 0 when all is well, 4 when anything is not. A storage that is not sound is
     not written to, nor is one that is opened for reading only.
     """
-    findings = asyncio.run(_check(deep=deep))
+    findings = carry_out(_check(deep=deep))
     if as_json:
         print_json(msgspec.to_builtins(findings))
     else:

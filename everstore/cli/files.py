@@ -20,7 +20,7 @@ from everstore.cli.output import (
     write,
     write_bytes,
 )
-from everstore.cli.running import in_session
+from everstore.cli.running import FILES, in_session
 from everstore.errors import DirectoryNotEmptyError, PathNotFoundError
 from everstore.models import FileInfo, SessionFile, to_dict
 from everstore.wording import shown_size
@@ -128,6 +128,7 @@ def put(
             lambda work: work.files.write_file(
                 path, content, kept_as, if_revision=if_revision, if_absent=if_absent
             ),
+            keeps=FILES,
         ),
         as_json=as_json,
     )
@@ -165,7 +166,9 @@ async def _remove(files: BoundFiles, path: str, *, recursive: bool) -> None:
 
 def mkdir(path: PathArgument, session: SessionOption = None, *, as_json: JsonOption = False) -> None:
     """Create a directory and its missing parents; one that is there stays as it is."""
-    print_entry(in_session(session, lambda work: work.files.create_directory(path)), as_json=as_json)
+    print_entry(
+        in_session(session, lambda work: work.files.create_directory(path), keeps=FILES), as_json=as_json
+    )
 
 
 def mv(
@@ -181,7 +184,7 @@ def mv(
     async def move(work: BoundSession) -> FileInfo:
         return await work.files.move_file(source, destination, overwrite=overwrite)
 
-    print_entry(in_session(session, move), as_json=as_json)
+    print_entry(in_session(session, move, keeps=FILES), as_json=as_json)
 
 
 def cp(
@@ -197,7 +200,7 @@ def cp(
     async def copy(work: BoundSession) -> FileInfo:
         return await work.files.copy_file(source, destination, overwrite=overwrite)
 
-    print_entry(in_session(session, copy), as_json=as_json)
+    print_entry(in_session(session, copy, keeps=FILES), as_json=as_json)
 
 
 def stat(path: PathArgument, session: SessionOption = None, *, as_json: JsonOption = False) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from everstore.cli.ending import carry_out
+from everstore.cli.helping import Commands
 from everstore.cli.options import JsonOption
 from everstore.cli.output import note, print_json, print_table, write
 from everstore.cli.running import FAILED, configured, opened
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Unopened", "app", "tell_unopened", "unopened_secrets"]
 
-app = typer.Typer(help="The keys that encrypt secrets in durable backends.", no_args_is_help=True)
+app = Commands(help="The keys that encrypt secrets in durable backends.")
 
 
 class Unopened(msgspec.Struct, frozen=True, order=True):
@@ -59,7 +60,7 @@ def rotate(*, as_json: JsonOption = False) -> int:
     is: it is told at the end, and the exit status is 4.
     """
     try:
-        seen, changed = asyncio.run(_rotate(configured()))
+        seen, changed = carry_out(_rotate(configured()))
         unopened: list[Unopened] = []
     except SecretDecryptionError as error:
         if "unopened" not in error.facts:
@@ -100,7 +101,7 @@ def status(*, as_json: JsonOption = False) -> int:
     that is not the first, can be taken out of EVERSTORE_SECRETS_KEYS.
     """
     configuration = configured()
-    counts, unopened = asyncio.run(_status(configuration))
+    counts, unopened = carry_out(_status(configuration))
     keys = list(configuration.secrets_keys)
     rows = [
         {"key": key, "use": _use(key, keys), "secrets": counts[key]}

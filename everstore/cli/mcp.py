@@ -13,7 +13,14 @@ import typer
 from everstore.adapters.naming import id_of_names, named_session
 from everstore.cli.options import LabelsOption, labels_of
 from everstore.cli.output import note
-from everstore.cli.running import configured, opened, own_settings, warn_if_fleeting
+from everstore.cli.running import (
+    EVERYTHING,
+    configured,
+    opened,
+    own_settings,
+    refuse_what_is_lost,
+    tell_what_is_lost,
+)
 from everstore.errors import InvalidArgumentError, SettingsError
 from everstore.models import new_session_id
 from everstore.paths import parse_session_id
@@ -77,10 +84,11 @@ async def _serve(
         raise SettingsError(str(error)) from None
     configuration = configured("warning")
     settings = own_settings(configuration)
+    refuse_what_is_lost(configuration, () if read_only else EVERYTHING)
     with ExitStack() as stack:
         address = None if http is None else stack.enter_context(listening(*http, settings.mcp_token))
         async with opened(configuration) as store:
-            warn_if_fleeting(store)
+            tell_what_is_lost(store, EVERYTHING)
             served = await _session(store, session, labels, settings.session)
             ending = stack.enter_context(_ending())
             await serve(

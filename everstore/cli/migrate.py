@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-
+from everstore.cli.ending import carry_out
 from everstore.cli.options import JsonOption
 from everstore.cli.output import print_json, write
 from everstore.cli.running import configured
@@ -15,7 +14,7 @@ def migrate(*, as_json: JsonOption = False) -> None:
     """Bring the storage of the configured backends up to date, for those that do not do so at opening."""
     from everstore.building import migrate as migrate_all  # noqa: PLC0415 - loads pydantic and structlog
 
-    done = asyncio.run(migrate_all(configured()))
+    done = carry_out(migrate_all(configured()))
     if as_json:
         print_json(done)
         return

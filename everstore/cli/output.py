@@ -9,8 +9,10 @@ import json
 import os
 import sys
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
     from everstore.models import SessionUsage
 
 __all__ = [
+    "AS_JSON",
     "MASK",
+    "NOBODY_READS",
     "OutputError",
     "as_shown",
     "note",
@@ -41,6 +45,7 @@ __all__ = [
     "shown_time",
     "shown_usage",
     "tell",
+    "tell_error",
     "write",
     "write_bytes",
     "write_value",
@@ -49,7 +54,10 @@ __all__ = [
 MASK = "********"
 """What stands for a secret: it does not even tell the length."""
 
-_NOBODY_READS = 141  # 128 + SIGPIPE, as a shell reports it
+AS_JSON: ContextVar[bool] = ContextVar("AS_JSON", default=False)
+"""Whether ``--json`` was given: then each line of stderr is a JSON document, too."""
+
+NOBODY_READS = 141  # 128 + SIGPIPE, as a shell reports it
 _UNBOUNDED = 1_000_000  # columns: what goes to a file or a pipe is never folded
 _NARROWEST = 8  # columns of a terminal for what is folded: so an id, a time and two such fit into 80
 _BETWEEN = 2  # columns
@@ -93,7 +101,7 @@ def _answering() -> Iterator[None]:
         # What is still buffered would fail again, loudly, when the interpreter flushes it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
-            raise typer.Exit(_NOBODY_READS) from None
+            raise typer.Exit(NOBODY_READS) from None
         raise OutputError(
             f"the answer could not be written to standard output: {error.strerror or 'it is closed'}; look"
             " whether the command was done before doing it again"
@@ -109,7 +117,19 @@ def tell(text: str) -> None:
 
 def note(text: str) -> None:
     """One line on stderr that is no error."""
-    tell(f"everstore: {one_line(text)}\n")
+    if AS_JSON.get():
+        tell(json.dumps({"note": text.removeprefix("note: ")}) + "\n")
+    else:
+        tell(f"everstore: {one_line(text)}\n")
+
+
+def tell_error(code: str, message: str, facts: Mapping[str, object] | None = None) -> None:
+    """One line on stderr: what went wrong; with ``--json`` a JSON document that has the facts, too."""
+    if AS_JSON.get():
+        known = msgspec.to_builtins(dict(facts or {}), str_keys=True, enc_hook=str)
+        tell(json.dumps({"error": known | {"code": code, "message": message}}, sort_keys=True) + "\n")
+    else:
+        tell(f"everstore: error: {code}: {one_line(message)}\n")
 
 
 def one_line(text: str) -> str:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Self
 import msgspec
 import typer
 
-from everstore.cli.backup import to_the_end
 from everstore.cli.options import JsonOption, LabelsOption, labels_of
 from everstore.cli.output import note, one_line, shown_usage, write
 from everstore.cli.running import in_store
@@ -71,9 +70,9 @@ def prune(
         typer.confirm(f"Delete these {what}s for good? --dry-run shows them", abort=True, err=True)
     with _Told("would be deleted" if dry_run else "deleted", what, as_json=as_json) as told:
         if checkpoints:
-            in_store(lambda store: to_the_end(_prune_checkpoints(store, told, seconds, keep)))
+            in_store(lambda store: _prune_checkpoints(store, told, seconds, keep))
         else:
-            in_store(lambda store: to_the_end(_prune(store, told, seconds, labels, without_record=orphans)))
+            in_store(lambda store: _prune(store, told, seconds, labels, without_record=orphans))
 
 
 def _require_checkpoints(idle: float | None, keep: int | None, *, is_asked: bool, has_others: bool) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import traceback
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from everstore.cli.output import OutputError, note, one_line, tell
+from everstore.cli.ending import carry_out
+from everstore.cli.output import OutputError, note, tell, tell_error
 from everstore.errors import (
     BackendError,
     BackendUnavailableError,
@@ -24,13 +25,14 @@ from everstore.errors import (
     SettingsError,
     code_of,
 )
+from everstore.installing import command_to_install
 from everstore.paths import parse_session_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
     from uuid import UUID
 
-    from everstore.configuration import Configuration
+    from everstore.configuration import Configuration, RoleName
     from everstore.session import BoundSession
     from everstore.settings import CommandLineSettings
     from everstore.sources import Sources
@@ -41,26 +43,41 @@ if TYPE_CHECKING:
 __all__ = [
     "ABSENT",
     "CONFIG_FILE",
+    "EVERYTHING",
     "FAILED",
+    "FILES",
+    "RECORDS",
     "REFUSED",
+    "VALUES",
     "WRONG_USE",
     "AbsentError",
     "WrongAnswerError",
     "configured",
     "in_session",
     "in_store",
+    "line_to_keep",
     "opened",
     "own_settings",
+    "refuse_what_is_lost",
     "report",
     "sources",
     "status_of",
-    "warn_if_fleeting",
+    "tell_what_is_lost",
 ]
 
 T = TypeVar("T")
 
 CONFIG_FILE: ContextVar[str | None] = ContextVar("CONFIG_FILE", default=None)
 """The settings file that ``everstore --config FILE`` names, while the command runs."""
+
+_ROLES: dict[RoleName, str] = {"file_system": "files", "storage": "values and secrets", "sessions": "records"}
+FILES: tuple[RoleName, ...] = ("file_system",)
+VALUES: tuple[RoleName, ...] = ("storage",)
+RECORDS: tuple[RoleName, ...] = ("sessions",)
+EVERYTHING: tuple[RoleName, ...] = tuple(_ROLES)
+"""The roles that a command writes to: files alone, values and secrets, records, or a whole session."""
+
+_FIRST_BACKEND = "sqlite"  # what it takes least to begin with: no server
 
 ABSENT = 1
 WRONG_USE = 2
@@ -119,7 +136,7 @@ def report(error: Exception) -> int:
     message += "".join(f"; {told}" for told in getattr(error, "__notes__", ()))
     if not isinstance(error, EverstoreError) or (isinstance(error, BackendError) and error.__cause__):
         message += " (EVERSTORE_LOG_LEVEL=debug shows where)"
-    tell(f"everstore: error: {code_of(error)}: {one_line(message)}\n")
+    tell_error(code_of(error), message, getattr(error, "facts", None))
     return status_of(error)
 
 
@@ -165,28 +182,29 @@ async def opened(configuration: Configuration) -> AsyncIterator[Store]:
         await store.close()
 
 
-def in_store(work: Callable[[Store], Work[T]]) -> T:
-    """What ``work`` answers, done in the configured store."""
+def in_store(work: Callable[[Store], Work[T]], *, keeps: Sequence[RoleName] = ()) -> T:
+    """What ``work`` answers, done in the configured store; ``keeps`` are the roles that it writes to."""
+    return _done(configured(), work, keeps)
+
+
+def in_session(
+    session: str | None, work: Callable[[BoundSession], Work[T]], *, keeps: Sequence[RoleName] = ()
+) -> T:
+    """What ``work`` answers, done in the session that the option or the configuration names."""
+    configuration = configured()
+    session_id = _chosen(session, configuration)
+    return _done(configuration, lambda store: work(store.session(session_id)), keeps)
+
+
+def _done(configuration: Configuration, work: Callable[[Store], Work[T]], keeps: Sequence[RoleName]) -> T:
+    refuse_what_is_lost(configuration, keeps)
 
     async def run() -> T:
-        async with opened(configured()) as store:
-            warn_if_fleeting(store)
+        async with opened(configuration) as store:
+            tell_what_is_lost(store, keeps)
             return await work(store)
 
-    return asyncio.run(run())
-
-
-def in_session(session: str | None, work: Callable[[BoundSession], Work[T]]) -> T:
-    """What ``work`` answers, done in the session that the option or the configuration names."""
-
-    async def run() -> T:
-        configuration = configured()
-        session_id = _chosen(session, configuration)
-        async with opened(configuration) as store:
-            warn_if_fleeting(store)
-            return await work(store.session(session_id))
-
-    return asyncio.run(run())
+    return carry_out(run())
 
 
 def own_settings(configuration: Configuration) -> CommandLineSettings:
@@ -207,14 +225,36 @@ def _chosen(session: str | None, configuration: Configuration) -> UUID:
     )
 
 
-def warn_if_fleeting(store: Store) -> None:
-    """Say that what this command keeps is gone with it, so that nobody wonders at the next one."""
-    durable = {
-        "file_system": store.file_system.capabilities.durable,
-        "storage": store.storage.capabilities.durable,
-        "sessions": store.sessions.capabilities.durable,
-    }
-    fleeting = {store.backends[role] for role, outlives in durable.items() if not outlives}
-    if fleeting:
-        names = " and ".join(sorted(fleeting))
-        note(f"note: backend {names} is empty at the start of every command; EVERSTORE_BACKEND names another")
+def refuse_what_is_lost(configuration: Configuration, keeps: Sequence[RoleName]) -> None:
+    """``SettingsError`` where a command would keep something in memory that nobody chose by its name."""
+    lost = [role for role in keeps if configuration.is_by_default(role)]
+    if lost:
+        what = "" if len(lost) == len(_ROLES) else f" ({', '.join(_ROLES[role] for role in lost)})"
+        raise SettingsError(
+            f"no backend is chosen, and memory would forget this{what} when the command ends; "
+            f"{line_to_keep()} (EVERSTORE_BACKEND=memory does it all the same)",
+            install=line_to_keep(),
+        )
+
+
+def line_to_keep() -> str:
+    """What to type so that the next command keeps what it is given."""
+    chosen = f"export EVERSTORE_BACKEND={_FIRST_BACKEND}"
+    installed = any(True for _ in entry_points(group="everstore", name=_FIRST_BACKEND))
+    return chosen if installed else f"{command_to_install(_FIRST_BACKEND)} && {chosen}"
+
+
+def tell_what_is_lost(store: Store, keeps: Sequence[RoleName] = ()) -> None:
+    """Say that a backend forgets everything with its process, so that nobody wonders at what is not there."""
+    roles = keeps or EVERYTHING
+    fleeting = {store.backends[role] for role in roles if not getattr(store, role).capabilities.durable}
+    if not fleeting:
+        return
+    names = " and ".join(sorted(fleeting))
+    if keeps:
+        note(f"note: backend {names} forgets this when the command ends")
+    else:
+        note(
+            f"note: backend {names} is empty at the start of every command, so there is nothing in it; "
+            f"to keep something: {line_to_keep()}"
+        )

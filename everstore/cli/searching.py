@@ -11,7 +11,7 @@ from everstore.cli.files import print_entry
 from everstore.cli.local import read_text
 from everstore.cli.options import JsonOption, PathArgument, SessionOption
 from everstore.cli.output import as_shown, one_line, print_json, print_lines, write
-from everstore.cli.running import ABSENT, in_session
+from everstore.cli.running import ABSENT, FILES, in_session
 from everstore.errors import InvalidArgumentError
 from everstore.models import to_dict
 from everstore.search import MAX_CONTEXT
@@ -138,7 +138,7 @@ def edit(
     async def replace(work: BoundSession) -> SessionFile:
         return await work.files.edit_file(path, before, after, replace_all=replace_all)
 
-    print_entry(in_session(session, replace), as_json=as_json)
+    print_entry(in_session(session, replace, keeps=FILES), as_json=as_json)
 
 
 def _either(name: str, text: str | None, file: str | None) -> str:

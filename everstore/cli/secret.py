@@ -7,17 +7,16 @@ from typing import Annotated
 
 import typer
 
+from everstore.cli.helping import Commands
 from everstore.cli.local import read_text
 from everstore.cli.options import JsonOption, SessionOption, TtlOption
 from everstore.cli.output import MASK, note, print_json, print_table, shown_time, write_value
-from everstore.cli.running import AbsentError, in_session
+from everstore.cli.running import VALUES, AbsentError, in_session
 from everstore.models import to_dict
 
 __all__ = ["app"]
 
-app = typer.Typer(
-    help="Secrets: text by name, encrypted wherever it outlives the process.", no_args_is_help=True
-)
+app = Commands(help="Secrets: text by name, encrypted wherever it outlives the process.")
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The secret's name.")]
 
@@ -59,7 +58,7 @@ def set_(
     secret = _typed(name) if sys.stdin.isatty() else read_text("-")
     if not exact:
         secret = secret.removesuffix("\n").removesuffix("\r")
-    in_session(session, lambda work: work.storage.set_secret(name, secret, ttl=ttl))
+    in_session(session, lambda work: work.storage.set_secret(name, secret, ttl=ttl), keeps=VALUES)
 
 
 def _typed(name: str) -> str:

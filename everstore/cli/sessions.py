@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from everstore.cli import branching
+from everstore.cli.helping import Commands
 from everstore.cli.options import JsonOption, LabelsOption, SessionArgument, labels_of
 from everstore.cli.output import (
     note,
@@ -17,7 +18,7 @@ from everstore.cli.output import (
     shown_usage,
     write,
 )
-from everstore.cli.running import in_store
+from everstore.cli.running import RECORDS, in_store
 from everstore.errors import InvalidArgumentError, SessionNotFoundError
 from everstore.models import is_checkpoint, to_dict
 from everstore.paths import parse_session_id
@@ -31,9 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(
-    help="Sessions: their records, all that they keep, and their branches.", no_args_is_help=True
-)
+app = Commands(help="Sessions: their records, all that they keep, and their branches.")
 
 _PAGE = 100
 
@@ -55,7 +54,7 @@ def new(
 ) -> None:
     """Make a session and print its id: export EVERSTORE_SESSION=$(everstore session new)."""
     labels = labels_of(label)
-    session = in_store(lambda store: store.create_session(title, labels=labels))
+    session = in_store(lambda store: store.create_session(title, labels=labels), keeps=RECORDS)
     if as_json:
         print_json(to_dict(session))
     else:

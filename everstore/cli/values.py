@@ -6,15 +6,16 @@ from typing import Annotated
 
 import typer
 
+from everstore.cli.helping import Commands
 from everstore.cli.local import read_text
 from everstore.cli.options import JsonOption, SessionOption, TtlOption
 from everstore.cli.output import print_json, print_table, shown_time, write, write_value
-from everstore.cli.running import AbsentError, in_session
+from everstore.cli.running import VALUES, AbsentError, in_session
 from everstore.models import to_dict
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Values: text by key.", no_args_is_help=True)
+app = Commands(help="Values: text by key.")
 
 KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="The value's key.")]
 
@@ -50,6 +51,7 @@ def set_(
     in_session(
         session,
         lambda work: work.storage.set_value(key, text, ttl=ttl, if_revision=if_revision, if_absent=if_absent),
+        keeps=VALUES,
     )
 
 
@@ -62,7 +64,7 @@ def incr(
     as_json: JsonOption = False,
 ) -> None:
     """Add to a whole number and print the sum; absent counts as 0."""
-    total = in_session(session, lambda work: work.storage.increment_value(key, by))
+    total = in_session(session, lambda work: work.storage.increment_value(key, by), keeps=VALUES)
     if as_json:
         print_json({"key": key, "value": total})
     else:

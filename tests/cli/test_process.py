@@ -35,7 +35,7 @@ def test_a_wrong_command_is_one_line(process):
 
 def test_memory_is_empty_in_the_next_process_and_says_so(process):
     session = str(new_session_id())
-    assert process("put", "-", "x", "-s", session, stdin=b"1").returncode == 0
+    assert process("put", "-", "x", "-s", session, stdin=b"1", EVERSTORE_BACKEND="memory").returncode == 0
     done = process("cat", "x", EVERSTORE_SESSION=session)
     assert done.returncode == 1
     assert [line.split(b":")[1] for line in done.stderr.splitlines()] == [b" note", b" error"]
@@ -43,7 +43,9 @@ def test_memory_is_empty_in_the_next_process_and_says_so(process):
 
 def test_a_name_that_the_terminal_cannot_show_is_escaped(process):
     session = str(new_session_id())
-    done = process("mkdir", "\N{SNOWMAN}", "-s", session, PYTHONIOENCODING="ascii:strict")
+    done = process(
+        "mkdir", "\N{SNOWMAN}", "-s", session, PYTHONIOENCODING="ascii:strict", EVERSTORE_BACKEND="memory"
+    )
     assert done.returncode == 0
     assert done.stdout.startswith(b"/\\u2603  directory")
 
@@ -61,7 +63,10 @@ def test_nobody_reading_ends_it_quietly(in_empty_folder):
 def in_a_shell(folder, command: str) -> subprocess.CompletedProcess[bytes]:
     """Run a line of shell in which ``everstore`` is the script."""
     line = command.replace("everstore", SCRIPT)
-    return subprocess.run(["/bin/sh", "-c", line], cwd=folder, capture_output=True, check=False, timeout=60)
+    environment = {**os.environ, "EVERSTORE_BACKEND": "memory"}
+    return subprocess.run(
+        ["/bin/sh", "-c", line], cwd=folder, capture_output=True, env=environment, check=False, timeout=60
+    )
 
 
 @pytest.mark.parametrize("stream", ["2>&-", "2>/dev/full"])
@@ -86,9 +91,11 @@ def test_a_command_ends_as_it_would_when_nobody_can_be_told(command, status, str
 def test_an_answer_that_cannot_be_written_is_one_line(command, stream, in_empty_folder):
     done = in_a_shell(in_empty_folder, f"everstore {command} {stream}")
     assert done.returncode == 4
-    assert done.stderr.splitlines()[-1].startswith(
-        b"everstore: error: output: the answer could not be written"
+    words = b"the answer could not be written to standard output"
+    start = (
+        b'{"error": {"code": "output", "message": "' if "--json" in command else b"everstore: error: output: "
     )
+    assert done.stderr.splitlines()[-1].startswith(start + words)
     assert b"Traceback" not in done.stderr
     assert in_a_shell(in_empty_folder, f"everstore {command} {stream} 2>&-").returncode == 4
 
@@ -150,7 +157,14 @@ def on_a_terminal(folder, *arguments: str, typed: tuple[str, ...] = (), **variab
 def test_a_terminal_is_asked_for_a_secret_unseen(in_empty_folder):
     session = str(new_session_id())
     status, shown = on_a_terminal(
-        in_empty_folder, "secret", "set", "token", "-s", session, typed=(SECRET, SECRET)
+        in_empty_folder,
+        "secret",
+        "set",
+        "token",
+        "-s",
+        session,
+        typed=(SECRET, SECRET),
+        EVERSTORE_BACKEND="memory",
     )
     assert status == 0
     assert "Secret 'token': " in shown

@@ -167,10 +167,9 @@ def test_ctrl_c_tells_how_far_it_came(cli, kept, made, monkeypatch, as_json):
     with monkeypatch.context() as patched:
         patched.setattr(type(kept.storage), "purge_session", purge_session)
         answer = cli("prune", "--idle", "30d", *(["--json"] if as_json else []))
-    assert (answer.status, answer.err) == (
-        130,
-        "everstore: interrupted: 1 session deleted; run it again to go on\n",
-    )
+    told = "interrupted: 1 session deleted; run it again to go on"
+    assert answer.status == 130
+    assert answer.err == (f'{{"note": "{told}"}}\n' if as_json else f"everstore: {told}\n")
     if as_json:
         assert (answer.json["count"], answer.json["finished"]) == (1, False)
     else:

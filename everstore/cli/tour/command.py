@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from everstore.cli.ending import carry_out
 from everstore.cli.options import JsonOption
 from everstore.cli.output import note, one_line, print_json
 from everstore.cli.running import configured, opened
@@ -34,7 +34,7 @@ def tour(
     as_json: JsonOption = False,
 ) -> None:
     """Import a real tree into a new session, work in it as an agent would, and check every answer."""
-    asyncio.run(_tour(LocalTree(directory, max_files, max_bytes), keep=keep, as_json=as_json))
+    carry_out(_tour(LocalTree(directory, max_files, max_bytes), keep=keep, as_json=as_json))
 
 
 async def _tour(tree: LocalTree, *, keep: bool, as_json: bool) -> None:
