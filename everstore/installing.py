@@ -10,8 +10,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-import everstore
-
 __all__ = ["KNOWN_BACKENDS", "command_to_install"]
 
 KNOWN_BACKENDS = ("lmdb", "postgres", "sqlite")
@@ -32,7 +30,7 @@ def command_to_install(backend: str) -> str:
 
 def _roots() -> list[Path]:
     """The folders that a checkout of this everstore may be in."""
-    return [Path(everstore.__file__).absolute().parent.parent, *_installed_from()]
+    return [Path(__file__).absolute().parent.parent, *_installed_from()]
 
 
 def _installed_from() -> list[Path]:

@@ -227,7 +227,7 @@ def _chosen(session: str | None, configuration: Configuration) -> UUID:
 
 def refuse_what_is_lost(configuration: Configuration, keeps: Sequence[RoleName]) -> None:
     """``SettingsError`` where a command would keep something in memory that nobody chose by its name."""
-    lost = [role for role in keeps if configuration.is_by_default(role)]
+    lost: list[RoleName] = [role for role in keeps if configuration.is_by_default(role)]
     if lost:
         what = "" if len(lost) == len(_ROLES) else f" ({', '.join(_ROLES[role] for role in lost)})"
         raise SettingsError(
@@ -246,7 +246,7 @@ def line_to_keep() -> str:
 
 def tell_what_is_lost(store: Store, keeps: Sequence[RoleName] = ()) -> None:
     """Say that a backend forgets everything with its process, so that nobody wonders at what is not there."""
-    roles = keeps or EVERYTHING
+    roles: Sequence[RoleName] = keeps or EVERYTHING
     fleeting = {store.backends[role] for role in roles if not getattr(store, role).capabilities.durable}
     if not fleeting:
         return
