@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from everstore.arguments import plain_count
-from everstore.branching.checkpoints import BASE, state_of
+from everstore.branching.checkpoints import BASE, UNDER_WAY_NS, state_of
 from everstore.clock import now_ns
 from everstore.errors import InvalidArgumentError, shown
 from everstore.models import Session, SessionUsage, is_checkpoint, latest
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Pruned", "orphans", "prune", "prune_checkpoints", "require_choice"]
 
 _PAGE = 100
-_UNDER_WAY_NS = 3_600_000_000_000  # what is not whole after so long was left by a crash
 _GREATEST = UUID(int=(1 << 128) - 1)
 
 
@@ -191,7 +190,7 @@ async def prune_checkpoints(
         if state_of(record) != "deleting":
             is_base = record.has_labels(BASE)
             may_be_made = is_base or state_of(record) is not None
-            limit_ns = min(before_ns, now_ns() - _UNDER_WAY_NS) if may_be_made else before_ns
+            limit_ns = min(before_ns, now_ns() - UNDER_WAY_NS) if may_be_made else before_ns
             if record.created_ns >= limit_ns or (is_base and await _is_there(store, record.parent)):
                 continue
             session_id = record.parent or record.id

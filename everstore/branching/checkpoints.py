@@ -6,6 +6,8 @@ title and its session as ``parent``. A label says of some records what they are:
 ``base``   where a fork began: the checkpoint that merging needs, freed with the fork.
 ``state``  ``making``: what was there before a rewind that has not ended, or never will: a checkpoint when its
            data is there. ``deleting``: its data goes, or is gone, and nobody goes back to it any more.
+``rewind`` what was there before a rewind, and ``to`` which checkpoint. ``values``: ``none`` when the session
+           had no values then.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from everstore.models import Session
     from everstore.store import Roles
 
-__all__ = ["BASE", "MAKING", "Checkpoints", "state_of"]
+__all__ = ["BASE", "MAKING", "UNDER_WAY_NS", "Checkpoints", "state_of"]
 
 BASE = {"base": "1"}
 """The label of the record of a fork's starting point."""
@@ -34,6 +36,10 @@ MAKING = {_STATE: "making"}
 """The label of what is a checkpoint when its data is there."""
 
 _DELETING = {_STATE: "deleting"}
+
+UNDER_WAY_NS = 3_600_000_000_000
+"""What is not whole after so long was left by a crash."""
+
 _PAGE = 100
 
 
@@ -94,16 +100,20 @@ class Checkpoints:
             raise CheckpointNotFoundError.of(checkpoint, session_id)
         return record
 
-    async def delete(self, checkpoint: UUID) -> bool:
-        """Remove one; whether there was anything of it."""
+    async def delete(self, checkpoint: UUID, *, keep_record: bool = False) -> bool:
+        """Remove one, with its record or, for who goes by that still, without; whether there was anything."""
         # Nobody goes back to what is gone by half, not even after a crash.
         with suppress(SessionNotFoundError):
-            await self._roles.sessions.update_session(checkpoint, labels=_DELETING)
-        return await self.purge(checkpoint)
+            labels = _DELETING
+            if keep_record:
+                record = await self._roles.sessions.get_session(checkpoint)
+                labels = labels if record is None else {**record.labels, **labels}
+            await self._roles.sessions.update_session(checkpoint, labels=labels)
+        return await self.purge(checkpoint, keep_record=keep_record)
 
-    async def purge(self, session_id: UUID) -> bool:
+    async def purge(self, session_id: UUID, *, keep_record: bool = False) -> bool:
         """Remove all that a session has, record last; whether there was anything."""
         files = await self._roles.file_system.purge_session(session_id)
         values = await self._roles.storage.purge_session(session_id)
-        record = await self._roles.sessions.delete_session(session_id)
+        record = not keep_record and await self._roles.sessions.delete_session(session_id)
         return files or values or record

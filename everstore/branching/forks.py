@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakValueDictionary
 
 from everstore.arguments import check_session_id, plain_labels, plain_title
-from everstore.branching.checkpoints import BASE, MAKING, Checkpoints
+from everstore.branching.checkpoints import BASE, Checkpoints
 from everstore.branching.merging import Merge
 from everstore.branching.rewinding import Rewind
 from everstore.branching.undoing import LEFT, changeable, seconds_left, undone
@@ -55,6 +56,9 @@ class Branches:
         self._roles = roles
         self._backends = backends
         self._checkpoints = Checkpoints(roles)
+        self._turns: WeakValueDictionary[tuple[asyncio.AbstractEventLoop, UUID], asyncio.Lock] = (
+            WeakValueDictionary()
+        )
 
     def require(self) -> None:
         """``UnsupportedError`` unless all backends can fork: then nothing has happened."""
@@ -215,18 +219,15 @@ class Branches:
         """``Store.rewind``: to the end, once it has begun."""
         changeable(session_id)
         self.require()
-        record = await self._checkpoints.record_of(checkpoint, session_id)
-        before = Session(
-            new_checkpoint_id(),
-            f"before rewinding to {record.title or checkpoint}"[:_LONGEST_LABEL],
-            labels=MAKING,
-            parent=session_id,
-        )
-        kept = await _whole(Rewind(self._roles, self._checkpoints).run(session_id, record, before, keep=keep))
+        async with self._turn(session_id):
+            record = await self._checkpoints.record_of(checkpoint, session_id)
+            rewind = Rewind(self._roles, self._checkpoints, session_id)
+            kept = await _whole(rewind.run(record, keep=keep))
         return None if kept is None else _checkpoint(kept)
 
-
-_LONGEST_LABEL = 200  # characters: much less than a title may have
+    def _turn(self, session_id: UUID) -> asyncio.Lock:
+        """What one rewind of a session holds at a time, of those on this event loop."""
+        return self._turns.setdefault((asyncio.get_running_loop(), session_id), asyncio.Lock())
 
 
 async def _whole(work: Coroutine[Any, Any, T]) -> T:

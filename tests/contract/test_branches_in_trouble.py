@@ -220,6 +220,36 @@ async def test_a_rewind_that_fails_is_undone_or_done_again(store, keep, is_crash
 
 
 @CRASH
+@pytest.mark.parametrize("role", ["files", "values"])
+async def test_what_a_rewind_found_empty_is_empty_again_when_it_is_undone(store, role, is_crash):
+    """How far a rewind came is not told from what it kept, where there was nothing to keep."""
+    task = await begun(store)
+    work = store.session(task.id)
+    if role == "files":
+        for info in await work.files.list_directory():
+            await work.files.delete_file(info.path, recursive=True)
+    else:
+        for info in await work.storage.list_keys():
+            await work.storage.delete_value(info.key)
+    now = await contents(store, task.id)
+
+    async def rewind() -> None:
+        await store.rewind(task.id, task.checkpoint)
+
+    async for failed in tries(store, rewind, is_crash=is_crash):
+        undo = [each for each in await store.list_checkpoints(task.id) if each.id != task.checkpoint]
+        assert undo or failed
+        for checkpoint in undo:
+            await store.rewind(task.id, checkpoint, keep=False)
+            assert await store.delete_checkpoint(checkpoint)
+        if not undo:
+            assert {**now, **await contents(store, task.id)} == await contents(store, task.id)
+        for path in ("/d", "/new") if role == "files" else ():
+            await work.files.delete_file(path, recursive=True)
+        assert await contents(store, task.id) == now
+
+
+@CRASH
 async def test_a_deletion_that_fails_is_finished_by_the_next(store, is_crash):
     nobody = await everybody(store)
     for at in itertools.count(1):
