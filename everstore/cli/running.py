@@ -55,6 +55,7 @@ __all__ = [
     "configured",
     "in_session",
     "in_store",
+    "is_durable",
     "line_to_keep",
     "opened",
     "own_settings",
@@ -246,8 +247,7 @@ def line_to_keep() -> str:
 
 def tell_what_is_lost(store: Store, keeps: Sequence[RoleName] = ()) -> None:
     """Say that a backend forgets everything with its process, so that nobody wonders at what is not there."""
-    roles: Sequence[RoleName] = keeps or EVERYTHING
-    fleeting = {store.backends[role] for role in roles if not getattr(store, role).capabilities.durable}
+    fleeting = {store.backends[role] for role in keeps or EVERYTHING if not _outlives(store, role)}
     if not fleeting:
         return
     names = " and ".join(sorted(fleeting))
@@ -258,3 +258,13 @@ def tell_what_is_lost(store: Store, keeps: Sequence[RoleName] = ()) -> None:
             f"note: backend {names} is empty at the start of every command, so there is nothing in it; "
             f"to keep something: {line_to_keep()}"
         )
+
+
+def is_durable(store: Store) -> bool:
+    """Whether all that the store is given outlives the process."""
+    return all(_outlives(store, role) for role in EVERYTHING)
+
+
+def _outlives(store: Store, role: RoleName) -> bool:
+    durable: bool = getattr(store, role).capabilities.durable
+    return durable

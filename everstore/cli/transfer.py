@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +12,17 @@ import typer
 from rich.console import Console
 from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn
 
-from everstore.cli.backup import to_the_end
+from everstore.cli.ending import carry_out
 from everstore.cli.options import JsonOption, OverwriteOption, SessionArgument
 from everstore.cli.output import note, print_json, write, write_bytes
-from everstore.cli.running import REFUSED, configured, opened, warn_if_fleeting
+from everstore.cli.running import (
+    EVERYTHING,
+    REFUSED,
+    configured,
+    opened,
+    refuse_what_is_lost,
+    tell_what_is_lost,
+)
 from everstore.errors import InvalidArgumentError, SecretsKeyMissingError
 from everstore.ids import new_session_id
 from everstore.paths import parse_session_id
@@ -72,7 +78,7 @@ def export(
         _require_reader(as_json=as_json)
     configuration = configured()
     keys = _keys(configuration, key) if secrets else None
-    counts = asyncio.run(to_the_end(_export(configuration, session_id, file, keys, overwrite=overwrite)))
+    counts = carry_out(_export(configuration, session_id, file, keys, overwrite=overwrite))
     if as_json:
         print_json({"id": str(session_id), **_told(counts)})
     else:
@@ -128,8 +134,9 @@ def import_(
         raise InvalidArgumentError("--as-new makes an id, and --session gives one; leave out one of both")
     wanted = new_session_id() if as_new else None if session is None else parse_session_id(session)
     configuration = configured()
+    refuse_what_is_lost(configuration, EVERYTHING)
     keys = _keys(configuration, None) if secrets else None
-    done = asyncio.run(to_the_end(_import(configuration, wanted, file, keys)))
+    done = carry_out(_import(configuration, wanted, file, keys))
     if as_json:
         told = {"expired": done.expired, "sealed": done.sealed}
         print_json({"id": str(done.session_id), **_told(done.counts), **told})
@@ -147,7 +154,7 @@ async def _import(configuration: Configuration, wanted: UUID | None, file: str, 
 
     place = sys.stdin.buffer if file == _STANDARD else Path(file)
     async with opened(configuration) as store:
-        warn_if_fleeting(store)
+        tell_what_is_lost(store, EVERYTHING)
         with _progress("import") as progress:
             return await import_session(store, place, session_id=wanted, secrets=keys, progress=progress)
 
@@ -177,9 +184,7 @@ def copy(
     configurations = configured(backend=source), configured(backend=target)
     if secrets:
         _keys(configurations[0], None)
-    done = asyncio.run(
-        to_the_end(_copy(configurations, wanted, secrets=secrets, tell=None if as_json else _tell))
-    )
+    done = carry_out(_copy(configurations, wanted, secrets=secrets, tell=None if as_json else _tell))
     if as_json:
         print_json(
             [

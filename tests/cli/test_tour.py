@@ -52,7 +52,7 @@ IMPORTED = [
 
 
 def test_the_tour_shows_its_steps_and_what_they_cost(cli, tree):
-    answer = cli("tour", tree)
+    answer = cli("tour", tree, "--all")
     assert (answer.status, answer.err) == (0, "")
     for title in TITLES:
         assert f"  {title}\n" in answer.out
@@ -106,8 +106,9 @@ def test_what_is_kept_is_what_was_imported(cli, tree, kept, a_key):
         if path != "/README.md":  # which the tour edits
             assert cli("cat", path, "-s", session).bytes == (tree / path.lstrip("/")).read_bytes()
     assert cli("session", "show", session, "--json").json["title"] == "everstore tour of checkout"
-    last = cli("tour", tree, "--keep").out.splitlines()[-1]
-    assert last.startswith("The session is still there: EVERSTORE_SESSION=")
+    *_, last, look = cli("tour", tree, "--keep").out.splitlines()
+    assert last.startswith("    export EVERSTORE_SESSION=")
+    assert look == "    everstore tree"
     assert cli("cat", "src/app.py", "-s", last.rpartition("=")[2]).bytes == (tree / "src/app.py").read_bytes()
 
 

@@ -15,14 +15,17 @@ from everstore.cli.running import WrongAnswerError
 from everstore.cli.tour.scene import Scene
 from everstore.compat import override
 from everstore.errors import EverstoreError
+from everstore.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
-__all__ = ["Outcome", "Step", "difference", "lines_of", "summary"]
+__all__ = ["Outcome", "Step", "clipped", "difference", "lines_of", "listed"]
 
 _LONGEST = 60  # characters of a value that stands in a shown line
+_LONGEST_ANSWER = 100
+_LONGEST_LIST = 60
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -38,13 +41,20 @@ class Step(msgspec.Struct, frozen=True):
 
     ``act`` is what the tour shows and runs; its parameters are attributes of the scene. ``expect``
     runs first and works out, from the tour's own books, what the answer must be: a value, or the
-    class of the error that must be raised.
+    class of the error that must be raised. ``told`` puts an answer into words. A step ``in_short`` is shown
+    in the short tour, too; all of them run in both.
     """
 
     title: str
     act: Callable[..., Coroutine[Any, Any, object]]
     expect: Callable[[Scene], object]
+    told: Callable[[Any], str] = repr
     tolerate: tuple[type[EverstoreError], ...] = ()
+    in_short: bool = False
+
+    def words(self, outcome: Outcome) -> str:
+        """What came of it, in one line."""
+        return f"refused: {outcome.refusal}" if outcome.refusal else clipped(self.told(outcome.answer))
 
     async def run(self, scene: Scene) -> Outcome:
         """Do it; ``WrongAnswerError`` when the answer is not the expected one."""
@@ -101,15 +111,6 @@ class _WithValues(ast.NodeTransformer):
         return node
 
 
-def summary(answer: object) -> str:
-    """An answer in a few words."""
-    if isinstance(answer, (list, dict)):
-        things = "entry" if len(answer) == 1 else "entries"
-        first = f", the first {_clipped(next(iter(answer)))}" if answer else ""
-        return f"{len(answer):,} {things}{first}"
-    return _clipped(answer)
-
-
 def difference(answer: object, expected: object) -> str:
     """Where an answer is not the expected one, in one line."""
     if isinstance(expected, type):
@@ -126,5 +127,25 @@ def difference(answer: object, expected: object) -> str:
 
 
 def _clipped(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 100 else f"{text[:97]}..."
+    return clipped(repr(value))
+
+
+def listed(what: str, answers: Sequence[object]) -> str:
+    """How many things of a kind an answer has, and as many of them as a line takes."""
+    told = f"{counted(len(answers), what)}"
+    for at, answer in enumerate(answers):
+        one = _in_words(answer)
+        if len(told) + len(one) > _LONGEST_LIST and at:
+            return f"{told}, ..."
+        told += f"{', ' if at else ': '}{one}"
+    return told
+
+
+def _in_words(answer: object) -> str:
+    """A name as it is; a line with its place, as grep tells it."""
+    return ":".join(map(str, answer)) if isinstance(answer, tuple) else str(answer)
+
+
+def clipped(text: str) -> str:
+    """A text of one line that is no longer than a line."""
+    return text if len(text) <= _LONGEST_ANSWER else f"{text[: _LONGEST_ANSWER - 3]}..."

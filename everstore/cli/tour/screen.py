@@ -16,6 +16,8 @@ from everstore.cli.output import one_line, print_rich, print_table, write
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from rich.console import RenderableType
+
     from everstore.cli.tour.timing import CallTimes
 
 __all__ = ["Screen", "progress_of_import"]
@@ -32,27 +34,38 @@ def progress_of_import(total: int) -> Iterator[Callable[[str], None]]:
 
 
 class Screen:
-    """Prints on stdout; nothing at all when ``quiet``."""
+    """Prints on stdout: every step, or those that are in the short tour; nothing at all when ``quiet``."""
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool, is_short: bool = False) -> None:
         """``quiet`` when a program reads stdout."""
         self._quiet = quiet
+        self._is_short = is_short
         self._steps = 0
+        self._unseen = 0
+        self._pending: list[RenderableType] = []
 
-    def step(self, title: str, code: Sequence[str]) -> None:
+    def step(self, title: str, code: Sequence[str], *, in_short: bool) -> None:
         """A step's title and the Python that does it."""
         self._steps += 1
-        if self._quiet:
-            return
-        print_rich(Text(f"\n{self._steps:2}  {title}", style="bold"))
+        self._pending = [Text(f"\n{self._steps:2}  {title}", style="bold")]
         for line in code:
             highlighted = Syntax("", "python", background_color="default").highlight(one_line(line))
             highlighted.rstrip()
-            print_rich(Text("    ") + highlighted)
+            self._pending.append(Text("    ") + highlighted)
+        if in_short or not self._is_short:
+            self.reveal()
+
+    def reveal(self) -> None:
+        """Show the step that goes on, if it is not yet."""
+        pending, self._pending = self._pending, []
+        for line in () if self._quiet else pending:
+            print_rich(line)
 
     def answer(self, answer: str, duration_ns: int) -> None:
         """What a step answered, and after how long."""
-        if not self._quiet:
+        if self._pending:
+            self._unseen += 1
+        elif not self._quiet:
             print_rich(Text.assemble("    = ", one_line(answer), (f"  ({_duration(duration_ns)})", "dim")))
 
     def skipped(self, skipped: Mapping[str, int]) -> None:
@@ -61,14 +74,21 @@ class Screen:
             for reason, count in sorted(skipped.items()):
                 write(f"    left out: {count:,} ({one_line(reason)})\n")
 
-    def end(self, calls: Sequence[CallTimes], *words: str) -> None:
-        """The calls of the tour and how long they took, and the last words."""
+    def end(self, calls: Sequence[CallTimes], verdict: str, *words: str) -> None:
+        """The verdict, and the last words; in the whole tour the calls, too, and how long they took."""
         if self._quiet:
             return
-        rows = [(row.verb, f"{row.count:,}", _duration(row.p50_ns), _duration(row.p99_ns)) for row in calls]
         write("\n")
-        print_table(("call", "count", "p50", "p99"), rows, right=("count", "p50", "p99"))
-        write("\n" + "".join(f"{line}\n" for line in words))
+        if self._is_short:
+            write(f"{self._unseen} more steps went the same way: 'everstore tour --all' shows them.\n\n")
+        else:
+            rows = [
+                (row.verb, f"{row.count:,}", _duration(row.p50_ns), _duration(row.p99_ns)) for row in calls
+            ]
+            print_table(("call", "count", "p50", "p99"), rows, right=("count", "p50", "p99"))
+            write("\n")
+        print_rich(Text(f"==> {verdict}", style="bold green"))
+        write("".join(f"{line}\n" for line in words))
 
 
 def _duration(nanoseconds: int) -> str:

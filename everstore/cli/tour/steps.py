@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from everstore.cli.tour.guide import Step
+from everstore.cli.tour.guide import Step, listed
 from everstore.cli.tour.scene import numbered_lines
 from everstore.errors import (
     InvalidPathError,
@@ -21,6 +22,7 @@ from everstore.errors import (
     SecretsKeyMissingError,
     UnsupportedError,
 )
+from everstore.wording import counted
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -244,31 +246,62 @@ async def _remove(store: Store, session_id: UUID) -> object:
     return await store.sessions.get_session(session_id), await work.files.glob_files("**")
 
 
+def _all_alike(digests: dict[str, str]) -> str:
+    return f"{counted(len(digests), 'file')}, and each has the bytes that it must have"
+
+
 STEPS = (
-    Step("Write a plan", _write, _written),
-    Step("Look around", _look_around, _top_names),
-    Step("The whole tree", _tree, _all_paths),
-    Step("Read a file", _read, _content),
-    Step("Read every file back, byte for byte", _read_everything, _digests),
-    Step("Read some lines", _read_lines, _three_lines),
-    Step("Edit a file", _edit, _edited),
-    Step("Twenty edits of one file at once, and all survive", _edit_in_parallel, _all_edits),
-    Step("What somebody else changed is not overwritten", _write_what_changed, _conflict),
-    Step("Search for a word", _grep, _lines_with_word),
-    Step("Search with a regular expression", _grep_regex, _lines_like_pattern),
-    Step("Find files by name", _glob, _paths_with_suffix),
-    Step("Keep a value", _values, lambda _: ("main", None)),
-    Step("Fifty increments at once, and all count", _count_in_parallel, lambda _: list(range(1, 51))),
-    Step("Keep a secret", _secret, lambda _: (["api-token"], True, []), tolerate=(SecretsKeyMissingError,)),
+    Step("Write a plan", _write, _written, lambda answer: f"{answer[0]}, {answer[1]} bytes"),
+    Step("Look around", _look_around, _top_names, partial(listed, "name")),
+    Step("The whole tree", _tree, _all_paths, partial(listed, "path")),
+    Step("Read a file", _read, _content, lambda text: f"{counted(len(text), 'character')}: {text!r}"),
+    Step("Read every file back, byte for byte", _read_everything, _digests, _all_alike),
+    Step("Read some lines", _read_lines, _three_lines, partial(listed, "line")),
+    Step("Edit a file", _edit, _edited, lambda text: f"{counted(len(text), 'character')}, one line another"),
+    Step(
+        "Twenty edits of one file at once, and all survive", _edit_in_parallel, _all_edits,
+        lambda text: f"{text.count(': done')} agents are done, and {text.count(': waiting')} waiting",
+    ),
+    Step(
+        "What somebody else changed is not overwritten", _write_what_changed, _conflict,
+        in_short=True,
+    ),
+    Step("Search for a word", _grep, _lines_with_word, partial(listed, "match"), in_short=True),
+    Step("Search with a regular expression", _grep_regex, _lines_like_pattern, partial(listed, "match")),
+    Step("Find files by name", _glob, _paths_with_suffix, partial(listed, "path")),
+    Step("Keep a value", _values, lambda _: ("main", None), lambda answer: f"{answer[0]!r}, and {answer[1]}"),
+    Step(
+        "Fifty increments at once, and all count", _count_in_parallel, lambda _: list(range(1, 51)),
+        lambda counts: f"{len(counts)} answers, each number from {counts[0]} to {counts[-1]} once",
+    ),
+    Step(
+        "Keep a secret", _secret, lambda _: (["api-token"], True, []),
+        lambda _: "the secret 'api-token' is the same, and in no file",
+        tolerate=(SecretsKeyMissingError,),
+    ),
     Step("A read-only seed stays as it is", _seed, _read_only),
     Step("No path leads out of the session", _escape, lambda _: InvalidPathError),
-    Step("Copy a directory, and move the copy", _copy_and_move, _moved),
-    Step("Two ideas side by side, and the better one merged", _branch, _merged, tolerate=(UnsupportedError,)),
-    Step("A mistake, and back to the checkpoint", _rewind, _plan_changed, tolerate=(UnsupportedError,)),
-    Step("Delete a directory, which takes recursive=True", _delete, _deleted),
-    Step("Everything is as it must be", _read_everything, _digests),
-)
+    Step("Copy a directory, and move the copy", _copy_and_move, _moved, partial(listed, "path")),
+    Step(
+        "Two ideas side by side, and the better one merged", _branch, _merged,
+        lambda paths: f"merged: {', '.join(paths)}",
+        tolerate=(UnsupportedError,),
+    ),
+    Step(
+        "A mistake, and back to the checkpoint", _rewind, _plan_changed,
+        lambda changes: f"taken back: {', '.join(f'{path} {kind}' for kind, path in changes)}",
+        tolerate=(UnsupportedError,), in_short=True,
+    ),
+    Step(
+        "Delete a directory, which takes recursive=True", _delete, _deleted,
+        lambda _: "kept without it, deleted with it",
+    ),
+    Step("Everything is as it must be", _read_everything, _digests, _all_alike, in_short=True),
+)  # fmt: skip
 """The tour, in order."""
 
-REMOVAL = Step("Remove the session, and nothing is left", _remove, lambda _: (None, []))
+REMOVAL = Step(
+    "Remove the session, and nothing is left", _remove, lambda _: (None, []),
+    lambda _: "no record, and no files",
+)  # fmt: skip
 """The last step, unless the session is to be kept."""

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from everstore.cli.output import MASK
-from everstore.cli.running import WrongAnswerError
-from everstore.cli.tour.guide import lines_of, summary
+from everstore.cli.output import MASK, one_line
+from everstore.cli.running import WrongAnswerError, is_durable, line_to_keep
+from everstore.cli.tour.guide import lines_of
 from everstore.cli.tour.importing import import_file
 from everstore.cli.tour.scene import Scene
 from everstore.cli.tour.screen import progress_of_import
 from everstore.cli.tour.timing import Timings
-from everstore.errors import code_of
-from everstore.wording import shown_size
+from everstore.errors import EverstoreError, code_of
+from everstore.wording import counted, shown_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from uuid import UUID
 
     from everstore.cli.tour.guide import Step
@@ -45,11 +45,12 @@ class Visit:
     async def go_through(self, steps: Iterable[Step]) -> None:
         """The import, then every step; ``WrongAnswerError`` at the first answer that is wrong."""
         work = self._timings.session(self._store, self._session_id)
-        started = self._begin("Import the tree, sixteen files at a time", lines_of(import_file, {}))
+        title = "Import the tree, sixteen files at a time"
+        started = self._begin(title, lines_of(import_file, {}), in_short=True)
         paths = self._tree.survey()
         with progress_of_import(len(paths)) as progress:
             known = await self._tree.into(work.files, paths, progress)
-        answer = f"{len(known):,} files, {shown_size(self._tree.size_bytes)}"
+        answer = f"{counted(len(known), 'file')}, {shown_size(self._tree.size_bytes)}"
         self._end(answer, perf_counter_ns() - started)
         self._screen.skipped(self._tree.skipped)
         scene = Scene(self._store, work, known)
@@ -57,19 +58,22 @@ class Visit:
             await self._take(step, scene)
 
     async def _take(self, step: Step, scene: Scene) -> None:
-        self._begin(step.title, lines_of(step.act, {**scene.arguments(step.act), "token": MASK}))
+        code = lines_of(step.act, {**scene.arguments(step.act), "token": MASK})
+        self._begin(step.title, code, in_short=step.in_short)
         try:
             outcome = await step.run(scene)
         except WrongAnswerError as error:
+            self._screen.reveal()
             raise WrongAnswerError(str(error).replace(scene.token, MASK)) from None
+        except EverstoreError:
+            self._screen.reveal()
+            raise
         if isinstance(outcome.answer, type) and issubclass(outcome.answer, step.tolerate):
             self._refusals.append(f"But {step.title.lower()!r} had to be left out: {outcome.refusal}")
-        self._end(
-            f"refused: {outcome.refusal}" if outcome.refusal else summary(outcome.answer), outcome.duration_ns
-        )
+        self._end(step.words(outcome), outcome.duration_ns)
 
-    def _begin(self, title: str, code: list[str]) -> int:
-        self._screen.step(title, code)
+    def _begin(self, title: str, code: list[str], *, in_short: bool) -> int:
+        self._screen.step(title, code, in_short=in_short)
         self._steps.append({"title": title, "code": code})
         return perf_counter_ns()
 
@@ -78,15 +82,31 @@ class Visit:
         self._steps[-1] |= {"answer": answer, "duration_ns": duration_ns}
 
     def last_words(self, *, kept: bool) -> None:
-        """Show the table of calls, and say which backend kept it all."""
-        words = [f"Every answer was right. {self._who_kept_it()}.", *self._refusals]
-        if kept and self._store.file_system.capabilities.durable:
-            words.append(f"The session is still there: EVERSTORE_SESSION={self._session_id}")
+        """Say that all was right and which backend kept it, and what to type next."""
+        verdict = f"Every answer was right. {self._who_kept_it()}."
+        words = [*self._refusals, *self._left_out(), "", *self._what_next(kept=kept)]
+        self._screen.end(self._timings.table(), verdict, *words)
+
+    def _left_out(self) -> Iterator[str]:
+        count = self._tree.skipped.total()
+        if count:
+            reasons = ", ".join(sorted(self._tree.skipped))
+            yield f"But {counted(count, 'entry')} of the directory had to be left out: {one_line(reasons)}."
+
+    def _what_next(self, *, kept: bool) -> Iterator[str]:
+        """Two lines to type; what they begin outlives the command."""
+        if not is_durable(self._store):
+            yield "All of it is gone now. To begin a session that is kept, type:"
+            yield f"    {line_to_keep()}"
+            yield "    export EVERSTORE_SESSION=$(everstore session new)"
         elif kept:
-            words.append(
-                "The session ends with this process all the same: EVERSTORE_BACKEND names another backend."
-            )
-        self._screen.end(self._timings.table(), *words)
+            yield "The session is still there. To look into it, type:"
+            yield f"    export EVERSTORE_SESSION={self._session_id}"
+            yield "    everstore tree"
+        else:
+            yield "To begin a session of your own, type:"
+            yield "    export EVERSTORE_SESSION=$(everstore session new)"
+            yield "    echo hello | everstore put - hello.txt"
 
     def _who_kept_it(self) -> str:
         names = list(dict.fromkeys(self._store.backends.values()))
