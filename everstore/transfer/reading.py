@@ -23,7 +23,7 @@ from everstore.transfer.format import (
     ValueLine,
     decoded,
 )
-from everstore.transfer.items import PIECE, Counts, Directory, File, Secret, Value
+from everstore.transfer.items import MARK, PIECE, Counts, Directory, File, Secret, Value
 from everstore.transfer.tar import BLOCK, END, Member, next_member, padding
 
 if TYPE_CHECKING:
@@ -102,6 +102,8 @@ class ArchiveReader:
         for line in await self._lines(member):
             told = decoded(line, ValueLine, f"line in {member.name}")
             self._order.require_later("value", told.key)
+            if told.key == MARK:
+                raise InvalidArchiveError(f"the archive has a value {MARK!r}, which no whole session has")
             item = Value(told.key, told.value, told.expires_ns, told.created_ns, told.updated_ns)
             self.counts.add(item)
             yield item

@@ -109,8 +109,8 @@ async def test_secrets_come_on_demand_and_are_never_in_clear(store, other, sessi
 @pytest.mark.parametrize(
     ("keys", "error"),
     [
-        (generate_key("travel"), errors.SecretDecryptionError),
-        (generate_key("others"), errors.SecretDecryptionError),
+        ("travel:" + b64encode(bytes(32)).decode(), errors.SecretDecryptionError),
+        ("others:" + b64encode(bytes(32)).decode(), errors.SecretDecryptionError),
         ("nonsense", errors.SettingsError),
         (5, errors.InvalidArgumentError),
     ],
