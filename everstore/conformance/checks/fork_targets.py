@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from everstore.conformance.acts import Scene
 from everstore.conformance.case import refused
 from everstore.conformance.forked import fork_both, held, require_held, several_of_everything
 from everstore.conformance.registry import check as any_check
 from everstore.conformance.registry import table as any_table
+from everstore.conformance.scene import Scene
 from everstore.errors import (
     InvalidArgumentError,
     ReadOnlySessionError,
