@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import stat
 from pathlib import Path
@@ -147,7 +148,7 @@ def test_what_is_of_one_file_does_not_go_with_a_directory(cli, tree, options):
 
 def test_one_file_needs_its_place(cli, tree):
     answer = cli("put", tree / "a.txt")
-    assert (answer.status, "give the path" in answer.err) == (2, True)
+    assert (answer.status, "missing argument 'PATH'" in answer.err) == (2, True)
 
 
 @pytest.mark.parametrize("command", [["put", "-r"], ["diff"]])
@@ -199,9 +200,14 @@ def test_names_that_no_session_has_are_named_and_the_rest_is_put(cli, tree, stor
         ("workspace", "refused: '/workspace"),
         ("workspace/x", "refused: '/workspace"),
     ]
-    assert answer.err.splitlines()[-1] == (
-        "everstore: error: left_out: 6 names left out, told above; all else is done"
-    )
+    assert json.loads(answer.err) == {
+        "error": {"code": "left_out", "message": "6 names left out; all else is done"}
+    }
+    assert cli("put", "-r", tree).err.splitlines()[-2:] == [
+        "everstore: left out: 'workspace/x': refused: '/workspace' is the root itself, so nothing in it can be"
+        " called 'workspace'",
+        "everstore: error: left_out: 6 names left out; all else is done",
+    ]
     assert stored() == sorted(f"/{path}" for path in [*TREE, "z"])
 
 
@@ -269,9 +275,9 @@ def test_a_limit_names_the_file_and_what_was_done(cli, tree, stored, kept):
     kept.files._limits = Limits(session_bytes=60).of_files
     answer = cli("put", "-r", tree, "--json")
     assert answer.status == 3
-    assert answer.err.startswith("everstore: error: quota_exceeded: ")
-    assert "with '/a/deep/er/data.bin' would have" in answer.err
-    assert "; until then 5 files put (49 B), 0 the same; run it again to go on" in answer.err
+    error = json.loads(answer.err)["error"]
+    assert (error["code"], error["place"]) == ("quota_exceeded", "/a/deep/er/data.bin")
+    assert error["message"].endswith("; until then 5 files put (49 B), 0 the same; run it again to go on")
     assert (answer.json["finished"], answer.json["files"], len(stored())) == (False, 5, 5)
     (tree / "a/deep/er/data.bin").unlink()
     assert cli("put", "-r", tree).out == "2 files put (1 B), 5 the same\n"

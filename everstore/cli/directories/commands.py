@@ -88,7 +88,7 @@ def diff(
     A is what only the session has, D what only the directory has, M what both have and is not the same in
     bytes. Exit status: 0 nothing differs; 1 something does; 2 and more as of every command.
     """
-    left_out = LeftOut()
+    left_out = LeftOut(quiet=as_json)
     count = 0
 
     def tell(change: FileChange) -> None:

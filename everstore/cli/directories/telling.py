@@ -28,16 +28,18 @@ class LeftOutError(EverstoreError):
 
 
 class LeftOut:
-    """What was left out and why, each told on stderr at once."""
+    """What was left out and why, each told on stderr at once, or ``quiet``: in the answer alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool) -> None:
         """Nothing yet."""
+        self._quiet = quiet
         self.names: list[tuple[str, str]] = []
         self._failures = 0
 
     def add(self, name: str, reason: str, *, is_failure: bool = True) -> None:
         """Tell a name that was left out; a failure unless it is what is documented to be left out."""
-        note(f"left out: {name!r}: {reason}")
+        if not self._quiet:
+            note(f"left out: {name!r}: {reason}")
         self.names.append((name, reason))
         self._failures += is_failure
 
@@ -48,7 +50,7 @@ class LeftOut:
     def raise_failures(self) -> None:
         """``LeftOutError`` where something is missing that should be there."""
         if self._failures:
-            raise LeftOutError(f"{counted(self._failures, 'name')} left out, told above; all else is done")
+            raise LeftOutError(f"{counted(self._failures, 'name')} left out; all else is done")
 
 
 class Told:
@@ -57,7 +59,7 @@ class Told:
     def __init__(self, verb: str, *, as_json: bool) -> None:
         """``verb`` is what was done to the files that had to be: ``put``."""
         self.files = self.directories = self.size = self.same = 0
-        self.left_out = LeftOut()
+        self.left_out = LeftOut(quiet=as_json)
         self._verb = verb
         self._as_json = as_json
 
