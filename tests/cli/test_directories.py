@@ -203,11 +203,9 @@ def test_names_that_no_session_has_are_named_and_the_rest_is_put(cli, tree, stor
     assert json.loads(answer.err) == {
         "error": {"code": "left_out", "message": "6 names left out; all else is done"}
     }
-    assert cli("put", "-r", tree).err.splitlines()[-2:] == [
-        "everstore: left out: 'workspace/x': refused: '/workspace' is the root itself, so nothing in it can be"
-        " called 'workspace'",
-        "everstore: error: left_out: 6 names left out; all else is done",
-    ]
+    told = cli("put", "-r", tree).err.splitlines()
+    assert told[-2].startswith("everstore: left out: 'workspace/x': refused: '/workspace' is the root itself")
+    assert told[-1] == "everstore: error: left_out: 6 names left out; all else is done"
     assert stored() == sorted(f"/{path}" for path in [*TREE, "z"])
 
 
