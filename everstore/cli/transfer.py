@@ -110,12 +110,8 @@ class _Output:
 def _require_reader(*, as_json: bool) -> None:
     if as_json:
         raise InvalidArgumentError("--json and the archive are both for standard output; give a file")
-    if _is_terminal():
+    if sys.stdout.isatty():
         raise InvalidArgumentError("an archive is nothing for a terminal; give a file, or pipe it on")
-
-
-def _is_terminal() -> bool:
-    return sys.stdout.isatty()
 
 
 def import_(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,21 @@ def environment(tmp_path_factory) -> Path:
 def _installed(environment: Path) -> set[str]:
     [packages] = environment.glob("lib/python*/site-packages")
     return {path.name for path in packages.glob("*.dist-info")}
+
+
+@pytest.fixture
+def database(path, monkeypatch) -> Iterator[None]:
+    """A server of PostgreSQL and its programs, for a page whose reader has them."""
+    if path.parent != ROOT / "docs" or "EVERSTORE_BACKEND=postgres\neverstore" not in path.read_text():
+        yield
+        return
+    spec = spec_from_file_location("server", ROOT / "plugins" / "everstore-postgres" / "tests" / "server.py")
+    server = module_from_spec(spec)
+    spec.loader.exec_module(server)
+    with server.server_url() as url:
+        monkeypatch.setenv("EVERSTORE_POSTGRES_URL", url)
+        monkeypatch.setenv("PATH", str(server.PROGRAMS), prepend=":")
+        yield
 
 
 @pytest.fixture

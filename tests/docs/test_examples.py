@@ -2,7 +2,8 @@
 
 ``python`` and ``sh`` blocks run in the document's own folder, each as a program of its own; ``toml`` and
 ``python`` blocks whose first line is a comment with a file's name are written there under that name; a
-``text`` block is what the block before it prints. ``console`` blocks are shown only.
+``text`` block is what the block before it prints. What a ``sh`` block exports, those after
+it have. A page that copies to PostgreSQL has a server. ``console`` blocks are shown only.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import inspect
 import re
 import subprocess
+import tempfile
 import tomllib
 from pathlib import Path
 from textwrap import dedent
@@ -31,6 +33,7 @@ DOCUMENTS = [
 ]
 FILE_NAME = re.compile(r"# (\S+\.(?:py|toml))\n")
 README = (ROOT / "README.md").read_text()
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 
 
 def written(example: Example) -> bool:
@@ -45,7 +48,12 @@ def written(example: Example) -> bool:
 
 def run(example: Example, *command: str) -> None:
     done = subprocess.run(
-        [*command, example.parsed], capture_output=True, text=True, check=False, timeout=120
+        command,
+        capture_output=True,
+        check=False,
+        env=example.namespace.get("environment"),
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     example.namespace["printed"] = done.stdout
@@ -53,11 +61,14 @@ def run(example: Example, *command: str) -> None:
 
 def python(example: Example) -> None:
     if not written(example):
-        run(example, "python", "-W", "error", "-c")
+        run(example, "python", "-W", "error", "-c", example.parsed)
 
 
 def sh(example: Example) -> None:
-    run(example, "bash", "-euo", "pipefail", "-c")
+    with tempfile.NamedTemporaryFile("r") as left:
+        run(example, "bash", "-euo", "pipefail", "-c", f"{example.parsed}\nenv -0 > {left.name}")
+        pairs = (each.split("=", 1) for each in left.read().split("\0") if each)
+    example.namespace["environment"] = dict(pairs)
 
 
 def toml(example: Example) -> None:
@@ -73,7 +84,7 @@ SYBIL = Sybil([CodeBlockParser(each.__name__, each) for each in (python, sh, tom
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_the_examples_of_a_document_do_what_it_says(path, folder):
+def test_the_examples_of_a_document_do_what_it_says(path, database, folder):
     for example in SYBIL.parse(path).examples():
         example.evaluate()
 
@@ -98,8 +109,8 @@ def test_the_tour_in_the_packages_docstring_runs(folder):
     subprocess.run(["python", "-W", "error", "-c", program], check=True, timeout=60)
 
 
-def test_readme_names_every_setting_and_its_default():
-    rows = dict(re.findall(r"^\| `(EVERSTORE_\w+)` \| (.*?) ?\|", README, re.MULTILINE))
+def test_the_page_of_the_configuration_names_every_setting_and_its_default():
+    rows = dict(re.findall(r"^\| `(EVERSTORE_\w+)` \| (.*?) ?\|", CONFIGURATION, re.MULTILINE))
     models = (EverstoreSettings, CommandLineSettings)
     assert list(rows) == [name for model in models for name in setting_names(model, PREFIX)]
 
