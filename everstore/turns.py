@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["MOST_AT_ONCE", "in_turns", "merged_in_turns", "sorted_in_turns"]
+__all__ = ["MOST_AT_ONCE", "Pace", "in_turns", "merged_in_turns", "sorted_in_turns"]
 
 T = TypeVar("T")
 
@@ -48,6 +48,20 @@ async def in_turns(steps: Iterator[int], *, in_thread: bool = False) -> None:
         await asyncio.to_thread(_finish, steps, unwanted)
     finally:
         unwanted.set()
+
+
+class Pace:
+    """Leaves the event loop free every few milliseconds, for long work that awaits what answers at once."""
+
+    def __init__(self) -> None:
+        """The work begins."""
+        self._until = time.perf_counter() + _SLICE_SECONDS
+
+    async def __call__(self) -> None:
+        """Between two steps of the work."""
+        if time.perf_counter() > self._until:
+            await asyncio.sleep(0)
+            self._until = time.perf_counter() + _SLICE_SECONDS
 
 
 def _finish(steps: Iterator[int], unwanted: threading.Event) -> None:

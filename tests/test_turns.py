@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from everstore.turns import MOST_AT_ONCE, in_turns, merged_in_turns, sorted_in_turns
+from everstore.turns import MOST_AT_ONCE, Pace, in_turns, merged_in_turns, sorted_in_turns
 
 
 def work(costs, done):
@@ -70,3 +70,12 @@ async def test_sorting_in_turns_is_sorting(count):
     by = lambda item: item[0]  # noqa: E731 - a key
     assert await sorted_in_turns(items, by) == sorted(items, key=by)
     assert [*await merged_in_turns(items, by)] == sorted(items, key=by)
+
+
+async def test_who_paces_himself_leaves_others_their_turns():
+    """However long the machine takes for it: he goes on until another one had a turn."""
+    pace = Pace()
+    other = asyncio.ensure_future(asyncio.sleep(0))
+    while not other.done():
+        await pace()
+    await other

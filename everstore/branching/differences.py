@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from everstore.interfaces import OpenFileSystem
     from everstore.models import FileChange, FileInfo, SessionFile
 
-__all__ = ["differences"]
+__all__ = ["differences", "is_shown", "with_text_of"]
 
 _MOST_LOOKS = 100  # at files that change meanwhile
 _LARGEST = 1 << 20  # bytes of a file that is compared line by line
@@ -45,16 +45,26 @@ async def _with_text(files: OpenFileSystem, a: UUID, b: UUID, change: FileChange
     """The change with its text; ``None`` when one of its sides is another by now."""
     sides: list[SessionFile | None] = []
     for session_id, info in ((a, change.before), (b, change.after)):
-        if info is None or info.is_directory or info.size_bytes > _LARGEST:
+        if info is None or not is_shown(info):
             sides.append(None)
             continue
         file = await files.read_file(session_id, info.path)
         if file is None or file.revision != info.revision:
             return None
         sides.append(file)
-    shown = _as_a_whole(change, *sides)
+    return await with_text_of(change, *sides)
+
+
+def is_shown(info: FileInfo | None) -> bool:
+    """Whether the content of this side of a change is looked at to tell what is different in it."""
+    return info is not None and not info.is_directory and info.size_bytes <= _LARGEST
+
+
+async def with_text_of(change: FileChange, was: SessionFile | None, now: SessionFile | None) -> FileChange:
+    """The change with its text, made of the contents of its sides: ``None`` where ``is_shown`` is false."""
+    shown = _as_a_whole(change, was, now)
     if shown is None:
-        shown = await asyncio.to_thread(_unified, change.path, *sides)
+        shown = await asyncio.to_thread(_unified, change.path, was, now)
     return replace(change, text=shown)
 
 

@@ -22,6 +22,7 @@ from everstore.errors import (
     RevisionConflictError,
 )
 from everstore.models import FileChange, FileInfo, Merged, ValueChange
+from everstore.turns import Pace
 from everstore.wording import counted
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from everstore.branching.merge_plan import Plan
     from everstore.changes import AnyFileChange, AnyValueChange
-    from everstore.models import Prefer
+    from everstore.models import KeyInfo, Prefer
     from everstore.store import Roles
 
 __all__ = ["Merge"]
@@ -76,6 +77,7 @@ class Merge:
         self._base, self._fork, self._target = base, fork, target
         self._prefer: Prefer | None = prefer
         self._require_base = require_base
+        self._pace = Pace()
 
     async def run(self) -> Merged:
         """What was changed in the target; ``MergeConflictError``, and nothing is, where both sides clash."""
@@ -129,18 +131,22 @@ class Merge:
             return [], [], []
         apart = await compare(self._target, self._fork)
         theirs = await compare(self._base, self._target)
+        await self._pace()
         if await compare(self._base, self._fork) != ours:
             raise _ChangedError
+        await self._pace()
         await self._require_base()  # or all that the fork has would seem to be new
         return ours, theirs, apart
 
     async def _plan_files(self) -> Plan[FileChange]:
         ours, theirs, apart = await self._compared(self._files.diff_sessions)
         apart = [change for change in apart if not await self._is_of_a_mark(change)]
+        await self._pace()
         return plan_of_files(ours, theirs, apart, self._prefer)
 
     async def _is_of_a_mark(self, change: FileChange) -> bool:
         """Whether a file is the same on both sides, but for being read-only, which is not merged."""
+        await self._pace()
         before, after = change.before, change.after
         if before is None or after is None or before.is_readonly == after.is_readonly:
             return False
@@ -153,10 +159,12 @@ class Merge:
     async def _plan_values(self) -> Plan[ValueChange]:
         ours, theirs, apart = await self._compared(self._storage.diff_sessions)
         apart = [change for change in apart if not await self._is_of_a_moment(change)]
+        await self._pace()
         return plan_of_values(ours, theirs, apart, self._prefer)
 
     async def _is_of_a_moment(self, change: ValueChange) -> bool:
         """Whether a value is the same on both sides, but for when its time to live was set."""
+        await self._pace()
         before = None if change.before is None else change.before.expires_ns
         after = None if change.after is None else change.after.expires_ns
         if before is None or after is None or abs(before - after) > _SAME_MOMENT_NS:
@@ -175,9 +183,12 @@ class Merge:
         for change in reversed(taken):  # what is in a directory goes before it
             steps += _removal(change)
         for change in taken:  # and a directory comes before what is in it
+            await self._pace()
             if change.after is not None:
                 steps.append((change.path, await self._making(change, change.after)))
+        await self._pace()
         answers = await self._files.apply_changes(self._target, [step for _, step in steps])
+        await self._pace()
         there: dict[str, FileInfo | None] = {}
         for (path, _), answer in zip(steps, answers, strict=True):
             there[path] = answer
@@ -204,14 +215,19 @@ class Merge:
             return []
         changes = [await self._setting(change) for change in taken]
         await self._storage.change_values(self._target, changes)
-        there = [await self._storage.stat_value(self._target, change.key) for change in taken]
+        there = [await self._there(change) for change in taken]
         return [
             ValueChange.between(change.key, change.before, info)
             for change, info in zip(taken, there, strict=True)
             if change.before is not None or info is not None
         ]
 
+    async def _there(self, change: ValueChange) -> KeyInfo | None:
+        await self._pace()
+        return await self._storage.stat_value(self._target, change.key)
+
     async def _setting(self, change: ValueChange) -> AnyValueChange:
+        await self._pace()
         seen = None if change.before is None else change.before.revision
         if change.after is None:
             return DeleteValue(change.key, if_revision=seen)

@@ -16,6 +16,7 @@ from everstore.cli.backup import backup, restore
 from everstore.cli.check import check
 from everstore.cli.conformance import conformance
 from everstore.cli.diagnosis import backends, settings
+from everstore.cli.directories import commands as directories
 from everstore.cli.helping import Commands, wants_json
 from everstore.cli.mcp import mcp
 from everstore.cli.migrate import migrate
@@ -73,6 +74,7 @@ def _everstore(
 _COMMANDS: dict[str, tuple[Callable[..., object], ...]] = {
     "Files": (
         *(files.ls, files.tree, files.cat, files.stat, files.put, files.mkdir, files.mv, files.cp, files.rm),
+        *(directories.get, directories.diff),
         *(searching.grep, searching.glob, searching.edit),
     ),
     "Copies of sessions": (export, import_, copy),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from everstore.models import FileChange, ValueChange
     from everstore.store import Store
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "print_file_change", "shown_change"]
 
 _PAGE = 100
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
@@ -135,10 +135,10 @@ def _diff(
     first, second = parse_session_id(one), parse_session_id(other)
     files, values = in_store(lambda store: _differences(store, first, second, text=not names))
     if as_json:
-        print_json({"files": [*map(_told, files)], "values": [*map(_told, values)]})
+        print_json({"files": [*map(shown_change, files)], "values": [*map(shown_change, values)]})
         return
     for change in files:
-        print_lines([_line(change.kind, change.path), *_text_lines(change)])
+        print_file_change(change)
     print_lines([_line(change.kind, f"value {change.key}") for change in values])
 
 
@@ -153,6 +153,11 @@ async def _differences(
     return files, await store.diff_values(one, other)
 
 
+def print_file_change(change: FileChange) -> None:
+    """Print what became of a path, and below it what is different there, where it has a text."""
+    print_lines([_line(change.kind, change.path), *_text_lines(change)])
+
+
 def _line(kind: str, place: str) -> list[tuple[str, str]]:
     sign, style = _SIGNS[kind]
     return [(f"{sign} {one_line(place)}", style)]
@@ -163,7 +168,7 @@ def _text_lines(change: FileChange) -> list[list[tuple[str, str]]]:
     return [[(as_shown(line), _STYLES.get(line[:1], ""))] for line in lines]
 
 
-def _told(change: FileChange | ValueChange) -> dict[str, object]:
+def shown_change(change: FileChange | ValueChange) -> dict[str, object]:
     """A difference for JSON, its two sides as everywhere else."""
     sides = {"before": change.before, "after": change.after}
     return to_dict(change) | {name: None if side is None else to_dict(side) for name, side in sides.items()}
@@ -185,7 +190,9 @@ def _merge(
     fork_id, target = parse_session_id(fork), None if into is None else parse_session_id(into)
     merged = in_store(lambda store: store.merge(fork_id, target, prefer=prefer))
     if as_json:
-        print_json({"files": [*map(_told, merged.files)], "values": [*map(_told, merged.values)]})
+        print_json(
+            {"files": [*map(shown_change, merged.files)], "values": [*map(shown_change, merged.values)]}
+        )
         return
     print_lines([_line(change.kind, change.path) for change in merged.files])
     print_lines([_line(change.kind, f"value {change.key}") for change in merged.values])

@@ -8,8 +8,9 @@ import typer
 from rich.text import Text
 from rich.tree import Tree
 
+from everstore.cli.directories.commands import put_tree
 from everstore.cli.local import content_from, read_source
-from everstore.cli.options import JsonOption, OverwriteOption, PathArgument, SessionOption
+from everstore.cli.options import IgnoreOption, JsonOption, OverwriteOption, PathArgument, SessionOption
 from everstore.cli.output import (
     one_line,
     print_facts,
@@ -21,7 +22,7 @@ from everstore.cli.output import (
     write_bytes,
 )
 from everstore.cli.running import FILES, in_session
-from everstore.errors import DirectoryNotEmptyError, PathNotFoundError
+from everstore.errors import DirectoryNotEmptyError, InvalidArgumentError, PathNotFoundError
 from everstore.models import FileInfo, SessionFile, to_dict
 from everstore.wording import shown_size
 
@@ -108,19 +109,39 @@ def cat(path: PathArgument, session: SessionOption = None, *, as_json: JsonOptio
 
 
 def put(
-    source: Annotated[str, typer.Argument(metavar="FILE", help="A local file; - is standard input.")],
-    path: PathArgument,
+    source: Annotated[
+        str, typer.Argument(metavar="FILE", help="A local file, - is standard input; with -r a directory.")
+    ],
+    path: Annotated[
+        str | None,
+        typer.Argument(metavar="PATH", help="A path in the session; with -r it may be left out: /."),
+    ] = None,
     session: SessionOption = None,
     *,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="A local directory with all in it.")
+    ] = False,
     encoding: Annotated[
         Literal["text", "base64"] | None,
         typer.Option(help="How to keep it; when not given, as text if it is UTF-8 and as base64 if not."),
     ] = None,
     if_revision: Annotated[str | None, typer.Option(help="Only if the file has this revision.")] = None,
     if_absent: Annotated[bool, typer.Option("--if-absent", help="Only if nothing is there.")] = False,
+    ignore: IgnoreOption = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Create or replace a file, with its missing parents."""
+    """Create or replace a file, with its missing parents; with -r, have in PATH what is in a local directory.
+
+    With -r files that are the same already are not written again, and nothing is removed. Links and special
+    files are left out and named. Files are written in batches: run it again after an interruption, and it
+    goes on.
+    """
+    if recursive:
+        _require_none(encoding, if_revision, if_absent=if_absent)
+        put_tree(source, path or "/", session, ignore=ignore, as_json=as_json)
+        return
+    if path is None:
+        raise typer.BadParameter("missing argument 'PATH': where in the session is it to be?")
     content, kept_as = content_from(read_source(source), encoding)
     print_entry(
         in_session(
@@ -132,6 +153,11 @@ def put(
         ),
         as_json=as_json,
     )
+
+
+def _require_none(encoding: str | None, if_revision: str | None, *, if_absent: bool) -> None:
+    if encoding is not None or if_revision is not None or if_absent:
+        raise InvalidArgumentError("--encoding, --if-revision and --if-absent are of one file, not of -r")
 
 
 def print_entry(entry: SessionFile | FileInfo, *, as_json: bool) -> None:

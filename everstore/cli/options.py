@@ -9,6 +9,7 @@ import typer
 from everstore.errors import InvalidArgumentError
 
 __all__ = [
+    "IgnoreOption",
     "JsonOption",
     "LabelsOption",
     "OverwriteOption",
@@ -31,6 +32,13 @@ SessionArgument = Annotated[str, typer.Argument(metavar="ID", help="The session'
 PathArgument = Annotated[str, typer.Argument(metavar="PATH", help="A path in the session.")]
 
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
+
+IgnoreOption = Annotated[
+    bool,
+    typer.Option(
+        "--ignore/--no-ignore", help="Pass over what .gitignore excludes, and .git; or take every file."
+    ),
+]
 
 TtlOption = Annotated[float | None, typer.Option(metavar="SECONDS", help="Gone after so many seconds.")]
 

@@ -53,9 +53,9 @@ __all__ = [
     "AbsentError",
     "WrongAnswerError",
     "configured",
+    "fleeting",
     "in_session",
     "in_store",
-    "is_durable",
     "line_to_keep",
     "opened",
     "own_settings",
@@ -247,24 +247,16 @@ def line_to_keep() -> str:
 
 def tell_what_is_lost(store: Store, keeps: Sequence[RoleName] = ()) -> None:
     """Say that a backend forgets everything with its process, so that nobody wonders at what is not there."""
-    fleeting = {store.backends[role] for role in keeps or EVERYTHING if not _outlives(store, role)}
-    if not fleeting:
-        return
-    names = " and ".join(sorted(fleeting))
-    if keeps:
-        note(f"note: backend {names} forgets this when the command ends")
-    else:
+    lost = " and ".join(fleeting(store, keeps or EVERYTHING))
+    if lost and keeps:
+        note(f"note: backend {lost} forgets this when the command ends")
+    elif lost:
         note(
-            f"note: backend {names} is empty at the start of every command, so there is nothing in it; "
+            f"note: backend {lost} is empty at the start of every command, so there is nothing in it; "
             f"to keep something: {line_to_keep()}"
         )
 
 
-def is_durable(store: Store) -> bool:
-    """Whether all that the store is given outlives the process."""
-    return all(_outlives(store, role) for role in EVERYTHING)
-
-
-def _outlives(store: Store, role: RoleName) -> bool:
-    durable: bool = getattr(store, role).capabilities.durable
-    return durable
+def fleeting(store: Store, roles: Sequence[RoleName] = EVERYTHING) -> list[str]:
+    """The names of the backends that play these roles and forget everything with their process."""
+    return sorted({store.backends[role] for role in roles if not getattr(store, role).capabilities.durable})

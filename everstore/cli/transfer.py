@@ -110,8 +110,12 @@ class _Output:
 def _require_reader(*, as_json: bool) -> None:
     if as_json:
         raise InvalidArgumentError("--json and the archive are both for standard output; give a file")
-    if sys.stdout.isatty():
+    if _is_terminal():
         raise InvalidArgumentError("an archive is nothing for a terminal; give a file, or pipe it on")
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 def import_(

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import structlog
 
 from everstore.conformance import leftovers
-from everstore.conformance.acts import Scene, asides_of
 from everstore.conformance.patience import SECONDS
+from everstore.conformance.scene import Scene, asides_of
 from everstore.conformance.showing import apart
 from everstore.conformance.storage_scan import files_holding
 from everstore.conformance.trace import Trace

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from everstore.conformance.acts import Scene
 from everstore.conformance.case import Mismatch, snapshot
+from everstore.conformance.scene import Scene
 from everstore.models import InitialFile, SessionFile
 
 if TYPE_CHECKING:

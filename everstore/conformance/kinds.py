@@ -12,7 +12,7 @@ from everstore.models import Session
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from everstore.conformance.acts import Scene
+    from everstore.conformance.scene import Scene
     from everstore.models import Encoding
 
 __all__ = ["KINDS", "PATH", "RECORD_NS", "as_bytes", "encoded"]

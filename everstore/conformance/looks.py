@@ -8,16 +8,17 @@ from uuid import UUID
 
 import msgspec
 
-from everstore.conformance.acts import RECORD_NS
 from everstore.conformance.case import gather, snapshot
 from everstore.conformance.orders import on_model
+from everstore.conformance.scene import RECORD_NS
 from everstore.models import Session
 from everstore.paths import parent_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from everstore.conformance.acts import Act, Scene
+    from everstore.conformance.acts import Act
+    from everstore.conformance.scene import Scene
 
 __all__ = ["looked", "looks_at"]
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
-from everstore.conformance.acts import Scene
 from everstore.conformance.case import Mismatch
 from everstore.conformance.matching import plain
 from everstore.conformance.model import Entry, Model, Record, Value
+from everstore.conformance.scene import Scene
 from everstore.errors import EverstoreError, UnsupportedError
 from everstore.interfaces import OpenFileSystem, SessionStorageStore, SessionStore
 from everstore.middleware.base import assemble, verbs_of

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from everstore.changes import DeleteValue, Increment, SetValue
-from everstore.conformance.acts import Scene
 from everstore.conformance.kinds import KINDS, PATH, RECORD_NS, as_bytes, encoded
+from everstore.conformance.scene import Scene
 from everstore.models import InitialFile, Session
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from uuid import UUID
 
@@ -71,6 +72,8 @@ if TYPE_CHECKING:
     Answer = Coroutine[Any, Any, T]
 
 __all__ = ["FileSystemGuard"]
+
+_MANY = 1000  # changes
 
 
 class FileSystemGuard(OpenFileSystem):
@@ -529,11 +532,15 @@ async def _patched(
     changing: Coroutine[Any, Any, list[FileInfo | None]], changes: Sequence[AnyFileChange]
 ) -> list[FileInfo | None]:
     try:
+        if len(changes) > _MANY:
+            await asyncio.sleep(0)  # looking at so many took its time already
         return await changing
     except EditError as error:
         edit = changes[getattr(error, "index", 0)]
         await explain(error, edit.old if isinstance(edit, Edit) else "")
         raise
+    finally:
+        changing.close()
 
 
 def _root_is_directory() -> PathIsDirectoryError:

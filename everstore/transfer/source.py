@@ -8,7 +8,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from everstore.branching.undoing import undone
-from everstore.errors import BackendUnavailableError, SessionNotFoundError, UnsupportedError
+from everstore.errors import (
+    BackendUnavailableError,
+    PolicyError,
+    QuotaExceededError,
+    SessionNotFoundError,
+    UnsupportedError,
+)
 from everstore.models import Session, SessionUsage, is_checkpoint
 from everstore.transfer.items import MARK, PIECE, Directory, File, Secret, Value
 
@@ -165,8 +171,8 @@ def _together(infos: list[FileInfo]) -> Iterator[list[FileInfo]]:
 async def frozen(store: Store, session_id: UUID) -> AsyncIterator[Source]:
     """A session as it is at this moment, whatever others write meanwhile.
 
-    Where the backends can fork, it is read from a checkpoint, which is gone afterwards; else it is looked at
-    again at the end. ``SessionNotFoundError`` when there is nothing.
+    Where a checkpoint can be taken, that is read, and gone afterwards; else the session is looked at again at
+    the end. ``SessionNotFoundError`` when there is nothing.
     """
     record = await store.sessions.get_session(session_id)
     await _require_something(store, session_id, record)
@@ -177,7 +183,7 @@ async def frozen(store: Store, session_id: UUID) -> AsyncIterator[Source]:
         return
     try:
         checkpoint = await store.checkpoint(session_id, "transfer")
-    except UnsupportedError:  # no forks, or a store that is only read
+    except (UnsupportedError, PolicyError, QuotaExceededError):  # no forks, only read, not allowed, full
         yield Source(store, session_id, record, session_id, is_still=False)
         return
     try:

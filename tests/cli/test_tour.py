@@ -125,23 +125,19 @@ def test_without_a_key_the_tour_shows_how_to_make_one_and_goes_on(cli, tree, kep
     [step] = [each for each in answer.json["steps"] if each["title"] == "Keep a secret"]
     assert step["answer"].startswith("refused: ")
     assert "everstore keys generate" in step["answer"]
-    assert (
-        cli("tour", tree)
-        .out.splitlines()[-1]
-        .startswith("But 'keep a secret' had to be left out: there is no key")
-    )
+    assert "\nBut 'keep a secret' had to be left out: there is no key" in cli("tour", tree).out
 
 
 def test_the_tour_says_which_backend_kept_what(cli, tree, kept, monkeypatch):
     monkeypatch.setenv("EVERSTORE_STORAGE", "memory")
-    last = cli("tour", tree).out.splitlines()[-1]
-    assert last.endswith(
-        "Backend kept kept the file system, memory kept the storage, kept kept the sessions."
-    )
+    out = cli("tour", tree).out
+    verdict = "Backend kept kept the file system, memory kept the storage, kept kept the sessions.\n"
+    assert f"\n==> Every answer was right. {verdict}" in out
+    assert "\nBackend memory has forgotten it by now. " in out
 
 
 def test_keeping_a_session_in_memory_is_told_for_what_it_is(cli, tree):
-    assert "ends with this process" in cli("tour", tree, "--keep").out.splitlines()[-1]
+    assert "Backend memory has forgotten it by now" in cli("tour", tree, "--keep").out
 
 
 def test_what_cannot_be_imported_is_counted(cli, tree):
@@ -159,7 +155,57 @@ def test_what_cannot_be_imported_is_counted(cli, tree):
         "refused: '/workspace' is the root itself, so nothing in it can be called 'workspace'": 1,
         "refused: name is not UTF-8": 1,
     }
-    assert "    left out: 2 (symbolic link)\n" in cli("tour", tree).out
+    out = cli("tour", tree).out
+    assert "    left out: 2 (symbolic link)\n" in out
+    assert "\nBut 5 entries of the directory had to be left out: " in out
+
+
+def test_a_tour_that_could_import_nothing_finds_nothing_right(cli, kept, tmp_path):
+    root = tmp_path / "unreadable"
+    root.mkdir()
+    Path(os.fsdecode(os.fsencode(root) + b"/not-utf-8-\xff")).touch()
+    answer = cli("tour", root)
+    assert answer.status == 2
+    assert "could be imported: refused: " in answer.err
+    assert "right" not in answer.out
+    assert asyncio.run(kept.sessions.list_sessions()) == []
+
+
+def test_the_short_tour_fits_a_screen_and_a_half(cli, tree):
+    out = cli("tour", tree).out
+    assert sum(1 + len(line) // 80 for line in out.splitlines()) <= 42
+    assert "more steps went the same way: 'everstore tour --all' shows them" in out
+    assert "CALL " not in out
+
+
+def test_a_step_that_is_not_in_the_short_tour_is_shown_when_it_fails(cli, tree, install_plugin, monkeypatch):
+    install_plugin("liar", everstore_middleware=lambda: lying("get_value", another_value))
+    monkeypatch.setenv("EVERSTORE_MIDDLEWARE", "liar")
+    answer = cli("tour", tree)
+    assert answer.status == 1
+    assert "  Keep a value\n    await storage.set_value('branch', 'main')\n" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("settings", "arguments", "lines"),
+    [
+        (
+            {"EVERSTORE_BACKEND": "memory"},
+            [],
+            ["sqlite", "export EVERSTORE_SESSION=$(everstore session new)"],
+        ),
+        ({}, [], ["export EVERSTORE_SESSION=$(everstore session new)", "everstore put - hello.txt"]),
+        ({}, ["--keep"], ["export EVERSTORE_SESSION=0", "everstore tree"]),
+    ],
+)
+def test_the_tour_ends_with_two_lines_to_type_next(cli, tree, kept, monkeypatch, settings, arguments, lines):
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    told = cli("tour", tree, *arguments).out.splitlines()
+    assert told[-3].endswith(", type:")
+    for line, words in zip(told[-2:], lines, strict=True):
+        assert line.startswith("    ")
+        assert words in line
 
 
 def test_without_the_alias_a_directory_workspace_is_imported(cli, tree, monkeypatch):
@@ -174,38 +220,30 @@ def test_without_the_alias_a_directory_workspace_is_imported(cli, tree, monkeypa
 
 def test_what_cannot_be_read_is_counted(cli, tree, monkeypatch):
     # Permissions do not stop the superuser, whom tests may run as.
-    read = Path.read_bytes
+    opened = os.open
 
-    def read_bytes(path):
-        if path.name == "app.py":
+    def refuse(path, *arguments, **options):
+        if path == "app.py":
             raise PermissionError(13, "Permission denied")
-        return read(path)
+        return opened(path, *arguments, **options)
 
-    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    monkeypatch.setattr(os, "open", refuse)
     imported = cli("tour", tree, "--json").json["imported"]
     assert imported["files"] == len(IMPORTED) - 1
     assert imported["skipped"] == {"unreadable": 1}
 
 
 def test_what_cannot_be_walked_through_is_counted(cli, tree, monkeypatch):
-    class Walk:
-        def __init__(self, directory, **options):
-            self.left = [OSError("Permission denied"), directory / "gone.md", directory / "README.md"]
+    scanned = os.scandir
 
-        def __iter__(self):
-            return self
+    def refuse(directory):
+        if Path(f"/proc/self/fd/{directory}").readlink().name == "src":
+            raise PermissionError(13, "Permission denied")
+        return scanned(directory)
 
-        def __next__(self):
-            if not self.left:
-                raise StopIteration
-            entry = self.left.pop(0)
-            if isinstance(entry, OSError):
-                raise entry
-            return entry
-
-    monkeypatch.setattr("rignore.walk", Walk)
+    monkeypatch.setattr(os, "scandir", refuse)
     imported = cli("tour", tree, "--json").json["imported"]
-    assert (imported["files"], imported["skipped"]) == (1, {"unreadable": 2})
+    assert (imported["files"], imported["skipped"]) == (3, {"unreadable": 1})
 
 
 def test_a_file_without_a_line_to_edit_is_passed_over(cli, tree):
@@ -213,7 +251,7 @@ def test_a_file_without_a_line_to_edit_is_passed_over(cli, tree):
     (tree / "README").write_bytes(b"\xff\xfe a line that is long enough\n")
     (tree / "readme.txt").write_bytes(b"----------------\n" * 2)
     (tree / "readme.log.txt").write_bytes(b"a line that is long enough\n" + b"x" * (1 << 20))
-    answer = cli("tour", tree)
+    answer = cli("tour", tree, "--all")
     assert answer.status == 0
     assert "await files.read_file('/.gitignore')" not in answer.out
     assert "await files.read_file('/src/unicode \N{SNOWMAN} [x].txt')" in answer.out
@@ -249,7 +287,7 @@ def test_a_directory_that_is_not_there(cli, tree):
 def test_files_called_like_those_of_the_tour_stay_apart(cli, tree):
     (tree / "everstore-tour").mkdir()
     (tree / "everstore-tour/plan.md").write_bytes(b"mine\n")
-    answer = cli("tour", tree)
+    answer = cli("tour", tree, "--all")
     assert answer.status == 0
     assert "await files.write_file('/everstore-tour-2/plan.md', plan_text)" in answer.out
 
@@ -408,15 +446,21 @@ def test_a_failed_tour_leaves_the_session_to_look_at_when_told_to(
     assert cli("cat", "src/app.py", "-s", session).bytes == (tree / "src/app.py").read_bytes()
 
 
-def test_a_tour_that_is_interrupted_removes_its_session_too(cli, tree, kept, install_plugin, monkeypatch):
-    async def interrupted(call, *args, **kwargs):
-        signal.raise_signal(signal.SIGINT)
-        return await call(*args, **kwargs)
+@pytest.mark.parametrize("verb", ["increment_value", "edit_file", "fork_session"])
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_tour_that_is_ended_removes_its_session_too(
+    cli, tree, kept, install_plugin, monkeypatch, verb, end
+):
+    async def ended(call, *args, **kwargs):
+        answer = await call(*args, **kwargs)
+        signal.raise_signal(end)
+        await asyncio.sleep(0)
+        return answer
 
-    install_plugin("liar", everstore_middleware=lambda: lying("increment_value", interrupted))
+    install_plugin("liar", everstore_middleware=lambda: lying(verb, ended))
     monkeypatch.setenv("EVERSTORE_MIDDLEWARE", "liar")
     answer = cli("tour", tree, "--json")
-    assert (answer.status, answer.err) == (130, "")
+    assert (answer.status, answer.err) == (128 + end, "")
     session_id = parse_session_id(answer.json["session_id"])
     assert asyncio.run(kept.files.list_directory(session_id, "/")) == []
     assert asyncio.run(kept.sessions.list_sessions()) == []

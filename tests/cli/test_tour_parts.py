@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from everstore.cli.tour.guide import difference, lines_of, summary
+from everstore.cli.tour.guide import Outcome, Step, difference, lines_of, listed
 from everstore.cli.tour.scene import numbered_lines
 from everstore.cli.tour.steps import REMOVAL, STEPS
 from everstore.cli.tour.timing import Timings
@@ -42,16 +42,29 @@ def test_every_shown_line_but_the_last_is_python_that_runs_as_it_stands(step):
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ([], "0 entries"),
-        (["a"], "1 entry, the first 'a'"),
-        (list(range(2000)), "2,000 entries, the first 0"),
-        ({"k": "v"}, "1 entry, the first 'k'"),
-        ((1, None), "(1, None)"),
-        ("x" * 200, "'" + "x" * 96 + "..."),
+        ([], "0 names"),
+        (["a"], "1 name: a"),
+        (["a", "b"], "2 names: a, b"),
+        ([("/a.py", 3, "x = 1")], "1 name: /a.py:3:x = 1"),
+        (
+            [f"name-{number}" for number in range(2000)],
+            "2,000 names: name-0, name-1, name-2, name-3, name-4, name-5, ...",
+        ),
+        (["x" * 200, "y"], f"2 names: {'x' * 200}, ..."),
     ],
 )
-def test_an_answer_is_told_in_a_few_words(answer, words):
-    assert summary(answer) == words
+def test_a_list_is_told_with_as_many_as_a_line_takes(answer, words):
+    assert listed("name", answer) == words
+
+
+def test_what_is_told_of_an_answer_is_a_line_at_most():
+    step = Step("Title", _steps, lambda _: None, lambda answer: f"{answer!r}")
+    assert step.words(Outcome("x" * 200, "", 1)) == "'" + "x" * 96 + "..."
+    assert step.words(Outcome(ValueError, "it is wrong", 1)) == "refused: it is wrong"
+
+
+async def _steps():
+    pass
 
 
 @pytest.mark.parametrize(

@@ -199,7 +199,7 @@ def _has_surrogate(text: str) -> bool:
     st.lists(NAMES, max_size=2),
     st.dictionaries(NAMES, st.text("aé\0\n", max_size=9), max_size=5),
 )
-@settings(max_examples=40)
+@settings(max_examples=15)
 def test_whatever_a_session_holds_comes_back(contents_of, exported, files, directories, values):
     async def there_and_back():
         async with everstore.open_store() as store, everstore.open_store() as target:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import stat
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import rignore
-
+from everstore.cli.directories.local_directory import LocalDirectory
+from everstore.cli.directories.walking import walk
 from everstore.cli.local import content_from
 from everstore.cli.running import WrongAnswerError
 from everstore.errors import InvalidArgumentError, QuotaExceededError
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from everstore.cli.directories.local_directory import Found
     from everstore.models import Encoding, SessionFile
     from everstore.session import BoundFiles
 
@@ -51,14 +50,15 @@ class LocalTree:
         self._max_files = max_files
         self._max_bytes = max_bytes
 
-    def survey(self) -> list[Path]:
-        """The files to import, in the order of the disk; read none of them yet."""
-        found: list[Path] = []
+    def survey(self) -> list[str]:
+        """The files to import, by their paths in the directory, sorted; read none of them yet."""
+        with LocalDirectory(self.directory) as directory:
+            return self._chosen(walk(directory, self._leave_out))
+
+    def _chosen(self, entries: Iterator[Found]) -> list[str]:
+        found: list[str] = []
         left = self._max_bytes
-        for path in self._entries():
-            size = self._size(path)
-            if size is None:
-                continue
+        for path, size in ((entry.path, entry.size) for entry in entries if not entry.is_directory):
             if len(found) == self._max_files:
                 self.skipped["more than --max-files"] += 1
                 break
@@ -70,46 +70,11 @@ class LocalTree:
             found.append(path)
         return found
 
-    def _entries(self) -> Iterator[Path]:
-        """Every entry below the directory, links not followed."""
-        walk = iter(
-            rignore.walk(
-                self.directory, ignore_hidden=False, read_ignore_files=False, require_git=False,
-                follow_links=False, overrides=["!.git"],
-            )
-        )  # fmt: skip
-        while True:
-            try:
-                yield next(walk)
-            except StopIteration:
-                return
-            except OSError:
-                self.skipped["unreadable"] += 1
-            except ValueError:  # what rignore says of a name that is not UTF-8
-                self.skipped["refused: name is not UTF-8"] += 1
-
-    def _size(self, path: Path) -> int | None:
-        """The size of a regular file; ``None``, and counted, for anything else but a directory."""
-        try:
-            found = os.lstat(path)
-        except OSError:
-            self.skipped["unreadable"] += 1
-            return None
-        if stat.S_ISREG(found.st_mode):
-            return found.st_size
-        if not stat.S_ISDIR(found.st_mode):
-            self.skipped["symbolic link" if stat.S_ISLNK(found.st_mode) else "special file"] += 1
-        return None
-
-    def _read(self, path: Path) -> bytes | None:
-        try:
-            return path.read_bytes()
-        except OSError:
-            self.skipped["unreadable"] += 1
-            return None
+    def _leave_out(self, _: str, reason: str) -> None:
+        self.skipped[reason] += 1
 
     async def into(
-        self, files: BoundFiles, paths: Iterable[Path], progress: Callable[[str], None]
+        self, files: BoundFiles, paths: Iterable[str], progress: Callable[[str], None]
     ) -> dict[str, bytes]:
         """Import the files at ``paths``; each session path with the bytes that must be there now.
 
@@ -119,24 +84,24 @@ class LocalTree:
         left = iter(paths)
 
         async def worker() -> None:
-            for path in left:
-                name = path.relative_to(self.directory).as_posix()
+            for name in left:
                 progress(name)
-                stored = await self._import(files, name, path)
+                stored = await self._import(files, name, directory.read(name))
                 if stored is not None:
                     there[stored[0]] = stored[1]
 
         try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(_AT_ONCE):
-                    group.create_task(worker())
+            with LocalDirectory(self.directory) as directory:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(_AT_ONCE):
+                        group.create_task(worker())
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
         return there
 
-    async def _import(self, files: BoundFiles, name: str, path: Path) -> tuple[str, bytes] | None:
-        data = self._read(path)
-        if data is None:
+    async def _import(self, files: BoundFiles, name: str, data: bytes | str) -> tuple[str, bytes] | None:
+        if isinstance(data, str):  # it became something else meanwhile, or cannot be read
+            self._leave_out(name, data)
             return None
         content, encoding = content_from(data)
         try:

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from everstore.cli.output import MASK, one_line
-from everstore.cli.running import WrongAnswerError, is_durable, line_to_keep
+from everstore.cli.running import WrongAnswerError, fleeting, line_to_keep
 from everstore.cli.tour.guide import lines_of
 from everstore.cli.tour.importing import import_file
 from everstore.cli.tour.scene import Scene
 from everstore.cli.tour.screen import progress_of_import
 from everstore.cli.tour.timing import Timings
-from everstore.errors import EverstoreError, code_of
+from everstore.errors import EverstoreError, InvalidArgumentError, code_of
 from everstore.wording import counted, shown_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from uuid import UUID
 
     from everstore.cli.tour.guide import Step
@@ -53,9 +53,18 @@ class Visit:
         answer = f"{counted(len(known), 'file')}, {shown_size(self._tree.size_bytes)}"
         self._end(answer, perf_counter_ns() - started)
         self._screen.skipped(self._tree.skipped)
+        self._require_some(known)
         scene = Scene(self._store, work, known)
         for step in steps:
             await self._take(step, scene)
+
+    def _require_some(self, known: Mapping[str, bytes]) -> None:
+        """Refuse to find everything right where nothing could be imported."""
+        reasons = [each for each in sorted(self._tree.skipped) if each.startswith(("refused", "unreadable"))]
+        if reasons and not known:
+            raise InvalidArgumentError(
+                f"nothing in {str(self._tree.directory)!r} could be imported: {', '.join(reasons)}"
+            )
 
     async def _take(self, step: Step, scene: Scene) -> None:
         code = lines_of(step.act, {**scene.arguments(step.act), "token": MASK})
@@ -95,8 +104,8 @@ class Visit:
 
     def _what_next(self, *, kept: bool) -> Iterator[str]:
         """Two lines to type; what they begin outlives the command."""
-        if not is_durable(self._store):
-            yield "All of it is gone now. To begin a session that is kept, type:"
+        if lost := fleeting(self._store):
+            yield f"Backend {' and '.join(lost)} has forgotten it by now. To keep a session, type:"
             yield f"    {line_to_keep()}"
             yield "    export EVERSTORE_SESSION=$(everstore session new)"
         elif kept:

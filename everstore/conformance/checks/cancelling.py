@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from everstore.conformance.acts import RECORD_NS, Act, Scene
 from everstore.conformance.case import Mismatch, gather
 from everstore.conformance.registry import check, product
+from everstore.conformance.scene import RECORD_NS, Scene
 from everstore.errors import BackendError, EverstoreError
 from everstore.models import InitialFile, Session
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from uuid import UUID
 
+    from everstore.conformance.acts import Act
     from everstore.conformance.case import Case
 
 _PATIENCE = 10.0  # seconds for calls that take a thousandth of one

@@ -6,12 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from everstore.clock import turned
-from everstore.conformance.acts import LOOKING, Act, Scene, asked_of
+from everstore.conformance.acts import LOOKING, Act, asked_of
 from everstore.conformance.case import gather, refused
 from everstore.conformance.forked import held, marks, require_held, several_of_everything
 from everstore.conformance.orders import left
 from everstore.conformance.registry import check as any_check
 from everstore.conformance.registry import product
+from everstore.conformance.scene import Scene
 from everstore.errors import (
     CheckpointNotFoundError,
     ReadOnlySessionError,

@@ -7,12 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from everstore.conformance.acts import ACTS, LOOKING, Act, Scene, asked_of
+from everstore.conformance.acts import ACTS, LOOKING, Act, asked_of
 from everstore.conformance.case import Mismatch, gather, refused
 from everstore.conformance.children import Job, Nursery
 from everstore.conformance.looks import looked, looks_at
 from everstore.conformance.orders import filled
 from everstore.conformance.registry import check, product
+from everstore.conformance.scene import Scene
 from everstore.errors import RevisionConflictError
 
 if TYPE_CHECKING:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from everstore.clock import now_ns, stopped, turned
-from everstore.conformance.acts import CHANGING, LOOKING, Act, Scene
+from everstore.conformance.acts import CHANGING, LOOKING, Act
 from everstore.conformance.case import Mismatch, snapshot
 from everstore.conformance.checks.expiry import names, require_an_end, require_end
 from everstore.conformance.children import Job, Nursery
 from everstore.conformance.registry import check, product, table
+from everstore.conformance.scene import Scene
 from everstore.conformance.showing import shown
 
 if TYPE_CHECKING:

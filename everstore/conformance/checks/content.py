@@ -9,9 +9,9 @@ import unicodedata
 from functools import partial
 from typing import TYPE_CHECKING
 
-from everstore.conformance.acts import Scene
 from everstore.conformance.case import Mismatch, each
 from everstore.conformance.registry import product, table
+from everstore.conformance.scene import Scene
 from everstore.conformance.ways import WAYS, Sample, Way
 from everstore.errors import EditError
 

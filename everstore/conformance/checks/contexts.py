@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from everstore.conformance.acts import Act, Scene, asked_of
+from everstore.conformance.acts import Act, asked_of
 from everstore.conformance.case import Mismatch, gather
 from everstore.conformance.opens import opened_here
 from everstore.conformance.orders import filled
 from everstore.conformance.registry import OWN_FILES, check, product
+from everstore.conformance.scene import Scene
 from everstore.errors import StoreContextError
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.changes import Write
 from everstore.clock import turned
-from everstore.conformance.acts import Scene
 from everstore.conformance.differing import require_differences
 from everstore.conformance.forked import LARGE, forked, several_of_everything
 from everstore.conformance.registry import check as any_check
 from everstore.conformance.registry import table as any_table
+from everstore.conformance.scene import Scene
 from everstore.models import FileChange, FileInfo, InitialFile
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from everstore.changes import Append, Edit, Move, Write
 from everstore.clock import turned
-from everstore.conformance.acts import Scene
 from everstore.conformance.case import refused
 from everstore.conformance.differing import require_differences
 from everstore.conformance.forked import fork_both, forked
 from everstore.conformance.registry import check as any_check
+from everstore.conformance.scene import Scene
 from everstore.errors import InvalidArgumentError, InvalidPathError
 from everstore.models import KeyInfo
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from everstore.conformance.acts import CHANGING, LOOKING, Act, Scene
+from everstore.conformance.acts import CHANGING, LOOKING, Act
 from everstore.conformance.case import Mismatch, refused, snapshot
 from everstore.conformance.registry import product
+from everstore.conformance.scene import Scene
 from everstore.errors import QuotaExceededError
 
 if TYPE_CHECKING:

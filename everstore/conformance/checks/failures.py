@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from everstore.conformance.acts import NO_SESSION, Act, Scene, asked_of
+from everstore.conformance.acts import NO_SESSION, Act, asked_of
 from everstore.conformance.case import gather
 from everstore.conformance.faults import Unreadable
 from everstore.conformance.registry import check, product
+from everstore.conformance.scene import Scene
 from everstore.errors import BackendError, BackendUnavailableError
 
 if TYPE_CHECKING:

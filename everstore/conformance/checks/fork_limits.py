@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from everstore.conformance.acts import Scene
 from everstore.conformance.case import Mismatch, refused
 from everstore.conformance.forked import fork_both, forked, held, require_held
 from everstore.conformance.registry import check as any_check
+from everstore.conformance.scene import Scene
 from everstore.errors import QuotaExceededError
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from everstore.changes import Write, WriteBytes
 from everstore.clock import turned
-from everstore.conformance.acts import Scene
 from everstore.conformance.case import Mismatch, each
 from everstore.conformance.forked import (
     LARGE,
@@ -21,6 +20,7 @@ from everstore.conformance.forked import (
 from everstore.conformance.registry import OWN_FILES
 from everstore.conformance.registry import check as any_check
 from everstore.conformance.registry import table as any_table
+from everstore.conformance.scene import Scene
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

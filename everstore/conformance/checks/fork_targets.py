@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import partial
 from typing import TYPE_CHECKING
 
-from everstore.conformance.acts import Scene
+from everstore.changes import Write
 from everstore.conformance.case import refused
 from everstore.conformance.forked import fork_both, held, require_held, several_of_everything
 from everstore.conformance.registry import check as any_check
 from everstore.conformance.registry import table as any_table
+from everstore.conformance.scene import Scene
 from everstore.errors import (
     InvalidArgumentError,
     ReadOnlySessionError,
@@ -103,6 +105,30 @@ async def replaced(case: Case) -> None:
     await fork_both(case.store, aside, target.id, replaced=undone)
     require_held(before, await held(case, target.id), "what was replaced, back again")
     require_held(await held(case, source.id), await held(case, undone), "what had replaced it")
+
+
+@check(
+    "forks.replaced_at_the_ends",
+    "3.14.5", "6.6.3",
+    likely="both sides are walked side by side, and what one of them has before or behind the other is left",
+)  # fmt: skip
+async def replaced_at_the_ends(case: Case) -> None:
+    """What goes, and comes again, is the first of its order, the last, one between, several, or all."""
+    places = ("!", "k", "\U0001f600")
+    for count in range(len(places)):
+        for few in itertools.combinations(places, count):
+            sides = [case.session(), case.session()]
+            for side, names in zip(sides, (places, few), strict=True):
+                await side.files.apply_changes([Write(name, "x") for name in names])
+                await side.storage.set_values(dict.fromkeys(names, "x"))
+            all_of_it, part = [await held(case, side.id) for side in sides]
+            target = case.new_id()
+            await fork_both(case.store, sides[0].id, target)
+            for before, after, source in ((all_of_it, part, sides[1]), (part, all_of_it, sides[0])):
+                aside = case.new_id()
+                await fork_both(case.store, source.id, target, replaced=aside)
+                require_held(after, await held(case, target), f"what replaced it, of {few}")
+                require_held(before, await held(case, aside), f"what was replaced, of {few}")
 
 
 @check(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from everstore.conformance.acts import CHANGING, LOOKING, Act, Scene, asked_of
+from everstore.conformance.acts import CHANGING, LOOKING, Act, asked_of
 from everstore.conformance.case import Mismatch, each, refused
 from everstore.conformance.forked import (
     fork_both,
@@ -20,6 +20,7 @@ from everstore.conformance.orders import filled, left, on_model
 from everstore.conformance.registry import check as any_check
 from everstore.conformance.registry import product
 from everstore.conformance.registry import table as any_table
+from everstore.conformance.scene import Scene
 from everstore.conformance.ways import WAYS, Sample
 from everstore.errors import (
     ReadOnlyFileError,

@@ -7,11 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from everstore.changes import Append, Increment, Move, SetValue, Write
-from everstore.conformance.acts import Scene
 from everstore.conformance.case import Mismatch, gather
 from everstore.conformance.forked import fork_both, held
 from everstore.conformance.registry import check as any_check
 from everstore.conformance.registry import table as any_table
+from everstore.conformance.scene import Scene
 from everstore.errors import SessionNotEmptyError
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from everstore.changes import Increment, SetValue
-from everstore.conformance.acts import ACTS, Act, Scene
+from everstore.conformance.acts import ACTS, Act
 from everstore.conformance.case import Case, Mismatch, gather, snapshot
 from everstore.conformance.registry import check, product
+from everstore.conformance.scene import Scene
 from everstore.errors import BackendUnavailableError, EverstoreError, QuotaExceededError
 from everstore.models import InitialFile, Session, SessionFile
 

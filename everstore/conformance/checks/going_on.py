@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from everstore.conformance.acts import Scene
 from everstore.conformance.case import Mismatch, each
 from everstore.conformance.checks.content import SAMPLES, coming
 from everstore.conformance.kinds import PATH, encoded
 from everstore.conformance.model.plain import lines_of
 from everstore.conformance.registry import product
+from everstore.conformance.scene import Scene
 from everstore.conformance.ways import WAYS, Way
 
 if TYPE_CHECKING:

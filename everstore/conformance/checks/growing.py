@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from everstore.conformance.acts import LOOKING, Act, Scene
+from everstore.conformance.acts import LOOKING, Act
 from everstore.conformance.case import Mismatch, gather
 from everstore.conformance.faults import Unreadable
 from everstore.conformance.registry import check, product
 from everstore.conformance.residue import left_behind
+from everstore.conformance.scene import Scene
 
 __all__ = ["require_no_growth"]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from everstore.changes import Append, Edit, Increment, SetValue
-from everstore.conformance.acts import ACTS, LABELS, SEEDED, Act, Scene, asked_of
+from everstore.conformance.acts import ACTS, Act, asked_of
 from everstore.conformance.case import Mismatch, each
 from everstore.conformance.registry import product
+from everstore.conformance.scene import LABELS, SEEDED, Scene
 from everstore.models import InitialFile
 
 if TYPE_CHECKING:

@@ -9,11 +9,12 @@ import threading
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from everstore.conformance.acts import ACTS, LOOKING, Act, Scene, asked_of
+from everstore.conformance.acts import ACTS, LOOKING, Act, asked_of
 from everstore.conformance.case import Mismatch, gather
 from everstore.conformance.children import Job, Nursery
 from everstore.conformance.orders import filled, left, left_by
 from everstore.conformance.registry import product
+from everstore.conformance.scene import Scene
 
 if TYPE_CHECKING:
     from collections.abc import Callable

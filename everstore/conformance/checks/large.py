@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from everstore.conformance.acts import LOOKING, Scene
+from everstore.conformance.acts import LOOKING
 from everstore.conformance.case import each, gather, refused
 from everstore.conformance.checks.growing import require_no_growth
 from everstore.conformance.kinds import encoded
 from everstore.conformance.registry import check, product, table
 from everstore.conformance.residue import left_behind
+from everstore.conformance.scene import Scene
 from everstore.errors import QuotaExceededError
 from everstore.models import Session
 

@@ -7,10 +7,11 @@ import pickle
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from everstore.conformance.acts import Act, Scene, asked_of
+from everstore.conformance.acts import Act, asked_of
 from everstore.conformance.case import gather, refused
 from everstore.conformance.registry import check, product, table
 from everstore.conformance.residue import left_behind
+from everstore.conformance.scene import Scene
 from everstore.errors import (
     EditError,
     EverstoreError,

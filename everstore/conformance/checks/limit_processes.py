@@ -9,7 +9,6 @@ from uuid import UUID
 
 import msgspec
 
-from everstore.conformance.acts import Scene
 from everstore.conformance.case import gather, refused
 from everstore.conformance.checks.limit_races import (
     CALLS,
@@ -21,6 +20,7 @@ from everstore.conformance.checks.limit_races import (
 )
 from everstore.conformance.children import Job, Nursery
 from everstore.conformance.registry import check
+from everstore.conformance.scene import Scene
 from everstore.conformance.subject import Subject
 from everstore.errors import QuotaExceededError
 from everstore.models import InitialFile

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from everstore.compat import override
-from everstore.conformance.acts import Act, Scene, asked_of
+from everstore.conformance.acts import Act, asked_of
 from everstore.conformance.case import Mismatch, gather
 from everstore.conformance.children import Job, Nursery
 from everstore.conformance.orders import filled
 from everstore.conformance.registry import check, product
+from everstore.conformance.scene import Scene
 from everstore.conformance.turns import Turns, require_short_turns
 from everstore.models import Session
 

@@ -11,12 +11,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from everstore.conformance.acts import LOOKING, Act, Scene, asked_of
+from everstore.conformance.acts import LOOKING, Act, asked_of
 from everstore.conformance.case import Mismatch, gather
 from everstore.conformance.checks.cancelling import answered, require_answer, seen_of
 from everstore.conformance.children import Job, Nursery
 from everstore.conformance.orders import filled
 from everstore.conformance.registry import product
+from everstore.conformance.scene import Scene
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from everstore.conformance.acts import ACTS, CHANGING, LOOKING, Act, Scene
+from everstore.conformance.acts import ACTS, CHANGING, LOOKING, Act
 from everstore.conformance.orders import apart_at_once, at_once, orders, require_an_order
 from everstore.conformance.registry import product
+from everstore.conformance.scene import Scene
 from everstore.models import InitialFile
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from everstore.conformance.acts import LOOKING, Act, Scene, asked_of
+from everstore.conformance.acts import LOOKING, Act, asked_of
 from everstore.conformance.case import Mismatch, gather
 from everstore.conformance.orders import filled, left, left_by
 from everstore.conformance.registry import product
+from everstore.conformance.scene import Scene
 
 if TYPE_CHECKING:
     from everstore.conformance.case import Case

@@ -6,11 +6,11 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from everstore.conformance.acts import Scene
 from everstore.conformance.case import Mismatch, refused
 from everstore.conformance.checks.checkpoints import checkpoint_of
 from everstore.conformance.forked import held, require_held, several_of_everything
 from everstore.conformance.registry import check as any_check
+from everstore.conformance.scene import Scene
 from everstore.errors import CheckpointNotFoundError, RevisionConflictError, UnsupportedError
 from everstore.models import new_checkpoint_id
 

@@ -7,10 +7,11 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from everstore.clock import turned
-from everstore.conformance.acts import LOOKING, Act, Scene
+from everstore.conformance.acts import LOOKING, Act
 from everstore.conformance.case import Mismatch, gather
 from everstore.conformance.orders import filled
 from everstore.conformance.registry import OWN_FILES, product, table
+from everstore.conformance.scene import Scene
 from everstore.errors import EverstoreError
 
 if TYPE_CHECKING:

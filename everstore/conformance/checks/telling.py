@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from everstore.conformance.acts import NO_SESSION, Act, Scene, asked_of
+from everstore.conformance.acts import NO_SESSION, Act, asked_of
 from everstore.conformance.case import gather, logged, refused
 from everstore.conformance.faults import Unreadable
 from everstore.conformance.registry import check, product
+from everstore.conformance.scene import Scene
 from everstore.errors import BackendError, EditError, EverstoreError, StoreClosedError
 
 if TYPE_CHECKING:

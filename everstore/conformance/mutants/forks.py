@@ -434,6 +434,48 @@ def replaces_what_differs(broken: Broken) -> None:
     _after(broken, "storage", keep)
 
 
+@mutant("forks.replaced_at_the_ends")
+def keeps_the_first_value(broken: Broken) -> None:
+    """What is removed is what lies between two keys that stay: the first key has none before it."""
+
+    async def keep(source: UUID, target: UUID, replaced: UUID | None) -> None:
+        for info in (await broken.storage.list_keys(replaced))[:1] if replaced else ():
+            if await broken.storage.stat_value(source, info.key) is None:
+                await broken.storage.set_value(target, info.key, "kept")
+
+    _after(broken, "storage", keep)
+
+
+@mutant("forks.replaced_at_the_ends")
+def keeps_the_last_file(broken: Broken) -> None:
+    """Both sides are walked until one of them ends: what the target has behind that stays."""
+
+    async def keep(source: UUID, target: UUID, replaced: UUID | None) -> None:
+        if replaced is None:
+            return
+        there = await broken.entries(source)
+        for info in (await broken.entries(replaced))[-1:]:
+            if not info.is_directory and all(info.path > each.path for each in there):
+                await broken.files.write_file(target, info.path, "kept")
+
+    _after(broken, "file_system", keep)
+
+
+@mutant("forks.replaced_at_the_ends")
+def keeps_less_of_what_was_there(broken: Broken) -> None:
+    """Of what was there, the last value is not kept where the source has none behind it."""
+
+    async def lose(source: UUID, _: UUID, replaced: UUID | None) -> None:
+        if replaced is None:
+            return
+        there = await broken.storage.list_keys(source)
+        for info in (await broken.storage.list_keys(replaced))[-1:]:
+            if all(info.key > each.key for each in there):
+                await broken.storage.delete_value(replaced, info.key)
+
+    _after(broken, "storage", lose)
+
+
 @mutant("forks.empty")
 def replaces_by_something_only(broken: Broken) -> None:
     """Of an empty source there is nothing to do."""

@@ -1,0 +1,1 @@
+"""Whole directories: into a session, out of it, and what differs between the two."""
