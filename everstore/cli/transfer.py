@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Self, cast
 
 import msgspec
 import typer
@@ -29,7 +28,7 @@ from everstore.paths import parse_session_id
 from everstore.wording import counted, shown_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from uuid import UUID
 
     from everstore.configuration import Configuration
@@ -92,7 +91,7 @@ async def _export(
 
     place = cast("BinaryIO", _Output()) if file == _STANDARD else Path(file)
     async with opened(configuration) as store:
-        with _progress("export") as progress:
+        with _Progress("export") as progress:
             return await export_session(
                 store, session_id, place, secrets=keys, overwrite=overwrite, progress=progress
             )
@@ -159,7 +158,7 @@ async def _import(configuration: Configuration, wanted: UUID | None, file: str, 
     place = sys.stdin.buffer if file == _STANDARD else Path(file)
     async with opened(configuration) as store:
         tell_what_is_lost(store, EVERYTHING)
-        with _progress("import") as progress:
+        with _Progress("import") as progress:
             return await import_session(store, place, session_id=wanted, secrets=keys, progress=progress)
 
 
@@ -216,8 +215,9 @@ async def _copy(
     done: list[Copied] = []
     async with opened(configurations[0]) as source, opened(configurations[1]) as target:
         _require_durable(target)
-        with _progress("copy") as progress:
+        with _Progress("copy") as progress:
             async for each in copy_sessions(source, target, wanted, secrets=secrets, progress=progress):
+                progress.one_more()
                 if tell is None or each.outcome == "refused":  # else it is told, and need not be kept
                     done.append(each)
                 if tell is not None:
@@ -278,11 +278,29 @@ def _shown(counts: Counts) -> str:
     return ", ".join(parts)
 
 
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int], object]]:
-    """Bytes that have gone by, on a terminal."""
-    console = Console(stderr=True)
-    columns = SpinnerColumn(), TextColumn(what), DownloadColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda more: bar.advance(task, more)
+class _Progress:
+    """How far a command is, on a terminal: bytes that have gone by, and sessions that are done."""
+
+    def __init__(self, what: str) -> None:
+        console = Console(stderr=True)
+        columns = SpinnerColumn(), TextColumn("{task.description}"), DownloadColumn()
+        self._what = what
+        self._sessions = 0
+        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._bar.add_task(what, total=None)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, more: int) -> None:
+        """So many bytes more."""
+        self._bar.advance(self._task, more)
+
+    def one_more(self) -> None:
+        """One session more."""
+        self._sessions += 1
+        self._bar.update(self._task, description=f"{self._what}: {counted(self._sessions, 'session')}")

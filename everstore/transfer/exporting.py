@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from everstore.branching.forks import id_of
 from everstore.drafts import draft, publish, require_place
+from everstore.errors import EverstoreError, InvalidArgumentError
 from everstore.transfer.format import manifest_of
 from everstore.transfer.sealing import Seals
 from everstore.transfer.source import frozen
@@ -57,8 +58,13 @@ async def export_session(
     place = Path(file)
     require_place(place, overwrite=overwrite)
     with draft(place) as unfinished:
-        with unfinished.open("wb") as opened:
-            counts = await _exported(store, session_id, opened, secrets, progress)
+        try:
+            with unfinished.open("wb") as opened:
+                counts = await _exported(store, session_id, opened, secrets, progress)
+        except OSError as error:
+            if isinstance(error, EverstoreError):  # some of which are an OSError, too
+                raise
+            raise InvalidArgumentError(f"{str(place)!r} cannot be written: {error.strerror}") from error
         await asyncio.to_thread(publish, unfinished, place, overwrite=overwrite)
     return counts
 

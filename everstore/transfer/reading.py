@@ -206,7 +206,12 @@ class _Incoming:
         """The next so many bytes; ``InvalidArchiveError`` when there are fewer."""
         if len(self._buffer) - self._at < size:
             rest = self._buffer[self._at :]
-            self._buffer, self._at = await asyncio.to_thread(self._read, rest, max(size, PIECE)), 0
+            try:
+                self._buffer = await asyncio.to_thread(self._read, rest, max(size, PIECE))
+            except OSError as error:
+                reason = error.strerror or error
+                raise InvalidArchiveError(f"the archive cannot be read: {reason}") from error
+            self._at = 0
         data = self._buffer[self._at : self._at + size]
         if len(data) < size:
             raise InvalidArchiveError("the archive is cut off: it ends before its end; get it anew")

@@ -166,6 +166,39 @@ async def test_a_file_is_there_whole_and_replaces_none(store, other, furnished, 
         await import_session(other, tmp_path / "missing.tar")
 
 
+async def test_a_cancelled_export_leaves_neither_a_file_nor_a_checkpoint(store, furnished, tmp_path):
+    def progress(_more):
+        asyncio.current_task().cancel()
+
+    place = tmp_path / "session.tar"
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(export_session(store, furnished.id, place, progress=progress))
+    assert [each.name for each in tmp_path.iterdir() if ".tar" in each.name] == []
+    assert await store.session_ids() == [furnished.id]
+
+
+async def test_a_file_that_cannot_be_written_is_told(store, furnished, tmp_path):
+    class Full(io.BytesIO):
+        def write(self, data):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        await export_session(store, furnished.id, Full())
+    for place in (tmp_path / "no folder" / "session.tar", tmp_path):
+        with pytest.raises(errors.InvalidArgumentError):
+            await export_session(store, furnished.id, place)
+    assert await store.session_ids() == [furnished.id]
+
+
+async def test_a_file_that_cannot_be_read_is_told(store):
+    class Broken(io.BytesIO):
+        def read(self, size=-1):
+            raise OSError(5, "Input/output error")
+
+    with pytest.raises(errors.InvalidArchiveError, match="Input/output error"):
+        await import_session(store, Broken())
+
+
 async def test_a_checkpoint_is_exported_by_its_id(store, session_id, exported, contents_of):
     if not store.sessions.capabilities.forks:
         return
