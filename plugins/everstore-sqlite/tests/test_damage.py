@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from functools import partial
 
@@ -102,6 +103,18 @@ NUMBERS = {
     "nobody's": "UPDATE entries SET content = 7 WHERE name = 'large.txt'",
     "none": "UPDATE entries SET content = 'SECRET' WHERE name = 'large.txt'",
 }
+
+
+@pytest.mark.parametrize("part", ["missing", "missing at the end", "all missing"])
+async def test_what_is_damaged_before_it_is_indexed_is_told_by_a_search(opened, session_id, raw, part):
+    async with opened() as store:
+        await store.file_system.write_file(session_id, "/large.txt", LARGE + "the end")
+    bend(raw, PARTS[part])
+    async with opened(search_index=True) as store:
+        while raw("SELECT 1 FROM search_todo WHERE NOT is_final"):  # noqa: ASYNC110 - a thread does it
+            await asyncio.sleep(0.01)
+        for literal in ("the end", "abc"):
+            assert (await told(store.file_system.grep_files(session_id, literal))).path == "/large.txt"
 
 
 @pytest.mark.parametrize(

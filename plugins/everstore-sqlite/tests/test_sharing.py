@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from everstore import new_session_id
+from everstore.errors import DataDamagedError
 from everstore.session_limits import SessionLimits
 from everstore_sqlite.checking import looked_at, problems_of
 from everstore_sqlite.contents import CHUNK_BYTES, INLINE_BYTES
@@ -142,7 +143,7 @@ FOUND = {
     "chunks that are missing or none": "DELETE FROM chunks",
     "chunks without a content": "INSERT INTO chunks VALUES (99, x'61')",
     "chunks that are not what was written": "UPDATE chunks SET data = zeroblob(length(data))",
-    "contents that are not what was written": "UPDATE contents SET data = x'79' WHERE data = x'78'",
+    "contents that are not what was written": "UPDATE contents SET is_text = 0 WHERE data = x''",
     "files whose size is not that of their content": "DELETE FROM pieces",
 }
 
@@ -189,3 +190,28 @@ async def test_what_is_large_is_written_where_it_changes(work, raw):
     expected = text.replace("0020000\n", "changed\n") + "more"
     assert (await work.files.read_file("large")).content == expected
     assert (await work.files.read_file("copy")).content == f"{expected}again"
+
+
+async def test_what_is_small_is_told_apart_by_itself(store, work, raw):
+    """By bytes and encoding, whatever digest it had once; and nothing is told of what is damaged."""
+    files, fork = store.file_system, new_session_id()
+    await work.files.write_file("a", "one")
+    await work.files.write_file("b", "two")
+    await files.fork_session(work.id, fork)
+    raw("UPDATE entries SET digest = x'0101'")  # as versions did that had one of each content
+
+    async def different() -> list[str]:
+        return [change.path for change in await files.diff_sessions(work.id, fork)]
+
+    await files.write_file(fork, "/a", "two")
+    await files.write_file(fork, "/b", "two")
+    assert await different() == ["/a"]
+    await files.write_bytes(fork, "/b", b"two")
+    assert await different() == ["/a", "/b"]
+    await files.write_file(fork, "/b", "two")
+    await files.write_file(fork, "/a", "one")
+    assert await different() == []
+    for damage in ("UPDATE contents SET data = 'one' WHERE data = x'6F6E65'", "DELETE FROM contents"):
+        raw(damage)
+        with pytest.raises(DataDamagedError):
+            await different()

@@ -3,6 +3,9 @@
 One of at most ``INLINE_BYTES`` is in its row of ``contents``; a larger is in ``chunks`` of ``CHUNK_BYTES``
 at fixed places, so that a part of it can be read, or written, without the rest. One that an older version
 wrote is in its row, whatever its size.
+
+Only chunks have digests. What is in its row is as quickly compared as it would be hashed when it is written,
+and hardly anything that is written is ever compared.
 """
 
 from __future__ import annotations

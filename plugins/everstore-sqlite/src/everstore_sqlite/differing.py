@@ -1,7 +1,8 @@
 """How the files of two sessions differ, on one snapshot; contents are told apart without reading them.
 
-What shares a content is the same; else what has another size is not; else the digests tell. An entry that an
-older version wrote has none: only there, and only where all else is the same, are the contents read.
+What shares a content is the same; else what has another size is not; else the digests tell. What is small has
+none, but is in one row: where all else is the same, SQLite compares these. Only of what an older version
+wrote, or of what is damaged, has anything to be read here.
 """
 
 # ruff: noqa: S608 - all SQL here is made of constants
@@ -35,11 +36,19 @@ _DAMAGED = "typeof(a.size) <> 'integer' OR a.is_readonly NOT IN (0, 1) OR a.is_d
 _SEEN = "a.is_directory <> b.is_directory OR a.is_readonly <> b.is_readonly OR a.size <> b.size"
 _IS_OTHER = "NOT a.is_directory AND ifnull(a.content, a.serial) <> ifnull(b.content, b.serial)"
 _UNTOLD = "(typeof(a.digest) <> 'blob' OR typeof(b.digest) <> 'blob')"
+_IN_ROW = "typeof({0}.data) = 'blob' AND {0}.is_text IN (0, 1) AND length({0}.data) = a.size"
+# NULL where it cannot be told by the rows of the two contents.
+_IS_SAME = f"""
+    (SELECT x.is_text = y.is_text AND x.data = y.data FROM contents AS x JOIN contents AS y
+    WHERE x.serial = ifnull(a.content, a.serial) AND y.serial = ifnull(b.content, b.serial)
+        AND {_IN_ROW.format("x")} AND {_IN_ROW.format("y")})
+"""
 _DIFFERENT = f"""
-    SELECT {_PATH.format("a")} AS path, {_A}, {_B}, b.session IS NOT NULL AND NOT ({_SEEN}) AND {_UNTOLD}
+    SELECT {_PATH.format("a")} AS path, {_A}, {_B},
+        b.session IS NOT NULL AND NOT ({_SEEN}) AND {_UNTOLD} AND {_IS_SAME} IS NULL
     FROM entries AS a LEFT JOIN entries AS b ON {_AT.format("b", "a")}
     WHERE a.session = :a AND (b.session IS NULL OR {_DAMAGED} OR {_SEEN}
-        OR ({_IS_OTHER} AND ({_UNTOLD} OR a.digest <> b.digest)))
+        OR ({_IS_OTHER} AND iif({_UNTOLD}, {_IS_SAME} IS NOT 1, a.digest <> b.digest)))
     UNION ALL SELECT {_PATH.format("b")}, {_NOTHING}, {_B}, 0 FROM entries AS b
     WHERE b.session = :b AND NOT EXISTS (SELECT 1 FROM entries AS a WHERE {_AT.format("a", "b")})
     ORDER BY path

@@ -60,7 +60,7 @@ _CREATE = (
         data, content = '', columnsize = 0, detail = none, tokenize = 'trigram case_sensitive 1'
     )
     """,
-    # A final row stays: a text with a NUL, where FTS5 would stop reading.
+    # A final row stays: a text with a NUL, where FTS5 would stop reading, or one that lacks a part.
     """
     CREATE TABLE search_todo (
         serial INTEGER PRIMARY KEY, is_final INTEGER NOT NULL DEFAULT 0, position INTEGER NOT NULL DEFAULT 0
@@ -99,6 +99,7 @@ _NEXT_STALE = """
 """
 _NEXT_TODO = "SELECT serial, position FROM search_todo WHERE NOT is_final LIMIT 1"
 _IS_BLOB = "SELECT typeof(data) = 'blob' FROM contents WHERE serial = ?"
+_LACKS = f"SELECT 1 FROM entries WHERE {CONTENT} = ? AND size > ?"  # noqa: S608 - made of constants
 _NUL = b"\0"
 _FIRST_PIECE = "SELECT min(number) FROM pieces WHERE content = ?"
 _CHUNKS = """
@@ -213,7 +214,7 @@ def _add_one(connection: sqlite3.Connection) -> bool:
     serial, position = row
     is_blob = (connection.execute(_IS_BLOB, (serial,)).fetchone() or (False,))[0]
     piece, following = _piece(connection, "contents", serial, position) if is_blob else (_NUL, position)
-    if _NUL in piece:
+    if _NUL in piece or (not piece and connection.execute(_LACKS, (serial, following)).fetchone()):
         connection.execute("UPDATE search_todo SET is_final = 1 WHERE serial = ?", (serial,))
     elif piece:
         connection.execute(_ADD, (serial, piece))

@@ -16,7 +16,7 @@ import msgspec
 from everstore.content import content_of
 from everstore.errors import DataDamagedError
 from everstore.models import FileInfo, FileStat, FileUsage, SessionFile, file_of, root_of, span_within
-from everstore_sqlite.contents import INLINE_BYTES, is_in_chunks, range_of, whole_of
+from everstore_sqlite.contents import CONTENT, INLINE_BYTES, is_in_chunks, range_of, whole_of
 from everstore_sqlite.failures import code_of
 from everstore_sqlite.readers import EVERYTHING, TOO_LARGE, TooLarge, snapshot
 
@@ -59,9 +59,10 @@ BELOW = "session = ? AND parent >= ? AND parent < ?"
 
 _ENTRY = ", ".join(f"entries.{column}" for column in ENTRY.split(", "))
 _READ = f"""
-    SELECT {_ENTRY}, is_text, iif(size <= ?, data, NULL), contents.serial
+    SELECT {_ENTRY}, is_text, iif(size <= ?, data, NULL)
     FROM entries LEFT JOIN contents ON contents.serial = ifnull(content, entries.serial) WHERE {KEY}
 """  # noqa: S608 - made of constants
+_NUMBER = f"SELECT {CONTENT} FROM entries WHERE {KEY}"  # noqa: S608 - made of constants
 _MEASURE = f"""
     SELECT {_ENTRY}, is_text, typeof(data), length(data), contents.serial
     FROM entries LEFT JOIN contents ON contents.serial = ifnull(content, entries.serial) WHERE {KEY}
@@ -103,19 +104,27 @@ def below(session_id: UUID, path: str) -> tuple[bytes, str, str]:
 
 
 def is_sound(
-    version: int, created: int, updated: int, serial: int, size: int, is_readonly: int, is_directory: int
+    version: int,
+    created: int,
+    updated: int,
+    serial: int,
+    size: int,
+    is_readonly: int,
+    is_directory: int,
+    content: int | None = None,
 ) -> bool:
-    """Whether the columns of ``ENTRY`` hold what they may hold."""
+    """Whether the columns of ``ENTRY``, and the number of a content, hold what they may hold."""
     return (
         type(version) is type(created) is type(updated) is type(serial) is type(size) is int
         and size >= 0
         and is_readonly in _FLAGS
         and is_directory in _FLAGS
+        and (content is None or type(content) is int)
     )
 
 
 def require_entry(path: str, row: Sequence[int]) -> None:
-    """``DataDamagedError`` unless the columns of ``ENTRY`` are sound."""
+    """``DataDamagedError`` unless what ``is_sound`` takes is sound."""
     if not is_sound(*row):
         raise no_entry(path)
 
@@ -154,7 +163,7 @@ def read_file(
     row = _row_at(connection, path, _READ, most, session_id.bytes, *split(path))
     if row is None:
         return None
-    version, created, updated, serial, size, is_readonly, is_directory, is_text, data, _ = row
+    version, created, updated, serial, size, is_readonly, is_directory, is_text, data = row
     if not is_sound(version, created, updated, serial, size, is_readonly, is_directory):
         raise no_entry(path)
     if is_directory:
@@ -172,13 +181,14 @@ def read_file(
 
 def _in_whole(connection: sqlite3.Connection, session_id: UUID, path: str, row: Any) -> SessionFile | None:
     """A file by its row, wherever its content is."""
-    *columns, is_readonly, _, is_text, data, number = row
+    *columns, is_readonly, _, is_text, data = row
     size = columns[-1]
     if is_in_chunks(size, data):
         if not connection.in_transaction:  # the row is to be of the same moment as the chunks
             with snapshot(connection):
                 found = read_file(connection, EVERYTHING, session_id, path)
             return None if isinstance(found, TooLarge) else found
+        (number,) = connection.execute(_NUMBER, (session_id.bytes, *split(path))).fetchone()
         data = whole_of(connection, path, number, size)
     version, created, updated, serial, _ = columns
     content, encoding = content_at(path, size, is_text, data)

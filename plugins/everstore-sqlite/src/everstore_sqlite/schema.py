@@ -10,7 +10,8 @@ depth, has a parent from ``/a/`` to ``/a0``. The root has no row. Rows are small
 slot in the upper 31 bits and a number within the session in the lower 32, never given out twice. An entry's
 is ``content``; where that is NULL, the entry's own serial. A fork's or a copy's entry has that of its source.
 What more than one entry has is not changed, but written anew beside it. ``digest`` tells apart what two
-entries have without reading it; it is NULL where a version wrote it that made none.
+entries have in chunks without reading it; what is in its own row is told apart by itself, though a version
+in between made digests of these, too.
 
 A content above ``contents.INLINE_BYTES`` has no bytes in its own row, but in ``pieces``: the numbers of rows
 of ``chunks``, all of one size but the last, with a digest of each, and of all up to it. Contents may share

@@ -65,11 +65,11 @@ def put(
     *,
     is_text: bool,
     like: int | None = None,
-) -> bytes:
-    """Write a content of a new number; its digest. What chunks it has in common with ``like`` it shares."""
+) -> bytes | None:
+    """Write a content of a new number; the digest of one in chunks, which shares those it has of ``like``."""
     if len(data) <= INLINE_BYTES:
         connection.execute(_PUT, (content, is_text, data))
-        return digest_of(sha256(data).digest(), is_text=is_text)
+        return None
     connection.execute(_PUT, (content, is_text, b""))
     old = {number: (chunk, digest) for number, chunk, digest in connection.execute(_PIECES, (like,))}
     prefix = b""
@@ -101,15 +101,15 @@ def replace(
     new_number: Callable[[], int],
     *,
     is_text: bool,
-) -> tuple[int, bytes]:
-    """Write what an entry has in place of a content; the number of what it has then, and its digest."""
+) -> tuple[int, bytes | None]:
+    """Write what an entry has in place of a content; what ``put`` answers with, behind the number of it."""
     if max(old_size, len(data)) <= INLINE_BYTES:
         is_changed = connection.execute(_SET, (is_text, data, content)).rowcount
         if not is_changed and not is_shared(connection, content):
             connection.execute(_RESTORE, (content, is_text, data))
             is_changed = True
         if is_changed:
-            return content, digest_of(sha256(data).digest(), is_text=is_text)
+            return content, None
     number = new_number()
     digest = put(connection, number, data, new_number, is_text=is_text, like=content)
     free(connection, content, old_size)

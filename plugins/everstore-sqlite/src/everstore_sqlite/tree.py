@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from operator import itemgetter
-from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
@@ -56,6 +55,9 @@ _INSERT = f"""
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """  # noqa: S608 - made of constants
 _REPLACE = f"""
+    UPDATE entries SET version = ?, updated = ?, size = ?, is_readonly = ?, digest = NULL WHERE {KEY}
+"""  # noqa: S608 - made of constants
+_REPLACE_CONTENT = f"""
     UPDATE entries SET version = ?, updated = ?, size = ?, is_readonly = ?, content = ?, digest = ?
     WHERE {KEY}
 """  # noqa: S608 - made of constants
@@ -93,6 +95,7 @@ class SqliteTree(Tree[FileInfo]):
         "_execute",
         "_key",
         "_limits",
+        "_read_before",
         "_store_limits",
         "_sums",
         "_transaction",
@@ -109,6 +112,8 @@ class SqliteTree(Tree[FileInfo]):
         self._connection = transaction.connection
         self._contents: dict[int, int] = {}
         """The number of the content of each entry looked at that has another than its own serial's."""
+        self._read_before: tuple[int, str | bytes, Encoding] | None = None
+        """The serial of a file whose encoding was asked for, and its content, which came with it."""
         self._execute = transaction.execute
         self._key = session_id.bytes
         self._usages = transaction.usages
@@ -131,11 +136,8 @@ class SqliteTree(Tree[FileInfo]):
         row = self._execute(_GET, (self._key, *split(path))).fetchone()
         if row is None:
             return None
-        *columns, content = row
-        require_entry(path, columns)
-        if content is not None:
-            self._note(path, columns[3], content)
-        return self._entry(path, *columns)
+        require_entry(path, row)
+        return self._entry(path, *row)
 
     @override
     def get_to_replace(self, path: str, /) -> FileInfo | None:
@@ -147,18 +149,7 @@ class SqliteTree(Tree[FileInfo]):
             row = self._execute(_GET_NUMBERS, (self._key, *split(path))).fetchone()
         if row is None:
             return None
-        *columns, content = row
-        if not is_sound(*columns) or type(content) not in {int, NoneType}:
-            columns, content = self._healed(path, columns, content)
-        if content is not None:
-            self._note(path, columns[3], content)
-        return self._entry(path, *columns)
-
-    def _note(self, path: str, serial: int, content: object) -> None:
-        """Remember an entry's content, which is not its own serial's."""
-        if type(content) is not int:
-            raise no_entry(path)
-        self._contents[serial] = content
+        return self._entry(path, *(row if is_sound(*row) else self._healed(path, row)))
 
     def _content(self, entry: FileInfo) -> int:
         """The number of the content of an entry that was looked at."""
@@ -170,9 +161,11 @@ class SqliteTree(Tree[FileInfo]):
 
     def _entry(
         self, path: str, version: int, created: int, updated: int, serial: int, size: int,
-        is_readonly: int, is_directory: int,
+        is_readonly: int, is_directory: int, content: int | None,
     ) -> FileInfo:  # fmt: skip
-        """The columns of ``ENTRY`` as a record."""
+        """The columns of ``_GET`` as a record."""
+        if content is not None:
+            self._contents[serial] = content
         return FileInfo(
             version,
             created,
@@ -185,11 +178,13 @@ class SqliteTree(Tree[FileInfo]):
             is_directory == 1,
         )
 
-    def _healed(self, path: str, damaged: Sequence[Any], content: object) -> tuple[list[Any], int | None]:
-        """The columns for a damaged entry that is about to be replaced or deleted; what is sound is kept.
+    def _healed(self, path: str, row: Sequence[Any]) -> tuple[Any, ...]:
+        """The columns of ``_GET`` for a damaged entry that is about to be replaced or deleted.
 
-        A content that cannot be told is one that nobody has: the serial's own may be another entry's.
+        What is sound is kept. A content that cannot be told is one that nobody has: the serial's own may be
+        another entry's.
         """
+        *damaged, content = row
         now, version = now_ns(), self.next_version()
         columns = [version, now, now, self.new_serial(version), 0, 0, 0]
         columns[-1] = int(self.has_below(path))
@@ -199,7 +194,7 @@ class SqliteTree(Tree[FileInfo]):
         number = content if content is None or type(content) is int else self._new_number()
         self._change(path, _HEAL, *columns, number, self._key, *split(path))
         self._usages.recount(self._key)
-        return columns, number
+        return (*columns, number)
 
     @override
     def read(self, entry: FileInfo) -> SessionFile:
@@ -210,6 +205,9 @@ class SqliteTree(Tree[FileInfo]):
         )  # fmt: skip
 
     def _read(self, entry: FileInfo) -> tuple[str | bytes, Encoding]:
+        before, self._read_before = self._read_before, None
+        if before is not None and before[0] == entry.serial:
+            return before[1:]
         number = self._content(entry)
         is_text, data = self._execute(_CONTENT, (number,)).fetchone() or (None, None)
         if is_in_chunks(entry.size_bytes, data):
@@ -218,6 +216,14 @@ class SqliteTree(Tree[FileInfo]):
 
     @override
     def encoding(self, file: FileInfo) -> Encoding:
+        if file.size_bytes > INLINE_BYTES:
+            return self._told_encoding(file)
+        content, encoding = self._read(file)
+        self._read_before = file.serial, content, encoding  # whoever asks is about to append to it
+        return encoding
+
+    def _told_encoding(self, file: FileInfo) -> Encoding:
+        """The encoding alone; the content is not read unless something is wrong with it."""
         is_text, kind, length = self._head(file)
         in_chunks = length == 0 and file.size_bytes > INLINE_BYTES
         if is_text in {0, 1} and kind == "blob" and (in_chunks or length == file.size_bytes):
@@ -238,7 +244,9 @@ class SqliteTree(Tree[FileInfo]):
         if None in map(itemgetter(0), rows):
             raise no_entry(path)
         for serial, content in self._execute(_SHARED_BELOW, below(self.session_id, path)).fetchall():
-            self._note(path, serial, content)
+            if type(content) is not int:
+                raise no_entry(path)
+            self._contents[serial] = content
         return infos(self.session_id, rows)
 
     @override
@@ -317,13 +325,19 @@ class SqliteTree(Tree[FileInfo]):
         )  # fmt: skip
         self._replace(file, old, *written)
 
-    def _replace(self, file: SessionFile | FileInfo, old: FileInfo, number: int, digest: bytes) -> None:
+    def _replace(
+        self, file: SessionFile | FileInfo, old: FileInfo, number: int, digest: bytes | None
+    ) -> None:
         """Change an entry, whose content is changed already."""
-        content = None if number == file.serial else number
-        columns = (file.version, file.updated_ns, file.size_bytes, file.is_readonly, content, digest)
-        self._change(file.path, _REPLACE, *columns, self._key, *split(file.path))
-        if content is not None:
-            self._contents[file.serial] = content
+        place = (self._key, *split(file.path))
+        columns = (file.version, file.updated_ns, file.size_bytes, file.is_readonly)
+        if digest is None and number == self._content(old):
+            self._change(file.path, _REPLACE, *columns, *place)
+        else:
+            content = None if number == file.serial else number
+            self._change(file.path, _REPLACE_CONTENT, *columns, content, digest, *place)
+            if content is not None:
+                self._contents[file.serial] = content
         if file.size_bytes != old.size_bytes:
             self._usages.count(self._key, 0, file.size_bytes - old.size_bytes)
 
@@ -348,7 +362,7 @@ class SqliteTree(Tree[FileInfo]):
         if copy.is_directory:
             self._insert(copy, None, None, is_directory=True)
             return
-        self.encoding(source)  # or damage would be copied, and not be told
+        self._told_encoding(source)  # or damage would be copied, and not be told
         number = self._content(source)
         if self._is_in_chunks(source):
             require_size(self._connection, source.path, number, source.size_bytes)
