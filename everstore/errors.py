@@ -582,7 +582,10 @@ class StorageReplacedError(BackendError):
 
 
 class SettingsError(EverstoreError, ValueError):
-    """A setting is wrong, misspelt or missing; the message names it."""
+    """A setting is wrong, misspelt or missing; the message names it.
+
+    Where several may be wrong at once, ``problems`` has what is told of each, by its name.
+    """
 
     code = "settings"
 

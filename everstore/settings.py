@@ -239,11 +239,15 @@ class CommandLineSettings(_Settings):
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """One setting in force: its environment name, its value as it may be shown, and its source."""
+    """One setting in force: its environment name, its value as it may be shown, and its source.
+
+    ``problem`` is what is wrong with a setting that is therefore not in force.
+    """
 
     name: str
     value: str
     source: str
+    problem: str | None = None
 
 
 def table_name(model: type[BaseSettings]) -> str:
@@ -339,9 +343,8 @@ def _from_environment(model: type[BaseSettings], sources: Sources) -> dict[str, 
     except UnreadableSettingError as error:
         field = re.search(r"field \"(\w+)\"", str(error))
         name = f"{prefix_of(model)}{field[1].upper()}" if field else "a setting"
-        told = SettingsError(
-            f"{name} in the {ENVIRONMENT} is not written as JSON, which a setting of its kind is there"
-        )
+        message = f"{name} in the {ENVIRONMENT} is not written as JSON, which a setting of its kind is there"
+        told = SettingsError(message, problems={name: message})
     raise told  # chained to nothing: the cause of the error holds the value
 
 
@@ -424,14 +427,14 @@ def _nest(keywords: Mapping[str, Any]) -> dict[str, Any]:
 def _explained(
     model: type[BaseSettings], error: ValidationError, states: list[tuple[str, dict[str, Any]]]
 ) -> SettingsError:
-    lines = []
+    lines: dict[str, str] = {}
     for problem in error.errors(include_input=False, include_url=False, include_context=False):
         field = "__".join(str(part) for part in problem["loc"] if isinstance(part, str))
         name = f"{prefix_of(model)}{field.upper()}"
         if problem["type"] == "missing":
-            lines.append(f"{name} is not set, and has no default")
+            lines[name] = f"{name} is not set, and has no default"
         elif problem["type"] == "extra_forbidden" and (now := RENAMED.get(field.replace("_", ""))):
-            lines.append(
+            lines[name] = (
                 f"{name} is no setting; did you mean {PREFIX}{'__'.join(now).upper()}, its name now?"
             )
         elif problem["type"] == "extra_forbidden":
@@ -439,11 +442,11 @@ def _explained(
                 name, list(setting_names(model, prefix_of(model))), n=1, cutoff=0.5
             )
             hint = f"did you mean {close[0]}?" if close else "take it out"
-            lines.append(f"{name} is no setting; {hint} (from {_source_of(name, prefix_of(model), states)})")
+            lines[name] = f"{name} is no setting; {hint} (from {_source_of(name, prefix_of(model), states)})"
         else:
             message = problem["msg"].removeprefix("Value error, ")
-            lines.append(f"{name}: {message} (from {_source_of(name, prefix_of(model), states)})")
-    return SettingsError("; ".join(lines))
+            lines[name] = f"{name}: {message} (from {_source_of(name, prefix_of(model), states)})"
+    return SettingsError("; ".join(lines.values()), problems=lines)
 
 
 def _source_of(name: str, prefix: str, states: list[tuple[str, dict[str, Any]]]) -> str:

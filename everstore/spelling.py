@@ -61,7 +61,7 @@ def check_environment(
     owners = {plugin_prefix(name): name for name in installed}
     used = set(in_use)
     unused: dict[str, list[str]] = {}
-    problems = []
+    problems: dict[str, str] = {}
     for name, value in sources.variables.items():
         if name in known or name.startswith(_TEST_PREFIX) or _is_of_a_service(name, value):
             continue
@@ -71,12 +71,14 @@ def check_environment(
             continue
         right = _meant(name, prefix, known, owners)
         if right is not None:
-            problems.append(f"{shown_name(name)} in the environment is no setting; {right}")
-    _refuse(problems or [*_disagreements(sources.variables, [*_CORE, *models])])
+            problems[name] = f"{shown_name(name)} in the environment is no setting; {right}"
+    _refuse(problems or dict(_disagreements(sources.variables, [*_CORE, *models])))
     return unused
 
 
-def _disagreements(variables: Mapping[str, str], models: Iterable[type[BaseSettings]]) -> Iterator[str]:
+def _disagreements(
+    variables: Mapping[str, str], models: Iterable[type[BaseSettings]]
+) -> Iterator[tuple[str, str]]:
     """What a table that is given as JSON says otherwise than one of its settings by itself."""
     for table, nested in (each for model in models for each in _tables(model, prefix_of(model))):
         try:
@@ -88,10 +90,8 @@ def _disagreements(variables: Mapping[str, str], models: Iterable[type[BaseSetti
             for part in name.removeprefix(f"{table}__").lower().split("__"):
                 at = at.get(part) if isinstance(at, dict) else None
             if at is not None and str(at) != (variables.get(name) or str(at)):
-                yield (
-                    f"{table} and {name} in the environment are one setting with two values; "
-                    "take it out of one of them"
-                )
+                told = f"{table} and {name} in the environment are one setting with two values"
+                yield name, f"{told}; take it out of one of them"
 
 
 def strangers(sources: Sources, models: Iterable[type[BaseSettings]], installed: Iterable[str]) -> list[str]:
@@ -189,8 +189,8 @@ def check_file(
     meant = [table for table in tables if any(_is_below(table, name) for name in sources.table)]
     models = {table: load(tables[table]) for table in {*named, *meant, *map(table_name_of, used)}}
     page = _Page(sources.table, {table: model for table, model in models.items() if model}, tables)
-    problems = [f"{wrong} in {shown_name(str(sources.file_name))} {why}" for wrong, why in page.problems()]
-    _refuse(problems)
+    file = shown_name(str(sources.file_name))
+    _refuse({wrong: f"{wrong} in {file} {why}" for wrong, why in page.problems()})
     return [tables[table] for table in named if tables[table] not in used]
 
 
@@ -342,8 +342,8 @@ def _squeezed(path: tuple[str, ...]) -> str:
     return "".join(_parts(path))
 
 
-def _refuse(problems: list[str]) -> None:
+def _refuse(problems: Mapping[str, str]) -> None:
     if problems:
         more = len(problems) - _MOST_PROBLEMS
-        told = problems[:_MOST_PROBLEMS] + ([f"and {more} more"] if more > 0 else [])
-        raise SettingsError("; ".join(told))
+        told = [*problems.values()][:_MOST_PROBLEMS] + ([f"and {more} more"] if more > 0 else [])
+        raise SettingsError("; ".join(told), problems=dict(problems))

@@ -41,7 +41,10 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
 
 app = Commands(
     name="everstore",
-    help="What an agent's sessions keep: files, values, secrets and records, in the backend you configured.",
+    help=(
+        "Files, values, secrets and records of agent sessions, in the backend that you configured.\n\n"
+        "New here? Begin with 'everstore tour'."
+    ),
     epilog=(
         "Exit status: 0 done; 1 absent, nothing matched, or an answer that the tour found wrong; "
         "2 wrong usage, input or settings; "
@@ -57,13 +60,13 @@ def _everstore(
     *,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version, and exit."
+        ),
     ] = False,
     config: Annotated[
         str | None,
-        typer.Option(
-            "--config", metavar="FILE", help="The settings file; EVERSTORE_CONFIG_FILE when not given."
-        ),
+        typer.Option("--config", metavar="FILE", help="The settings file [default: EVERSTORE_CONFIG_FILE]."),
     ] = None,
 ) -> None:
     del version

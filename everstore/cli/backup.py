@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = ["backup", "restore", "to_the_end"]
 
-FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A file of this machine.")]
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A local file.")]
 
 
 def backup(file: FileArgument, *, overwrite: OverwriteOption = False, as_json: JsonOption = False) -> None:
-    """Copy all that the configured backends keep to FILE, while stores go on writing.
+    """Copy everything in the configured backends to a file, while others go on writing.
 
-    One moment is copied, and checked; only its owner may read the file, and it is there whole or not at
-    all. Where several backends play a role, each has its own: FILE.<backend>.
+    The copy is of one moment, and is checked. The file is there whole or not at all, and only its owner may
+    read it. Where several backends are configured, each has a file of its own: FILE.<backend>.
     """
     from everstore.operating import back_up  # noqa: PLC0415 - loads pydantic and structlog
 
@@ -38,10 +38,10 @@ def backup(file: FileArgument, *, overwrite: OverwriteOption = False, as_json: J
 
 
 def restore(file: FileArgument, *, as_json: JsonOption = False) -> None:
-    """Put what 'everstore backup FILE' wrote in the place of all that the configured backends keep.
+    """Replace everything in the configured backends by what 'everstore backup FILE' wrote.
 
-    Refused while any process has a store open. The file is checked before, and the result after; a crash
-    on the way leaves the old or the new.
+    It is refused while any process has a store open. The file is checked before, and the result after. A
+    crash on the way leaves the old or the new.
     """
     from everstore.operating import restore as put_back  # noqa: PLC0415 - loads pydantic and structlog
 

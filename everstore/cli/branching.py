@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from everstore.cli.options import JsonOption, LabelsOption, SessionArgument, labels_of
+from everstore.cli.options import CurrentSessionArgument, JsonOption, LabelsOption, SessionArgument, labels_of
 from everstore.cli.output import (
     as_shown,
     note,
@@ -17,7 +17,7 @@ from everstore.cli.output import (
     shown_time,
     write,
 )
-from everstore.cli.running import EVERYTHING, in_store
+from everstore.cli.running import EVERYTHING, in_store, session_of
 from everstore.models import to_dict
 from everstore.paths import parse_session_id
 from everstore.wording import counted
@@ -34,7 +34,7 @@ _PAGE = 100
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 _SIGNS = {"added": ("A", "green"), "removed": ("D", "red"), "changed": ("M", "yellow")}
 
-CheckpointArgument = Annotated[str, typer.Argument(metavar="CHECKPOINT", help="The checkpoint's id.")]
+CheckpointArgument = Annotated[str, typer.Argument(metavar="CHECKPOINT", help="The id of the checkpoint.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -50,17 +50,24 @@ def add_to(app: typer.Typer) -> None:
 def _fork(
     session: SessionArgument,
     title: Annotated[
-        str | None, typer.Argument(help="What people will know it by; as before if not given.")
+        str | None,
+        typer.Argument(metavar="TITLE", help="A title, for people [default: that of the session]."),
     ] = None,
     *,
     label: LabelsOption = None,
-    secrets: Annotated[bool, typer.Option("--secrets", help="Take the secrets along, too.")] = False,
+    secrets: Annotated[bool, typer.Option("--secrets", help="Take the secrets along.")] = False,
     base: Annotated[
-        bool, typer.Option("--base/--no-base", help="Keep where it began, which a merge needs.")
+        bool,
+        typer.Option(
+            "--base/--no-base", help="Keep what it began with as a checkpoint; 'session merge' needs that."
+        ),
     ] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a session that has what this one has now, and print its id: both go their own ways from here."""
+    """Make a session that has what this one has now, and print its id.
+
+    From then on, a change in one of them does not change the other.
+    """
     session_id, labels = parse_session_id(session), labels_of(label) or None
     fork = in_store(
         lambda store: store.fork_session(session_id, title=title, labels=labels, secrets=secrets, base=base),
@@ -74,11 +81,14 @@ def _fork(
 
 def _checkpoint(
     session: SessionArgument,
-    label: Annotated[str, typer.Argument(help="What people will know it by.")] = "",
+    label: Annotated[str, typer.Argument(metavar="LABEL", help="A label, for people.")] = "",
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Keep what a session has now, to be read and gone back to, and print the checkpoint's id."""
+    """Keep what a session has now as a checkpoint, and print its id.
+
+    A checkpoint is read like a session, by its id; 'session rewind' goes back to it.
+    """
     session_id = parse_session_id(session)
     checkpoint = in_store(lambda store: store.checkpoint(session_id, label), keeps=EVERYTHING)
     if as_json:
@@ -88,13 +98,13 @@ def _checkpoint(
 
 
 def _checkpoints(
-    session: SessionArgument,
+    session: CurrentSessionArgument = None,
     *,
-    limit: Annotated[int, typer.Option(min=1, help="List at most so many.")] = _PAGE,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="List at most N.")] = _PAGE,
     as_json: JsonOption = False,
 ) -> None:
-    """List the checkpoints of a session, newest first; each is read like a session, by its id."""
-    session_id = parse_session_id(session)
+    """List the checkpoints of a session, newest first."""
+    session_id = session_of(session)
     found = in_store(lambda store: store.list_checkpoints(session_id, limit=limit + 1))
     shown, is_cut = found[:limit], len(found) > limit
     if as_json:
@@ -111,11 +121,14 @@ def _rewind(
     checkpoint: CheckpointArgument,
     *,
     keep: Annotated[
-        bool, typer.Option("--keep/--no-keep", help="Keep the moment before as a checkpoint.")
+        bool, typer.Option("--keep/--no-keep", help="Keep what the session has now as a checkpoint.")
     ] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Have a session be again what it was at a checkpoint; print the checkpoint of the moment before."""
+    """Take a session back to a checkpoint.
+
+    Prints the id of the checkpoint that keeps what the session had before.
+    """
     session_id, checkpoint_id = parse_session_id(session), parse_session_id(checkpoint)
     kept = in_store(lambda store: store.rewind(session_id, checkpoint_id, keep=keep))
     if as_json:
@@ -125,13 +138,13 @@ def _rewind(
 
 
 def _diff(
-    one: Annotated[str, typer.Argument(metavar="ID", help="A session or a checkpoint.")],
-    other: Annotated[str, typer.Argument(metavar="ID", help="The one to compare with it.")],
+    one: Annotated[str, typer.Argument(metavar="ID", help="The id of a session or checkpoint.")],
+    other: Annotated[str, typer.Argument(metavar="ID", help="The id of the one to compare with it.")],
     *,
-    names: Annotated[bool, typer.Option("--names", help="Only the paths and keys that differ.")] = False,
+    names: Annotated[bool, typer.Option("--names", help="Show only the paths and keys that differ.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what is different in the second of two sessions: its files, line by line, and its values."""
+    """Show what differs between two sessions: files, line by line, and values."""
     first, second = parse_session_id(one), parse_session_id(other)
     files, values = in_store(lambda store: _differences(store, first, second, text=not names))
     if as_json:
@@ -175,18 +188,22 @@ def shown_change(change: FileChange | ValueChange) -> dict[str, object]:
 
 
 def _merge(
-    fork: Annotated[str, typer.Argument(metavar="FORK", help="The fork's id.")],
+    fork: Annotated[str, typer.Argument(metavar="FORK", help="The id of the fork.")],
     *,
     into: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="The session to change; the one that was forked if not given."),
+        typer.Option(metavar="ID", help="The session to change [default: the one that was forked]."),
     ] = None,
     prefer: Annotated[
-        Literal["fork", "target"] | None, typer.Option(help="Whose side wins where both changed the same.")
+        Literal["fork", "target"] | None,
+        typer.Option(metavar="fork|target", help="Which side wins where both changed the same thing."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take what a fork changed into the session that it came from; a conflict changes nothing."""
+    """Take what a fork changed into the session that it came from.
+
+    Where both changed the same thing differently, nothing is changed, and the conflicts are told.
+    """
     fork_id, target = parse_session_id(fork), None if into is None else parse_session_id(into)
     merged = in_store(lambda store: store.merge(fork_id, target, prefer=prefer))
     if as_json:

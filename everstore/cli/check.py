@@ -40,14 +40,17 @@ class Finding(msgspec.Struct, frozen=True):
 def check(
     *,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Look at every row, and open every secret; takes its time.")
+        bool,
+        typer.Option(
+            "--deep", help="Look at everything that is stored, and decrypt every secret; this takes time."
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Look whether the configured storage is sound, then round-trip a scratch session in every role.
+    """Look whether the configured backends are sound, and try them with a session that is then removed.
 
-    For a probe: exit status 0 when all is well, 4 when anything is not. A storage that is not sound is
-    not written to, nor is one that is opened for reading only.
+    The exit status is 0 when all is well, and 4 when anything is not. A backend that is not sound, or is
+    opened for reading only, is not written to.
     """
     findings = carry_out(_check(deep=deep))
     if as_json:

@@ -18,48 +18,60 @@ Level = Literal["core", "standard", "durable"]
 
 def conformance(
     name: Annotated[
-        str | None, typer.Argument(help="The backend, as 'everstore backends' lists it.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="BACKEND", help="The backend, as 'everstore backends' lists it.", show_default=False
+        ),
     ] = None,
     *,
-    level: Annotated[Level, typer.Option(help="The level to reach.")] = "standard",
+    level: Annotated[
+        Level, typer.Option(metavar="core|standard|durable", help="The level to reach.")
+    ] = "standard",
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the report.")
+        Path | None, typer.Option("--json", metavar="FILE", help="Write a report as JSON.")
     ] = None,
-    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as a page.")] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a report as a page of Markdown.")
+    ] = None,
     badge: Annotated[
         Path | None, typer.Option(metavar="FILE.svg", help="Write a badge of the level.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="What chance is made of: the same seed, the same choices.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(metavar="N", help="The seed for random choices; the same seed makes the same choices."),
+    ] = 0,
     expression: Annotated[
         str | None,
         typer.Option(
             "-k",
             metavar="EXPR",
-            help="Run only these: words of ids, levels, tags; and, or, not. A whole id is that check alone.",
+            help="Run only the checks whose id, level or tags match, such as 'limits and not large'.",
         ),
     ] = None,
     stop: Annotated[bool, typer.Option("-x", help="Stop at the first check that fails.")] = False,
     timeout: Annotated[
-        float, typer.Option(min=1, help="Seconds for one check; what takes longer hangs, and is ended.")
+        float, typer.Option(metavar="SECONDS", min=1, help="End a check that takes longer than this.")
     ] = 120,
     large: Annotated[
         bool,
-        typer.Option("--large", help="Run the checks of the tag large, too: 12,000 files, 64 MiB; minutes."),
+        typer.Option("--large", help="Run the large checks, too (12,000 files, 64 MiB); they take minutes."),
     ] = False,
     full: Annotated[
         str | None,
-        typer.Option(metavar="JSON", help="Settings of a small storage to fill; {directory} is a new one."),
+        typer.Option(
+            metavar="JSON",
+            help="Run the checks that fill a storage, with these settings; {directory} stands for a new one.",
+        ),
     ] = None,
-    list_only: Annotated[bool, typer.Option("--list", help="List the checks and run none.")] = False,
+    list_only: Annotated[bool, typer.Option("--list", help="List the checks, and run none.")] = False,
 ) -> int:
-    """Run the conformance suite on an installed backend, as the configuration in force describes it.
+    """Run the conformance suite on an installed backend, as it is configured.
 
-    What fails fastest comes first: a check of every family, and what takes long at the end of its level.
+    The exit status is 0 only when the level is reached; a selection (-k) that leaves out checks of it does
+    not reach it.
 
-    It works in sessions of its own, which it removes, so it can run on a storage in use.
-    What a run that was killed (SIGKILL) left there, the next one on that storage removes first. The exit
-    status is 0 only when the level is reached; a selection (-k) that leaves out checks of it does not
-    reach it.
+    It works in sessions of its own and removes them, so it may run on a storage in use. What a killed run
+    left there, the next one removes first.
     """
     try:
         from everstore.cli import proving  # noqa: PLC0415 - needs the extra, and loads pytest

@@ -9,7 +9,7 @@ import msgspec
 
 from everstore.cli.options import JsonOption
 from everstore.cli.output import note, print_json, print_table
-from everstore.cli.running import CONFIG_FILE, sources
+from everstore.cli.running import WRONG_USE, report, sources
 from everstore.errors import UnknownBackendError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _UNREAD = Path("everstore.toml")
 
 
 def backends(*, as_json: JsonOption = False) -> None:
-    """List the installed plugins: what each can keep, what it is configured for, what is wrong with it."""
+    """List the installed backends and other plugins, what each is used for, and what is wrong with it."""
     from everstore.plugins import Plugins  # noqa: PLC0415 - loads pluggy
     from everstore.settings import EverstoreSettings, load  # noqa: PLC0415 - loads pydantic
 
@@ -61,25 +61,27 @@ def backends(*, as_json: JsonOption = False) -> None:
             note(f"note: {error}")
 
 
-def settings(*, as_json: JsonOption = False) -> None:
-    """Print every setting in force and where its value came from; secrets stay masked."""
-    from everstore.configuration import configure  # noqa: PLC0415 - loads pydantic and structlog
-    from everstore.settings import CommandLineSettings, load  # noqa: PLC0415 - loads pydantic
-    from everstore.sources import KEYWORDS  # noqa: PLC0415 - with those that need it
+def settings(*, as_json: JsonOption = False) -> int:
+    """List every setting in force, and where its value came from. Secrets stay masked.
 
-    configuration = configure({"config_file": CONFIG_FILE.get()})
-    _, own = load(CommandLineSettings, configuration.sources, {})
-    # The one keyword that there is.
-    origins = [
-        msgspec.structs.replace(each, source="--config") if each.source == KEYWORDS else each
-        for each in (*configuration.origins, *own)
-    ]
+    A setting that is wrong is listed with what is wrong with it, and the exit status is 2.
+    """
+    from everstore.cli.examining import examine  # noqa: PLC0415 - loads pydantic and structlog
+
+    found = examine()
     if as_json:
-        print_json(msgspec.to_builtins(origins))
+        print_json(msgspec.to_builtins(found.origins))
     else:
-        print_table(("setting", "from", "value"), [(each.name, each.source, each.value) for each in origins])
-    for remark in _remarks(configuration):
+        rows = [
+            (each.name, each.source, f"WRONG: {each.problem}" if each.problem else each.value)
+            for each in found.origins
+        ]
+        print_table(("setting", "from", "value"), rows)
+    for error in found.errors:
+        report(error)
+    for remark in _remarks(found.configuration) if found.configuration else ():
         note(f"note: {remark}")
+    return WRONG_USE if found.errors else 0
 
 
 def _remarks(configuration: Configuration) -> Iterator[str]:

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["cat", "cp", "ls", "mkdir", "mv", "print_entry", "put", "rm", "stat", "tree"]
 
 SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="A path in the session.")]
-DestinationArgument = Annotated[str, typer.Argument(metavar="DESTINATION", help="Where it is to be.")]
+DestinationArgument = Annotated[
+    str, typer.Argument(metavar="DESTINATION", help="The new path in the session.")
+]
 
 
 def ls(path: PathArgument = "/", session: SessionOption = None, *, as_json: JsonOption = False) -> None:
@@ -76,10 +78,13 @@ def tree(
     path: PathArgument = "/",
     session: SessionOption = None,
     *,
-    depth: Annotated[int | None, typer.Option("--depth", "-L", min=1, help="Go down so many levels.")] = None,
+    depth: Annotated[
+        int | None,
+        typer.Option("--depth", "-L", metavar="N", min=1, help="Show at most N levels of directories."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show everything below a directory."""
+    """Show everything in a directory, and in its directories."""
     entries = in_session(session, lambda work: _below(work.files, path, depth))
     if as_json:
         print_json([to_dict(entry) for entry in entries[1:]])
@@ -100,7 +105,7 @@ async def _below(files: BoundFiles, path: str, depth: int | None) -> list[FileIn
 
 
 def cat(path: PathArgument, session: SessionOption = None, *, as_json: JsonOption = False) -> None:
-    """Write a file's bytes to standard output, exactly as they were put."""
+    """Print a file, exactly as it was put."""
     found = in_session(session, lambda work: work.files.read_file(path, strict=True))
     if as_json:
         print_json(to_dict(found))
@@ -110,30 +115,36 @@ def cat(path: PathArgument, session: SessionOption = None, *, as_json: JsonOptio
 
 def put(
     source: Annotated[
-        str, typer.Argument(metavar="FILE", help="A local file, - is standard input; with -r a directory.")
+        str, typer.Argument(metavar="FILE", help="A local file; - is standard input. With -r a local directory.")
     ],
     path: Annotated[
         str | None,
-        typer.Argument(metavar="PATH", help="A path in the session; with -r it may be left out: /."),
+        typer.Argument(metavar="PATH", help="A path in the session [default with -r: /]."),
     ] = None,
     session: SessionOption = None,
     *,
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="A local directory with all in it.")
+        bool, typer.Option("--recursive", "-r", help="Put a local directory with all that is in it.")
     ] = False,
     encoding: Annotated[
         Literal["text", "base64"] | None,
-        typer.Option(help="How to keep it; when not given, as text if it is UTF-8 and as base64 if not."),
+        typer.Option(
+            metavar="text|base64", help="How to keep it [default: text if it is UTF-8, base64 if not]."
+        ),
     ] = None,
-    if_revision: Annotated[str | None, typer.Option(help="Only if the file has this revision.")] = None,
-    if_absent: Annotated[bool, typer.Option("--if-absent", help="Only if nothing is there.")] = False,
+    if_revision: Annotated[
+        str | None, typer.Option(metavar="REVISION", help="Put it only if the file has this revision.")
+    ] = None,
+    if_absent: Annotated[
+        bool, typer.Option("--if-absent", help="Put it only if there is no such file.")
+    ] = False,
     ignore: IgnoreOption = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Create or replace a file, with its missing parents; with -r, have in PATH what is in a local directory.
+    """Put a local file into the session, or with -r a directory. Directories that are missing are created.
 
-    With -r files that are the same already are not written again, and nothing is removed. Links and special
-    files are left out and named. Files are written in batches: run it again after an interruption, and it
+    With -r, files that are the same already are not written again, and nothing is removed. Links and special
+    files are left out, and named. Files are written in batches: after an interruption, run it again, and it
     goes on.
     """
     if recursive:
@@ -174,7 +185,9 @@ def rm(
     path: PathArgument,
     session: SessionOption = None,
     *,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="A directory with all in it.")] = False,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Remove a directory with all that is in it.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Remove a file or a directory."""
@@ -191,7 +204,7 @@ async def _remove(files: BoundFiles, path: str, *, recursive: bool) -> None:
 
 
 def mkdir(path: PathArgument, session: SessionOption = None, *, as_json: JsonOption = False) -> None:
-    """Create a directory and its missing parents; one that is there stays as it is."""
+    """Create a directory, and those above it that are missing."""
     print_entry(
         in_session(session, lambda work: work.files.create_directory(path), keeps=FILES), as_json=as_json
     )
@@ -205,7 +218,7 @@ def mv(
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Move a file or a directory with all in it."""
+    """Move a file, or a directory with all that is in it."""
 
     async def move(work: BoundSession) -> FileInfo:
         return await work.files.move_file(source, destination, overwrite=overwrite)
@@ -221,7 +234,7 @@ def cp(
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Copy a file or a directory with all in it."""
+    """Copy a file, or a directory with all that is in it."""
 
     async def copy(work: BoundSession) -> FileInfo:
         return await work.files.copy_file(source, destination, overwrite=overwrite)
@@ -230,7 +243,7 @@ def cp(
 
 
 def stat(path: PathArgument, session: SessionOption = None, *, as_json: JsonOption = False) -> None:
-    """Show what is at a path, without its content."""
+    """Show kind, size, times and revision of a file or directory."""
     found = in_session(session, lambda work: _existing(work.files, path))
     if as_json:
         print_json(to_dict(found))

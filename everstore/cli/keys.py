@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Unopened", "app", "tell_unopened", "unopened_secrets"]
 
-app = Commands(help="The keys that encrypt secrets in durable backends.")
+app = Commands(help="Make and rotate the keys that encrypt secrets.")
 
 
 class Unopened(msgspec.Struct, frozen=True, order=True):
@@ -45,19 +45,24 @@ class Unopened(msgspec.Struct, frozen=True, order=True):
 
 @app.command("generate")
 def generate(
-    key_id: Annotated[str | None, typer.Option("--id", help="The key's name; random by default.")] = None,
+    key_id: Annotated[
+        str | None, typer.Option("--id", metavar="ID", help="The id of the key [default: a random one].")
+    ] = None,
 ) -> None:
-    """Print a fresh key, to be put first in EVERSTORE_SECRETS_KEYS (older ones behind it, by comma)."""
+    """Print a new key.
+
+    Put it first in EVERSTORE_SECRETS_KEYS, and older keys behind it, separated by commas.
+    """
     write(f"{generate_key(key_id)}\n")
 
 
 @app.command("rotate")
 def rotate(*, as_json: JsonOption = False) -> int:
-    """Encrypt every stored secret anew that the first key of EVERSTORE_SECRETS_KEYS did not encrypt.
+    """Encrypt all secrets with the first key of EVERSTORE_SECRETS_KEYS.
 
-    Can be interrupted and run again, and run while others read and write. Give every process the new
-    list of keys before, and take the old key out of it only after. A secret that no key opens stays as it
-    is: it is told at the end, and the exit status is 4.
+    It may be interrupted and run again, and others may read and write meanwhile. Give every process the
+    new list of keys before, and take the old key out of it only after. A secret that no key decrypts stays
+    as it is: it is told at the end, and the exit status is 4.
     """
     try:
         seen, changed = carry_out(_rotate(configured()))
@@ -95,10 +100,10 @@ async def _rotate(configuration: Configuration) -> tuple[int, int]:
 
 @app.command("status")
 def status(*, as_json: JsonOption = False) -> int:
-    """Count the stored secrets by the key that encrypted them, and open each.
+    """Count the secrets by the key that encrypted them, and decrypt each.
 
-    Exit status 0 when every secret opens, 4 when one does not. A key that no secret has any more, and
-    that is not the first, can be taken out of EVERSTORE_SECRETS_KEYS.
+    The exit status is 4 when one cannot be decrypted. A key that no secret has any more, and that is not
+    the first, can be taken out of EVERSTORE_SECRETS_KEYS.
     """
     configuration = configured()
     counts, unopened = carry_out(_status(configuration))

@@ -47,25 +47,27 @@ def mcp(
             "--session",
             "-s",
             metavar="NAME",
-            help="The session, by its id or any text; EVERSTORE_SESSION, or a new one, when not given.",
+            help="The session, by its id or any text [default: EVERSTORE_SESSION, or a new one].",
         ),
     ] = None,
     label: LabelsOption = None,
     read_only: Annotated[
-        bool, typer.Option("--read-only", help="Leave out the tools that change something.")
+        bool, typer.Option("--read-only", help="Offer no tool that changes something.")
     ] = False,
     http: Annotated[
         str | None,
         typer.Option(
-            metavar="HOST:PORT", help="Serve over streamable HTTP, at /mcp; else over stdin and stdout."
+            metavar="HOST:PORT",
+            help="Serve over streamable HTTP, at /mcp [default: standard input and output].",
         ),
     ] = None,
 ) -> None:
-    """Serve a session to MCP clients: its files as resources, and the tools to work on them.
+    """Serve a session to MCP clients: its files as resources, and tools to work on them.
 
     A session that is named by a text or by labels is made if there is none.
 
-    Beyond loopback every request has to show the token of EVERSTORE_MCP_TOKEN or EVERSTORE_MCP_TOKEN_FILE.
+    On an address other than loopback, each request must carry the token of EVERSTORE_MCP_TOKEN or
+    EVERSTORE_MCP_TOKEN_FILE.
     """
     labels = labels_of(label)
     if labels and session is not None:

@@ -11,7 +11,7 @@ __all__ = ["migrate"]
 
 
 def migrate(*, as_json: JsonOption = False) -> None:
-    """Bring the storage of the configured backends up to date, for those that do not do so at opening."""
+    """Bring the configured backends up to date, where opening a store does not do that."""
     from everstore.building import migrate as migrate_all  # noqa: PLC0415 - loads pydantic and structlog
 
     done = carry_out(migrate_all(configured()))

@@ -67,12 +67,15 @@ def render(name: str) -> dict[str, str]:
 
 
 def new_plugin(
-    name: Annotated[str, typer.Argument(help="The backend's name, as EVERSTORE_BACKEND will have it.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The name of the backend, for EVERSTORE_BACKEND.")
+    ],
     directory: Annotated[
-        Path | None, typer.Option("--directory", "-d", help="Where to write; everstore-NAME by default.")
+        Path | None,
+        typer.Option("--directory", "-d", metavar="DIR", help="Where to write it [default: everstore-NAME]."),
     ] = None,
 ) -> None:
-    """Write a backend of your own to start from: it installs, runs and passes the conformance suite."""
+    """Write a new backend to start from: it works, and passes the conformance suite."""
     rendered = render(name)
     for point in entry_points(group="everstore", name=name):
         owner = f" with {point.dist.name}" if point.dist else ""

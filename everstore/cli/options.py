@@ -9,6 +9,7 @@ import typer
 from everstore.errors import InvalidArgumentError
 
 __all__ = [
+    "CurrentSessionArgument",
     "IgnoreOption",
     "JsonOption",
     "LabelsOption",
@@ -20,18 +21,26 @@ __all__ = [
     "labels_of",
 ]
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document, and errors as JSON, for programs.")
+]
 
 SessionOption = Annotated[
     str | None,
-    typer.Option("--session", "-s", metavar="ID", help="The session; EVERSTORE_SESSION when not given."),
+    typer.Option(
+        "--session", "-s", metavar="ID", help="The session to work in [default: EVERSTORE_SESSION]."
+    ),
 ]
 
-SessionArgument = Annotated[str, typer.Argument(metavar="ID", help="The session's id.")]
+SessionArgument = Annotated[str, typer.Argument(metavar="SESSION", help="The id of the session.")]
+
+CurrentSessionArgument = Annotated[
+    str | None, typer.Argument(metavar="SESSION", help="The id of the session [default: EVERSTORE_SESSION].")
+]
 
 PathArgument = Annotated[str, typer.Argument(metavar="PATH", help="A path in the session.")]
 
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")]
 
 IgnoreOption = Annotated[
     bool,
@@ -40,11 +49,18 @@ IgnoreOption = Annotated[
     ),
 ]
 
-TtlOption = Annotated[float | None, typer.Option(metavar="SECONDS", help="Gone after so many seconds.")]
+TtlOption = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="Remove it after this many seconds.")
+]
 
 LabelsOption = Annotated[
     list[str] | None,
-    typer.Option("--label", "-l", metavar="NAME=TEXT", help="A label; may be given several times."),
+    typer.Option(
+        "--label",
+        "-l",
+        metavar="NAME=TEXT",
+        help="A label; give the option several times for several labels.",
+    ),
 ]
 
 

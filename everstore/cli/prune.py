@@ -35,30 +35,36 @@ def prune(
     *,
     idle: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Sessions not written to for so long: 30d, 12h, 90m or 45s."),
+        typer.Option(
+            metavar="TIME",
+            help="Delete those that were not written to for this long, such as 30d, 12h, 90m or 45s.",
+        ),
     ] = None,
     label: LabelsOption = None,
     orphans: Annotated[
-        bool, typer.Option("--orphans", help="Sessions without a record, and no others; with --idle.")
+        bool, typer.Option("--orphans", help="Delete only sessions without a record; needs --idle.")
     ] = False,
     checkpoints: Annotated[
-        bool, typer.Option("--checkpoints", help="Checkpoints instead, taken longer ago than --idle.")
+        bool,
+        typer.Option(
+            "--checkpoints", help="Delete checkpoints, not sessions: those taken longer ago than --idle."
+        ),
     ] = False,
     keep: Annotated[
         int | None,
-        typer.Option(min=0, metavar="N", help="Of the checkpoints of each session, the newest N stay."),
+        typer.Option(min=0, metavar="N", help="With --checkpoints: leave the newest N of each session."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would go, and delete nothing.")
+        bool, typer.Option("--dry-run", help="Show what would be deleted, and delete nothing.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, at a terminal.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before deleting.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete sessions, records and all that they hold: those that are idle, or have a label, or both.
+    """Delete sessions that nobody uses any more: those that are idle, or have a label, or both.
 
-    Idle is a session that was created, and whose record, files, values and secrets were last written to,
-    longer ago. Each is looked at once more right before it is deleted, and what is gone is told one by one.
-    The checkpoints of a session go with it; --checkpoints deletes old ones of sessions that stay.
+    A session is idle when nothing of it was written to since: record, files, values or secrets. Each one is
+    looked at again right before it is deleted. Its checkpoints are deleted with it; --checkpoints deletes
+    old checkpoints of sessions that stay.
     """
     seconds, labels = None if idle is None else _seconds(idle), labels_of(label)
     what = "checkpoint" if checkpoints else "session"

@@ -61,6 +61,7 @@ __all__ = [
     "own_settings",
     "refuse_what_is_lost",
     "report",
+    "session_of",
     "sources",
     "status_of",
     "tell_what_is_lost",
@@ -215,14 +216,19 @@ def own_settings(configuration: Configuration) -> CommandLineSettings:
     return load(CommandLineSettings, configuration.sources, {})[0]
 
 
-def _chosen(session: str | None, configuration: Configuration) -> UUID:
+def session_of(given: str | None) -> UUID:
+    """The id of the session that an argument or the configuration names."""
+    return _chosen(given, configured(), "its id")
+
+
+def _chosen(session: str | None, configuration: Configuration, how: str = "--session ID") -> UUID:
     if session is not None:
         return parse_session_id(session)
     in_force = own_settings(configuration).session
     if in_force is not None:
         return in_force
     raise InvalidArgumentError(
-        "which session? give --session ID or set EVERSTORE_SESSION; 'everstore session new' makes one"
+        f"which session? give {how} or set EVERSTORE_SESSION; 'everstore session new' makes one"
     )
 
 

@@ -10,11 +10,12 @@ import typer
 from everstore.cli.files import print_entry
 from everstore.cli.local import read_text
 from everstore.cli.options import JsonOption, PathArgument, SessionOption
-from everstore.cli.output import as_shown, one_line, print_json, print_lines, write
+from everstore.cli.output import as_shown, note, one_line, print_json, print_lines, write
 from everstore.cli.running import ABSENT, FILES, in_session
 from everstore.errors import InvalidArgumentError
 from everstore.models import to_dict
 from everstore.search import MAX_CONTEXT
+from everstore.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,22 +25,50 @@ if TYPE_CHECKING:
 
 __all__ = ["edit", "glob", "grep"]
 
-PatternArgument = Annotated[str, typer.Argument(help="What a line must contain: literal text, unless -E.")]
-WhereArgument = Annotated[
-    str | None, typer.Argument(help="Only paths that contain this or, with *, ? or [, match this glob.")
+PatternArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="PATTERN", help="What a line must contain: plain text, or with -E a regular expression."
+    ),
 ]
-RegexOption = Annotated[bool, typer.Option("--regex", "-E", help="A regular expression in RE2 syntax.")]
-CapitalsOption = Annotated[bool, typer.Option("--ignore-case", "-i", help="Capitals do not matter.")]
+WhereArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="PATHS", help="Search only paths that contain this text or, with *, ? or [, match this glob."
+    ),
+]
+RegexOption = Annotated[
+    bool, typer.Option("--regex", "-E", help="Take PATTERN as a regular expression (RE2 syntax).")
+]
+CapitalsOption = Annotated[
+    bool, typer.Option("--ignore-case", "-i", help="Find capital and small letters alike.")
+]
 BeforeOption = Annotated[
-    int, typer.Option("--before", "-B", min=0, max=MAX_CONTEXT, help="So many lines before a match.")
+    int,
+    typer.Option(
+        "--before", "-B", metavar="N", min=0, max=MAX_CONTEXT, help="Show N lines before each match, too."
+    ),
 ]
 AfterOption = Annotated[
-    int, typer.Option("--after", "-A", min=0, max=MAX_CONTEXT, help="So many lines after a match.")
+    int,
+    typer.Option(
+        "--after", "-A", metavar="N", min=0, max=MAX_CONTEXT, help="Show N lines after each match, too."
+    ),
 ]
 ContextOption = Annotated[
-    int, typer.Option("--context", "-C", min=0, max=MAX_CONTEXT, help="So many lines around a match.")
+    int,
+    typer.Option(
+        "--context",
+        "-C",
+        metavar="N",
+        min=0,
+        max=MAX_CONTEXT,
+        help="Show N lines before and after each match.",
+    ),
 ]
-LimitOption = Annotated[int | None, typer.Option("--limit", "-m", min=0, help="So many matches in all.")]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", "-m", metavar="N", min=0, help="Show the first N matches only.")
+]
 
 
 def grep(
@@ -55,21 +84,25 @@ def grep(
     limit: LimitOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Find lines in text files; status 1 when there is none."""
+    """Find lines in text files. The exit status is 1 when there are none."""
     before, after = before or context, after or context
 
     async def search(work: BoundSession) -> list[GrepMatch]:
         return await work.files.grep_files(
             pattern, path_pattern,
-            regex=regex, ignore_case=ignore_case, before=before, after=after, limit=limit,
+            regex=regex, ignore_case=ignore_case, before=before, after=after,
+            limit=None if limit is None else limit + 1,  # to know whether that is all
         )  # fmt: skip
 
-    matches = in_session(session, search)
+    found = in_session(session, search)
+    matches = found[:limit]
     if as_json:
         print_json([to_dict(match) for match in matches])
     elif matches:
         print_lines(_shown(matches, with_context=before + after > 0))
-    return 0 if matches else ABSENT
+    if len(matches) < len(found):
+        note(f"note: there are more than {counted(len(matches), 'match')}; a larger --limit shows them")
+    return 0 if found else ABSENT
 
 
 def _shown(matches: list[GrepMatch], *, with_context: bool) -> Iterator[Sequence[tuple[str, str]]]:
@@ -101,12 +134,17 @@ def _numbered(matches: Iterable[GrepMatch]) -> dict[int, tuple[bool, str]]:
 
 
 def glob(
-    pattern: Annotated[str, typer.Argument(help="*, ? and [] stay within a segment, ** crosses them.")],
+    pattern: Annotated[
+        str,
+        typer.Argument(
+            metavar="GLOB", help="The names to find: * and ? match within one name, ** across directories."
+        ),
+    ],
     session: SessionOption = None,
     *,
     as_json: JsonOption = False,
 ) -> int:
-    """Find files by name; status 1 when there is none."""
+    """Find files by name. The exit status is 1 when there are none."""
     found = in_session(session, lambda work: work.files.glob_files(pattern))
     if as_json:
         print_json([to_dict(info) for info in found])
@@ -119,18 +157,27 @@ def edit(
     path: PathArgument,
     session: SessionOption = None,
     *,
-    old: Annotated[str | None, typer.Option(help="The text to replace.")] = None,
-    new: Annotated[str | None, typer.Option(help="What to put there.")] = None,
+    old: Annotated[str | None, typer.Option(metavar="TEXT", help="The text to replace.")] = None,
+    new: Annotated[str | None, typer.Option(metavar="TEXT", help="The text to put in its place.")] = None,
     old_file: Annotated[
-        str | None, typer.Option(help="A local file with the text to replace; - is stdin.")
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Read the text to replace from this local file; - is standard input."
+        ),
     ] = None,
     new_file: Annotated[
-        str | None, typer.Option(help="A local file with what to put there; - is stdin.")
+        str | None,
+        typer.Option(metavar="FILE", help="Read the new text from this local file; - is standard input."),
     ] = None,
-    replace_all: Annotated[bool, typer.Option("--all", help="Replace it wherever it is.")] = False,
+    replace_all: Annotated[
+        bool, typer.Option("--all", help="Replace the text everywhere in the file.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Replace a text that is in a file exactly once, or everywhere with --all; parallel edits all survive."""
+    """Replace a text in a file: it must be there exactly once, or --all replaces it everywhere.
+
+    Edits of one file at the same time are all kept.
+    """
     if old_file == new_file == "-":
         raise InvalidArgumentError("standard input can be --old-file or --new-file, but not both")
     before, after = _either("old", old, old_file), _either("new", new, new_file)

@@ -16,9 +16,9 @@ from everstore.models import to_dict
 
 __all__ = ["app"]
 
-app = Commands(help="Secrets: text by name, encrypted wherever it outlives the process.")
+app = Commands(help="Set, get and list secrets: texts by name, stored encrypted.")
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The secret's name.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The name of the secret.")]
 
 
 def _absent(name: str) -> AbsentError:
@@ -30,10 +30,13 @@ def get(
     name: NameArgument,
     session: SessionOption = None,
     *,
-    reveal: Annotated[bool, typer.Option("--reveal", help="Print the secret itself.")] = False,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Print the secret.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell whether a secret is there and opens, and print it with --reveal; status 1 when there is none."""
+    """Look whether a secret is there and can be decrypted; print it with --reveal.
+
+    The exit status is 1 when there is none.
+    """
     secret = in_session(session, lambda work: work.storage.get_secret(name))
     if secret is None:
         raise _absent(name)
@@ -52,9 +55,14 @@ def set_(
     session: SessionOption = None,
     *,
     ttl: TtlOption = None,
-    exact: Annotated[bool, typer.Option("--exact", help="Keep a line end at the end of the input.")] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Keep a line end at the end of the input; else one is removed.")
+    ] = False,
 ) -> None:
-    """Set a secret, read from standard input or asked for unseen; never give it as an argument."""
+    """Set a secret: it is read from standard input, or asked for on a terminal.
+
+    It is never an argument, for other users of a machine can see those.
+    """
     secret = _typed(name) if sys.stdin.isatty() else read_text("-")
     if not exact:
         secret = secret.removesuffix("\n").removesuffix("\r")
@@ -67,7 +75,7 @@ def _typed(name: str) -> str:
 
 @app.command("rm")
 def rm(name: NameArgument, session: SessionOption = None, *, as_json: JsonOption = False) -> None:
-    """Remove a secret; status 1 when there is none."""
+    """Remove a secret. The exit status is 1 when there is none."""
     if not in_session(session, lambda work: work.storage.delete_secret(name)):
         raise _absent(name)
     if as_json:
@@ -76,7 +84,7 @@ def rm(name: NameArgument, session: SessionOption = None, *, as_json: JsonOption
 
 @app.command("ls")
 def ls(session: SessionOption = None, *, as_json: JsonOption = False) -> None:
-    """List names and times, never the secrets."""
+    """List the names and times of secrets, never the secrets."""
     infos = in_session(session, lambda work: work.storage.list_secrets())
     if as_json:
         print_json([to_dict(info) for info in infos])

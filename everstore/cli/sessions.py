@@ -8,7 +8,7 @@ import typer
 
 from everstore.cli import branching
 from everstore.cli.helping import Commands
-from everstore.cli.options import JsonOption, LabelsOption, SessionArgument, labels_of
+from everstore.cli.options import CurrentSessionArgument, JsonOption, LabelsOption, SessionArgument, labels_of
 from everstore.cli.output import (
     note,
     print_facts,
@@ -18,7 +18,7 @@ from everstore.cli.output import (
     shown_usage,
     write,
 )
-from everstore.cli.running import RECORDS, in_store
+from everstore.cli.running import RECORDS, in_store, session_of
 from everstore.errors import InvalidArgumentError, SessionNotFoundError
 from everstore.models import is_checkpoint, to_dict
 from everstore.paths import parse_session_id
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = Commands(help="Sessions: their records, all that they keep, and their branches.")
+app = Commands(help="Make, list, fork, merge and remove sessions.")
 
 _PAGE = 100
 
@@ -47,12 +47,15 @@ def _absent(session_id: UUID) -> SessionNotFoundError:
 
 @app.command("new")
 def new(
-    title: Annotated[str | None, typer.Argument(help="What people will know it by.")] = None,
+    title: Annotated[str | None, typer.Argument(metavar="TITLE", help="A title, for people.")] = None,
     *,
     label: LabelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a session and print its id: export EVERSTORE_SESSION=$(everstore session new)."""
+    """Make a session and print its id.
+
+    To work in it: export EVERSTORE_SESSION=$(everstore session new)
+    """
     labels = labels_of(label)
     session = in_store(lambda store: store.create_session(title, labels=labels), keeps=RECORDS)
     if as_json:
@@ -64,17 +67,17 @@ def new(
 @app.command("ls")
 def ls(
     *,
-    limit: Annotated[int, typer.Option(min=1, help="List at most so many.")] = _PAGE,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="List at most N.")] = _PAGE,
     after: Annotated[
-        str | None, typer.Option(metavar="ID", help="Go on behind this session, the last of a page before.")
+        str | None, typer.Option(metavar="ID", help="List those that follow this session; for the next page.")
     ] = None,
     label: LabelsOption = None,
     orphans: Annotated[
-        bool, typer.Option("--orphans", help="Those that hold something and have no record, by id.")
+        bool, typer.Option("--orphans", help="List sessions that hold something but have no record.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List sessions that have a record, newest first; what is cut off is told, and how to go on."""
+    """List sessions, newest first, with the option for the next page."""
     labels = labels_of(label)
     if orphans and labels:
         raise InvalidArgumentError("--orphans have no record, and so no labels; leave out one of both")
@@ -153,9 +156,9 @@ async def _orphans(store: Store, start: UUID | None, limit: int) -> list[tuple[U
 
 
 @app.command("show")
-def show(session: SessionArgument, *, as_json: JsonOption = False) -> None:
-    """Show a session's record and how much it keeps."""
-    session_id = parse_session_id(session)
+def show(session: CurrentSessionArgument = None, *, as_json: JsonOption = False) -> None:
+    """Show the record of a session, and how much it holds."""
+    session_id = session_of(session)
     record, usage = in_store(lambda store: _kept(store, session_id))
     if as_json:
         print_json({**to_dict(record), **to_dict(usage)})
@@ -187,11 +190,11 @@ async def _kept(store: Store, session_id: UUID) -> tuple[Session, SessionUsage]:
 @app.command("rename")
 def rename(
     session: SessionArgument,
-    title: Annotated[str, typer.Argument(help="What people will know it by.")],
+    title: Annotated[str, typer.Argument(metavar="TITLE", help="The new title.")],
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Give a session another title."""
+    """Change the title of a session."""
     session_id = parse_session_id(session)
     record = in_store(lambda store: store.sessions.update_session_title(session_id, title))
     if as_json:
@@ -202,12 +205,13 @@ def rename(
 def label(
     session: SessionArgument,
     labels: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME=TEXT", help="All that it will have; none for none.")
+        list[str] | None,
+        typer.Argument(metavar="NAME=TEXT", help="The labels that it will have; without any, it has none."),
     ] = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Give a session these labels, in the place of those that it has."""
+    """Replace the labels of a session."""
     session_id = parse_session_id(session)
     wanted = labels_of(labels)
     record = in_store(lambda store: store.sessions.update_session(session_id, labels=wanted))
@@ -220,13 +224,13 @@ def rm(
     session: SessionArgument,
     *,
     keep_checkpoints: Annotated[
-        bool, typer.Option("--keep-checkpoints", help="Leave its checkpoints where they are.")
+        bool, typer.Option("--keep-checkpoints", help="Do not remove its checkpoints.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove a session and its checkpoints, or one checkpoint: records, files, values and secrets.
+    """Remove a session with its checkpoints, or one checkpoint, and all that it holds.
 
-    Status 1 when there was nothing.
+    The exit status is 1 when there was nothing.
     """
     session_id = parse_session_id(session)
 

@@ -15,9 +15,9 @@ from everstore.models import to_dict
 
 __all__ = ["app"]
 
-app = Commands(help="Values: text by key.")
+app = Commands(help="Set, get and list values: texts by key.")
 
-KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="The value's key.")]
+KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="The key of the value.")]
 
 
 def _absent(key: str) -> AbsentError:
@@ -26,7 +26,7 @@ def _absent(key: str) -> AbsentError:
 
 @app.command("get")
 def get(key: KeyArgument, session: SessionOption = None, *, as_json: JsonOption = False) -> None:
-    """Print a value, exactly as it was set; status 1 when there is none."""
+    """Print a value, exactly as it was set. The exit status is 1 when there is none."""
     found = in_session(session, lambda work: work.storage.read_value(key))
     if found is None:
         raise _absent(key)
@@ -39,14 +39,16 @@ def get(key: KeyArgument, session: SessionOption = None, *, as_json: JsonOption 
 @app.command("set")
 def set_(
     key: KeyArgument,
-    value: Annotated[str, typer.Argument(help="The text to keep; - reads standard input.")],
+    value: Annotated[str, typer.Argument(metavar="TEXT", help="The text to keep; - reads standard input.")],
     session: SessionOption = None,
     *,
     ttl: TtlOption = None,
-    if_revision: Annotated[str | None, typer.Option(help="Only if the value has this revision.")] = None,
-    if_absent: Annotated[bool, typer.Option("--if-absent", help="Only if there is none.")] = False,
+    if_revision: Annotated[
+        str | None, typer.Option(metavar="REVISION", help="Set it only if it has this revision.")
+    ] = None,
+    if_absent: Annotated[bool, typer.Option("--if-absent", help="Set it only if there is none.")] = False,
 ) -> None:
-    """Set a value; without --ttl it stays until it is removed."""
+    """Set a value. Without --ttl it stays until it is removed."""
     text = read_text("-") if value == "-" else value
     in_session(
         session,
@@ -60,10 +62,10 @@ def incr(
     key: KeyArgument,
     session: SessionOption = None,
     *,
-    by: Annotated[int, typer.Option(help="How much to add; may be negative.")] = 1,
+    by: Annotated[int, typer.Option(metavar="N", help="How much to add; may be negative.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Add to a whole number and print the sum; absent counts as 0."""
+    """Add to a whole number, and print the sum. A value that is not there counts as 0."""
     total = in_session(session, lambda work: work.storage.increment_value(key, by), keeps=VALUES)
     if as_json:
         print_json({"key": key, "value": total})
@@ -73,7 +75,7 @@ def incr(
 
 @app.command("rm")
 def rm(key: KeyArgument, session: SessionOption = None, *, as_json: JsonOption = False) -> None:
-    """Remove a value; status 1 when there is none."""
+    """Remove a value. The exit status is 1 when there is none."""
     if not in_session(session, lambda work: work.storage.delete_value(key)):
         raise _absent(key)
     if as_json:
@@ -84,13 +86,15 @@ def rm(key: KeyArgument, session: SessionOption = None, *, as_json: JsonOption =
 def ls(
     session: SessionOption = None,
     *,
-    prefix: Annotated[str, typer.Option(help="Only keys that begin so.")] = "",
-    after: Annotated[str | None, typer.Option(help="Only keys behind this one; before it with -r.")] = None,
-    limit: Annotated[int | None, typer.Option(help="At most so many.")] = None,
-    reverse: Annotated[bool, typer.Option("--reverse", "-r", help="From the last key on.")] = False,
+    prefix: Annotated[str, typer.Option(metavar="TEXT", help="List only keys that begin with this.")] = "",
+    after: Annotated[
+        str | None, typer.Option(metavar="KEY", help="List only keys that follow this one.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", help="List at most N.")] = None,
+    reverse: Annotated[bool, typer.Option("--reverse", "-r", help="Begin with the last key.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the keys, without their values."""
+    """List the keys, without the values."""
     infos = in_session(
         session,
         lambda work: work.storage.list_keys(prefix, after=after, limit=limit, reverse=reverse),

@@ -29,8 +29,9 @@ __all__ = ["tour"]
 def tour(
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The directory to import.")] = Path(),
     *,
-    max_files: Annotated[int, typer.Option(min=0, help="Import at most so many files.")] = 10_000,
-    max_bytes: Annotated[int, typer.Option(min=0, help="Import at most so many bytes in all.")] = 64 << 20,
+    max_files: Annotated[int, typer.Option(metavar="N", min=0, help="Import at most N files.")] = 10_000,
+    max_bytes: Annotated[int, typer.Option(metavar="N", min=0, help="Import at most N bytes in all.")] = 64
+    << 20,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the session there at the end.")] = False,
     show_all: Annotated[
         bool, typer.Option("--all", help="Show every step, and how long each kind of call took.")
