@@ -22,7 +22,7 @@ from everstore.cli.output import (
     write_bytes,
 )
 from everstore.cli.running import FILES, in_session
-from everstore.errors import DirectoryNotEmptyError, InvalidArgumentError, PathNotFoundError
+from everstore.errors import InvalidArgumentError, PathNotFoundError
 from everstore.models import FileInfo, SessionFile, to_dict
 from everstore.wording import shown_size
 
@@ -115,7 +115,10 @@ def cat(path: PathArgument, session: SessionOption = None, *, as_json: JsonOptio
 
 def put(
     source: Annotated[
-        str, typer.Argument(metavar="FILE", help="A local file; - is standard input. With -r a local directory.")
+        str,
+        typer.Argument(
+            metavar="FILE", help="A local file, or - for standard input; with -r a local directory."
+        ),
     ],
     path: Annotated[
         str | None,
@@ -191,16 +194,9 @@ def rm(
     as_json: JsonOption = False,
 ) -> None:
     """Remove a file or a directory."""
-    in_session(session, lambda work: _remove(work.files, path, recursive=recursive))
+    in_session(session, lambda work: work.files.delete_file(path, recursive, strict=True))
     if as_json:
         print_json({"path": path, "removed": True})
-
-
-async def _remove(files: BoundFiles, path: str, *, recursive: bool) -> None:
-    try:
-        await files.delete_file(path, recursive, strict=True)
-    except DirectoryNotEmptyError as error:
-        raise error.at(error.path, "directory is not empty; --recursive removes all in it") from None
 
 
 def mkdir(path: PathArgument, session: SessionOption = None, *, as_json: JsonOption = False) -> None:

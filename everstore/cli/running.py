@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.cli.ending import carry_out
 from everstore.cli.output import OutputError, note, tell, tell_error
+from everstore.cli.phrasing import in_commands
 from everstore.errors import (
     BackendError,
     BackendUnavailableError,
@@ -132,7 +133,7 @@ def report(error: Exception) -> int:
     """Tell an error in one line on stderr (its traceback at log level ``debug``); the exit status."""
     if _log_level() == "debug":
         tell("".join(traceback.format_exception(error)))
-    message = str(error)
+    message = in_commands(str(error))
     if isinstance(error, BackendUnavailableError):
         message += _UNDONE if error.happened is False else _UNKNOWN
     message += "".join(f"; {told}" for told in getattr(error, "__notes__", ()))

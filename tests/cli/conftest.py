@@ -50,6 +50,11 @@ class Answer(NamedTuple):
     def json(self) -> Any:
         return json.loads(self.bytes)
 
+    @property
+    def error(self) -> Any:
+        """What a command with ``--json`` says went wrong, on the last line of stderr."""
+        return json.loads(self.err.splitlines()[-1])["error"]
+
 
 @pytest.fixture
 def cli(capsysbinary, monkeypatch) -> Callable[..., Answer]:

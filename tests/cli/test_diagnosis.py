@@ -64,6 +64,7 @@ def test_settings_tells_where_each_value_came_from(cli, monkeypatch, in_empty_fo
         "name": "EVERSTORE_LOG_LEVEL",
         "value": "error",
         "source": "my.toml",
+        "problem": None,
     }
     assert origins["EVERSTORE_LIMITS__FILE_BYTES"]["value"] == "1000"
     assert origins["EVERSTORE_STORAGE"]["source"] == "default"
@@ -72,6 +73,7 @@ def test_settings_tells_where_each_value_came_from(cli, monkeypatch, in_empty_fo
         "name": "EVERSTORE_CONFIG_FILE",
         "value": "my.toml",
         "source": "--config",
+        "problem": None,
     }
     monkeypatch.setenv("EVERSTORE_CONFIG_FILE", "my.toml")
     answer = cli("settings")
@@ -135,6 +137,89 @@ def test_a_file_is_named_for_one_command_only(cli, in_empty_folder):
     (in_empty_folder / "my.toml").write_text("backend = 'nobody'\n")
     assert cli("--config", "my.toml", "check").status == 2
     assert cli("check").status == 0
+
+
+WRONG = {
+    "EVERSTORE_LOG_LEVEL": ("loud", "Input should be 'debug'"),
+    "EVERSTORE_LIMITS__FILE_BYTES": ("-1", "greater than 0"),
+    "EVERSTORE_LIMITS": ("{", "is not written as JSON"),
+    "EVERSTORE_SECRETS_KEYS": ("k:hidden", "key 1 is not written as id:base64"),
+    "EVERSTORE_SECRETS_KEYS_FILE": ("nowhere", "cannot be read"),
+    "EVERSTORE_STORAGE": ("nosuch", "no backend 'nosuch'"),
+    "EVERSTORE_MIDDLEWARE": ("memory", "has no middleware"),
+    "EVERSTORE_BACKNED": ("x", "did you mean EVERSTORE_BACKEND?"),
+    "EVERSTORE_SESSION": ("zz", "it names a session"),
+    "EVERSTORE_CONFIG_FILE": ("none.toml", "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_settings_marks_what_is_wrong_and_lists_the_rest(cli, monkeypatch, name):
+    value, words = WRONG[name]
+    monkeypatch.setenv(name, value)
+    monkeypatch.setenv("EVERSTORE_LOG_FORMAT", "json")
+    answer = cli("settings", "--json")
+    assert answer.status == 2
+    rows = {each["name"]: each for each in answer.json}
+    assert rows["EVERSTORE_LOG_FORMAT"]["value"] == "json"
+    [wrong] = [each for each in answer.json if each["problem"]]
+    assert name.startswith(wrong["name"])  # a file with a key is told at the setting
+    assert words in wrong["problem"]
+    assert (wrong["value"], wrong["source"]) == ("", "environment")
+    assert words in answer.error["message"]
+    assert "hidden" not in answer.out + answer.err
+    shown = cli("settings")
+    assert shown.status == 2
+    assert f" WRONG: {wrong['problem']}" in row_of(shown.out, wrong["name"])
+
+
+def test_settings_tells_of_everything_that_is_wrong(cli, monkeypatch):
+    for name in ("EVERSTORE_LOG_LEVEL", "EVERSTORE_STORAGE", "EVERSTORE_BACKNED", "EVERSTORE_SESSION"):
+        monkeypatch.setenv(name, WRONG[name][0])
+    answer = cli("settings")
+    assert answer.status == 2
+    assert answer.out.count("WRONG: ") == answer.err.count("everstore: error: ") == 4
+    assert row_of(answer.out, "EVERSTORE_BACKEND").split() == ["EVERSTORE_BACKEND", "default", "memory"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "source"),
+    [
+        ("log_level = 'loud'", "EVERSTORE_LOG_LEVEL", "my.toml"),
+        ("limits = {file_bytes = -1}", "EVERSTORE_LIMITS__FILE_BYTES", "my.toml"),
+        ("backend = 'nosuch'", "EVERSTORE_BACKEND", "my.toml"),
+        ("[limits]\nfile_byts = 1", "[limits] file_byts", ""),
+    ],
+)
+def test_settings_marks_what_is_wrong_in_a_file(cli, in_empty_folder, text, name, source):
+    (in_empty_folder / "my.toml").write_text(f"{text}\n")
+    answer = cli("--config", "my.toml", "settings", "--json")
+    assert answer.status == 2
+    [wrong] = [each for each in answer.json if each["problem"]]
+    assert (wrong["name"], wrong["source"]) == (name, source)
+
+
+@pytest.mark.parametrize(
+    "source", ["import sys; sys.exit('no')", "raise GeneratorExit", "class No(BaseException): pass\nraise No"]
+)
+def test_backends_survives_a_plugin_that_ends_the_process(cli, install_plugin, tmp_path, monkeypatch, source):
+    def end():
+        exec(source, {})
+
+    install_plugin("ends", everstore_settings=end)
+    module = tmp_path / "ends_at_import.py"
+    module.write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    info = tmp_path / "early-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: early\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[everstore]\nearly = ends_at_import\n")
+    answer = cli("backends", "--json")
+    assert answer.status == 0
+    problems = {each["name"]: each["problem"] for each in answer.json}
+    assert problems["memory"] is None
+    assert "plugin 'ends' (ends-under-test 1.0) is broken" in problems["ends"]
+    assert "plugin 'early' (early 1.0) is broken" in problems["early"]
 
 
 def test_settings_masks_keys(cli, a_key):

@@ -204,3 +204,32 @@ def test_what_a_policy_refuses_is_told_in_one_line(cli, session, install_plugin,
         "everstore: error: policy: '/a.key' is refused: it may not be read\n",
     )
     assert cli("cat", "a.key").status == 1
+
+
+@pytest.fixture
+def fork(cli, session):
+    """A fork without a base of a session that has a file, which both changed."""
+    cli("session", "new")
+    cli("put", "-", "dir/a", stdin=b"1\n1\n")
+    return cli("session", "fork", session, "--no-base").out.strip()
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("rm", "dir"), "--recursive removes it with all that is in it"),
+        (("edit", "dir/a", "--old", "1", "--new", "2"), "or give --all"),
+        (("session", "merge", "FORK"), "'everstore session fork' keeps one unless told --no-base"),
+        (
+            ("put", "-", "x", "-s", "CHECKPOINT"),
+            "'everstore session fork' makes one to change, 'everstore session rm'",
+        ),
+    ],
+)
+def test_an_error_names_the_words_of_the_command_line(cli, session, fork, command, words):
+    checkpoint = cli("session", "checkpoint", session).out.strip()
+    answer = cli(*(each.replace("FORK", fork).replace("CHECKPOINT", checkpoint) for each in command))
+    assert answer.status in {1, 3}
+    assert words in answer.err
+    assert "()" not in answer.err
+    assert "=True" not in answer.err

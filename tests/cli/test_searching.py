@@ -142,3 +142,12 @@ def test_edit_that_cannot_be_made_changes_nothing(cli, arguments, status, code):
     assert answer.status == status
     assert answer.err.startswith(f"everstore: error: {code}: ")
     assert cli("cat", "b.md").bytes == b"no [fish]\n"
+
+
+def test_grep_says_when_it_cut(cli, session):
+    cli("put", "-", "a.txt", stdin=b"line\n" * 3)
+    answer = cli("grep", "line", "-m", "2")
+    assert (answer.status, answer.out.count("\n")) == (0, 2)
+    assert answer.err == "everstore: note: there are more than 2 matches; a larger --limit shows them\n"
+    assert cli("grep", "line", "-m", "3").err == ""
+    assert len(cli("grep", "line", "-m", "1", "--json").json) == 1

@@ -232,3 +232,17 @@ def test_memory_says_that_it_is_empty_at_every_start(cli, monkeypatch):
     answer = cli("session", "new")
     assert answer.status == 0
     assert answer.err == ("everstore: note: backend memory forgets this when the command ends\n")
+
+
+def test_show_and_checkpoints_know_the_session_that_is_set(cli, session):
+    cli("session", "rm", session)
+    made = cli("session", "new", "mine").out.strip()
+    assert cli("session", "show").status == 1
+    assert cli("session", "show", made, "--json").json["title"] == "mine"
+    assert cli("session", "checkpoints", "--json").json == {"checkpoints": [], "more": False}
+
+
+def test_show_without_a_session_says_how_to_name_one(cli, kept):
+    answer = cli("session", "show")
+    assert answer.status == 2
+    assert "which session? give its id or set EVERSTORE_SESSION" in answer.err

@@ -1,0 +1,146 @@
+"""What is kept, and where: a memory that nobody chose takes nothing, and what to install is named."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from everstore import installing, new_session_id, open_store
+from everstore.errors import UnknownBackendError
+
+SESSION = str(new_session_id())
+KEEPING = [
+    ("session", "new"),
+    ("session", "fork", SESSION),
+    ("session", "checkpoint", SESSION),
+    ("put", "-", "x", "-s", SESSION),
+    ("mkdir", "x", "-s", SESSION),
+    ("edit", "x", "--old", "a", "--new", "b", "-s", SESSION),
+    ("cp", "x", "y", "-s", SESSION),
+    ("mv", "x", "y", "-s", SESSION),
+    ("kv", "set", "k", "v", "-s", SESSION),
+    ("kv", "incr", "k", "-s", SESSION),
+    ("secret", "set", "k", "-s", SESSION),
+    ("import", "x.tar"),
+    ("mcp",),
+]
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(in_empty_folder):
+    pass
+
+
+@pytest.mark.parametrize("command", KEEPING, ids=lambda command: " ".join(command[:2]))
+def test_what_a_memory_that_nobody_chose_would_forget_is_refused(cli, command):
+    answer = cli(*command, stdin=b"text")
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err.startswith("everstore: error: settings: no backend is chosen, and memory would forget")
+    assert "export EVERSTORE_BACKEND=sqlite (EVERSTORE_BACKEND=memory does it all the same)" in answer.err
+
+
+@pytest.mark.parametrize("where", ["environment", "file"])
+def test_a_memory_that_somebody_chose_takes_it_and_says_that_it_forgets(
+    cli, monkeypatch, in_empty_folder, where
+):
+    options = []
+    if where == "file":
+        (in_empty_folder / "my.toml").write_text("backend = 'memory'\n")
+        options = ["--config", "my.toml"]
+    else:
+        monkeypatch.setenv("EVERSTORE_BACKEND", "memory")
+    answer = cli(*options, "session", "new")
+    assert answer.status == 0
+    assert answer.err == "everstore: note: backend memory forgets this when the command ends\n"
+
+
+def test_roles_that_are_mixed_count_each_by_itself(cli, kept, monkeypatch):
+    monkeypatch.delenv("EVERSTORE_BACKEND")
+    monkeypatch.setenv("EVERSTORE_FILE_SYSTEM", "kept")
+    put = cli("put", "-", "x", "-s", SESSION, stdin=b"1")
+    assert (put.status, put.err) == (0, "")
+    refused = cli("kv", "set", "k", "v", "-s", SESSION)
+    assert refused.status == 2
+    assert "memory would forget this (values and secrets) when" in refused.err
+
+
+def test_reading_says_why_there_is_nothing(cli):
+    answer = cli("session", "ls")
+    assert (answer.status, answer.out) == (0, "")
+    assert answer.err.startswith(
+        "everstore: note: backend memory is empty at the start of every command, so there is nothing in it; "
+        "to keep something: "
+    )
+    assert json.loads(cli("session", "ls", "--json").err)["note"] in answer.err
+
+
+@pytest.fixture
+def without_plugins(monkeypatch):
+    monkeypatch.setattr("everstore.plugins.entry_points", lambda group: [])
+
+
+@pytest.mark.parametrize("name", ["sqlite", "postgres", "lmdb"])
+def test_a_known_backend_that_is_not_installed_is_named_with_the_line(
+    cli, without_plugins, monkeypatch, name
+):
+    monkeypatch.setenv("EVERSTORE_BACKEND", name)
+    line = installing.command_to_install(name)
+    answer = cli("ls", "-s", SESSION, "--json")
+    assert answer.status == 2
+    assert answer.error["message"].startswith(f"no backend '{name}'; {line} installs it; available: ")
+    assert answer.error["install"] == line
+    with pytest.raises(UnknownBackendError, match="installs it") as told:
+        asyncio.run(_opened(backend=name))
+    assert told.value.facts["install"] == line
+
+
+async def _opened(**settings):
+    async with open_store(**settings):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("everstore-sqlite", "sqlite"), ("Postgres", "postgres"), ("lmbd", "lmdb")]
+)
+def test_a_known_backend_by_another_name_is_meant(cli, without_plugins, monkeypatch, name, meant):
+    monkeypatch.setenv("EVERSTORE_BACKEND", name)
+    answer = cli("ls", "-s", SESSION)
+    assert f"did you mean {meant!r}? {installing.command_to_install(meant)} installs {meant!r}" in answer.err
+
+
+def test_the_line_to_type_installs_first_what_is_missing(cli, monkeypatch):
+    monkeypatch.setattr("everstore.cli.running.entry_points", lambda group, name: [])
+    line = installing.command_to_install("sqlite")
+    assert f"; {line} && export EVERSTORE_BACKEND=sqlite (" in cli("session", "new").err
+
+
+def test_a_checkout_is_installed_from_as_it_is_seen_from_here(monkeypatch, tmp_path):
+    plugin = tmp_path / "a checkout" / "plugins" / "everstore-sqlite"
+    plugin.mkdir(parents=True)
+    (plugin / "pyproject.toml").touch()
+    monkeypatch.setattr(installing, "_roots", lambda: [tmp_path / "none", tmp_path / "a checkout"])
+    assert installing.command_to_install("sqlite") == f"pip install '{plugin}'"
+    monkeypatch.chdir(tmp_path / "a checkout")
+    assert installing.command_to_install("sqlite") == "pip install ./plugins/everstore-sqlite"
+    assert installing.command_to_install("lmdb") == "pip install 'everstore[lmdb]'"
+
+
+@pytest.mark.parametrize(
+    ("told", "root"),
+    [
+        ('{"url": "file:///a%20checkout", "dir_info": {}}', ["/a checkout"]),
+        ('{"url": "https://example.org/everstore.whl"}', []),
+        ("nonsense", []),
+        ("[]", []),
+        (None, []),
+    ],
+)
+def test_what_pip_was_given_is_where_a_checkout_may_be(monkeypatch, told, root):
+    class Distribution:
+        def read_text(self, name):
+            return told
+
+    monkeypatch.setattr("everstore.installing.metadata.distribution", lambda name: Distribution())
+    assert [str(each) for each in installing._roots()[1:]] == root
