@@ -227,13 +227,13 @@ def plain_seed(file: InitialFile) -> InitialFile:
     return InitialFile(file.path, content, encoding, file.is_readonly)
 
 
-def plain_title(title: str) -> str:
+def plain_title(title: str, what: str = "title") -> str:
     """A title as a plain ``str``; ``InvalidContentError`` when none, or with a NUL or lone surrogate."""
     if type(title) is not str or not title.isascii():
-        title = plain_text(title, "title")
-        text_size(title, "title")
+        title = plain_text(title, what)
+        text_size(title, what)
     if "\0" in title:
-        raise InvalidContentError("a title holds no NUL")
+        raise InvalidContentError(f"a {what} holds no NUL")
     return title
 
 

@@ -190,7 +190,8 @@ class Store:
         """
         check_flag("secrets", secrets)
         check_flag("base", base)
-        return await self._branches.fork(id_of(source), session_id, title, labels, secrets=secrets, base=base)
+        fork_id = None if session_id is None else id_of(session_id)
+        return await self._branches.fork(id_of(source), fork_id, title, labels, secrets=secrets, base=base)
 
     async def checkpoint(self, session_id: UUID | Session, label: str = "") -> Checkpoint:
         """Keep what a session has at one moment: a session by itself, which verbs read and none changes.
@@ -211,11 +212,11 @@ class Store:
         """The checkpoints of a session, newest first; at most ``limit``, those that follow ``after``.
 
         That of a fork's starting point is one of them, with the label ``base``. ``[]`` when there are none.
-        ``CheckpointNotFoundError`` when ``after`` is gone.
+        ``after`` need not be there any more; of an id that nothing has it is ``CheckpointNotFoundError``.
         """
         if limit is not None:
             limit = plain_count("limit", limit, 0)
-        return await self._branches.list(id_of(session_id), limit, None if after is None else id_of(after))
+        return await self._branches.list(id_of(session_id), limit, after)
 
     async def delete_checkpoint(self, checkpoint: Checkpoint | UUID) -> bool:
         """Remove a checkpoint; whether it was there. What only it had is freed.

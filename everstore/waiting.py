@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Meter", "Opened", "meter", "note_wait", "to_the_end"]
+__all__ = ["Meter", "Opened", "meter", "note_wait", "running_loop", "to_the_end"]
 
 T = TypeVar("T")
 
@@ -46,6 +46,14 @@ def note_wait(nanoseconds: int) -> None:
     measuring = _METER.get()
     if measuring is not None:
         measuring.nanoseconds += nanoseconds
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop of asyncio that runs here, if one does."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 async def to_the_end(work: asyncio.Future[T]) -> T:

@@ -7,6 +7,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.store import Store
+from everstore.waiting import running_loop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
@@ -36,7 +37,7 @@ class Calls:
         self._loop: asyncio.AbstractEventLoop | None = None
         if isinstance(store, Store):
             self.store = store
-            self._loop = _running_loop()
+            self._loop = running_loop()
         else:
             self.store = store.asynchronous
             self._face = store
@@ -51,7 +52,7 @@ class Calls:
         """What the work answers, for who blocks until it is done."""
         if self._face is not None:
             return self._face.run(work)
-        if self._loop is None or self._loop is _running_loop():
+        if self._loop is None or self._loop is running_loop():
             work.close()
             raise asyncio.InvalidStateError(
                 "a synchronous call needs an everstore.sync.Store (or another thread than the event loop's): "
@@ -93,13 +94,6 @@ def _answer_of(call: Future[T], loop: asyncio.AbstractEventLoop) -> T:
                 "the event loop of the store stands still, perhaps as it waits for this synchronous call: "
                 "give the adapter everstore.sync.open_store(), or use what the framework awaits"
             )
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 async def _next(pages: AsyncGenerator[list[T], None]) -> list[T]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from everstore.branching.undoing import asyncio_loop
 from everstore.errors import BackendUnavailableError
 from everstore.wording import shown_size
 
@@ -29,6 +30,8 @@ async def differences(
     files: OpenFileSystem, a: UUID, b: UUID, after: str | None, limit: int | None, *, text: bool
 ) -> list[FileChange]:
     """``Store.diff``: with ``text`` the changes and the contents are of the same moments."""
+    if text:
+        asyncio_loop("diff")  # lines are compared beside it
     for _ in range(_MOST_LOOKS):
         changes = await files.diff_sessions(a, b, after=after, limit=limit)
         if not text:

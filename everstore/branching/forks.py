@@ -11,7 +11,7 @@ from everstore.arguments import check_session_id, plain_labels, plain_title
 from everstore.branching.checkpoints import BASE, Checkpoints
 from everstore.branching.merging import Merge
 from everstore.branching.rewinding import Rewind
-from everstore.branching.undoing import LEFT, changeable, seconds_left, undone
+from everstore.branching.undoing import LEFT, asyncio_loop, changeable, seconds_left, undone
 from everstore.errors import (
     CheckpointNotFoundError,
     InvalidArgumentError,
@@ -152,7 +152,7 @@ class Branches:
     async def checkpoint(self, session_id: UUID, label: str) -> Checkpoint:
         """``Store.checkpoint``."""
         changeable(session_id)
-        label = plain_title(label)
+        label = plain_title(label, "label")
         self.require()
         record = Session(new_checkpoint_id(), label or None, parent=session_id)
         try:
@@ -164,12 +164,12 @@ class Branches:
             raise
         return _checkpoint(record)
 
-    async def list(self, session_id: UUID, limit: int | None, after: UUID | None) -> list[Checkpoint]:
+    async def list(
+        self, session_id: UUID, limit: int | None, after: Checkpoint | UUID | None
+    ) -> list[Checkpoint]:
         """``Store.list_checkpoints``."""
         self.require()
-        last = None if after is None else await self._roles.sessions.get_session(after)
-        if after is not None and last is None:
-            raise CheckpointNotFoundError.of(after, session_id)
+        last = None if after is None else await self._place_of(after, session_id)
         found: list[Checkpoint] = []
         async for record in self._checkpoints.records(session_id, last):
             if len(found) == limit:
@@ -177,6 +177,15 @@ class Branches:
             if await self._checkpoints.is_whole(record):
                 found.append(_checkpoint(record))
         return found
+
+    async def _place_of(self, checkpoint: Checkpoint | UUID, session_id: UUID) -> Session:
+        """A record that stands where this checkpoint does, or did; by its id alone that is not told."""
+        if isinstance(checkpoint, Checkpoint):
+            return Session(id_of(checkpoint), created_ns=checkpoint.created_ns)
+        record = await self._roles.sessions.get_session(id_of(checkpoint))
+        if record is None:
+            raise CheckpointNotFoundError.of(checkpoint, session_id)
+        return record
 
     async def merge(self, fork: UUID, into: UUID | None, prefer: Prefer | None) -> Merged:
         """``Store.merge``."""
@@ -202,6 +211,7 @@ class Branches:
         if not is_checkpoint(checkpoint):
             raise InvalidArgumentError(f"{checkpoint} is no checkpoint; delete_session() removes a session")
         self.require()
+        asyncio_loop("delete_checkpoint")
         return await _whole(self._checkpoints.delete(checkpoint))
 
     async def delete_all(self, session_id: UUID) -> bool:
@@ -227,7 +237,7 @@ class Branches:
 
     def _turn(self, session_id: UUID) -> asyncio.Lock:
         """What one rewind of a session holds at a time, of those on this event loop."""
-        return self._turns.setdefault((asyncio.get_running_loop(), session_id), asyncio.Lock())
+        return self._turns.setdefault((asyncio_loop("rewind"), session_id), asyncio.Lock())
 
 
 async def _whole(work: Coroutine[Any, Any, T]) -> T:

@@ -6,15 +6,15 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from everstore.clock import now_ns
-from everstore.errors import ReadOnlySessionError, UnsupportedError
+from everstore.errors import ReadOnlySessionError, StoreContextError, UnsupportedError
 from everstore.models import is_checkpoint
-from everstore.waiting import to_the_end
+from everstore.waiting import running_loop, to_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
     from uuid import UUID
 
-__all__ = ["LEFT", "changeable", "seconds_left", "undone"]
+__all__ = ["LEFT", "asyncio_loop", "changeable", "seconds_left", "undone"]
 
 LEFT = "what it had made by then could not be removed again; 'everstore prune' does it"
 """What is told where taking back has failed."""
@@ -25,6 +25,14 @@ def changeable(session_id: UUID) -> UUID:
     if is_checkpoint(session_id):
         raise ReadOnlySessionError.of(session_id)
     return session_id
+
+
+def asyncio_loop(verb: str) -> asyncio.AbstractEventLoop:
+    """The event loop that runs here, for what is done beside it; ``StoreContextError`` when none does."""
+    loop = running_loop()
+    if loop is None:
+        raise StoreContextError(f"{verb}: it needs asyncio, and no event loop of it runs here")
+    return loop
 
 
 def seconds_left(expires_ns: int | None) -> float | None:
@@ -46,6 +54,10 @@ async def undone(error: BaseException, steps: Sequence[Coroutine[Any, Any, Any]]
                 is_done = is_done and is_harmless
         return is_done
 
+    if running_loop() is None:
+        if not await take_back():
+            error.add_note(left)
+        return
     taking = asyncio.ensure_future(take_back())
     try:
         await to_the_end(taking)

@@ -541,7 +541,7 @@ class StoreVerbs(Face[store.Store]):
         """The checkpoints of a session, newest first; at most ``limit``, those that follow ``after``.
 
         That of a fork's starting point is one of them, with the label ``base``. ``[]`` when there are none.
-        ``CheckpointNotFoundError`` when ``after`` is gone.
+        ``after`` need not be there any more; of an id that nothing has it is ``CheckpointNotFoundError``.
         """
         return self._loop.run(self._asynchronous.list_checkpoints(session_id, limit=limit, after=after))
 

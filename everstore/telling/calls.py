@@ -30,7 +30,7 @@ from everstore.guards.checkpoints import changeable
 from everstore.models import FileLines, InitialFile, Session, StoredValue
 from everstore.telling.events import HOST, STANDARD_LOG
 from everstore.telling.observing import CallRecord, Observers
-from everstore.waiting import Meter
+from everstore.waiting import Meter, running_loop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ class CallLog:
         """Tells ``events`` and ``observers``; ``closed`` refuses every further call, and so does a fork."""
         self._events = events
         self._observers = Observers(()) if observers is None else observers
-        self._loop = _running_loop()
+        self._loop = running_loop()
         self.is_forked = False
         self.closed = False
         _alive.add(self)
@@ -104,7 +104,7 @@ class CallLog:
 
         Looked at only when something failed: what can be used anywhere is not kept from it.
         """
-        loop = _running_loop()
+        loop = running_loop()
         if loop is None:
             return StoreContextError(f"{what}: this backend needs asyncio, and no event loop of it runs here")
         if loop is not self._loop and isinstance(error, RuntimeError):
@@ -113,7 +113,7 @@ class CallLog:
 
     def refuse_closing(self) -> None:
         """Raise where a store that was opened on asyncio would be closed by half: no loop of it runs."""
-        if self._loop is not None and _running_loop() is None:
+        if self._loop is not None and running_loop() is None:
             raise StoreContextError("close: the store was opened on asyncio; close it on an event loop of it")
 
     def succeeded(
@@ -206,13 +206,6 @@ def _refuse_after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_refuse_after_fork)
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 _HEARD = {

@@ -149,8 +149,9 @@ async def test_checkpoints_are_listed_newest_first_and_are_no_sessions(store, ta
     assert await store.delete_checkpoint(taken[2])
     assert not await store.delete_checkpoint(taken[2].id)
     assert await store.list_checkpoints(task) == [taken[4], taken[3], taken[1], taken[0]]
+    assert await store.list_checkpoints(task, after=taken[2]) == [taken[1], taken[0]]
     with pytest.raises(errors.CheckpointNotFoundError):
-        await store.list_checkpoints(task, after=taken[2])
+        await store.list_checkpoints(task, after=taken[2].id)
     with pytest.raises(errors.InvalidArgumentError):
         await store.delete_checkpoint(task.id)
 

@@ -6,6 +6,7 @@ the call happened or after it. In a ``crash`` every later call fails, too, so no
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -376,3 +377,52 @@ async def test_what_others_write_within_a_merge_is_not_lost(store):
         if not trouble.came:
             break
     assert at > 6
+
+
+@pytest.mark.parametrize("given", [0, "x", "", (), object()], ids=str)
+async def test_a_fork_takes_no_id_that_is_none(store, given):
+    task = await begun(store)
+    everyone = await everybody(store)
+    with pytest.raises(errors.InvalidSessionIdError):
+        await store.fork_session(task.id, session_id=given)
+    with pytest.raises(errors.InvalidContentError, match="label"):
+        await store.checkpoint(task.id, given if not isinstance(given, str) else f"{given}\0")
+    assert await everybody(store) == everyone
+
+
+async def test_a_fork_takes_the_id_of_a_record(store):
+    task = await begun(store)
+    record = await store.create_session("another")
+    fork = await store.fork_session(task.id, session_id=record)
+    assert fork.id == record.id
+    assert await contents(store, record.id) == task.now
+
+
+async def test_without_an_event_loop_a_branch_is_made_or_refused_and_nothing_else(store):
+    task = await begun(store)
+    fork = await store.fork_session(task.id)
+    await store.session(fork).storage.set_value("k", "fork")
+    calls = [
+        store.fork_session(task.id),
+        store.fork_session(task.id, session_id=fork.id),
+        store.checkpoint(task.id),
+        store.rewind(task.id, task.checkpoint),
+        store.diff(task.id, fork, text=True),
+        store.merge(fork),
+        store.delete_checkpoint(task.checkpoint),
+    ]
+
+    def driven() -> list[type]:
+        ends: list[type] = []
+        for call in calls:
+            try:
+                call.send(None)
+            except BaseException as end:  # noqa: BLE001 - it is told of
+                ends.append(type(end))
+            call.close()
+        return ends
+
+    ends = await asyncio.to_thread(driven)
+    assert {*ends} <= {StopIteration, errors.StoreContextError, errors.SessionNotEmptyError}
+    assert await contents(store, task.id) in (task.now, {**task.now, "k": "fork"})
+    assert await contents(store, task.checkpoint) == task.then
