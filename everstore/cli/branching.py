@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from everstore.cli import completing
 from everstore.cli.options import CurrentSessionArgument, JsonOption, LabelsOption, SessionArgument, labels_of
 from everstore.cli.output import (
     as_shown,
@@ -34,7 +35,12 @@ _PAGE = 100
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 _SIGNS = {"added": ("A", "green"), "removed": ("D", "red"), "changed": ("M", "yellow")}
 
-CheckpointArgument = Annotated[str, typer.Argument(metavar="CHECKPOINT", help="The id of the checkpoint.")]
+CheckpointArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="CHECKPOINT", help="The id of the checkpoint.", autocompletion=completing.checkpoints
+    ),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -138,8 +144,18 @@ def _rewind(
 
 
 def _diff(
-    one: Annotated[str, typer.Argument(metavar="ID", help="The id of a session or checkpoint.")],
-    other: Annotated[str, typer.Argument(metavar="ID", help="The id of the one to compare with it.")],
+    one: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="The id of a session or checkpoint.", autocompletion=completing.sessions
+        ),
+    ],
+    other: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="The id of the one to compare with it.", autocompletion=completing.sessions
+        ),
+    ],
     *,
     names: Annotated[bool, typer.Option("--names", help="Show only the paths and keys that differ.")] = False,
     as_json: JsonOption = False,
@@ -188,11 +204,17 @@ def shown_change(change: FileChange | ValueChange) -> dict[str, object]:
 
 
 def _merge(
-    fork: Annotated[str, typer.Argument(metavar="FORK", help="The id of the fork.")],
+    fork: Annotated[
+        str, typer.Argument(metavar="FORK", help="The id of the fork.", autocompletion=completing.sessions)
+    ],
     *,
     into: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="The session to change [default: the one that was forked]."),
+        typer.Option(
+            metavar="ID",
+            help="The session to change [default: the one that was forked].",
+            autocompletion=completing.sessions,
+        ),
     ] = None,
     prefer: Annotated[
         Literal["fork", "target"] | None,

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from everstore.cli import completing
 from everstore.errors import SettingsError
 
 __all__ = ["conformance"]
@@ -20,7 +21,9 @@ def conformance(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="BACKEND", help="The backend, as 'everstore backends' lists it.", show_default=False
+            metavar="BACKEND",
+            help="The backend, as 'everstore backends' lists it.",
+            autocompletion=completing.backends,
         ),
     ] = None,
     *,

@@ -8,6 +8,7 @@ import typer
 from rich.text import Text
 from rich.tree import Tree
 
+from everstore.cli import completing
 from everstore.cli.directories.commands import put_tree
 from everstore.cli.local import content_from, read_source
 from everstore.cli.options import IgnoreOption, JsonOption, OverwriteOption, PathArgument, SessionOption
@@ -31,9 +32,14 @@ if TYPE_CHECKING:
 
 __all__ = ["cat", "cp", "ls", "mkdir", "mv", "print_entry", "put", "rm", "stat", "tree"]
 
-SourceArgument = Annotated[str, typer.Argument(metavar="SOURCE", help="A path in the session.")]
+SourceArgument = Annotated[
+    str, typer.Argument(metavar="SOURCE", help="A path in the session.", autocompletion=completing.paths)
+]
 DestinationArgument = Annotated[
-    str, typer.Argument(metavar="DESTINATION", help="The new path in the session.")
+    str,
+    typer.Argument(
+        metavar="DESTINATION", help="The new path in the session.", autocompletion=completing.paths
+    ),
 ]
 
 
@@ -122,7 +128,11 @@ def put(
     ],
     path: Annotated[
         str | None,
-        typer.Argument(metavar="PATH", help="A path in the session [default with -r: /]."),
+        typer.Argument(
+            metavar="PATH",
+            help="A path in the session [default with -r: /].",
+            autocompletion=completing.paths,
+        ),
     ] = None,
     session: SessionOption = None,
     *,

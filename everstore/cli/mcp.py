@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from everstore.adapters.naming import id_of_names, named_session
+from everstore.cli import completing
 from everstore.cli.options import LabelsOption, labels_of
 from everstore.cli.output import note
 from everstore.cli.running import (
@@ -47,6 +48,7 @@ def mcp(
             "--session",
             "-s",
             metavar="NAME",
+            autocompletion=completing.sessions,
             help="The session, by its id or any text [default: EVERSTORE_SESSION, or a new one].",
         ),
     ] = None,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from everstore.cli import completing
 from everstore.errors import InvalidArgumentError
 
 __all__ = [
@@ -28,17 +29,30 @@ JsonOption = Annotated[
 SessionOption = Annotated[
     str | None,
     typer.Option(
-        "--session", "-s", metavar="ID", help="The session to work in [default: EVERSTORE_SESSION]."
+        "--session",
+        "-s",
+        metavar="ID",
+        help="The session to work in [default: EVERSTORE_SESSION].",
+        autocompletion=completing.sessions,
     ),
 ]
 
-SessionArgument = Annotated[str, typer.Argument(metavar="SESSION", help="The id of the session.")]
-
-CurrentSessionArgument = Annotated[
-    str | None, typer.Argument(metavar="SESSION", help="The id of the session [default: EVERSTORE_SESSION].")
+SessionArgument = Annotated[
+    str, typer.Argument(metavar="SESSION", help="The id of the session.", autocompletion=completing.sessions)
 ]
 
-PathArgument = Annotated[str, typer.Argument(metavar="PATH", help="A path in the session.")]
+CurrentSessionArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="SESSION",
+        help="The id of the session [default: EVERSTORE_SESSION].",
+        autocompletion=completing.sessions,
+    ),
+]
+
+PathArgument = Annotated[
+    str, typer.Argument(metavar="PATH", help="A path in the session.", autocompletion=completing.paths)
+]
 
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")]
 

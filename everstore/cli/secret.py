@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from everstore.cli import completing
 from everstore.cli.helping import Commands
 from everstore.cli.local import read_text
 from everstore.cli.options import JsonOption, SessionOption, TtlOption
@@ -18,7 +19,9 @@ __all__ = ["app"]
 
 app = Commands(help="Set, get and list secrets: texts by name, stored encrypted.")
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The name of the secret.")]
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="The name of the secret.", autocompletion=completing.secrets)
+]
 
 
 def _absent(name: str) -> AbsentError:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from everstore.cli import branching
+from everstore.cli import branching, completing
 from everstore.cli.helping import Commands
 from everstore.cli.options import CurrentSessionArgument, JsonOption, LabelsOption, SessionArgument, labels_of
 from everstore.cli.output import (
@@ -69,7 +69,12 @@ def ls(
     *,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="List at most N.")] = _PAGE,
     after: Annotated[
-        str | None, typer.Option(metavar="ID", help="List those that follow this session; for the next page.")
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="List those that follow this session; for the next page.",
+            autocompletion=completing.sessions,
+        ),
     ] = None,
     label: LabelsOption = None,
     orphans: Annotated[

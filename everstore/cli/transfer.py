@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn
 
+from everstore.cli import completing
 from everstore.cli.ending import carry_out
 from everstore.cli.options import JsonOption, OverwriteOption, SessionArgument
 from everstore.cli.output import note, print_json, write, write_bytes
@@ -52,7 +53,14 @@ KeyOption = Annotated[
 ]
 
 OneOption = Annotated[
-    str | None, typer.Option("--session", "-s", metavar="ID", help="This session, and no other.")
+    str | None,
+    typer.Option(
+        "--session",
+        "-s",
+        metavar="ID",
+        help="Copy this session, and no other.",
+        autocompletion=completing.sessions,
+    ),
 ]
 
 
@@ -163,8 +171,18 @@ async def _import(configuration: Configuration, wanted: UUID | None, file: str, 
 
 
 def copy(
-    source: Annotated[str, typer.Option("--from", metavar="BACKEND", help="Where the sessions are.")],
-    target: Annotated[str, typer.Option("--to", metavar="BACKEND", help="Where they are to be.")],
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from", metavar="BACKEND", help="Where the sessions are.", autocompletion=completing.backends
+        ),
+    ],
+    target: Annotated[
+        str,
+        typer.Option(
+            "--to", metavar="BACKEND", help="Where they are to be.", autocompletion=completing.backends
+        ),
+    ],
     session: OneOption = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="All sessions, those without a record too.")] = False,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from everstore.cli import completing
 from everstore.cli.helping import Commands
 from everstore.cli.local import read_text
 from everstore.cli.options import JsonOption, SessionOption, TtlOption
@@ -17,7 +18,9 @@ __all__ = ["app"]
 
 app = Commands(help="Set, get and list values: texts by key.")
 
-KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="The key of the value.")]
+KeyArgument = Annotated[
+    str, typer.Argument(metavar="KEY", help="The key of the value.", autocompletion=completing.keys)
+]
 
 
 def _absent(key: str) -> AbsentError:
@@ -88,7 +91,10 @@ def ls(
     *,
     prefix: Annotated[str, typer.Option(metavar="TEXT", help="List only keys that begin with this.")] = "",
     after: Annotated[
-        str | None, typer.Option(metavar="KEY", help="List only keys that follow this one.")
+        str | None,
+        typer.Option(
+            metavar="KEY", help="List only keys that follow this one.", autocompletion=completing.keys
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", help="List at most N.")] = None,
     reverse: Annotated[bool, typer.Option("--reverse", "-r", help="Begin with the last key.")] = False,
