@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import everstore
-from everstore import errors, new_session_id
-from everstore_sqlite import index
+from everstore import changes, errors, new_session_id
+from everstore_sqlite import checking, index
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -239,6 +239,32 @@ async def test_a_text_that_changes_while_it_is_indexed(opened, raw, session_id):
         await filled(raw)
         assert raw('SELECT count(*) FROM search WHERE search MATCH \'"pla" OR "nee"\'') == [(0,)]
         assert raw("SELECT count(*) FROM search_forgotten") == [(0,)]
+
+
+@pytest.mark.parametrize("end", ["the end", "🦄数é🦄数", "é" * 9])
+async def test_a_text_that_goes_in_the_step_that_made_it_longer(opened, raw, path, session_id, end):
+    async with opened(search_index=True) as store:
+        files = store.session(session_id).files
+        await files.write_file("large.txt", "x" * 100_000 + end)
+        await filled(raw)
+        await files.apply_changes([changes.Append("large.txt", " and more"), changes.Delete("large.txt")])
+        await filled(raw)
+        assert checking.check(path, deep=True) == []
+
+
+async def test_a_text_that_gets_longer_when_all_of_it_is_just_indexed(opened, raw, session_id):
+    async with opened() as plain, opened(search_index=True):  # the plain one leaves the work undone
+        await plain.file_system.write_file(session_id, "large.txt", "x" * 100_000 + "nee")
+        await filled(raw)
+    raw("INSERT INTO search_todo SELECT serial, 0, 100003 FROM contents")  # as it is until the next step
+    async with opened() as plain:
+        await plain.file_system.append_file(session_id, "large.txt", "dle")
+    async with opened(search_index=True) as store:
+        await filled(raw)
+        assert len(await store.file_system.grep_files(session_id, "needle")) == 1
+        await store.file_system.delete_file(session_id, "large.txt")
+        await filled(raw)
+    assert raw('SELECT count(*) FROM search WHERE search MATCH \'"xxx" OR "eed"\'') == [(0,)]
 
 
 async def test_an_index_of_an_earlier_version_is_begun_anew(opened, raw, session_id):

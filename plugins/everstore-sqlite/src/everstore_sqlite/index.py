@@ -106,7 +106,11 @@ _CHUNKS = """
     SELECT number, data FROM pieces JOIN chunks ON chunks.id = chunk
     WHERE content = ? AND number BETWEEN ? AND ? AND typeof(data) = 'blob' ORDER BY number
 """
-_NOTE_LONGER = "INSERT OR IGNORE INTO search_todo (serial, position) VALUES (?, ?)"
+# One whose last piece is indexed may still be in the table, and waits for nothing.
+_NOTE_LONGER = """
+    INSERT INTO search_todo (serial, position) VALUES (?, ?)
+    ON CONFLICT (serial) DO UPDATE SET position = min(position, excluded.position)
+"""
 _STALE_LARGE = "SELECT serial FROM search_stale WHERE serial IN (SELECT content FROM pieces)"
 _SLOTS = "SELECT slot FROM trees WHERE session = ?1 UNION ALL SELECT slot FROM origins WHERE session = ?1"
 _IS_COUNTED = "SELECT count(*) FROM trees WHERE session = ?"
@@ -239,8 +243,7 @@ def _piece(connection: sqlite3.Connection, table: str, serial: int, position: in
     if position + len(piece) >= size or piece == _NUL:
         return piece, size
     end = _start_of_last(piece)
-    following = _start_of_last(piece[: _start_of_last(piece[:end])])
-    return piece[:end], position + following
+    return piece[:end], position + _start_of_overlap(piece[:end])
 
 
 def _piece_of_chunks(connection: sqlite3.Connection, content: int, position: int) -> bytes:
@@ -253,6 +256,13 @@ def _piece_of_chunks(connection: sqlite3.Connection, content: int, position: int
         return _NUL
     start = position - first * CHUNK_BYTES
     return b"".join([data for _, data in chunks])[start : start + _PIECE_BYTES]
+
+
+def _start_of_overlap(text: bytes) -> int:
+    """Where the last two characters of a text in UTF-8 begin: what follows it is indexed from there on."""
+    for _ in range(_TRIGRAM - 1):
+        text = text[: _start_of_last(text)] if text else text
+    return len(text)
 
 
 def _start_of_last(text: bytes) -> int:
@@ -298,7 +308,7 @@ def note_longer(connection: sqlite3.Connection, content: int, size: int) -> None
     if not exists(connection):
         return
     start = max(size - (_TRIGRAM - 1) * _LONGEST_CHARACTER, 0)
-    position = start + _start_of_first(_piece_of_chunks(connection, content, start))
+    position = start + _start_of_overlap(_piece_of_chunks(connection, content, start))
     connection.execute(_NOTE_LONGER, (content, position))
 
 
