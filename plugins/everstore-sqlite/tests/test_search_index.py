@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -265,6 +267,43 @@ async def test_a_text_that_gets_longer_when_all_of_it_is_just_indexed(opened, ra
         await store.file_system.delete_file(session_id, "large.txt")
         await filled(raw)
     assert raw('SELECT count(*) FROM search WHERE search MATCH \'"xxx" OR "eed"\'') == [(0,)]
+
+
+@pytest.mark.parametrize("seed", [10, 21])
+async def test_a_text_of_many_pieces_leaves_the_index_whatever_fts5_has_merged(opened, path, seed):
+    def tend() -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            more = True
+            while more:
+                connection.execute("BEGIN")
+                more = index._forget_one(connection) or index._add_one(connection)
+                connection.execute("COMMIT")
+
+    chance = random.Random(seed)
+    words = ["".join(chance.choices("abcdefghijklmnop", k=5)) for _ in range(40)]
+    large, others = (UUID(int=number) for number in (1, 2))
+
+    def text(most: int) -> str:
+        return "".join(chance.choices(words, k=chance.randrange(1, most)))
+
+    async with opened(search_index=True):
+        pass
+    async with opened() as store:  # one that leaves the index to us
+        files = store.session(large).files
+        await files.write_file("large.txt", "".join(chance.choices(words, k=20_000)))
+        for more in (True, True, True, True, False):
+            tend()
+            writes = [changes.Write(f"{chance.randrange(30)}", text(300)) for _ in range(8)]
+            await store.session(others).files.apply_changes(writes)
+            tend()
+            if more:
+                await files.append_file("large.txt", text(1000))
+            else:
+                await files.delete_file("large.txt")
+                tend()
+        await store.session(others).files.apply_changes([changes.Write("last", text(30))] * 8)
+        tend()
+        assert checking.check(path, deep=True) == []
 
 
 async def test_an_index_of_an_earlier_version_is_begun_anew(opened, raw, session_id):

@@ -4,8 +4,13 @@ An FTS5 table of trigrams, without contents of its own. Indexing 8 KiB takes abo
 what storing them takes, so no writer does it. Triggers only note what is to be done, in two plain
 tables: ``search_todo`` (texts that the index does not cover) and ``search_stale`` (texts that it covers
 and that are no more, which FTS5 wants back to forget them). The writer's thread works them off in
-short slices whenever no call waits, a text of any size in pieces: a row of FTS5 for each, all of the same
-number, which is nothing to FTS5 without contents of its own. No transaction is longer than a piece takes.
+short slices whenever no call waits, a text of any size in pieces: a row of FTS5, which each further piece
+changes. No transaction is longer than a piece takes.
+
+What FTS5 is told to forget meets one older entry of the row, and both are gone: of a trigram that was only
+added twice, one would stay for good. So a further piece is forgotten and added in one step, which makes an
+entry that says that there may be an older one. FTS5 also counts what it is told to add less what it is told
+to forget, and calls a table damaged that has less than nothing: the row ``_BALLAST`` makes up for that.
 
 A search asks the index and adds all of ``search_todo``, so its answer never depends on how far that
 work has come; nor on whether another process, which does not use the index, wrote in between: the
@@ -24,7 +29,7 @@ import time
 from typing import TYPE_CHECKING
 
 from everstore.errors import SettingsError
-from everstore_sqlite.contents import CHUNK_BYTES, CONTENT, size_of
+from everstore_sqlite.contents import CHUNK_BYTES, CONTENT, INLINE_BYTES, size_of
 from everstore_sqlite.shares import free_pieces
 from everstore_sqlite.usage import SLOT_BITS
 
@@ -38,7 +43,8 @@ _MOST_TRIGRAMS = 8  # that a search asks for: more hardly tell more, and cost as
 _SLICE_SECONDS = 0.02  # how long a call may have to wait for a slice of the work
 
 _LONGEST_CHARACTER = 4  # bytes
-_PIECE_BYTES = 1 << 18  # about 15 ms
+_BALLAST = 0  # no text has this number
+_PIECE_BYTES = 1 << 17  # about 15 ms
 
 _BY_CONTENT = f"CREATE INDEX IF NOT EXISTS entries_by_content ON entries ({CONTENT}, session)"
 
@@ -189,6 +195,8 @@ def _forget_one(connection: sqlite3.Connection) -> bool:
     serial, position, until = row
     piece, following = _piece(connection, "search_stale", serial, position)
     if piece:
+        if position or until > INLINE_BYTES:  # it may have been added in several pieces
+            connection.execute(_ADD, (_BALLAST, b"\x7f" * len(piece)))
         connection.execute(_FORGET, (serial, _as_far(piece, until - position)))
     if piece and following < until:
         connection.execute("REPLACE INTO search_forgotten VALUES (?, ?)", (serial, following))
@@ -221,6 +229,8 @@ def _add_one(connection: sqlite3.Connection) -> bool:
     if _NUL in piece or (not piece and connection.execute(_LACKS, (serial, following)).fetchone()):
         connection.execute("UPDATE search_todo SET is_final = 1 WHERE serial = ?", (serial,))
     elif piece:
+        if position:
+            connection.execute(_FORGET, (serial, piece))
         connection.execute(_ADD, (serial, piece))
         connection.execute("UPDATE search_todo SET position = ? WHERE serial = ?", (following, serial))
     else:
