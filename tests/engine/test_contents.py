@@ -394,3 +394,41 @@ async def test_what_an_older_everstore_left_is_read_and_goes_on(opened, engine):
             assert await storage.purge_session(session)
         assert pieces(engine) == 0
     assert engine.transact(lambda transaction: transaction.get(b"l"), write=False) == b"2 64 6144"
+
+
+class Read(SortedMap):
+    """A map that counts the pieces that were looked up."""
+
+    def __init__(self):
+        super().__init__()
+        self.looked_up = 0
+
+    def transact(self, work, *, write):
+        def watched(transaction):
+            get = transaction.get
+
+            def noted(key):
+                self.looked_up += key[:1].isupper()
+                return get(key)
+
+            transaction.get = noted
+            return work(transaction)
+
+        return super().transact(watched, write=write)
+
+
+async def test_differences_are_told_without_reading_contents(install_plugin):
+    engine = Read()
+    install_plugin("given", everstore_engine=lambda: engine)
+    async with everstore.open_store(backend="given", log_level="off") as store:
+        files = store.file_system
+        for path, size in (("same", 5 * PIECE), ("small", PIECE), ("longer", PIECE), ("other", 3 * PIECE)):
+            await files.write_bytes(A, path, b"x" * size)
+        await files.fork_session(A, B)
+        await files.append_bytes(B, "longer", b"y")
+        await files.write_bytes(B, "other", b"x" * PIECE + b"y" * 2 * PIECE)
+        engine.looked_up = 0
+        assert [each.path for each in await files.diff_sessions(A, B)] == ["/longer", "/other"]
+        assert engine.looked_up == 0
+        await files.read_bytes(A, "small")
+        assert engine.looked_up == 1

@@ -195,9 +195,8 @@ def _forget_one(connection: sqlite3.Connection) -> bool:
     serial, position, until = row
     piece, following = _piece(connection, "search_stale", serial, position)
     if piece:
-        if position or until > INLINE_BYTES:  # it may have been added in several pieces
-            connection.execute(_ADD, (_BALLAST, b"\x7f" * len(piece)))
-        connection.execute(_FORGET, (serial, _as_far(piece, until - position)))
+        in_pieces = position > 0 or until > INLINE_BYTES  # or may have been
+        _forget(connection, serial, _as_far(piece, until - position), in_pieces=in_pieces)
     if piece and following < until:
         connection.execute("REPLACE INTO search_forgotten VALUES (?, ?)", (serial, following))
     else:
@@ -205,6 +204,13 @@ def _forget_one(connection: sqlite3.Connection) -> bool:
         connection.execute("DELETE FROM search_stale WHERE serial = ?", (serial,))
         connection.execute("DELETE FROM search_forgotten WHERE serial = ?", (serial,))
     return True
+
+
+def _forget(connection: sqlite3.Connection, serial: int, piece: bytes, *, in_pieces: bool) -> None:
+    """Have FTS5 forget a piece, which the index may never have had as it is where a text is in several."""
+    if in_pieces:
+        connection.execute(_ADD, (_BALLAST, b"\x7f" * len(piece)))
+    connection.execute(_FORGET, (serial, piece))
 
 
 def _as_far(piece: bytes, length: int) -> bytes:
@@ -230,7 +236,7 @@ def _add_one(connection: sqlite3.Connection) -> bool:
         connection.execute("UPDATE search_todo SET is_final = 1 WHERE serial = ?", (serial,))
     elif piece:
         if position:
-            connection.execute(_FORGET, (serial, piece))
+            _forget(connection, serial, piece, in_pieces=True)
         connection.execute(_ADD, (serial, piece))
         connection.execute("UPDATE search_todo SET position = ? WHERE serial = ?", (following, serial))
     else:
