@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 from base64 import b64encode
 from contextlib import asynccontextmanager
@@ -89,6 +90,7 @@ class Target:
         self._left = 0
         self._is_begun = False
         self._changes: list[_Change] = []
+        self._seeds: list[InitialFile] = []
         self._values: list[Value] = []
         self._size = 0
 
@@ -98,8 +100,8 @@ class Target:
         if isinstance(item, bytes):
             await self._add_piece(item)
             return
-        if isinstance(item, (Value, Secret)) and _is_over(item):
-            self.expired += 1
+        if isinstance(item, Secret):
+            await self._seal(item)
             return
         self.counts.add(item)
         if isinstance(item, File):
@@ -109,10 +111,9 @@ class Target:
                 await self._end_file()
         elif isinstance(item, Directory):
             await self._change(MakeDirectory(item.path), 0)
-        elif isinstance(item, Value):
-            await self._set(item)
         else:
-            await self._seal(item)
+            self._values.append(item)
+            await self._grow(len(item.value))
 
     async def finish(self, record: Session | None) -> None:
         """Look whether all is there, and have the session count as one: the record comes last.
@@ -154,13 +155,10 @@ class Target:
         if not file.is_readonly:
             await self._send(file)
             return
-        await self._flush()
-        data = self._take(file)
+        size, data = len(self._data), self._take(file)
         content = data if isinstance(data, str) else b64encode(data).decode()
-        seeded = await self._store.file_system.seed_initial_file(
-            self.session_id, InitialFile(file.path, content, file.encoding, is_readonly=True)
-        )
-        self._require_path(file.path, seeded.path)
+        self._seeds.append(InitialFile(file.path, content, file.encoding, is_readonly=True))
+        await self._grow(size)
 
     async def _send(self, file: File) -> None:
         """Write what has come of a file: its beginning, or what follows."""
@@ -186,35 +184,48 @@ class Target:
 
     async def _change(self, change: _Change, size: int) -> None:
         self._changes.append(change)
-        self._size += size
-        if len(self._changes) >= _MOST_CHANGES or self._size >= _MOST_BYTES:
-            await self._flush()
+        await self._grow(size)
 
     # -- values and secrets -------------------------------------------------------------------------
 
-    async def _set(self, value: Value) -> None:
-        self._values.append(value)
-        self._size += len(value.value)
-        if len(self._values) >= _MOST_CHANGES or self._size >= _MOST_BYTES:
-            await self._flush()
-
     async def _seal(self, secret: Secret) -> None:
         left = seconds_left(secret.expires_ns)
+        if left is not None and left <= 0:
+            self.expired += 1
+            return
+        self.counts.add(secret)
         await self._store.storage.set_secret(self.session_id, secret.name, secret.value, ttl=left)
         if not await is_kept(self._store, self.session_id, secret):
             raise self._differs(f"secret {secret.name!r}")
 
+    async def _grow(self, size: int) -> None:
+        """Send what has been collected when it is enough; so many bytes have come to it."""
+        self._size += size
+        collected = len(self._changes) + len(self._seeds) + len(self._values)
+        if collected >= _MOST_CHANGES or self._size >= _MOST_BYTES:
+            await self._flush()
+
     async def _flush(self) -> None:
-        """Send what has been collected, in one step for files and in one for values."""
-        changes, values = self._changes, self._values
-        self._changes, self._values, self._size = [], [], 0
+        """Send what has been collected: files in one step, what is read-only at once, values in one step."""
+        changes, seeds, values = self._changes, self._seeds, self._values
+        self._changes, self._seeds, self._values, self._size = [], [], [], 0
+        files = self._store.file_system
         if changes:
-            answers = await self._store.file_system.apply_changes(self.session_id, changes)
+            answers = await files.apply_changes(self.session_id, changes)
             for change, answer in zip(changes, answers, strict=True):
                 self._require_path(change.path, None if answer is None else answer.path)
+        seeding = (files.seed_initial_file(self.session_id, seed) for seed in seeds)
+        for seed, seeded in zip(seeds, await asyncio.gather(*seeding, return_exceptions=True), strict=True):
+            if isinstance(seeded, BaseException):
+                raise seeded
+            self._require_path(seed.path, seeded.path)
+        await self._flush_values(values)
+
+    async def _flush_values(self, values: list[Value]) -> None:
+        """Set values, but for those that are over."""
         sets = {value: SetValue(value.key, value.value, seconds_left(value.expires_ns)) for value in values}
         over = [value for value, each in sets.items() if each.ttl is not None and each.ttl <= 0]
-        for value in over:  # since it came
+        for value in over:
             del sets[value]
         self.expired += len(over)
         self.counts.values -= len(over)

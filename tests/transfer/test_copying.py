@@ -207,6 +207,28 @@ async def test_what_somebody_writes_meanwhile_is_noticed(other, session_id, is_c
     assert await is_clean(other, session_id)
 
 
+@pytest.mark.parametrize("path", ["workspace/a.txt", "workspace/workspace/a.txt"])
+async def test_where_a_path_means_another_one_nothing_is_made_of_it(session_id, other, is_clean, path):
+    async with everstore.open_store(workspace_alias=False) as source:
+        await source.session(session_id).files.write_file("a.txt", "another")
+        await source.session(session_id).files.write_file(path, "a")
+        with pytest.raises(errors.InvalidPathError, match="workspace"):
+            await copy_session(source, other, session_id)
+        assert await is_clean(other, session_id)
+        async with everstore.open_store(workspace_alias=False) as target:
+            assert await copied(source, target) == {session_id: "copied"}
+            assert await target.file_system.read_bytes(session_id, f"/{path}") == b"a"
+
+
+async def test_a_read_only_file_whose_path_means_another_is_refused(session_id, other, is_clean):
+    async with everstore.open_store(workspace_alias=False) as source:
+        rules = InitialFile("workspace", "only read", is_readonly=True)
+        await source.session(session_id).files.seed_initial_file(rules)
+        with pytest.raises(errors.EverstoreError):
+            await copy_session(source, other, session_id)
+    assert await is_clean(other, session_id)
+
+
 class _NoForks:
     capabilities = Capabilities(durable=False)
 
