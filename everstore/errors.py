@@ -24,7 +24,7 @@
     ├── MergeConflictError                     both sides changed the same differently
     ├── SessionNotFoundError (LookupError)
     ├── CheckpointNotFoundError (LookupError)
-    ├── SessionNotEmptyError                   a fork needs an empty place
+    ├── SessionNotEmptyError                   a fork, an import or a copy needs an empty place
     ├── QuotaExceededError
     ├── UnsupportedError                       the backend does not claim this
     ├── StoreClosedError
@@ -392,7 +392,7 @@ class CheckpointNotFoundError(EverstoreError, LookupError):
 
 
 class SessionNotEmptyError(EverstoreError):
-    """A fork was to go where something is already; nothing happened."""
+    """A fork, an import or a copy was to go where something else is already; nothing happened."""
 
     code = "session_not_empty"
     session_id: UUID
