@@ -215,3 +215,15 @@ async def test_what_is_small_is_told_apart_by_itself(store, work, raw):
         raw(damage)
         with pytest.raises(DataDamagedError):
             await different()
+
+
+async def test_what_a_session_was_rewound_from_is_not_kept_for_ever(store, raw):
+    session = (await store.create_session("rewound")).id
+    work = store.session(session)
+    for number in range(5):
+        await work.files.write_file("a.txt", f"{number}")
+        await store.rewind(session, await store.checkpoint(session))
+    for checkpoint in await store.list_checkpoints(session):
+        await store.delete_checkpoint(checkpoint)
+    # Where its contents may be of: its own place alone, which a fork of what it was has noted.
+    assert raw("SELECT count(*) FROM origins") in ([(0,)], [(1,)])

@@ -10,6 +10,7 @@ from everstore.errors import SessionNotEmptyError
 from everstore_sqlite import own_limits
 from everstore_sqlite.contents import CONTENT
 from everstore_sqlite.rows import ENTRY
+from everstore_sqlite.usage import SLOT_BITS
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -33,9 +34,10 @@ _SHARE = f"""
     ON CONFLICT (content) DO UPDATE SET refs = refs + 1
 """
 _HAND_OVER = "UPDATE entries SET session = ? WHERE session = ?"
-_ORIGINS = """
-    INSERT OR IGNORE INTO origins SELECT ?1, slot FROM origins WHERE session = ?2
-    UNION SELECT ?1, slot FROM trees WHERE session = ?2
+# Those that it has, and not all that it ever had: each search asks for one after the other.
+_ORIGINS = f"""
+    INSERT INTO origins SELECT DISTINCT ?, {CONTENT} >> {SLOT_BITS} FROM entries
+    WHERE session = ? AND is_directory IS NOT 1
 """
 _FORGET_ORIGINS = "DELETE FROM origins WHERE session = ?"
 
@@ -72,7 +74,7 @@ def _hand_over(transaction: Transaction, old: bytes, new: bytes) -> None:
     transaction.usages.count(new, held.files, held.bytes, held.directories)
     transaction.usages.count(old, -held.files, -held.bytes, -held.directories)
     transaction.usages.write()
-    transaction.execute(_ORIGINS, (new, old))
+    _take_origins(transaction, new, old)
     transaction.execute(_FORGET_ORIGINS, (old,))
     transaction.execute(_HAND_OVER, (new, old))
 
@@ -85,4 +87,9 @@ def _copy(transaction: Transaction, source: bytes, target: bytes) -> None:
     transaction.usages.write()
     transaction.execute(_SHARE, (source,))
     transaction.execute(_COPY, (target, transaction.version(), source))
+    _take_origins(transaction, target, source)
+
+
+def _take_origins(transaction: Transaction, target: bytes, source: bytes) -> None:
+    transaction.execute(_FORGET_ORIGINS, (target,))
     transaction.execute(_ORIGINS, (target, source))
