@@ -18,7 +18,7 @@ from everstore.engine.keys import (
     range_of,
     split_key,
 )
-from everstore.engine.opening import keep_to_layout
+from everstore.engine.layout import keep_to_layout
 from everstore.engine.rows import row_of
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from everstore.engine.keys import LAYOUT
+from everstore.engine.layout import keep_to_layout
 from everstore.engine.threads import Threads
 from everstore.errors import PluginError, SettingsError, StoreContextError
 from everstore.waiting import Opened
@@ -16,15 +16,12 @@ from everstore.waiting import Opened
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from everstore.engine.base import Engine, Transaction
+    from everstore.engine.base import Engine
     from everstore.settings import PluginSettings
 
-__all__ = ["OpenEngine", "keep_to_layout"]
+__all__ = ["OpenEngine"]
 
-_LAYOUT = 2
-_OLDER = (1,)  # layouts whose storages are read as they are, and go on in this one
 _SHORTEST_KEY, _SMALLEST_VALUE = 64, 6144
-_LARGEST_PIECE = 1 << 16  # one is written anew for whatever is appended to it
 
 
 class _InUse:
@@ -131,45 +128,6 @@ def _started(backend: str, engine: Engine) -> Threads:
     except BaseException:
         engine.close()
         raise
-
-
-def keep_to_layout(engine: Engine, *, begins: bool = True) -> bool:
-    """Go on as things were kept when the storage was begun; whether it was.
-
-    ``begins`` notes how, where it was not, and of an older layout that it has this one from now on.
-    """
-    found = engine.transact(lambda transaction: transaction.get(LAYOUT), write=False)
-    if begins and (found is None or _numbers(found)[0] in _OLDER):
-        found = engine.transact(partial(_begun, engine), write=True)
-    if found is None:
-        return False
-    layout, *most = _numbers(found)
-    if layout not in (_LAYOUT, *_OLDER) or len(most) != 2:
-        raise SettingsError(
-            f"the storage has layout {found[:40]!r}, and this everstore {_LAYOUT}: use a newer one"
-        )
-    longest_key, largest_value = most
-    if longest_key > engine.longest_key or largest_value > engine.largest_value:
-        raise SettingsError(
-            "the storage was begun with longer keys or values than its plugin takes: use a newer one"
-        )
-    engine.longest_key, engine.largest_value = longest_key, largest_value
-    return True
-
-
-def _numbers(layout: bytes) -> list[int]:
-    return [int(number) if number.isdigit() else 0 for number in layout.split()] or [0]
-
-
-def _begun(engine: Engine, transaction: Transaction) -> bytes:
-    """How things are kept from now on, unless somebody else was faster: lengths stay as they were."""
-    found = transaction.get(LAYOUT)
-    new = [0, engine.longest_key, min(engine.largest_value, _LARGEST_PIECE)]
-    layout, *most = new if found is None else _numbers(found)
-    if found is None or layout in _OLDER:
-        found = b" ".join(b"%d" % number for number in (_LAYOUT, *most))
-        transaction.put(LAYOUT, found)
-    return found
 
 
 def _begin_process() -> None:

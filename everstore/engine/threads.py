@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from everstore.compat import override
+from everstore.engine.layout import require_layout
 from everstore.engine.looking import TooLarge
 from everstore.engine.space import EVERYTHING
 from everstore.engine.writing import Reading, Writing
@@ -99,6 +100,7 @@ class _Writer(Worker):
 
     def _together(self, calls: list[Call], can_undo: bool, transaction: Transaction) -> list[Outcome]:  # noqa: FBT001 - bound to it
         self._is_done = False
+        require_layout(self.backend, transaction)
         with closing(Writing(transaction, can_undo=can_undo)) as writing:
             # Not before the transaction has begun: until then, who gives up waiting has not called.
             outcomes = [_outcome(writing, call) for call in calls if call.begin()]
@@ -107,6 +109,7 @@ class _Writer(Worker):
 
     def _alone(self, call: Call) -> list[Outcome]:
         def work(transaction: Transaction) -> list[Outcome]:
+            require_layout(self.backend, transaction)
             if not call.begin():
                 return []
             with closing(Writing(transaction, can_undo=False)) as writing:

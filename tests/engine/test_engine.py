@@ -23,6 +23,7 @@ from everstore.errors import (
     QuotaExceededError,
     RevisionConflictError,
     SettingsError,
+    StorageReplacedError,
 )
 from everstore.interfaces import SessionStore
 from everstore.settings import Limits
@@ -91,6 +92,22 @@ async def test_a_layout_that_is_not_known_is_refused(opened):
     with pytest.raises(SettingsError, match=r"layout b'3 64 6144'.*use a newer one"):
         async with opened(engine):
             pass
+
+
+@pytest.mark.parametrize("together", [1, 3])
+async def test_what_a_newer_everstore_laid_out_anew_is_not_written_to_by_who_had_it_open(opened, together):
+    engine = SortedMap()
+    async with opened(engine) as store:
+        await store.storage.set_value(SESSION_ID, "k", "before")
+        engine.transact(lambda transaction: transaction.put(b"l", b"3 64 6144"), write=True)
+        calls = [
+            store.storage.set_value(SESSION_ID, f"k{number or ''}", "after") for number in range(together)
+        ]
+        for refused in await asyncio.gather(*calls, return_exceptions=True):
+            assert isinstance(refused, StorageReplacedError)
+            assert "another version of everstore has changed the layout" in str(refused)
+        [kept] = await store.storage.read_values(SESSION_ID)
+        assert (kept.key, kept.value) == ("k", "before")
 
 
 async def test_an_engine_whose_keys_are_too_short_is_refused(opened):

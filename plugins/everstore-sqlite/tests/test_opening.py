@@ -129,6 +129,23 @@ async def test_a_database_of_a_newer_schema(opened, raw):
     assert str(version + 1) in str(error)
 
 
+@pytest.mark.parametrize("index", [False, True])
+async def test_a_schema_that_becomes_newer_is_not_written_to_by_who_had_it_open(
+    opened, raw, session_id, index
+):
+    async with opened(search_index=index) as store:
+        work = store.session(session_id)
+        await work.files.write_file("a.txt", "before")
+        (version,) = raw("PRAGMA user_version")[0]
+        raw(f"PRAGMA user_version = {version + 1}")
+        calls = [work.files.write_file(name, "after") for name in ("a.txt", "b.txt", "c.txt")]
+        for answer in await asyncio.gather(*calls, return_exceptions=True):
+            assert isinstance(answer, errors.StorageReplacedError)
+            assert f"one of version {version + 1} since the file was opened" in str(answer)
+        assert [info.path for info in await work.files.list_directory("/")] == ["/a.txt"]
+        assert (await work.files.read_file("a.txt")).content == "before"
+
+
 @pytest.fixture
 def public(monkeypatch) -> Iterator[Path]:
     """A folder that everybody may look into; pytest's own are for their owner only."""

@@ -40,7 +40,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from everstore.errors import SettingsError
+from everstore.errors import SettingsError, StorageReplacedError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -54,6 +54,7 @@ __all__ = [
     "migrate",
     "require_latest",
     "require_store",
+    "require_unchanged",
 ]
 
 APPLICATION_ID = 0x45565354  # "EVST", in the header of the file
@@ -276,6 +277,21 @@ def require_latest(connection: sqlite3.Connection) -> None:
         raise SettingsError(
             f"EVERSTORE_SQLITE_PATH names a database of schema version {version}, which would have to become"
             f" {LATEST}; open it once without EVERSTORE_SQLITE_READ_ONLY"
+        )
+
+
+def require_unchanged(connection: sqlite3.Connection) -> None:
+    """``StorageReplacedError`` when a newer version has updated the schema since the file was opened.
+
+    What is written by the rules of an older schema takes away what is there by those of a newer one.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version != LATEST:
+        raise StorageReplacedError(
+            f"another version of everstore-sqlite has made the schema one of version {version} since the file"
+            f" was opened, and this one knows {LATEST}: nothing is written any more; end this process, and"
+            " use that version",
+            backend="sqlite",
         )
 
 

@@ -22,6 +22,7 @@ from everstore.errors import StorageReplacedError
 from everstore.workers import Worker, deliver
 from everstore_sqlite.failures import is_busy
 from everstore_sqlite.own_limits import OwnLimits
+from everstore_sqlite.schema import require_unchanged
 from everstore_sqlite.usage import Usages
 
 if TYPE_CHECKING:
@@ -146,6 +147,7 @@ class Writer(Worker):
         """Do a little; whether there is more to do."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")  # or not: whoever else writes goes first
+            require_unchanged(self._connection)
             more = chore(self._connection)
             self._files.require()
             self._connection.execute("COMMIT")
@@ -172,6 +174,7 @@ class Writer(Worker):
     def _together(self, calls: list[Call], step: Callable[[Transaction, Call], Outcome]) -> list[Outcome]:
         self._is_committing = False
         patiently(lambda: self._connection.execute("BEGIN IMMEDIATE"), self._busy_timeout)
+        require_unchanged(self._connection)
         transaction = Transaction(self._connection)
         # Not before the lock is there: until then, who gives up waiting has not called.
         outcomes = [step(transaction, call) for call in calls if call.begin()]
