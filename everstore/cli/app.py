@@ -21,7 +21,7 @@ from everstore.cli.helping import Commands, wants_json
 from everstore.cli.mcp import mcp
 from everstore.cli.migrate import migrate
 from everstore.cli.new_plugin import new_plugin
-from everstore.cli.output import AS_JSON, tell_error, write
+from everstore.cli.output import AS_JSON, OutputError, tell_error, write
 from everstore.cli.prune import prune
 from everstore.cli.running import CONFIG_FILE, WRONG_USE, report
 from everstore.cli.tour.command import tour
@@ -118,6 +118,8 @@ def run(args: list[str]) -> int:
     except typer.TyperException as error:
         _tell_usage(error)
         return WRONG_USE
+    except io.UnsupportedOperation as error:  # what typer itself could not write
+        return report(OutputError.because(error))
     except Exception as error:  # noqa: BLE001 - the last place to tell anybody
         return report(error)
     finally:

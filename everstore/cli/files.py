@@ -25,7 +25,7 @@ from everstore.cli.output import (
 from everstore.cli.running import FILES, in_session
 from everstore.errors import InvalidArgumentError, PathNotFoundError
 from everstore.models import FileInfo, SessionFile, to_dict
-from everstore.wording import shown_size
+from everstore.wording import counted, shown_size
 
 if TYPE_CHECKING:
     from everstore.session import BoundFiles, BoundSession
@@ -102,7 +102,8 @@ def tree(
         branches[entry.path] = branches[parent].add(Text(one_line(_name(entry))))
     print_rich(root)
     directories = sum(entry.is_directory for entry in entries[1:])
-    write(f"{directories:,} directories, {len(entries) - 1 - directories:,} files\n")
+    files = counted(len(entries) - 1 - directories, "file")
+    write(f"{counted(directories, 'directory')}, {files}\n")
 
 
 async def _below(files: BoundFiles, path: str, depth: int | None) -> list[FileInfo]:

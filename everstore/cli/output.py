@@ -10,7 +10,7 @@ import os
 import sys
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 import typer
@@ -68,6 +68,14 @@ class OutputError(EverstoreError):
 
     code = "output"
 
+    @classmethod
+    def because(cls, error: OSError) -> Self:
+        """The error that tells what the stream said."""
+        return cls(
+            f"the answer could not be written to standard output: {error.strerror or 'it is closed'}; look"
+            " whether the command was done before doing it again"
+        )
+
 
 def write(text: str) -> None:
     """Write text to stdout; ends the command quietly when the reader is gone."""
@@ -102,10 +110,7 @@ def _answering() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             raise typer.Exit(NOBODY_READS) from None
-        raise OutputError(
-            f"the answer could not be written to standard output: {error.strerror or 'it is closed'}; look"
-            " whether the command was done before doing it again"
-        ) from error
+        raise OutputError.because(error) from error
 
 
 def tell(text: str) -> None:

@@ -16,6 +16,8 @@ _PHRASES = (
     ("recursive=True deletes it with", "--recursive removes it with"),
     ("pass replace_all=True", "give --all"),
     ("prefer= takes", "--prefer takes"),
+    ("holds a lone surrogate, which no encoding can store", "is not UTF-8"),
+    ("a lone surrogate", "it is not UTF-8"),
     (" or create_session(limits=)", ""),
     (" or open_store(config_file=...)", " or --config"),
     ("; a host may hand over a pool in its place: open_store(pool, backend='postgres')", ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 
 import pytest
@@ -64,11 +65,27 @@ def test_wrong_usage_is_json_where_the_command_has_json(cli, path):
         assert answer.err.startswith("everstore: error: usage: No such option: --nonsense")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["kv"], ["kv", "set", "-h"], []])
-def test_help_that_nobody_reads_ends_as_every_answer_does(cli, arguments, monkeypatch):
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["kv"],
+        ["kv", "set", "-h"],
+        [],
+        ["cat", "x"],
+        ["tree"],
+        ["ls", "--json"],
+        ["tour"],
+    ],
+    ids=" ".join,
+)
+def test_what_nobody_reads_ends_with_the_same_status(cli, kept, session, arguments, monkeypatch):
+    cli("put", "-", "x", stdin=b"text")
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as nobody:
         monkeypatch.setattr("sys.stdout", nobody)
         answer = cli(*arguments)
     assert (answer.status, answer.err) == (141, "")
+    assert asyncio.run(kept.sessions.list_sessions()) == []  # that of the tour is removed
