@@ -33,5 +33,3 @@ html_copy_source = False
 html_extra_path = ["site/index.html"]
 html_static_path = ["site/site.css"]
 html_css_files = ["site.css"]
-pygments_style = "friendly"
-pygments_dark_style = "github-dark"

@@ -40,7 +40,7 @@ def _command(name: str, command: Any) -> str:
     arguments = [each for each in shown if each.param_type_name == "argument"]
     options = [each for each in shown if each.param_type_name == "option"]
     usage = " ".join([name, *(["[OPTIONS]"] if options else []), *map(_placeholder, arguments)])
-    parts = [f"## {name}", f"```console\n{usage}\n```", command.help or ""]
+    parts = [f"## {name}", f"```text\n{usage}\n```", command.help or ""]
     if arguments:
         parts.append(_table("argument", [(f"`{_name(each)}`", _words(each)) for each in arguments]))
     if options:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _LIST = "docs/README"
 _SECTION = re.compile(r"^## (?P<name>.+)\n(?P<text>(?:(?!## ).*\n)*)", re.MULTILINE)
-_LINK = re.compile(r"\]\((?P<page>[^)#:]+)\.md\)")
+_LINK = re.compile(r"\[(?P<title>[^\]]+)\]\((?P<page>[^)#:]+)\.md\)")
 _ANY_LINK = re.compile(r"\[(?P<words>[^\]]+)\]\((?P<target>[^)#:\s]+)\)")
 _MARK = re.compile(r"^<!-- generated: (?P<kind>\w+)(?: (?P<of>\S+))? -->$", re.MULTILINE)
 
@@ -41,8 +41,9 @@ def generated(kind: str, of: str | None) -> str:
 
 
 def _branch(name: str, text: str) -> str:
-    """A section of the list of pages, as a branch of the tree beside every page."""
-    pages = "\n".join(dict.fromkeys(link["page"] for link in _LINK.finditer(text)))
+    """A section of the list of pages, as a branch of the tree beside every page, with the list's titles."""
+    titles = {link["page"]: link["title"].replace("`", "") for link in _LINK.finditer(text)}
+    pages = "\n".join(f"{title[0].upper()}{title[1:]} <{page}>" for page, title in titles.items())
     return f"\n```{{toctree}}\n:hidden:\n:caption: {name}\n\n{pages}\n```\n"
 
 

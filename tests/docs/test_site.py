@@ -92,3 +92,10 @@ def test_the_tree_of_pages_is_the_list_of_pages(site):
     listed = re.findall(r"\]\(([^)#:]+)\.md\)", (DOCS / "README.md").read_text())
     pages = [str(path.relative_to(DOCS))[:-3] for path in DOCS.rglob("*.md")]
     assert {*pages} - {"README"} <= {*listed}
+
+
+@pytest.mark.parametrize("name", ["merge", "session"])
+def test_a_recorded_terminal_says_what_the_command_says(site, folder, name):
+    from record import PICTURES, picture  # noqa: PLC0415
+
+    assert picture(name) == (PICTURES / f"{name}.svg").read_text(), "python docs/site/record.py"
