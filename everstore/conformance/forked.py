@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from everstore.conformance.case import Case
     from everstore.store import Store
 
-__all__ = ["LARGE", "fork_both", "forked", "held", "marks", "require_held", "several_of_everything"]
+__all__ = ["LARGE", "Held", "fork_both", "forked", "held", "marks", "require_held", "several_of_everything"]
 
 LARGE = "".join(f"{number}\u00e9\r\n" for number in range(40_000))
 """A content of several pieces, whatever their size."""

@@ -90,7 +90,7 @@ def _kinds(states: list[Held]) -> list[list[object]]:
 
 @any_check(
     "durability.killed.forks",
-    "3.10.3", "3.10.4", "3.14.3", "1.9.8", "1.9.13",
+    "3.10.3", "3.10.4", "3.14.3", "1.9.8", "1.9.13", "1.9.15",
     level="durable",
     since="1.3",
     tags=("durability",),
@@ -120,8 +120,18 @@ async def killed(case: Case) -> None:
                 if f"ready {name}" in told:
                     got = await _seen(case, name, [UUID(text) for text in texts])
                     _require_one_of(name, models[name], got, acknowledged=name in told)
+                    if name == "rewind":
+                        await _go_back(case, UUID(texts[0]), models[name][0])
             await case.store.close()
     case.store = await case.open()
+
+
+async def _go_back(case: Case, session_id: UUID, before: list[list[object]]) -> None:
+    """However far a rewind came, one goes back by what it kept to all that was there."""
+    kept = await case.store.list_checkpoints(session_id)
+    if len(kept) > 1:
+        await case.store.rewind(session_id, kept[0])
+    assert _kinds([await held(case, session_id)]) == [kind[:1] for kind in before]
 
 
 def _require_one_of(

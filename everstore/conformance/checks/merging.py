@@ -15,6 +15,7 @@ from everstore.errors import (
     BackendError,
     CheckpointNotFoundError,
     MergeConflictError,
+    ReadOnlyFileError,
     RevisionConflictError,
 )
 from everstore.models import InitialFile, Merged
@@ -332,3 +333,34 @@ async def directories(case: Case) -> None:
     await case.store.merge(again.id)
     assert (await case.read("e")).content == "a file now"
     assert await own.files.read_file("e/x") is None
+
+
+@check(
+    "merge.marks", "1.9.16",
+    likely="what a fork has is seeded, with its mark, or over what is read-only in the target",
+)  # fmt: skip
+async def marks(case: Case) -> None:
+    """A merge makes nothing read-only, nor writable, and neither changes nor removes what is read-only."""
+    session = await _begun(case)
+    await session.files.seed_initial_file(InitialFile("b", "fixed", is_readonly=True))
+    fork = await _fork(case)
+    wanted = {"a": "a\n", "b": "other", "c": "new", "n": "x"}
+    for path, content in wanted.items():
+        await fork.files.seed_initial_file(InitialFile(path, content, is_readonly=path != "b"))
+    async with case.untouched():
+        with refused(ReadOnlyFileError) as caught:
+            await case.store.merge(fork.id)
+        assert caught.error.path == "/b"
+    await session.files.seed_initial_file(InitialFile("b", "fixed"))
+    merged = await case.store.merge(fork.id, prefer="fork")
+    assert [change.path for change in merged.files] == ["/b", "/c", "/n"]
+    for path, content in wanted.items():
+        file = await session.files.read_file(path)
+        assert file is not None
+        assert (file.content, file.is_readonly) == (content, False)
+    gone = await _fork(case)
+    await gone.files.delete_file("large")
+    await session.files.seed_initial_file(InitialFile("large", LARGE, is_readonly=True))
+    async with case.untouched():
+        with refused(ReadOnlyFileError):
+            await case.store.merge(gone.id, prefer="fork")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from everstore.conformance.case import Case
+    from everstore.conformance.forked import Held
+    from everstore.models import Checkpoint
 
 check = partial(any_check, since="1.3", needs=("forks",))
 
@@ -118,6 +121,41 @@ async def under_writers(case: Case) -> None:
         found += (await held(case, session_id)).keys() & acknowledged
     if sorted(found) != sorted(acknowledged):
         raise Mismatch("all that was acknowledged, once", f"{sorted(acknowledged ^ {*found})}, or twice")
+
+
+@any_check(
+    "checkpoints.rewinds_at_once", "1.9.14",
+    level="standard",
+    since="1.3",
+    tags=("concurrency",),
+    needs=("forks",),
+    likely="files are rewound, then values, and another rewind does both in between",
+)  # fmt: skip
+async def rewinds_at_once(case: Case) -> None:
+    """However many rewinds meet, a session has all of one checkpoint, and no write is lost."""
+    stores = [case.store, await case.open() if case.capabilities.shared else case.store]
+    made: list[Checkpoint] = []
+    wanted: list[Held] = []
+    for number in range(3):
+        await case.files.write_file("f", f"{number}")
+        await case.files.write_file(f"{number}/f", "x")
+        await case.storage.set_values({"k": f"{number}", f"k{number}": "x"})
+        made.append(await checkpoint_of(case))
+        wanted.append(await held(case, case.id))
+    for order in itertools.permutations(range(3)):
+        await case.files.write_file("own", f"{order}")
+        await case.storage.set_value("own", f"{order}")
+        await asyncio.gather(
+            *(stores[number % 2].rewind(case.id, made[number]) for number in order),
+        )
+        if await held(case, case.id) not in wanted:
+            raise Mismatch("files and values of one checkpoint", f"those of several after {order}")
+        kept: list[str] = []
+        for each in await case.store.list_checkpoints(case.id):
+            if each not in made:
+                kept += await held(case, each.id)
+                await case.store.delete_checkpoint(each)
+        assert {"file /own", "value own"} <= {*kept}, f"what was there before was not kept, in {order}"
 
 
 @any_check(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from everstore.errors import (
     ReadOnlySessionError,
     UnsupportedError,
 )
-from everstore.models import Checkpoint, Merged, Session, is_checkpoint, new_session_id
+from everstore.models import Checkpoint, InitialFile, Merged, Session, is_checkpoint, new_session_id
 from everstore.store import Store
 
 if TYPE_CHECKING:
@@ -233,6 +234,28 @@ def keeps_what_was_there_first(broken: Broken) -> None:
     broken.kind = Late
 
 
+@mutant("checkpoints.rewinds_at_once")
+def rewinds_in_two_steps(broken: Broken) -> None:
+    """A rewind is two steps, and whoever is there first is not always first with the second."""
+    turns = itertools.count()
+
+    class Stepping(Store):
+        @override
+        async def rewind(self, session_id: Any, checkpoint: Any, *, keep: bool = True) -> Checkpoint | None:
+            target, before = _id(session_id), await self.checkpoint(session_id)
+            aside, roles = new_session_id(), self._trusted
+            for role in (roles.file_system, roles.storage):
+                await role.fork_session(_id(checkpoint), target, replaced=aside)
+                await asyncio.sleep(0.01 if next(turns) % 2 else 0)
+                await role.purge_session(aside)
+            if keep:
+                return before
+            await self.delete_checkpoint(before)
+            return None
+
+    broken.kind = Stepping
+
+
 @mutant("checkpoints.undeclared")
 def records_forks_first(broken: Broken) -> None:
     """The record of a fork is made before the storage is asked, which cannot fork."""
@@ -398,5 +421,41 @@ def deletes_directories_whole(broken: Broken) -> None:
                 raise
             found = await sound("fork")
         return found
+
+    _merging(broken, merge)
+
+
+@mutant("merge.marks")
+def merges_marks(broken: Broken) -> None:
+    """What is read-only in the fork is read-only where it is merged."""
+
+    async def merge(store: Store, sound: Any, fork: UUID, into: Any, _: Any) -> Merged:
+        merged: Merged = await sound()
+        record = await store.sessions.get_session(fork)
+        target: UUID = into or (record and record.parent) or fork
+        for change in merged.files:
+            file = await store.file_system.read_file(fork, change.path)
+            if file is not None and file.is_readonly:
+                seed = InitialFile(file.path, file.content or "", file.encoding, is_readonly=True)
+                await store.file_system.seed_initial_file(target, seed)
+        return merged
+
+    _merging(broken, merge)
+
+
+@mutant("merge.marks")
+def merges_over_marks(broken: Broken) -> None:
+    """A file that is in the way is made writable first."""
+
+    async def merge(store: Store, sound: Any, fork: UUID, into: Any, _: Any) -> Merged:
+        record = await store.sessions.get_session(fork)
+        target: UUID = into or (record and record.parent) or fork
+        for info in await broken.entries(target):
+            file = await store.file_system.read_file(target, info.path)
+            if file is not None and file.is_readonly:
+                seed = InitialFile(file.path, file.content or "", file.encoding)
+                await store.file_system.seed_initial_file(target, seed)
+        merged: Merged = await sound()
+        return merged
 
     _merging(broken, merge)
