@@ -14,6 +14,7 @@ from everstore.changes import Append, AppendBytes, MakeDirectory, SetValue, Writ
 from everstore.clock import now_ns
 from everstore.errors import (
     DataDamagedError,
+    EverstoreError,
     InvalidContentError,
     InvalidPathError,
     RevisionConflictError,
@@ -79,6 +80,8 @@ class Target:
         self.session_id = session_id
         self.counts = Counts()
         """What was kept."""
+        self.is_taken = False
+        """Whether somebody else has the session now, as was found when it was to be removed."""
         self.expired = 0
         """How many values and secrets were over before they came."""
         self._store = store
@@ -126,17 +129,22 @@ class Target:
             back.add(item)
         if back.value() != self._digest.value():
             raise self._differs("files or values")
-        mark = await self._store.storage.stat_value(self.session_id, MARK)
-        RevisionConflictError.require(MARK, self._mark.revision, None if mark is None else mark.revision)
+        if not await self._is_ours():
+            raise _overtaken(self.session_id)
         if record is not None:
             await self._store.sessions.add_session(record)
         await self._store.storage.delete_value(self.session_id, MARK, if_revision=self._mark.revision)
 
     async def remove(self) -> None:
         """Remove what was made, unless somebody else has taken the session over."""
-        mark = await self._store.storage.stat_value(self.session_id, MARK)
-        if mark is not None and mark.revision == self._mark.revision:
+        if await self._is_ours():
             await self._store.delete_session(self.session_id, keep_checkpoints=True)
+        else:
+            self.is_taken = True
+
+    async def _is_ours(self) -> bool:
+        mark = await self._store.storage.stat_value(self.session_id, MARK)
+        return mark is not None and mark.revision == self._mark.revision
 
     # -- files --------------------------------------------------------------------------------------
 
@@ -210,6 +218,8 @@ class Target:
         changes, seeds, values = self._changes, self._seeds, self._values
         self._changes, self._seeds, self._values, self._size = [], [], [], 0
         files = self._store.file_system
+        if not await self._is_ours():  # or this would be added to what another transfer has made since
+            raise _overtaken(self.session_id)
         if changes:
             answers = await files.apply_changes(self.session_id, changes)
             for change, answer in zip(changes, answers, strict=True):
@@ -252,6 +262,14 @@ class Target:
         )
 
 
+def _overtaken(session_id: UUID) -> RevisionConflictError:
+    return RevisionConflictError(
+        f"session {session_id} was taken over by another transfer, or deleted, while it was made;"
+        " look what is there, and do it again",
+        place=MARK, expected_revision=None, current_revision=None,
+    )  # fmt: skip
+
+
 @asynccontextmanager
 async def making(store: Store, session_id: UUID) -> AsyncIterator[Target]:
     """Make a session: on the way out it is whole, and was finished, or it is gone.
@@ -269,11 +287,16 @@ async def making(store: Store, session_id: UUID) -> AsyncIterator[Target]:
         )
     if before == "leftovers":
         await store.delete_session(session_id, keep_checkpoints=True)
-    mark = await store.storage.set_value(session_id, MARK, str(uuid4()), if_absent=True)
+    try:
+        mark = await store.storage.set_value(session_id, MARK, str(uuid4()), if_absent=True)
+    except RevisionConflictError as error:
+        raise _overtaken(session_id) from error
     target = Target(store, session_id, mark)
     try:
         yield target
     except BaseException as error:
         left = f"session {session_id} could not be removed again; run this again, or delete it"
         await undone(error, [target.remove()], left)
+        if target.is_taken and isinstance(error, EverstoreError):
+            raise _overtaken(session_id) from error
         raise

@@ -196,6 +196,26 @@ async def test_who_is_overtaken_by_another_transfer_takes_nothing_away(other, se
     assert (await other.sessions.get_session(session_id)).title == "second"
 
 
+async def test_of_two_imports_at_once_nothing_wrong_is_left(store, other, furnish, exported, contents_of):
+    session = await store.create_session("whole")
+    await furnish(store, session.id)
+    archive = await exported(store, session.id)
+    imports = [import_session(other, io.BytesIO(archive)) for _ in range(3)]
+    outcomes = await asyncio.gather(*imports, return_exceptions=True)
+    refusals = (
+        errors.RevisionConflictError,
+        errors.DataDamagedError,
+        errors.SessionNotEmptyError,
+        errors.BackendUnavailableError,
+    )
+    assert all(not isinstance(each, BaseException) or isinstance(each, refusals) for each in outcomes), (
+        outcomes
+    )
+    done = await copy_session(store, other, session)
+    assert done.outcome in {"copied", "same"}
+    assert await contents_of(other, session.id) == await contents_of(store, session.id)
+
+
 async def test_what_somebody_writes_meanwhile_is_noticed(other, session_id, is_clean):
     async def disturbed():
         async with making(other, session_id) as target:
