@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sys
 from base64 import b64encode
-from io import UnsupportedOperation
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from everstore.errors import InvalidArgumentError, InvalidContentError
 
 if TYPE_CHECKING:
     from everstore.models import Encoding
 
-__all__ = ["content_from", "read_source", "read_text"]
+__all__ = ["content_from", "read_source", "read_text", "standard_input"]
 
 
 def content_from(data: bytes, encoding: Encoding | None = None) -> tuple[str, Encoding]:
@@ -33,12 +32,19 @@ def content_from(data: bytes, encoding: Encoding | None = None) -> tuple[str, En
         return b64encode(data).decode(), "base64"
 
 
+def standard_input() -> BinaryIO:
+    """Standard input, for bytes; ``InvalidArgumentError`` when it is closed."""
+    if not sys.stdin.readable():
+        raise InvalidArgumentError("'-' cannot be read: standard input is closed")
+    return sys.stdin.buffer
+
+
 def read_source(source: str) -> bytes:
     """The bytes of a local file, or of standard input for ``-``."""
     try:
-        return sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
-    except UnsupportedOperation as error:
-        raise InvalidArgumentError("'-' cannot be read: standard input is closed") from error
+        return standard_input().read() if source == "-" else Path(source).read_bytes()
+    except InvalidArgumentError:
+        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InvalidArgumentError(f"{source!r} cannot be read: {reason}") from error

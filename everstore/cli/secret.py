@@ -12,7 +12,7 @@ from everstore.cli.helping import Commands
 from everstore.cli.local import read_text
 from everstore.cli.options import JsonOption, SessionOption, TtlOption
 from everstore.cli.output import MASK, note, print_json, print_table, shown_time, write_value
-from everstore.cli.running import VALUES, AbsentError, in_session
+from everstore.cli.running import VALUES, AbsentError, configured, in_session, refuse_what_is_lost
 from everstore.models import to_dict
 
 __all__ = ["app"]
@@ -66,6 +66,7 @@ def set_(
 
     It is never an argument, for other users of a machine can see those.
     """
+    refuse_what_is_lost(configured(), VALUES)  # before anybody types it
     secret = _typed(name) if sys.stdin.isatty() else read_text("-")
     if not exact:
         secret = secret.removesuffix("\n").removesuffix("\r")

@@ -13,6 +13,7 @@ from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn
 
 from everstore.cli import completing
 from everstore.cli.ending import carry_out
+from everstore.cli.local import standard_input
 from everstore.cli.options import JsonOption, OverwriteOption, SessionArgument
 from everstore.cli.output import note, print_json, write, write_bytes
 from everstore.cli.running import (
@@ -163,7 +164,7 @@ def import_(
 async def _import(configuration: Configuration, wanted: UUID | None, file: str, keys: str | None) -> Imported:
     from everstore.transfer import import_session  # noqa: PLC0415 - loads when needed
 
-    place = sys.stdin.buffer if file == _STANDARD else Path(file)
+    place = standard_input() if file == _STANDARD else Path(file)
     async with opened(configuration) as store:
         tell_what_is_lost(store, EVERYTHING)
         with _Progress("import") as progress:
