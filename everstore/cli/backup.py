@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-from everstore.cli.ending import carry_out, to_the_end
+from everstore.cli.ending import carry_out
 from everstore.cli.options import JsonOption, OverwriteOption
 from everstore.cli.output import print_json, write
 from everstore.cli.running import configured
@@ -18,7 +18,7 @@ from everstore.cli.running import configured
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["backup", "restore", "to_the_end"]
+__all__ = ["backup", "restore"]
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A local file.")]
 

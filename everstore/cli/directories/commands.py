@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from everstore.cli.backup import to_the_end
 from everstore.cli.branching import print_file_change, shown_change
 from everstore.cli.directories.comparing import compare_directory
 from everstore.cli.directories.getting import directory_at, get_directory, get_file
@@ -38,7 +37,7 @@ def put_tree(source: str, path: str, session: str | None, *, ignore: bool, as_js
             with progress_of("putting", quiet=as_json) as progress:
                 await put_directory(work.files, directory, path, told, progress, ignore=ignore)
 
-        in_session(session, lambda work: to_the_end(put(work)), keeps=FILES)
+        in_session(session, put, keeps=FILES)
 
 
 def get(
@@ -71,7 +70,7 @@ def get(
             with WritableDirectory(Path(target).parent) as directory:
                 await get_file(work.files, path, directory, Path(target).name, told)
 
-        in_session(session, lambda work: to_the_end((write_tree if recursive else write_one)(work)))
+        in_session(session, write_tree if recursive else write_one)
 
 
 def diff(
@@ -111,7 +110,7 @@ def diff(
                 count += 1
 
     with LocalDirectory(Path(source)) as directory:
-        in_session(session, lambda work: to_the_end(compare(work)))
+        in_session(session, compare)
     if as_json:
         told = [{"name": name, "reason": reason} for name, reason in left_out.names]
         write(f'{"" if count else _BEGIN}\n], "left_out": {json.dumps(told)}}}\n')

@@ -27,7 +27,7 @@ __all__ = ["tour"]
 
 
 def tour(
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The directory to import.")] = Path(),
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The directory to import.")] = Path(),
     *,
     max_files: Annotated[int, typer.Option(metavar="N", min=0, help="Import at most N files.")] = 10_000,
     max_bytes: Annotated[int, typer.Option(metavar="N", min=0, help="Import at most N bytes in all.")] = 64
