@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from packaging.version import InvalidVersion, Version
 
-from archives import faults
+from archives import faults, refused
 from building import build, differing
 from repository import Refusal, Repository
 from versioning import set_versions, write_changelog
@@ -71,6 +71,8 @@ def _build_and_check(clone: Repository, folder: Path, version: Version) -> list[
         raise Refusal(f"built a second time, {', '.join(names)} came out differently")
     if found := faults(archives, version):
         raise Refusal("; ".join(found))
+    if reason := refused(archives):
+        raise Refusal(reason)
     return archives
 
 

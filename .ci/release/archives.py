@@ -24,13 +24,14 @@ LINK = re.compile(r"\]\(([^)]+)\)|(?:href|src|srcset)=\"([^\"]+)\"")
 
 def faults(archives: Sequence[Path], version: Version) -> list[str]:
     """What is wrong with sdists and wheels, a line each; nothing where they are sound."""
-    found = [f"{archive.name}: {fault}" for archive in archives for fault in _faults(archive, version)]
-    # What an index says of the metadata and of the page.
-    checked = subprocess.run(
-        [sys.executable, "-m", "twine", "--no-color", "check", "--strict", *archives],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return found if checked.returncode == 0 else [*found, " ".join(checked.stdout.split())]
+    return [f"{archive.name}: {fault}" for archive in archives for fault in _faults(archive, version)]
+
+
+def refused(archives: Sequence[Path]) -> str:
+    """Why an index would not take one of them, or could not show its page; nothing where it would."""
+    command = [sys.executable, "-m", "twine", "--no-color", "check", "--strict", *map(str, archives)]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    return " ".join(checked.stdout.split()) if checked.returncode else ""
 
 
 def _faults(archive: Path, version: Version) -> Iterator[str]:

@@ -60,11 +60,12 @@ class Repository:
             raise Refusal(f"{version} is older than {project['version']}, which pyproject.toml says")
 
     def clone(self, to: Path) -> Repository:
-        """A clone of what is committed, without the tags' remote having to be there."""
+        """A clone of what is committed, in which the same person commits."""
         self.git("clone", "--quiet", "--no-hardlinks", self.root, to)
         clone = Repository(to)
         for name in ("user.name", "user.email"):
-            clone.git("config", name, self.git("config", "--get", name))
+            if own := self.git("config", "--default", "", "--get", name):
+                clone.git("config", name, own)
         return clone
 
     def commit(self, message: str) -> None:

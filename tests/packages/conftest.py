@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import shutil
 import subprocess
 import sys
@@ -33,18 +32,12 @@ class Repository(NamedTuple):
     def release(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the release of the work tree under test on this repository."""
         command = [sys.executable, ROOT / RELEASE, "--repository", self.root, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
+        return subprocess.run(command, capture_output=True, text=True, check=False)
 
     def state(self) -> tuple[str, ...]:
         """All that a release changes."""
         untracked = self.git("status", "--porcelain", "--ignored")
         return self.git("rev-parse", "HEAD"), self.git("for-each-ref"), untracked
-
-
-def _environment() -> dict[str, str]:
-    author = dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "A maintainer")
-    mail = dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "maintainer@example.org")
-    return {**os.environ, **author, **mail}
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,22 @@ VERSION = Version("0.2.0")
 NAMES = ("everstore", "everstore_lmdb", "everstore_opentelemetry", "everstore_postgres", "everstore_sqlite")
 
 
+@pytest.fixture
+def sdist(archives) -> Path:
+    [found] = [archive for archive in archives if archive.name == "everstore_sqlite-0.2.0.tar.gz"]
+    return found
+
+
+def packed(files: dict[str, bytes], path: Path) -> Path:
+    """A sdist of these files."""
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(f"{path.name.removesuffix('.tar.gz')}/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
 def test_every_distribution_has_a_sdist_and_a_wheel(archives):
     both = ("-0.2.0-py3-none-any.whl", "-0.2.0.tar.gz")
     assert [archive.name for archive in archives] == sorted(name + end for name in NAMES for end in both)
@@ -22,6 +38,16 @@ def test_every_distribution_has_a_sdist_and_a_wheel(archives):
 
 def test_they_are_sound(archives, tools):
     assert tools.archives.faults(archives, VERSION) == []
+
+
+def test_an_index_would_take_them_and_can_show_their_pages(archives, tools):
+    assert tools.archives.refused(archives) == ""
+
+
+def test_what_an_index_would_not_take_is_told(sdist, tools, tmp_path):
+    files = tools.archives.read(sdist)
+    files["PKG-INFO"] = files["PKG-INFO"].partition(b"Description-Content-Type")[0]
+    assert "`long_description` missing" in tools.archives.refused([packed(files, tmp_path / sdist.name)])
 
 
 def test_links_lead_to_the_tag(archives, tools):
@@ -58,20 +84,14 @@ CHANGED = {
 
 
 @pytest.mark.parametrize("path", CHANGED)
-def test_what_is_wrong_with_one_is_told(archives, tools, tmp_path, path):
+def test_what_is_wrong_with_one_is_told(sdist, tools, tmp_path, path):
     fault, change = CHANGED[path]
-    [sdist] = [archive for archive in archives if archive.name == "everstore_sqlite-0.2.0.tar.gz"]
     files = tools.archives.read(sdist)
     if change is None:
         del files[path]
     else:
         files[path.strip()] = files[path.strip()].decode().replace(*change).encode()
-    changed = tmp_path / sdist.name
-    with tarfile.open(changed, "w:gz") as archive:
-        for name, content in files.items():
-            member = tarfile.TarInfo(f"everstore_sqlite-0.2.0/{name}")
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
+    changed = packed(files, tmp_path / sdist.name)
     assert f"{changed.name}: {fault}" in tools.archives.faults([changed], VERSION)
 
 
