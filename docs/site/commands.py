@@ -74,7 +74,8 @@ def _value(option: Any) -> str:
 def _words(parameter: Any) -> str:
     default = parameter.default
     is_told = parameter.show_default and not callable(default) and default not in {None, False, ()}
-    return f"{parameter.help or ''}{f' Default: `{default}`.' if is_told else ''}"
+    written = str(default).lower() if isinstance(default, bool) else default
+    return f"{parameter.help or ''}{f' Default: `{written}`.' if is_told else ''}"
 
 
 def _table(head: str, rows: list[tuple[str, str]]) -> str:

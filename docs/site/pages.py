@@ -43,7 +43,7 @@ def generated(kind: str, of: str | None) -> str:
 def _branch(name: str, text: str) -> str:
     """A section of the list of pages, as a branch of the tree beside every page, with the list's titles."""
     titles = {link["page"]: link["title"].replace("`", "") for link in _LINK.finditer(text)}
-    pages = "\n".join(f"{title[0].upper()}{title[1:]} <{page}>" for page, title in titles.items())
+    pages = "\n".join(f"{title} <{page}>" for page, title in titles.items())
     return f"\n```{{toctree}}\n:hidden:\n:caption: {name}\n\n{pages}\n```\n"
 
 

@@ -10,7 +10,7 @@ import textwrap
 from importlib import import_module
 from importlib.metadata import entry_points
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["GENERATED", "errors_of", "hooks_of", "markdown", "settings_of", "verbs_of"]
 
 _BLOCK = re.compile(r"::\n\n(?P<code>(?:    .*(?:\n|$)|\n)+)")
+_AWAITED = re.compile(r"Answer\[(.+)\]")
 _WIDTH = 100
 
 
@@ -50,11 +51,20 @@ def _is_bound(member: object) -> bool:
     return isinstance(member, property | classmethod | staticmethod)
 
 
-def verbs(of: str) -> str:
+def interface(of: str) -> str:
     """A class, named by its module: what it is, and every verb with its promise."""
+    return f"{markdown(_named(of).__doc__)}\n\n{verbs(of)}"
+
+
+def verbs(of: str) -> str:
+    """Every verb of a class with its promise."""
+    return "\n\n".join(_verb(*each) for each in verbs_of(_named(of)))
+
+
+def _named(of: str) -> type:
     module, _, name = of.rpartition(".")
-    kind = getattr(import_module(module), name)
-    return "\n\n".join([markdown(kind.__doc__), *(_verb(*each) for each in verbs_of(kind))])
+    kind: type = getattr(import_module(module), name)
+    return kind
 
 
 def _verb(name: str, member: Any) -> str:
@@ -69,8 +79,10 @@ def _signature(name: str, function: Callable[..., Any]) -> str:
     """How a function is called; a line for each parameter where one line is too short for all."""
     signature = inspect.signature(function)
     words = [word for word in _parameters(signature) if word not in {"self", "cls"}]
-    start = "async def" if inspect.iscoroutinefunction(function) else "def"
-    answer = f" -> {signature.return_annotation}"
+    answers = str(signature.return_annotation)
+    awaited = _AWAITED.fullmatch(answers)  # a verb of one session hands the coroutine on
+    start = "async def" if awaited or inspect.iscoroutinefunction(function) else "def"
+    answer = f" -> {awaited[1] if awaited else answers}"
     line = f"{start} {name}({', '.join(words)}){answer}"
     if len(line) <= _WIDTH:
         return line
@@ -168,20 +180,21 @@ def settings() -> str:
 
 
 def _settings_table(model: type[BaseModel]) -> str:
-    rows = [f"| {' | '.join(row)} |" for row in settings_of(model, prefix_of(model))]  # type: ignore[arg-type]
-    return "\n".join(["| name | kind | default | |", "|---|---|---|---|", *rows])
+    rows = [f"| `{name}` | {told} |" for name, told in settings_of(model, prefix_of(model))]  # type: ignore[arg-type]
+    return "\n".join(["| name | |", "|---|---|", *rows])
 
 
-def settings_of(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str, str]]:
-    """Each setting of a model: its name in the environment, its kind, its default, and what it is."""
+def settings_of(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str]]:
+    """Each setting of a model: its name in the environment, and what it is, takes and is when not given."""
     told = _docstrings_of_fields(model)
     for name, field in model.model_fields.items():
         nested = nested_model(field.annotation)
         if nested:
             yield from settings_of(nested, f"{prefix}{name.upper()}__")
             continue
-        default = "" if field.is_required() or field.default in {None, ()} else _written(field.default)
-        yield f"`{prefix}{name.upper()}`", _kind(field.annotation), default, told.get(name, "")
+        has_default = not field.is_required() and field.default not in {None, ()}
+        default = f" Default: {_written(field.default)}." if has_default else ""
+        yield f"{prefix}{name.upper()}", f"{told[name]} Takes: {_kind(field.annotation)}.{default}"
 
 
 def _written(default: object) -> str:
@@ -192,7 +205,9 @@ def _kind(annotation: Any) -> str:
     """What a setting takes, in words."""
     if get_origin(annotation) is Literal:
         return ", ".join(f"`{str(each).lower()}`" for each in get_args(annotation))
-    if get_args(annotation) and annotation is not None:
+    if get_origin(annotation) is Annotated:
+        return _kind(get_args(annotation)[0])
+    if get_args(annotation):
         inner = [each for each in get_args(annotation) if each not in {NoneType, Ellipsis}]
         if get_origin(annotation) is tuple:
             return "names, by comma"
@@ -215,6 +230,7 @@ def _docstrings_of_fields(model: type) -> dict[str, str]:
 GENERATED: dict[str, Callable[..., str]] = {
     "errors": all_errors,
     "hooks": hooks,
+    "interface": interface,
     "records": records,
     "settings": settings,
     "verbs": verbs,
