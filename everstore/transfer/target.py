@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import codecs
-from base64 import b64encode
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 from everstore.branching.undoing import changeable, seconds_left, undone
-from everstore.changes import Append, AppendBytes, MakeDirectory, SetValue, Write, WriteBytes
+from everstore.changes import AppendBytes, MakeDirectory, SetValue, WriteBytes
 from everstore.clock import now_ns
 from everstore.errors import (
     DataDamagedError,
     EverstoreError,
-    InvalidContentError,
     InvalidPathError,
     RevisionConflictError,
     SessionNotEmptyError,
 )
 from everstore.models import InitialFile, SessionUsage
+from everstore.transfer.assembling import Assembly
 from everstore.transfer.digests import Digest
 from everstore.transfer.items import MARK, PIECE, Counts, Directory, File, Secret, Value
 from everstore.transfer.source import Source
@@ -31,9 +29,8 @@ if TYPE_CHECKING:
 
     from everstore.models import KeyInfo, Session
     from everstore.store import Store
+    from everstore.transfer.assembling import AnyChange, AnySent
     from everstore.transfer.items import Item
-
-    _Change = Append | AppendBytes | MakeDirectory | Write | WriteBytes
 
 __all__ = ["Target", "held", "is_kept", "making", "unmark"]
 
@@ -87,12 +84,8 @@ class Target:
         self._store = store
         self._mark = mark
         self._digest = Digest()
-        self._file: File | None = None
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._data = bytearray()
-        self._left = 0
-        self._is_begun = False
-        self._changes: list[_Change] = []
+        self._assembly = Assembly()
+        self._changes: list[AnyChange | MakeDirectory] = []
         self._seeds: list[InitialFile] = []
         self._values: list[Value] = []
         self._size = 0
@@ -101,19 +94,17 @@ class Target:
         """Keep the next item; items come in the order of ``everstore.transfer.items``."""
         self._digest.add(item)
         if isinstance(item, bytes):
-            await self._add_piece(item)
+            await self._send(self._assembly.add(item))
             return
         if isinstance(item, Secret):
             await self._seal(item)
             return
         self.counts.add(item)
         if isinstance(item, File):
-            self._file, self._left, self._is_begun = item, item.size_bytes, False
-            self._decoder.reset()
-            if not item.size_bytes:
-                await self._end_file()
+            await self._send(self._assembly.begin(item))
         elif isinstance(item, Directory):
-            await self._change(MakeDirectory(item.path), 0)
+            self._changes.append(MakeDirectory(item.path))
+            await self._grow(0)
         else:
             self._values.append(item)
             await self._grow(len(item.value))
@@ -146,55 +137,14 @@ class Target:
         mark = await self._store.storage.stat_value(self.session_id, MARK)
         return mark is not None and mark.revision == self._mark.revision
 
-    # -- files --------------------------------------------------------------------------------------
-
-    async def _add_piece(self, piece: bytes) -> None:
-        file = cast("File", self._file)
-        self._data += piece
-        self._left -= len(piece)
-        if not self._left:
-            await self._end_file()
-        elif not file.is_readonly and len(self._data) >= PIECE:  # what is read-only comes in one piece
-            await self._send(file)
-
-    async def _end_file(self) -> None:
-        file = cast("File", self._file)
-        self._file = None
-        if not file.is_readonly:
-            await self._send(file)
-            return
-        size, data = len(self._data), self._take(file)
-        content = data if isinstance(data, str) else b64encode(data).decode()
-        self._seeds.append(InitialFile(file.path, content, file.encoding, is_readonly=True))
-        await self._grow(size)
-
-    async def _send(self, file: File) -> None:
-        """Write what has come of a file: its beginning, or what follows."""
-        size, data = len(self._data), self._take(file)
-        if isinstance(data, str):
-            kind = Append if self._is_begun else Write
-            await self._change(kind(file.path, data), size)
-        else:
-            await self._change((AppendBytes if self._is_begun else WriteBytes)(file.path, data), size)
-        self._is_begun = True
-
-    def _take(self, file: File) -> str | bytes:
-        """The content that has come: bytes, or text without a character that is cut in two."""
-        data = bytes(self._data)
-        self._data.clear()
-        if file.encoding == "base64":
-            return data
-        try:
-            return self._decoder.decode(data, final=not self._left)
-        except UnicodeDecodeError:
-            pass  # chained to nothing: the error carries the text
-        raise InvalidContentError(f"{file.path!r} is said to be text, and is no UTF-8", path=file.path)
-
-    async def _change(self, change: _Change, size: int) -> None:
-        self._changes.append(change)
-        await self._grow(size)
-
-    # -- values and secrets -------------------------------------------------------------------------
+    async def _send(self, sent: AnySent | None) -> None:
+        """Collect what is to be written of a file, if there is anything by now."""
+        if isinstance(sent, InitialFile):
+            self._seeds.append(sent)
+            await self._grow(len(sent.content))
+        elif sent is not None:
+            self._changes.append(sent)
+            await self._grow(len(sent.data if isinstance(sent, (AppendBytes, WriteBytes)) else sent.content))
 
     async def _seal(self, secret: Secret) -> None:
         left = seconds_left(secret.expires_ns)
