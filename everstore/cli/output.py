@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -157,7 +158,8 @@ def print_json(document: object) -> None:
 
 
 def _console() -> Console:
-    return Console(highlight=False, markup=False, emoji=False)
+    columns, lines = shutil.get_terminal_size()  # rich takes no COLUMNS from who has a dumb terminal
+    return Console(highlight=False, markup=False, emoji=False, width=columns, height=lines)
 
 
 def print_lines(lines: Iterable[Sequence[tuple[str, str]]]) -> None:
@@ -168,13 +170,11 @@ def print_lines(lines: Iterable[Sequence[tuple[str, str]]]) -> None:
         write("".join(f"{''.join(text for text, _ in line)}\n" for line in lines))
 
 
-def print_rich(renderable: RenderableType, *, least: int = 0) -> None:
-    """Print with colours on a terminal (``NO_COLOR`` is heeded), and plainly elsewhere.
-
-    Lines are as wide as the terminal, or ``least`` where that is more: then it breaks them.
-    """
+def print_rich(renderable: RenderableType) -> None:
+    """Print with colours on a terminal (``NO_COLOR`` is heeded), and plainly elsewhere."""
     console = _console()
-    console.width = max(console.width, least) if console.is_terminal else _UNBOUNDED
+    if not console.is_terminal:
+        console.width = _UNBOUNDED
     with _answering(), console.capture() as capture:
         console.print(renderable)
     write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
@@ -190,7 +190,8 @@ def print_table(
     """A table without ruling; nothing when it has no rows.
 
     Columns in ``right`` are aligned to the right. On a terminal that is too narrow those in
-    ``fold`` take several lines; the last one when not given. Nothing is ever left out.
+    ``fold`` take several lines; the last one when not given. Where that is not enough, each row is a list
+    of its cells. Nothing is ever left out.
     """
     table = Table(box=None, pad_edge=False, header_style="bold")
     folding = columns[-1:] if fold is None else fold
@@ -207,9 +208,20 @@ def print_table(
             table.columns[-1].justify = "right"
     for row in cells:
         table.add_row(*row)
-    if cells:
-        least = sum(column.min_width or 0 for column in table.columns)
-        print_rich(table, least=least + _BETWEEN * (len(columns) - 1))
+    if not cells:
+        return
+    least = sum(column.min_width or 0 for column in table.columns) + _BETWEEN * (len(columns) - 1)
+    console = _console()
+    if console.is_terminal and console.width < least:
+        print_rich(Text("\n\n").join(_listed(columns, row) for row in cells))
+    else:
+        print_rich(table)
+
+
+def _listed(columns: Sequence[str], row: Sequence[Text]) -> Text:
+    """A row as lines, each a column's name and its cell; empty cells have none."""
+    pairs = zip(columns, row, strict=True)
+    return Text("\n").join(Text.assemble((f"{name}: ", "bold"), cell) for name, cell in pairs if cell)
 
 
 def print_facts(facts: Mapping[str, str]) -> None:

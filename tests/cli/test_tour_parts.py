@@ -50,7 +50,8 @@ def test_every_shown_line_but_the_last_is_python_that_runs_as_it_stands(step):
             [f"name-{number}" for number in range(2000)],
             "2,000 names: name-0, name-1, name-2, name-3, name-4, name-5, ...",
         ),
-        (["x" * 200, "y"], f"2 names: {'x' * 200}, ..."),
+        (["x" * 200, "y"], f"2 names: {'x' * 57}..., ..."),
+        (["a\x00b"], "1 name: a\\x00b"),
     ],
 )
 def test_a_list_is_told_with_as_many_as_a_line_takes(answer, words):

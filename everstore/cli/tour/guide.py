@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from everstore.cli.output import one_line
 from everstore.cli.running import WrongAnswerError
 from everstore.cli.tour.scene import Scene
 from everstore.compat import override
@@ -143,7 +144,8 @@ def listed(what: str, answers: Sequence[object]) -> str:
 
 def _in_words(answer: object) -> str:
     """A name as it is; a line with its place, as grep tells it."""
-    return ":".join(map(str, answer)) if isinstance(answer, tuple) else str(answer)
+    text = one_line(":".join(map(str, answer)) if isinstance(answer, tuple) else str(answer))
+    return text if len(text) <= _LONGEST_LIST else f"{text[: _LONGEST_LIST - 3]}..."
 
 
 def clipped(text: str) -> str:
