@@ -173,7 +173,9 @@ def test_a_terminal_is_asked_for_a_secret_unseen(in_empty_folder):
 
 def test_giving_up_at_the_prompt_ends_quietly(in_empty_folder):
     session = str(new_session_id())
-    status, shown = on_a_terminal(in_empty_folder, "secret", "set", "token", "-s", session, typed=("\x04",))
+    status, shown = on_a_terminal(
+        in_empty_folder, "secret", "set", "token", "-s", session, typed=("\x04",), EVERSTORE_BACKEND="memory"
+    )
     assert status == 130
     assert "error" not in shown
 
