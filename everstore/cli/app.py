@@ -15,6 +15,7 @@ from everstore.cli import files, keys, searching, secret, sessions, values
 from everstore.cli.backup import backup, restore
 from everstore.cli.check import check
 from everstore.cli.conformance import conformance
+from everstore.cli.copying import copy
 from everstore.cli.diagnosis import backends, settings
 from everstore.cli.directories import commands as directories
 from everstore.cli.helping import Commands, wants_json
@@ -25,7 +26,7 @@ from everstore.cli.output import AS_JSON, OutputError, tell_error, write
 from everstore.cli.prune import prune
 from everstore.cli.running import CONFIG_FILE, WRONG_USE, report
 from everstore.cli.tour.command import tour
-from everstore.cli.transfer import copy, export, import_
+from everstore.cli.transfer import export, import_
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Sessions on their way: ``everstore export``, ``everstore import`` and ``everstore copy``."""
+"""Sessions into archives and out of them: ``everstore export`` and ``everstore import``."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ import typer
 from rich.console import Console
 from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn
 
-from everstore.cli import completing
 from everstore.cli.ending import carry_out
 from everstore.cli.local import standard_input
 from everstore.cli.options import JsonOption, OverwriteOption, SessionArgument
 from everstore.cli.output import note, print_json, write, write_bytes
 from everstore.cli.running import (
     EVERYTHING,
-    REFUSED,
     configured,
     opened,
     refuse_what_is_lost,
@@ -30,14 +28,20 @@ from everstore.paths import parse_session_id
 from everstore.wording import counted, shown_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from uuid import UUID
 
     from everstore.configuration import Configuration
-    from everstore.store import Store
-    from everstore.transfer import Copied, Counts, Imported
+    from everstore.transfer import Counts, Imported
 
-__all__ = ["copy", "export", "import_"]
+__all__ = [
+    "SecretsOption",
+    "TransferProgress",
+    "counts_shown",
+    "counts_told",
+    "export",
+    "import_",
+    "keys_of",
+]
 
 _STANDARD = "-"
 
@@ -50,17 +54,6 @@ KeyOption = Annotated[
         "--key",
         metavar="NAME",
         help="The key of EVERSTORE_SECRETS_KEYS to encrypt with; the first by default.",
-    ),
-]
-
-OneOption = Annotated[
-    str | None,
-    typer.Option(
-        "--session",
-        "-s",
-        metavar="ID",
-        help="Copy this session, and no other.",
-        autocompletion=completing.sessions,
     ),
 ]
 
@@ -85,12 +78,12 @@ def export(
     if file == _STANDARD:
         _require_reader(as_json=as_json)
     configuration = configured()
-    keys = _keys(configuration, key) if secrets else None
+    keys = keys_of(configuration, key) if secrets else None
     counts = carry_out(_export(configuration, session_id, file, keys, overwrite=overwrite))
     if as_json:
-        print_json({"id": str(session_id), **_told(counts)})
+        print_json({"id": str(session_id), **counts_told(counts)})
     else:
-        note(f"exported session {session_id}: {_shown(counts)}")
+        note(f"exported session {session_id}: {counts_shown(counts)}")
 
 
 async def _export(
@@ -100,7 +93,7 @@ async def _export(
 
     place = cast("BinaryIO", _Output()) if file == _STANDARD else Path(file)
     async with opened(configuration) as store:
-        with _Progress("export") as progress:
+        with TransferProgress("export") as progress:
             return await export_session(
                 store, session_id, place, secrets=keys, overwrite=overwrite, progress=progress
             )
@@ -147,14 +140,14 @@ def import_(
     wanted = new_session_id() if as_new else None if session is None else parse_session_id(session)
     configuration = configured()
     refuse_what_is_lost(configuration, EVERYTHING)
-    keys = _keys(configuration, None) if secrets else None
+    keys = keys_of(configuration, None) if secrets else None
     done = carry_out(_import(configuration, wanted, file, keys))
     if as_json:
         told = {"expired": done.expired, "sealed": done.sealed}
-        print_json({"id": str(done.session_id), **_told(done.counts), **told})
+        print_json({"id": str(done.session_id), **counts_told(done.counts), **told})
         return
     write(f"{done.session_id}\n")
-    note(f"imported: {_shown(done.counts)}")
+    note(f"imported: {counts_shown(done.counts)}")
     if done.expired:
         note(f"note: {done.expired:,} of its values and secrets were past their time, and left out")
     if done.sealed:
@@ -167,101 +160,11 @@ async def _import(configuration: Configuration, wanted: UUID | None, file: str, 
     place = standard_input() if file == _STANDARD else Path(file)
     async with opened(configuration) as store:
         tell_what_is_lost(store, EVERYTHING)
-        with _Progress("import") as progress:
+        with TransferProgress("import") as progress:
             return await import_session(store, place, session_id=wanted, secrets=keys, progress=progress)
 
 
-def copy(
-    source: Annotated[
-        str,
-        typer.Option(
-            "--from", metavar="BACKEND", help="Where the sessions are.", autocompletion=completing.backends
-        ),
-    ],
-    target: Annotated[
-        str,
-        typer.Option(
-            "--to", metavar="BACKEND", help="Where they are to be.", autocompletion=completing.backends
-        ),
-    ],
-    session: OneOption = None,
-    *,
-    every: Annotated[bool, typer.Option("--all", help="All sessions, those without a record too.")] = False,
-    secrets: SecretsOption = False,
-    as_json: JsonOption = False,
-) -> int:
-    """Copy a session, or all, from one backend to another, and read each back there.
-
-    The settings of both come from the environment. Run it again after whatever ended it: what is there
-    already is compared and not copied again. A session that differs there stays as it is and is named, and
-    the exit status is 3. Secrets come with --secrets only, and are encrypted anew on the way.
-    """
-    if every == (session is not None):
-        raise InvalidArgumentError("which sessions? give --session ID or --all")
-    if source == target:
-        raise InvalidArgumentError(
-            f"--from and --to are both {source!r}: sessions are copied to another backend"
-        )
-    wanted = None if session is None else [parse_session_id(session)]
-    configurations = configured(backend=source), configured(backend=target)
-    if secrets:
-        _keys(configurations[0], None)
-    done = carry_out(_copy(configurations, wanted, secrets=secrets, tell=None if as_json else _tell))
-    if as_json:
-        print_json(
-            [
-                {
-                    "id": str(each.session_id),
-                    "outcome": each.outcome,
-                    "reason": each.reason,
-                    **_told(each.counts),
-                }
-                for each in done
-            ]
-        )
-    return REFUSED if any(each.outcome == "refused" for each in done) else 0
-
-
-async def _copy(
-    configurations: tuple[Configuration, Configuration],
-    wanted: list[UUID] | None,
-    *,
-    secrets: bool,
-    tell: Callable[[Copied], object] | None,
-) -> list[Copied]:
-    from everstore.transfer import copy_sessions  # noqa: PLC0415 - loads when needed
-
-    done: list[Copied] = []
-    async with opened(configurations[0]) as source, opened(configurations[1]) as target:
-        _require_durable(target)
-        with _Progress("copy") as progress:
-            async for each in copy_sessions(source, target, wanted, secrets=secrets, progress=progress):
-                progress.one_more()
-                if tell is None or each.outcome == "refused":  # else it is told, and need not be kept
-                    done.append(each)
-                if tell is not None:
-                    tell(each)
-    return done
-
-
-def _tell(copied: Copied) -> None:
-    """Tell of one session as soon as it is done."""
-    if copied.outcome == "refused":
-        note(f"refused: {copied.reason}")
-        return
-    word = "copied" if copied.outcome == "copied" else "there already"
-    write(f"{copied.session_id}  {word}: {_shown(copied.counts)}\n")
-
-
-def _require_durable(target: Store) -> None:
-    if not (target.file_system.capabilities.durable and target.sessions.capabilities.durable):
-        names = " and ".join(sorted({*target.backends.values()}))
-        raise InvalidArgumentError(
-            f"backend {names} forgets all at the end of a command; copy to another one"
-        )
-
-
-def _keys(configuration: Configuration, key: str | None) -> str:
+def keys_of(configuration: Configuration, key: str | None) -> str:
     """The configured keys, the one that is wanted first."""
     keys = configuration.settings.secrets_keys
     if keys is None:
@@ -280,13 +183,13 @@ def _keys(configuration: Configuration, key: str | None) -> str:
     return ",".join(listed)
 
 
-def _told(counts: Counts) -> dict[str, int]:
+def counts_told(counts: Counts) -> dict[str, int]:
     """Counts for a program."""
     told: dict[str, int] = msgspec.to_builtins(counts)
     return told
 
 
-def _shown(counts: Counts) -> str:
+def counts_shown(counts: Counts) -> str:
     """Counts in words."""
     parts = [
         f"{counted(counts.files, 'file')} ({shown_size(counts.bytes)})",
@@ -297,7 +200,7 @@ def _shown(counts: Counts) -> str:
     return ", ".join(parts)
 
 
-class _Progress:
+class TransferProgress:
     """How far a command is, on a terminal: bytes that have gone by, and sessions that are done."""
 
     def __init__(self, what: str) -> None:

@@ -8,7 +8,7 @@ import tarfile
 import pytest
 
 from everstore import SessionFileSystemFactory, clock, new_session_id
-from everstore.cli.running import FAILED, REFUSED, WRONG_USE
+from everstore.cli.running import ABSENT, FAILED, REFUSED, WRONG_USE
 
 KEYS = "one:" + "QUJD" * 10 + "QUI=", "two:" + "REVG" * 10 + "REU="
 
@@ -146,6 +146,22 @@ def test_sessions_are_copied_from_one_backend_to_another(cli, away, made, monkey
     assert made in refused.err
     assert cli("cat", "notes.txt", "-s", made).bytes == b"other"
     assert cli(*options, "--all", "--json").status == REFUSED
+
+
+def test_one_session_that_is_not_copied_is_an_error(cli, away, made, monkeypatch):
+    options = "copy", "--from", "kept", "--to", "away", "--session"
+    missing = cli(*options, str(new_session_id()))
+    assert (missing.status, "session_not_found" in missing.err) == (ABSENT, True)
+    assert cli(*options, made).status == 0
+    cli("put", "-", "notes.txt", "-s", made, stdin=b"other")
+    refused = cli(*options, made, "--json")
+    assert (refused.status, refused.out) == (REFUSED, "")
+    assert made in refused.err
+
+
+def test_nothing_to_copy_is_told(cli, away):
+    answer = cli("copy", "--from", "kept", "--to", "away", "--all")
+    assert (answer.status, answer.out, answer.err) == (0, "", "everstore: there is no session to copy\n")
 
 
 def test_secrets_are_copied_and_encrypted_anew(cli, away, made, a_key, monkeypatch):
