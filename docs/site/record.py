@@ -11,9 +11,10 @@ import re
 import shlex
 import subprocess
 import tempfile
+from functools import cache
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
@@ -28,6 +29,7 @@ DOCS = Path(__file__).parents[1]
 PICTURES = DOCS / "pictures"
 _WIDTH = 80
 _COMMAND = "\x1e"  # before a line that was typed
+_SECTION = "\x1d"  # after the last of a section
 _BLOCK = re.compile(r"^## (?P<section>[^\n]+)|^```sh\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 # Rich's own format has fonts from afar, which a page without a network lacks.
 _FORMAT = """\
@@ -55,44 +57,31 @@ font-size: {char_height}px; line-height: {line_height}px; }}
 """
 
 
-class Recording(NamedTuple):
-    """What is typed unseen, and what is shown then: the commands of sections of ``docs/start.md``."""
-
-    title: str
-    before: tuple[str, ...]
-    shown: tuple[str, ...]
-
-
-RECORDINGS = {
-    "session": Recording("a session that stays", (), ("A session that stays",)),
-    "merge": Recording("a fork, and a merge", ("A session that stays",), ("A fork, and a merge",)),
-}
+RECORDINGS = {"session": "A session that stays", "merge": "A fork, and a merge"}
+"""The pictures, and the sections of ``docs/start.md`` whose commands they show, one after the other."""
 
 
 def picture(name: str) -> str:
     """One recording, as SVG."""
-    recording = RECORDINGS[name]
     console = Console(record=True, width=_WIDTH, file=StringIO(), legacy_windows=False)
-    for line in _alike(_typed(recording)).rstrip("\n").split("\n"):  # splitlines() splits at _COMMAND
+    for line in (
+        _answers()[[*RECORDINGS].index(name)].strip("\n").split("\n")
+    ):  # splitlines() splits at _COMMAND
         if line.startswith(_COMMAND):
             console.print(Text.assemble(("$ ", "bold green"), (line[1:], "bold")))
         else:
             console.print(Text.from_ansi(line))
-    return console.export_svg(
-        title=recording.title, theme=MONOKAI, code_format=_FORMAT, unique_id=f"recorded-{name}"
-    )
+    title = RECORDINGS[name]
+    return console.export_svg(title=title, theme=MONOKAI, code_format=_FORMAT, unique_id=f"recorded-{name}")
 
 
-def _typed(recording: Recording) -> str:
-    """The commands that are shown, each with its answer below it."""
-    before = [line for section in recording.before for line in _lines(section)]
-    shown = [line for section in recording.shown for line in _lines(section)]
-    script = [
-        "exec 3>&1 >/dev/null 2>&1",
-        *before,
-        "exec >&3 2>&1",
-        *(f"printf '%s\\n' {shlex.quote(_COMMAND + line)}\n{line}" for line in shown),
-    ]
+@cache
+def _answers() -> list[str]:
+    """Of each section, its commands, each with its answer below it; all are typed into one terminal."""
+    script = ["exec 2>&1"]
+    for section in RECORDINGS.values():
+        script += [f"printf '%s\n' {shlex.quote(_COMMAND + line)}\n{line}" for line in _lines(section)]
+        script.append(f"printf '%s\n' {shlex.quote(_SECTION)}")
     variables = {name: value for name, value in os.environ.items() if not name.startswith("EVERSTORE_")}
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(  # noqa: S603 - what our own page says
@@ -103,7 +92,7 @@ def _typed(recording: Recording) -> str:
             env=variables | {"COLUMNS": str(_WIDTH)},
             text=True,
         )
-    return done.stdout
+    return _alike(done.stdout).split(_SECTION)
 
 
 def _lines(section: str) -> Iterator[str]:

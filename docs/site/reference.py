@@ -32,7 +32,8 @@ def markdown(docstring: str | None) -> str:
 
     def block(found: re.Match[str]) -> str:
         code = textwrap.dedent(found["code"]).strip("\n")
-        return f":\n\n```{'text' if '─' in code else 'python'}\n{code}\n```\n\n"
+        colon = "" if found.string[: found.start()].endswith("\n") else ":"
+        return f"{colon}\n\n```{'text' if '─' in code else 'python'}\n{code}\n```\n\n"
 
     return _BLOCK.sub(block, inspect.cleandoc(docstring or ""))
 
