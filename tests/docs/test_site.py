@@ -85,14 +85,18 @@ def test_what_is_answered_is_told(site):
     assert {"FileInfo", "Session", "StoredValue", "Checkpoint"} <= {*headings(page(site, "records"))}
 
 
-def test_the_tree_of_pages_is_the_list_of_pages(site):
-    listed = re.findall(r"\]\(([^)#:]+)\.md\)", (DOCS / "README.md").read_text())
-    pages = [str(path.relative_to(DOCS))[:-3] for path in DOCS.rglob("*.md")]
-    assert {*pages} - {"README"} <= {*listed}
-
-
 @pytest.mark.parametrize("name", ["merge", "session"])
 def test_a_recorded_terminal_says_what_the_command_says(site, folder, name):
     from record import PICTURES, picture  # noqa: PLC0415
 
     assert picture(name) == (PICTURES / f"{name}.svg").read_text(), "python docs/site/record.py"
+
+
+def test_a_link_that_leads_nowhere_is_told(site, tmp_path):
+    from check import dead_links  # noqa: PLC0415
+
+    (tmp_path / "a.html").write_text('<p id="here"><a href="b.html#there">1</a><a href="#here">2</a></p>')
+    (tmp_path / "b.html").write_text(
+        '<a href="a.html#here">3</a><img src="none.svg"><a href="https://x.y/z">4</a>'
+    )
+    assert dead_links(tmp_path) == ["a.html: b.html#there", "b.html: none.svg"]
