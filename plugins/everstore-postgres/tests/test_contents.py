@@ -168,6 +168,25 @@ async def test_a_content_of_an_older_version_is_set_apart_by_a_fork_and_a_copy(s
             assert (await store.file_system.read_file(each, f"/{path}")).content == "old" * 13333 + "!" + text
 
 
+async def test_what_is_small_is_told_apart_whatever_digest_it_had_once(store, settings, database):
+    files = store.file_system
+    a, b = (everstore.new_session_id() for _ in range(2))
+    for session in (a, b):
+        await files.write_file(session, "/x", "same" * 1000)
+    assert await files.diff_sessions(a, b) == []
+    # As functions did that made one for each content.
+    await database.execute(
+        "UPDATE contents SET digest = sha256(data) WHERE id = (SELECT max(id) FROM contents)"
+    )
+    await database.execute("UPDATE files SET digest = c.digest FROM contents c WHERE c.id = content_id")
+    assert await files.diff_sessions(a, b) == []
+    assert await problems(settings) == []
+    for session in (a, b):
+        await files.write_file(session, "/x", f"{session}" * 1000)
+    assert [change.path for change in await files.diff_sessions(a, b)] == ["/x"]
+    assert await problems(settings) == []
+
+
 async def test_what_a_deadlock_broke_off_is_made_again(store, database):
     work = store.session(everstore.new_session_id())
     for path in ("d/a", "d/b"):
@@ -176,6 +195,9 @@ async def test_what_a_deadlock_broke_off_is_made_again(store, database):
     first, second = [row[0] for row in await contents(database)]
     lock = "SELECT FROM shares WHERE content_id = $1 FOR UPDATE"
     async with database.transaction():
+        await database.execute(
+            "SET LOCAL deadlock_timeout = '1min'"
+        )  # it is the other one that is broken off
         await database.execute(lock, second)
         deleting = asyncio.create_task(work.files.delete_file("d", recursive=True))
         await asyncio.sleep(0.2)  # it has locked the first one, and waits for the second

@@ -1,4 +1,4 @@
-"""Forks of a session's files, and what tells two sessions apart: a statement each, and no content is read."""
+"""Forks of a session's files, and what tells two sessions apart: a statement each, and no content is sent."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _SIDE = (
     f"SELECT {PATH} AS path, depth, place, {STAMPS}, content, content_id, digest FROM {{{{schema}}}}.files"
     f" WHERE session_id = {{session}} AND ($3::text IS NULL OR {PATH} > $3)"
 )
-# Rows that share a content have the same; else their digests tell. What is in both rows is compared itself.
+# Rows that share a content have the same; else digests tell of what is large, and what is small is compared.
+_WHOLE = "{{schema}}.whole({0}.content, {0}.content_id, {0}.size)"
 _DIFFER = (
     "CASE WHEN a.version IS NULL OR b.version IS NULL THEN true"
     " WHEN (a.kind, a.size, a.is_readonly) <> (b.kind, b.size, b.is_readonly) THEN true"
     " WHEN a.content_id = b.content_id THEN false"
-    " WHEN a.content_id IS NULL AND b.content_id IS NULL THEN a.content IS DISTINCT FROM b.content"
-    " ELSE coalesce(a.digest, {schema}.digest_of(a.content))"
-    " IS DISTINCT FROM coalesce(b.digest, {schema}.digest_of(b.content)) END"
+    " WHEN length(a.digest) > 0 AND length(b.digest) > 0 THEN a.digest <> b.digest"
+    f" ELSE {_WHOLE.format('a')} IS DISTINCT FROM {_WHOLE.format('b')} END"
 )
 _OF_BOTH = ", ".join(f"{side}.{column}" for side in "ab" for column in STAMPS.split(", "))
 _DIFFERENCES = (

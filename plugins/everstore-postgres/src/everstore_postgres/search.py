@@ -50,6 +50,9 @@ _TEXT = f"{PATH} AS path, size, content, content_id"  # what is apart is read la
 _CANDIDATES = f"SELECT {_TEXT} FROM {{schema}}.files WHERE {_HERE}"
 _HOLDS = (
     "($3::bytea IS NULL OR CASE WHEN content_id IS NULL THEN position($3 IN content) > 0"
+    " WHEN size <= {schema}.chunk_bytes() THEN coalesce("
+    "(SELECT position($3 IN data) > 0 OR length(data) <> size"
+    " FROM {schema}.contents WHERE id = content_id AND number = 0), true)"
     " ELSE (SELECT coalesce(position($3 IN string_agg(data, '')) > 0 OR sum(length(data)) <> size, true)"
     " FROM (SELECT data FROM {schema}.contents WHERE id = content_id ORDER BY number) c) END)"
 )

@@ -4,7 +4,7 @@
 -- forked: adding columns that are empty costs nothing, whatever there is.
 ALTER TABLE {schema}.files ADD COLUMN content_id bigint, ADD COLUMN digest bytea;
 COMMENT ON COLUMN {schema}.files.content_id IS 'Which of contents is the file''s; NULL where it is in the row';
-COMMENT ON COLUMN {schema}.files.digest IS 'That of the last chunk: it tells one content from another. NULL where it is in the row';
+COMMENT ON COLUMN {schema}.files.digest IS 'That of the last chunk, which tells one content from another; NULL where it is in the row';
 
 CREATE SEQUENCE {schema}.content_ids AS bigint CACHE 32;
 
@@ -17,7 +17,7 @@ CREATE TABLE {schema}.contents (
 ) PARTITION BY HASH (id);
 ALTER TABLE {schema}.contents ALTER COLUMN data SET STORAGE EXTERNAL;
 COMMENT ON TABLE {schema}.contents IS 'The chunks of each content: all but the last are of chunk_bytes()';
-COMMENT ON COLUMN {schema}.contents.digest IS 'SHA-256 of the digest of the chunk before and of this one''s data';
+COMMENT ON COLUMN {schema}.contents.digest IS 'SHA-256 of the digest of the chunk before and of this one''s data; empty where that is all';
 
 CREATE TABLE {schema}.shares (
     content_id bigint PRIMARY KEY,

@@ -80,26 +80,22 @@ BEGIN
 END
 $$;
 
--- The digests of the chunks of data that follow a chunk with a digest, or none ('').
+-- The digests of the chunks of data that follow a chunk with a digest, or none (''). What is in one chunk has an empty
+-- one: it is as quickly compared as it would be hashed when it is written, and hardly anything that is written is ever
+-- compared.
 CREATE FUNCTION {schema}.digests_of(before bytea, data bytea) RETURNS bytea[] LANGUAGE plpgsql IMMUTABLE STRICT AS $$
 DECLARE
     chunk CONSTANT integer := {schema}.chunk_bytes();
     digests bytea[] := '{}';
 BEGIN
+    IF before = '' AND length(data) <= chunk THEN
+        RETURN ARRAY[before];
+    END IF;
     FOR start IN 1 .. length(data) BY chunk LOOP
         before := sha256(before || substr(data, start, chunk));
         digests := array_append(digests, before);
     END LOOP;
     RETURN digests;
-END
-$$;
-
--- The digest that a content in its row would have apart from it.
-CREATE FUNCTION {schema}.digest_of(content bytea) RETURNS bytea LANGUAGE plpgsql IMMUTABLE AS $$
-DECLARE
-    digests bytea[] := {schema}.digests_of('', content);
-BEGIN
-    RETURN digests[cardinality(digests)];
 END
 $$;
 
@@ -113,9 +109,9 @@ END
 $$;
 
 -- Lay down a content: what base has before the chunk first, and data behind it, of which digests are those. Where it is
--- base itself, that is written into.
+-- base itself, which has a size, that is written into.
 CREATE FUNCTION {schema}.lay_down(
-    to_content bigint, base bigint, first integer, data bytea, digests bytea[]
+    to_content bigint, base bigint, base_size integer, first integer, data bytea, digests bytea[]
 ) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     chunk CONSTANT integer := {schema}.chunk_bytes();
@@ -126,7 +122,9 @@ BEGIN
             UPDATE {schema}.contents c SET digest = digests[1], data = lay_down.data
             WHERE c.id = base AND c.number = first;
             many := CASE WHEN FOUND THEN 0 ELSE 1 END;
-            DELETE FROM {schema}.contents c WHERE c.id = base AND c.number > first;
+            IF base_size > (first + 1) * chunk THEN
+                DELETE FROM {schema}.contents c WHERE c.id = base AND c.number > first;
+            END IF;
         ELSE
             DELETE FROM {schema}.contents c WHERE c.id = base AND c.number >= first;
         END IF;
@@ -158,8 +156,19 @@ CREATE FUNCTION {schema}.let_go(ids bigint[]) RETURNS void LANGUAGE plpgsql VOLA
 DECLARE
     kept bigint[];
     alone bigint[];
+    others bigint;
 BEGIN
     IF ids IS NULL THEN
+        RETURN;
+    END IF;
+    IF cardinality(ids) = 1 THEN  -- as most are: without a join
+        UPDATE {schema}.shares s SET files = s.files - 1 WHERE s.content_id = ids[1] RETURNING s.files INTO others;
+        IF others < 2 THEN
+            DELETE FROM {schema}.shares s WHERE s.content_id = ids[1];
+        END IF;
+        IF others IS NULL OR others < 1 THEN
+            DELETE FROM {schema}.contents c WHERE c.id = ids[1];
+        END IF;
         RETURN;
     END IF;
     PERFORM FROM (SELECT DISTINCT i.id FROM unnest(ids) AS i (id)) i JOIN {schema}.shares s ON s.content_id = i.id
@@ -204,7 +213,7 @@ BEGIN
         UPDATE {schema}.files f
         SET content = NULL, content_id = to_content, digest = digests[cardinality(digests)]
         WHERE f.session_id = of_session AND f.depth = old.depth AND f.place = old.place;
-        PERFORM {schema}.lay_down(to_content, NULL, 0, data, digests);
+        PERFORM {schema}.lay_down(to_content, NULL, 0, 0, data, digests);
     END LOOP;
 END
 $$;

@@ -27,6 +27,7 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
     locked text;
+    nothing text;  -- an assignment costs less than PERFORM
     limited boolean;
     ready boolean;
     expected bigint := if_version;
@@ -98,11 +99,11 @@ BEGIN
         END IF;
         IF outcome IS NOT NULL THEN
             IF apart THEN
-                PERFORM {schema}.lay_down(wanted_id, old.content_id, first, rest, digests);
+                nothing := {schema}.lay_down(wanted_id, old.content_id, old.size, first, rest, digests);
             END IF;
             IF looked THEN
                 IF old.content_id <> coalesce(wanted_id, 0) THEN
-                    PERFORM {schema}.let_go(ARRAY[old.content_id]);
+                    nothing := {schema}.let_go(ARRAY[old.content_id]);
                 END IF;
                 IF verb = 'edit' THEN
                     content := made.content;
@@ -123,23 +124,25 @@ BEGIN
         is_there := FOUND;
         looked := true;
 
-        IF verb = 'swap' AND NOT coalesce(old.kind = other_kind AND old.size = length(other_data) AND (
-            SELECT {schema}.whole(f.content, f.content_id, f.size) = other_data FROM {schema}.files f
-            WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place
-        ), false) THEN
-            outcome := 'different';
-            IF is_there AND old.kind <> 'd' THEN
-                SELECT {schema}.whole(f.content, f.content_id, f.size) INTO content FROM {schema}.files f
-                WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
-                IF NOT {schema}.is_sound(content, old.size, old.kind) THEN
-                    outcome := 'damaged';
-                    fact := old.kind;
-                    size := old.size;
-                    RETURN;
+        IF verb = 'swap' THEN
+            IF NOT coalesce(old.kind = other_kind AND old.size = length(other_data) AND (
+                SELECT {schema}.whole(f.content, f.content_id, f.size) = other_data FROM {schema}.files f
+                WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place
+            ), false) THEN
+                outcome := 'different';
+                IF is_there AND old.kind <> 'd' THEN
+                    SELECT {schema}.whole(f.content, f.content_id, f.size) INTO content FROM {schema}.files f
+                    WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
+                    IF NOT {schema}.is_sound(content, old.size, old.kind) THEN
+                        outcome := 'damaged';
+                        fact := old.kind;
+                        size := old.size;
+                        RETURN;
+                    END IF;
+                    content := NULL;
                 END IF;
-                content := NULL;
+                RETURN;
             END IF;
-            RETURN;
         END IF;
 
         IF NOT is_there AND (tried OR limited OR verb = 'edit' OR if_version <> 0 OR length(data) > max_file) THEN
@@ -251,13 +254,13 @@ BEGIN
         IF apart THEN
             wanted := NULL;
             wanted_id := old.content_id;  -- what one file has to itself is written into
-            IF wanted_id IS NULL OR EXISTS (SELECT FROM {schema}.shares s WHERE s.content_id = wanted_id) THEN
+            IF wanted_id IS NULL THEN
+                wanted_id := nextval('{schema}.content_ids');
+            ELSIF EXISTS (SELECT FROM {schema}.shares s WHERE s.content_id = wanted_id) THEN
                 wanted_id := nextval('{schema}.content_ids');
             END IF;
             IF first > 0 THEN
                 digests := {schema}.digests_of({schema}.digest_before(old.content_id, first), rest);
-            ELSIF wanted_size <= {schema}.chunk_bytes() THEN
-                digests := ARRAY[sha256(rest)];
             ELSE
                 digests := {schema}.digests_of('', rest);
             END IF;
