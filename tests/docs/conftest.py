@@ -13,6 +13,7 @@ import uv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,18 +40,27 @@ def _installed(environment: Path) -> set[str]:
 
 
 @pytest.fixture
-def database(path, monkeypatch) -> Iterator[None]:
-    """A server of PostgreSQL and its programs, for a page whose reader has them."""
-    if path.parent != ROOT / "docs" or "EVERSTORE_BACKEND=postgres\neverstore" not in path.read_text():
-        yield
-        return
+def server() -> ModuleType:
+    """How the tests of the plugin start a server of PostgreSQL."""
     spec = spec_from_file_location("server", ROOT / "plugins" / "everstore-postgres" / "tests" / "server.py")
-    server = module_from_spec(spec)
-    spec.loader.exec_module(server)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def database_url(server) -> Iterator[str]:
+    """A server of PostgreSQL."""
     with server.server_url() as url:
-        monkeypatch.setenv("EVERSTORE_POSTGRES_URL", url)
-        monkeypatch.setenv("PATH", str(server.PROGRAMS), prepend=":")
-        yield
+        yield url
+
+
+@pytest.fixture
+def database(path, monkeypatch, request) -> None:
+    """A server of PostgreSQL and its programs, for a page whose reader has them."""
+    if path.parent == ROOT / "docs" and "EVERSTORE_BACKEND=postgres\neverstore" in path.read_text():
+        monkeypatch.setenv("EVERSTORE_POSTGRES_URL", request.getfixturevalue("database_url"))
+        monkeypatch.setenv("PATH", str(request.getfixturevalue("server").PROGRAMS), prepend=":")
 
 
 @pytest.fixture
