@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 import threading
@@ -159,11 +160,13 @@ def interrupted_at(step: int, interrupt: type[BaseException]) -> Iterator[Callab
         return trace
 
     before = sys.gettrace()
+    gc.disable()  # or a step may be one of an older loop's __del__
     sys.settrace(trace)
     try:
         yield lambda: left <= 0
     finally:
         sys.settrace(before)
+        gc.enable()
 
 
 def test_an_interrupt_at_any_step_leaves_the_store_to_others(store, in_thread, session_id):

@@ -51,7 +51,7 @@ async def kept(database: asyncpg.Connection) -> int:
 
 async def ended(run: subprocess.Popen[str], database: asyncpg.Connection, how: signal.Signals) -> None:
     """End it while it has something there."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while not await kept(database):
             assert run.poll() is None, run.communicate()
             await asyncio.sleep(0.005)
