@@ -379,7 +379,7 @@ async def test_what_others_write_within_a_merge_is_not_lost(store):
     assert at > 6
 
 
-@pytest.mark.parametrize("given", [0, "x", "", (), object()], ids=str)
+@pytest.mark.parametrize("given", [0, "x", "", (), object()], ids=lambda given: repr(given)[:7])
 async def test_a_fork_takes_no_id_that_is_none(store, given):
     task = await begun(store)
     everyone = await everybody(store)
