@@ -21,7 +21,7 @@ ACME = {"backend": "memory", "storage": "acme"}
 def acme(install_plugin) -> None:
     """An installed plugin with settings, one of them a table."""
     from pydantic import BaseModel  # noqa: PLC0415 - for this plugin
-    from pydantic_settings import SettingsConfigDict  # noqa: PLC0415
+    from pydantic_settings import SettingsConfigDict  # noqa: PLC0415 - beside what it tests
 
     class Pool(BaseModel):
         max_size: int = 4
@@ -213,7 +213,7 @@ def _install_neighbours(install_plugin) -> None:
     """Plugins of the names that the cases are about, whether or not the real ones are installed."""
     from pydantic_settings import SettingsConfigDict  # noqa: PLC0415 - for these plugins
 
-    from everstore.plugins import Plugins  # noqa: PLC0415
+    from everstore.plugins import Plugins  # noqa: PLC0415 - beside what it tests
 
     class SqliteSettings(PluginSettings):
         model_config = SettingsConfigDict(env_prefix="EVERSTORE_SQLITE_")

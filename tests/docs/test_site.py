@@ -22,8 +22,8 @@ def site():
     """The modules beside the site's configuration."""
     sys.path.insert(0, str(DOCS / "site"))
     try:
-        import pages  # noqa: PLC0415
-        import reference  # noqa: PLC0415
+        import pages  # noqa: PLC0415 - where they are is said here
+        import reference  # noqa: PLC0415 - so is this
 
         yield pages, reference
     finally:
@@ -94,13 +94,13 @@ def test_what_is_answered_is_told(site):
 
 @pytest.mark.parametrize("name", ["merge", "session"])
 def test_a_recorded_terminal_says_what_the_command_says(site, folder, name):
-    from record import PICTURES, picture  # noqa: PLC0415
+    from record import PICTURES, picture  # noqa: PLC0415 - the fixture says where it is
 
     assert picture(name) == (PICTURES / f"{name}.svg").read_text(), "python docs/site/record.py"
 
 
 def test_a_link_that_leads_nowhere_is_told(site, tmp_path):
-    from check import dead_links  # noqa: PLC0415
+    from check import dead_links  # noqa: PLC0415 - so is this
 
     (tmp_path / "a.html").write_text('<p id="here"><a href="b.html#there">1</a><a href="#here">2</a></p>')
     (tmp_path / "b.html").write_text(

@@ -267,8 +267,8 @@ async def forkless(install_plugin):
     install_plugin(
         "forkless",
         everstore_file_system_factory=lambda: Factory(),  # noqa: PLW0108 - a hook is a function
-        everstore_storage_store=lambda: storage(),  # noqa: PLW0108
-        everstore_session_store=lambda: sessions(),  # noqa: PLW0108
+        everstore_storage_store=lambda: storage(),  # noqa: PLW0108 - a hook is a function
+        everstore_session_store=lambda: sessions(),  # noqa: PLW0108 - a hook is a function
     )
     async with everstore.open_store(backend="forkless") as opened:
         yield opened
