@@ -80,15 +80,15 @@ def mcp(
 async def _serve(
     session: str | None, labels: Mapping[str, str], http: tuple[str, int] | None, *, read_only: bool
 ) -> None:
+    configuration = configured("warning")
+    settings = own_settings(configuration)
+    refuse_what_is_lost(configuration, () if read_only else EVERYTHING)
     try:
         from everstore.adapters.mcp import listening, serve  # noqa: PLC0415 - needs the extra
     except ModuleNotFoundError as error:
         if str(error.name).startswith("everstore"):
             raise
         raise SettingsError(str(error)) from None
-    configuration = configured("warning")
-    settings = own_settings(configuration)
-    refuse_what_is_lost(configuration, () if read_only else EVERYTHING)
     with ExitStack() as stack:
         address = None if http is None else stack.enter_context(listening(*http, settings.mcp_token))
         async with opened(configuration) as store:

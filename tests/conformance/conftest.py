@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import runpy
+import subprocess
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -94,6 +96,21 @@ def _openers(monkeypatch):
 def generate_page() -> SimpleNamespace:
     """The script that writes docs/conformance.md."""
     return SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("generate_page.py"))))
+
+
+@pytest.fixture
+def everstore(in_empty_folder):
+    """Run the command in a process of its own: there nothing but the suite rewrites assertions."""
+
+    def command(*arguments, **variables):
+        done = subprocess.run(
+            [Path(sys.executable).with_name("everstore"), "conformance", *map(str, arguments)],
+            capture_output=True, text=True, check=False, cwd=in_empty_folder, timeout=300,
+            env={**os.environ, "PYTHONPATH": str(in_empty_folder), **variables},
+        )  # fmt: skip
+        return done.returncode, done.stdout, done.stderr
+
+    return command
 
 
 @pytest.fixture

@@ -3,30 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from everstore.conformance import all_checks
-
-
-@pytest.fixture
-def everstore(in_empty_folder):
-    """Run the command in a process of its own: there nothing but the suite rewrites assertions."""
-
-    def command(*arguments, **variables):
-        done = subprocess.run(
-            [Path(sys.executable).with_name("everstore"), "conformance", *map(str, arguments)],
-            capture_output=True, text=True, check=False, cwd=in_empty_folder, timeout=300,
-            env={**os.environ, "PYTHONPATH": str(in_empty_folder), **variables},
-        )  # fmt: skip
-        return done.returncode, done.stdout, done.stderr
-
-    return command
 
 
 def test_the_list_has_every_check_with_its_sentences(everstore):
@@ -74,15 +55,6 @@ def test_what_runs_on_request_runs_when_it_is_asked_for(everstore, in_empty_fold
     assert (report["counts"], report["capabilities"]) == ({"passed": 2}, ["forks", "time_to_live"])
     [replay] = [check["replay"] for check in report["checks"] if check["family"] == "large"]
     assert replay == "everstore conformance memory --seed 0 -k large.directory --large"
-
-
-def test_memory_reaches_core_whatever_a_host_has_core_do_around_it(everstore):
-    status, out, _ = everstore(
-        "memory", "--level", "core", EVERSTORE_WORKSPACE_ALIAS="false", EVERSTORE_LIMITS__FILE_BYTES="1000",
-        EVERSTORE_LIMITS__SESSION_KEYS="5", EVERSTORE_MIDDLEWARE="nobody",
-    )  # fmt: skip
-    assert status == 0, out
-    assert out.endswith("level reached: core\n")
 
 
 def test_a_failure_is_told_with_all_that_helps(everstore, in_empty_folder, broken_plugin):

@@ -15,10 +15,9 @@ from everstore.errors import (
     BackendError,
     CheckpointNotFoundError,
     MergeConflictError,
-    ReadOnlyFileError,
     RevisionConflictError,
 )
-from everstore.models import InitialFile, Merged
+from everstore.models import Merged
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -32,7 +31,7 @@ check = partial(any_check, since="1.3", needs=("forks",))
 table = partial(any_table, since="1.3", needs=("forks",))
 
 
-async def _begun(case: Case) -> BoundSession:
+async def begun(case: Case) -> BoundSession:
     """A session of files and values."""
     session = case.store.session(case.id)
     await session.files.apply_changes(
@@ -47,7 +46,7 @@ async def _begun(case: Case) -> BoundSession:
     return session
 
 
-async def _fork(case: Case, **options: Any) -> BoundSession:
+async def forked_anew(case: Case, **options: Any) -> BoundSession:
     """A fork of the check's own session, that goes when the check ends, with its base."""
     made = await case.store.fork_session(case.id, **options)
     for base in await case.store.list_checkpoints(made.id):
@@ -67,7 +66,7 @@ async def _plain(case: Case, session: BoundSession) -> dict[str, object]:
 )  # fmt: skip
 async def takes(case: Case) -> None:
     """What only the fork changed is taken, the rest stays, and the answer says what was changed."""
-    own, fork = await _begun(case), await _fork(case)
+    own, fork = await begun(case), await forked_anew(case)
     await fork.files.edit_file("a", "a", "A")
     await fork.files.write_file("new/f", "new")
     await fork.files.delete_file("b")
@@ -111,8 +110,8 @@ async def takes(case: Case) -> None:
 )  # fmt: skip
 async def nothing(case: Case) -> None:
     """Of a fork that changed nothing, or the same, nothing is taken, and nothing in the session moves."""
-    own = await _begun(case)
-    fork = await _fork(case)
+    own = await begun(case)
+    fork = await forked_anew(case)
     await own.files.write_file("a", "own")
     await own.files.delete_file("b")
     async with case.untouched():
@@ -168,8 +167,8 @@ _CONFLICTS: dict[str, tuple[Change, Change, list[str], list[str]]] = {
 )  # fmt: skip
 async def conflict(case: Case, in_fork: Change, own: Change, paths: list[str], keys: list[str]) -> None:
     """What both changed differently is told, and nothing is changed; or one side is preferred: {row}."""
-    session = await _begun(case)
-    fork = await _fork(case)
+    session = await begun(case)
+    fork = await forked_anew(case)
     for one, change in ((fork, in_fork), (session, own)):
         await change(one)
     await fork.files.write_file("c", "taken")
@@ -202,8 +201,8 @@ async def conflict(case: Case, in_fork: Change, own: Change, paths: list[str], k
 )  # fmt: skip
 async def all_conflicts(case: Case) -> None:
     """A conflict names every path and every key, in order, and none besides."""
-    own = await _begun(case)
-    fork = await _fork(case)
+    own = await begun(case)
+    fork = await forked_anew(case)
     for session, text in ((own, "own"), (fork, "fork")):
         await session.files.apply_changes(
             [Write("c", text), Write("a", text), Append("d/x", text), Write("both", "same")]
@@ -223,8 +222,8 @@ async def all_conflicts(case: Case) -> None:
 )  # fmt: skip
 async def into(case: Case) -> None:
     """A fork is merged into its source, or into a session that is named, such as another fork of it."""
-    own = await _begun(case)
-    forks = [await _fork(case) for _ in range(2)]
+    own = await begun(case)
+    forks = [await forked_anew(case) for _ in range(2)]
     for fork, name in zip(forks, "ab", strict=True):
         await fork.files.write_file(name, f"by {name}")
         await fork.storage.set_value(name, f"by {name}")
@@ -247,15 +246,15 @@ async def into(case: Case) -> None:
 )  # fmt: skip
 async def without_base(case: Case) -> None:
     """What a fork began with stays as it was, whatever becomes of both, and without it nothing is merged."""
-    own = await _begun(case)
-    fork = await _fork(case, base=False)
+    own = await begun(case)
+    fork = await forked_anew(case, base=False)
     await fork.files.write_file("a", "fork")
     async with case.untouched():
         with refused(CheckpointNotFoundError):
             await case.store.merge(fork.id)
         with refused(CheckpointNotFoundError):
             await case.store.merge(case.id, fork.id)
-    with_base = await _fork(case)
+    with_base = await forked_anew(case)
     await own.files.write_file("b", "own")
     await with_base.files.write_file("c", "fork")
     await case.store.merge(with_base.id)
@@ -275,9 +274,9 @@ async def without_base(case: Case) -> None:
 )  # fmt: skip
 async def under_writers(case: Case) -> None:
     """What others write while a fork is merged is not lost, and what is merged comes in one step."""
-    own = await _begun(case)
+    own = await begun(case)
     for turn in range(16):
-        fork = await _fork(case)
+        fork = await forked_anew(case)
         await fork.files.apply_changes([Write("a", f"fork {turn}"), Write("d/x", f"fork {turn}")])
         kept: list[str] = []
 
@@ -311,56 +310,3 @@ async def under_writers(case: Case) -> None:
             # An append that came before the merge looked is in what both changed: a conflict.
             raise Mismatch("what was acknowledged beside a merge", f"{content!r} without {lost}")
         await own.files.write_file("a", "a\n")
-
-
-@check(
-    "merge.directories", "1.9.11", "1.9.12",
-    likely="a directory is deleted with what the other side put into it, or stands in the way of a file",
-)  # fmt: skip
-async def directories(case: Case) -> None:
-    """Where a fork deleted a directory or put a file in its place, what the session put there is not lost."""
-    own = await _begun(case)
-    fork = await _fork(case)
-    await fork.files.delete_file("d", recursive=True)
-    await own.files.write_file("d/z", "own")
-    with refused(MergeConflictError):
-        await case.store.merge(fork.id)
-    assert (await case.read("d/z")).content == "own"
-    again = await _fork(case)
-    await again.files.delete_file("e", recursive=True)
-    await again.files.write_file("e", "a file now")
-    await again.files.seed_initial_file(InitialFile("kept", "x", is_readonly=False))
-    await case.store.merge(again.id)
-    assert (await case.read("e")).content == "a file now"
-    assert await own.files.read_file("e/x") is None
-
-
-@check(
-    "merge.marks", "1.9.16",
-    likely="what a fork has is seeded, with its mark, or over what is read-only in the target",
-)  # fmt: skip
-async def marks(case: Case) -> None:
-    """A merge makes nothing read-only, nor writable, and neither changes nor removes what is read-only."""
-    session = await _begun(case)
-    await session.files.seed_initial_file(InitialFile("b", "fixed", is_readonly=True))
-    fork = await _fork(case)
-    wanted = {"a": "a\n", "b": "other", "c": "new", "n": "x"}
-    for path, content in wanted.items():
-        await fork.files.seed_initial_file(InitialFile(path, content, is_readonly=path != "b"))
-    async with case.untouched():
-        with refused(ReadOnlyFileError) as caught:
-            await case.store.merge(fork.id)
-        assert caught.error.path == "/b"
-    await session.files.seed_initial_file(InitialFile("b", "fixed"))
-    merged = await case.store.merge(fork.id, prefer="fork")
-    assert [change.path for change in merged.files] == ["/b", "/c", "/n"]
-    for path, content in wanted.items():
-        file = await session.files.read_file(path)
-        assert file is not None
-        assert (file.content, file.is_readonly) == (content, False)
-    gone = await _fork(case)
-    await gone.files.delete_file("large")
-    await session.files.seed_initial_file(InitialFile("large", LARGE, is_readonly=True))
-    async with case.untouched():
-        with refused(ReadOnlyFileError):
-            await case.store.merge(gone.id, prefer="fork")
