@@ -70,7 +70,8 @@ def _sources(errors: list[EverstoreError]) -> Sources:
     try:
         return Sources({name: each for name, each in environment.items() if name.upper() != _CONFIG_FILE})
     except SettingsError as error:  # two spellings of one name that disagree
-        errors.append(error)
+        if str(error) != str(errors[0]):
+            errors.append(error)
         return Sources({})
 
 

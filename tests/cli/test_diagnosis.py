@@ -222,6 +222,19 @@ def test_backends_survives_a_plugin_that_ends_the_process(cli, install_plugin, t
     assert "plugin 'early' (early 1.0) is broken" in problems["early"]
 
 
+@pytest.mark.parametrize("options", [(), ("--config", "missing.toml")])
+def test_settings_tells_once_of_two_spellings_that_disagree(cli, monkeypatch, options):
+    monkeypatch.setenv("EVERSTORE_LOG_LEVEL", "info")
+    monkeypatch.setenv("everstore_log_level", "debug")
+    answer = cli(*options, "settings")
+    assert answer.status == 2
+    assert answer.out.startswith("SETTING")
+    assert (
+        answer.err.count("EVERSTORE_LOG_LEVEL and everstore_log_level in the environment are one setting")
+        == 1
+    )
+
+
 def test_settings_masks_keys(cli, a_key):
     for arguments in (["settings"], ["settings", "--json"]):
         answer = cli(*arguments)
