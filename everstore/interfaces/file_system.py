@@ -456,8 +456,9 @@ class SessionFileSystem(ABC):
         encoding or read-only mark differ; times, ids and revisions tell nothing. ``text`` of each is
         ``None``.
 
-        Implementers: contents are not read, but told apart by what identifies them: something that is shared,
-        or a size and a digest. Claimed with ``fork_session``; without it, it is ``UnsupportedError``.
+        Implementers: contents are told apart by what identifies them: something that is shared, or a size and
+        a digest; at most small ones that were written anew in the same size are compared. Claimed with
+        ``fork_session``; without it, it is ``UnsupportedError``.
         """
         del a, b, after, limit
         so = "so that the files of two sessions cannot be compared"
