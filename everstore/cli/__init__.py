@@ -5,6 +5,7 @@ Nothing heavy is imported here, so that a missing extra is told in one line.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ _EXTRA = {"rich", "rignore", "typer"}
 def main() -> None:
     """Run the command line and exit with its status."""
     _stand_in_for_closed_streams()
+    _have_answers_written_whole()
     try:
         from everstore.cli.app import run  # noqa: PLC0415 - needs the extra
 
@@ -40,6 +42,12 @@ def _let_go_of_full_stderr() -> None:
         sys.stderr.flush()
     except (OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def _have_answers_written_whole() -> None:
+    """Give stdout the buffer that ``PYTHONUNBUFFERED`` took: without it, half an answer counts as written."""
+    if isinstance(raw := getattr(sys.stdout, "buffer", None), io.RawIOBase):
+        sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), sys.stdout.encoding, sys.stdout.errors)
 
 
 def _stand_in_for_closed_streams() -> None:

@@ -100,6 +100,14 @@ def test_an_answer_that_cannot_be_written_is_one_line(command, stream, in_empty_
     assert in_a_shell(in_empty_folder, f"everstore {command} {stream} 2>&-").returncode == 4
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_answer_that_is_written_in_part_only_is_an_error(unbuffered, in_empty_folder):
+    done = in_a_shell(in_empty_folder, f"ulimit -f 1; PYTHONUNBUFFERED={unbuffered} everstore --help >answer")
+    assert done.returncode == 4
+    assert done.stderr.startswith(b"everstore: error: output: ")
+    assert done.stderr.count(b"\n") == 1
+
+
 @pytest.mark.parametrize("command", ["put - x", "secret set x"])
 def test_a_closed_standard_input_is_not_taken_for_an_empty_one(command, in_empty_folder):
     done = in_a_shell(in_empty_folder, f"everstore {command} -s {SESSION} <&-")
