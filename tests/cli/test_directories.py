@@ -218,6 +218,14 @@ def test_a_directory_whose_own_path_is_not_utf8_is_told(cli, in_empty_folder, mo
     assert stored() == sorted(f"/{path}" for path in TREE)
 
 
+def test_names_that_python_does_not_read_as_utf8_are_refused(cli, tree, monkeypatch, stored):
+    monkeypatch.setattr("sys.getfilesystemencoding", lambda: "ascii")
+    for command in ("put -r tree", "diff tree", "get -r / new", "get a.txt new/a"):
+        answer = cli(*command.split())
+        assert (answer.status, "PYTHONUTF8=1" in answer.err) == (2, True)
+    assert (stored(), Path("new").exists()) == ([], False)
+
+
 def test_rules_that_cannot_be_read_are_no_rules_to_go_on_without(cli, tree, stored):
     os.mkfifo(tree / "a/.gitignore")
     answer = cli("put", "-r", tree)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -15,7 +16,16 @@ from everstore.errors import InvalidArgumentError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["LINK", "SPECIAL", "UNREADABLE", "Found", "LocalDirectory", "LocalFileError", "kind_of"]
+__all__ = [
+    "LINK",
+    "SPECIAL",
+    "UNREADABLE",
+    "Found",
+    "LocalDirectory",
+    "LocalFileError",
+    "kind_of",
+    "require_utf8_names",
+]
 
 LINK = "symbolic link"
 SPECIAL = "special file"
@@ -64,6 +74,15 @@ def kind_of(status: os.stat_result) -> str | None:
     return None if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode) else SPECIAL
 
 
+def require_utf8_names() -> None:
+    """``InvalidArgumentError`` where Python reads the names of files otherwise than a session keeps them."""
+    encoding = sys.getfilesystemencoding()
+    if encoding != "utf-8":
+        raise InvalidArgumentError(
+            f"names of files are read as {encoding} here, and not as UTF-8; set PYTHONUTF8=1"
+        )
+
+
 class LocalDirectory:
     """A directory, and what is in it by its path from there: ``src/app.py``, ``""`` being itself.
 
@@ -74,6 +93,7 @@ class LocalDirectory:
 
     def __init__(self, path: Path) -> None:
         """``InvalidArgumentError`` when there is no such directory, or it may not be read."""
+        require_utf8_names()
         self.path = path
         self._folder: tuple[str, int] | None = None
         try:

@@ -9,7 +9,12 @@ from contextlib import suppress
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
-from everstore.cli.directories.local_directory import Found, LocalDirectory, LocalFileError
+from everstore.cli.directories.local_directory import (
+    Found,
+    LocalDirectory,
+    LocalFileError,
+    require_utf8_names,
+)
 from everstore.cli.directories.walking import PART
 from everstore.compat import override
 
@@ -48,6 +53,7 @@ class WritableDirectory(LocalDirectory):
 
     def __init__(self, path: Path) -> None:
         """Made with its parents where it is missing. ``LocalFileError`` when that is impossible."""
+        require_utf8_names()
         try:
             path.mkdir(parents=True, exist_ok=True)
         except (OSError, ValueError) as error:
