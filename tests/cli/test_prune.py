@@ -225,7 +225,8 @@ def test_sessions_made_while_orphans_are_looked_for_make_no_orphans(cli, kept, m
 def test_a_prune_takes_a_choice(cli, kept, made):
     session = made(400)
     for arguments, told in (
-        ((), "which sessions are to go? give idle, labels or both"),
+        ((), "which sessions are to go? give --idle, --label or both"),
+        (("--checkpoints",), "which checkpoints are to go? give --idle, --keep or both"),
         (("--orphans",), "which sessions are to go"),
         (("--orphans", "--label", "a=1"), "sessions without a record have no labels"),
         (("--orphans", "--idle", "1d", "--label", "a=1"), "sessions without a record have no labels"),

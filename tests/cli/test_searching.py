@@ -85,6 +85,13 @@ def test_grep_says_what_is_wrong_with_an_expression(cli):
     assert answer.err.startswith("everstore: error: invalid_pattern: not a regular expression in RE2 syntax")
 
 
+def test_a_pattern_that_is_not_utf8_is_told_in_a_sentence(cli):
+    for command in ("grep", "glob"):
+        answer = cli(command, "\udcff")
+        assert (answer.status, answer.err.count("\n")) == (2, 1)
+        assert answer.err.endswith(" is not UTF-8\n")
+
+
 def test_grep_takes_a_pattern_that_looks_like_an_option(cli):
     cli("put", "-", "d.txt", stdin=b"a -x b\n")
     assert cli("grep", "--", "-x").out == "/d.txt:1:a -x b\n"
