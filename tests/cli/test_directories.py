@@ -152,11 +152,18 @@ def test_one_file_needs_its_place(cli, tree):
 
 
 @pytest.mark.parametrize("command", [["put", "-r"], ["diff"]])
-@pytest.mark.parametrize("directory", ["missing", "tree/a.txt", "nul\0"])
+@pytest.mark.parametrize("directory", ["missing", "tree/a.txt", "nul\0", ""])
 def test_a_directory_that_is_none(cli, tree, command, directory):
     answer = cli(*command, directory)
     assert (answer.status, answer.out) == (2, "")
     assert answer.err.startswith("everstore: error: invalid_argument: directory ")
+
+
+def test_get_takes_no_name_for_the_directory_it_is_in(cli, in_empty_folder):
+    cli("put", "-", "file", stdin=b"1")
+    answer = cli("get", "-r", "/", "")
+    assert (answer.status, "give . for the one you are in" in answer.err) == (2, True)
+    assert not (in_empty_folder / "file").exists()
 
 
 @pytest.mark.parametrize("command", [["get", "-r", "PATH", "out"], ["diff", "tree", "PATH"]])
@@ -207,6 +214,14 @@ def test_names_that_no_session_has_are_named_and_the_rest_is_put(cli, tree, stor
     assert told[-2].startswith("everstore: left out: 'workspace/x': refused: '/workspace' is the root itself")
     assert told[-1] == "everstore: error: left_out: 6 names left out; all else is done"
     assert stored() == sorted(f"/{path}" for path in [*TREE, "z"])
+
+
+def test_links_are_not_counted_as_what_should_have_been_put(cli, tree):
+    (tree / "link").symlink_to("a.txt")
+    filled(tree, {"new\nline": b"1"})
+    told = cli("put", "-r", tree).err.splitlines()
+    assert len(told) == 3
+    assert told[-1].endswith(": 1 name left out, besides links and special files (1); all else is done")
 
 
 def test_a_directory_whose_own_path_is_not_utf8_is_told(cli, in_empty_folder, monkeypatch, stored):

@@ -18,6 +18,7 @@ from everstore.cli.directories.writable_directory import WritableDirectory
 from everstore.cli.options import IgnoreOption, JsonOption, PathArgument, SessionOption
 from everstore.cli.output import write
 from everstore.cli.running import FILES, in_session
+from everstore.errors import InvalidArgumentError
 from everstore.models import to_dict
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _BEGIN = '{"files": ['
 
 def put_tree(source: str, path: str, session: str | None, *, ignore: bool, as_json: bool) -> None:
     """``everstore put -r``."""
-    with LocalDirectory(Path(source)) as directory, Told("put", as_json=as_json) as told:
+    with LocalDirectory(_named(source)) as directory, Told("put", as_json=as_json) as told:
 
         async def put(work: BoundSession) -> None:
             with progress_of("putting", quiet=as_json) as progress:
@@ -61,7 +62,7 @@ def get(
         async def write_tree(work: BoundSession) -> None:
             base = await directory_at(work.files, path)
             with (
-                WritableDirectory(Path(target)) as directory,
+                WritableDirectory(_named(target)) as directory,
                 progress_of("getting", quiet=as_json) as progress,
             ):
                 await get_directory(work.files, base, directory, told, progress)
@@ -109,13 +110,20 @@ def diff(
                 tell(change)
                 count += 1
 
-    with LocalDirectory(Path(source)) as directory:
+    with LocalDirectory(_named(source)) as directory:
         in_session(session, compare)
     if as_json:
         told = [{"name": name, "reason": reason} for name, reason in left_out.names]
         write(f'{"" if count else _BEGIN}\n], "left_out": {json.dumps(told)}}}\n')
     left_out.raise_failures()
     raise typer.Exit(1 if count else 0)
+
+
+def _named(name: str) -> Path:
+    """The local directory of this name; a variable of the shell that is not set names none."""
+    if not name:
+        raise InvalidArgumentError("directory '' has no name; give . for the one you are in")
+    return Path(name)
 
 
 def _shown_local(change: FileChange) -> dict[str, object] | None:

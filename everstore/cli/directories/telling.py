@@ -50,7 +50,9 @@ class LeftOut:
     def raise_failures(self) -> None:
         """``LeftOutError`` where something is missing that should be there."""
         if self._failures:
-            raise LeftOutError(f"{counted(self._failures, 'name')} left out; all else is done")
+            others = len(self.names) - self._failures
+            besides = f", besides links and special files ({others:,})" if others else ""
+            raise LeftOutError(f"{counted(self._failures, 'name')} left out{besides}; all else is done")
 
 
 class Told:
