@@ -14,6 +14,7 @@ from everstore.cli.running import REFUSED, configured, fleeting, opened
 from everstore.cli.transfer import SecretsOption, TransferProgress, counts_shown, counts_told, keys_of
 from everstore.errors import InvalidArgumentError
 from everstore.paths import parse_session_id
+from everstore.wording import counted
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -73,6 +74,8 @@ def copy(
         keys_of(configurations[0], None)
     copying = _Copying(secrets=secrets, as_json=as_json)
     carry_out(copying.run(configurations, wanted))
+    if copying.left_secrets:
+        note(f"note: {counted(copying.left_secrets, 'secret')} not copied, for that needs --secrets")
     if as_json:
         print_json([_document(each) for each in copying.kept])
     return REFUSED if copying.has_refused else 0
@@ -84,6 +87,7 @@ class _Copying:
     def __init__(self, *, secrets: bool, as_json: bool) -> None:
         self.kept: list[Copied] = []
         self.has_refused = False
+        self.left_secrets = 0
         self._secrets = secrets
         self._as_json = as_json
 
@@ -96,15 +100,22 @@ class _Copying:
             _require_durable(target)
             with TransferProgress("copy") as progress:
                 if wanted is not None:
-                    self._tell(await copy_session(source, target, wanted, progress=progress, **options))
+                    done = await copy_session(source, target, wanted, progress=progress, **options)
+                    await self._told(source, done)
                     return
                 sessions = 0
                 async for each in copy_sessions(source, target, progress=progress, **options):
                     sessions += 1
                     progress.one_more()
-                    self._tell(each)
+                    await self._told(source, each)
         if not sessions:
             note("there is no session to copy")
+
+    async def _told(self, source: Store, copied: Copied) -> None:
+        """Tell what became of a session, and count the secrets of it that were not asked for."""
+        if not self._secrets and copied.outcome != "refused":
+            self.left_secrets += len(await source.storage.list_secrets(copied.session_id))
+        self._tell(copied)
 
     def _tell(self, copied: Copied) -> None:
         is_refused = copied.outcome == "refused"

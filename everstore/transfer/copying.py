@@ -9,6 +9,7 @@ import msgspec
 
 from everstore.branching.forks import id_of
 from everstore.errors import (
+    EverstoreError,
     InvalidArgumentError,
     SessionNotEmptyError,
     SessionNotFoundError,
@@ -99,6 +100,9 @@ async def copy_sessions(
             done = await copy_session(source, target, session_id, secrets=secrets, progress=progress)
         except (SessionNotEmptyError, SessionNotFoundError) as error:
             done = Copied(session_id, "refused", Counts(), str(error))
+        except EverstoreError as error:
+            error.add_note(f"session {session_id} is not copied")
+            raise
         yield done
 
 

@@ -164,6 +164,22 @@ def test_nothing_to_copy_is_told(cli, away):
     assert (answer.status, answer.out, answer.err) == (0, "", "everstore: there is no session to copy\n")
 
 
+def test_secrets_that_are_not_copied_are_told(cli, away, made, a_key):
+    cli("secret", "set", "token", "-s", made, stdin=b"very secret")
+    for arguments in (("--all",), ("--session", made), ("--all", "--json")):
+        answer = cli("copy", "--from", "kept", "--to", "away", *arguments)
+        assert (answer.status, answer.err.count("\n")) == (0, 1)
+        assert "1 secret not copied, for that needs --secrets" in answer.err
+
+
+def test_a_session_whose_secrets_do_not_open_is_named(cli, away, made, a_key, monkeypatch):
+    cli("secret", "set", "token", "-s", made, stdin=b"very secret")
+    monkeypatch.setenv("EVERSTORE_SECRETS_KEYS", cli("keys", "generate", "--id", "other").out.strip())
+    answer = cli("copy", "--from", "kept", "--to", "away", "--all", "--secrets")
+    assert (answer.status, answer.out) == (FAILED, "")
+    assert answer.err.endswith(f"; session {made} is not copied\n")
+
+
 def test_secrets_are_copied_and_encrypted_anew(cli, away, made, a_key, monkeypatch):
     cli("secret", "set", "token", "-s", made, stdin=b"very secret")
     answer = cli("copy", "--from", "kept", "--to", "away", "--all", "--secrets")
