@@ -208,7 +208,13 @@ class TransferProgress:
         columns = SpinnerColumn(), TextColumn("{task.description}"), DownloadColumn()
         self._what = what
         self._sessions = 0
-        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._bar = Progress(
+            *columns,
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+            redirect_stdout=sys.stdout.isatty(),  # a file or a pipe gets its lines itself
+        )
         self._task = self._bar.add_task(what, total=None)
 
     def __enter__(self) -> Self:

@@ -223,3 +223,12 @@ def test_shell_completion_knows_the_commands(process):
     done = process(_EVERSTORE_COMPLETE="complete_bash", COMP_WORDS="everstore se", COMP_CWORD="1")
     assert done.returncode == 0
     assert set(done.stdout.decode().split()) >= {"session", "secret", "settings"}
+
+
+def test_the_differences_on_a_terminal_have_no_bar_in_their_lines(in_empty_folder):
+    (in_empty_folder / "only here").touch()
+    variables = {"EVERSTORE_BACKEND": "memory", "EVERSTORE_SESSION": SESSION}
+    status, shown = on_a_terminal(in_empty_folder, "diff", ".", **variables)
+    assert status == 1
+    assert "D /only here" in shown
+    assert "comparing" not in shown

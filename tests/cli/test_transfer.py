@@ -148,6 +148,14 @@ def test_sessions_are_copied_from_one_backend_to_another(cli, away, made, monkey
     assert cli(*options, "--all", "--json").status == REFUSED
 
 
+def test_the_progress_of_a_copy_takes_no_line_from_stdout(cli, away, made, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # stderr counts as a terminal
+    answer = cli("copy", "--from", "kept", "--to", "away", "--all")
+    assert (answer.status, answer.out.count("\n")) == (0, 1)
+    assert answer.out.startswith(f"{made}  copied: ")
+    assert made not in answer.err
+
+
 def test_one_session_that_is_not_copied_is_an_error(cli, away, made, monkeypatch):
     options = "copy", "--from", "kept", "--to", "away", "--session"
     missing = cli(*options, str(new_session_id()))

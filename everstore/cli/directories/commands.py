@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -103,7 +104,8 @@ def diff(
     async def compare(work: BoundSession) -> None:
         nonlocal count
         base = await directory_at(work.files, path)
-        with progress_of("comparing", quiet=as_json) as progress:
+        # On a terminal the differences themselves show how far it is; a bar would stand in their lines.
+        with progress_of("comparing", quiet=as_json or sys.stdout.isatty()) as progress:
             async for change in compare_directory(
                 work.files, base, directory, left_out, progress, ignore=ignore, text=not names
             ):
