@@ -37,9 +37,12 @@ def main() -> None:
 
 def _version(text: str) -> Version:
     try:
-        return Version(text)
+        version = Version(text)
     except InvalidVersion:
         raise argparse.ArgumentTypeError(f"{text!r} is no version") from None
+    if version.local or version.epoch:  # no range of the plugins can be made of these
+        raise argparse.ArgumentTypeError(f"{text!r} has an epoch or a local part, which no release has")
+    return version
 
 
 def _release(repository: Repository, version: Version, branch: str, *, dry_run: bool) -> None:

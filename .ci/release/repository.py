@@ -47,8 +47,14 @@ class Repository:
         self._require_newer(version)
         if not any((self.root / "changes").glob("*.*.md")):
             raise Refusal("changes/ has no fragment: there is nothing to release")
-        if published and PLACEHOLDER in (self.root / "pyproject.toml").read_text(encoding="utf-8"):
-            raise Refusal(f"the addresses in pyproject.toml are at {PLACEHOLDER}; see docs/releasing.md")
+        if published:
+            self._require_home()
+
+    def _require_home(self) -> None:
+        for project in (self.root / "pyproject.toml", *sorted(self.root.glob("plugins/*/pyproject.toml"))):
+            if PLACEHOLDER in project.read_text(encoding="utf-8"):
+                where = project.relative_to(self.root).as_posix()
+                raise Refusal(f"the addresses in {where} are at {PLACEHOLDER}; see docs/releasing.md")
 
     def _require_newer(self, version: Version) -> None:
         """Newer than what is released, and not older than what the work tree says it is."""

@@ -74,10 +74,14 @@ def without_fragments(repository):
     repository.git("commit", "--quiet", "--message", "Nothing to tell")
 
 
-def without_a_home(repository):
-    project = repository.root / "pyproject.toml"
+def without_a_home(repository, of="."):
+    project = repository.root / of / "pyproject.toml"
     project.write_text(project.read_text().replace("code.example", "everstore.example"))
     repository.git("commit", "--quiet", "--all", "--message", "No home")
+
+
+def with_a_plugin_without_a_home(repository):
+    without_a_home(repository, "plugins/everstore-sqlite")
 
 
 REFUSALS = {
@@ -91,6 +95,14 @@ REFUSALS = {
         without_a_home,
         VERSION,
         "the addresses in pyproject.toml are at everstore.example; see docs/releasing.md",
+    ),
+    "no home of a plugin": (
+        with_a_plugin_without_a_home,
+        VERSION,
+        (
+            "the addresses in plugins/everstore-sqlite/pyproject.toml are at everstore.example;"
+            " see docs/releasing.md"
+        ),
     ),
 }
 
@@ -106,7 +118,15 @@ def test_what_must_not_become_a_release_is_refused_in_one_line(repository, case)
     assert repository.state() == before
 
 
-def test_what_is_no_version_is_refused(repository):
-    done = repository.release("next")
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        ("next", "'next' is no version"),
+        ("0.2.0+mine", "'0.2.0+mine' has an epoch or a local part, which no release has"),
+        ("1!0.2.0", "'1!0.2.0' has an epoch or a local part, which no release has"),
+    ],
+)
+def test_what_is_no_version_of_a_release_is_refused(repository, version, reason):
+    done = repository.release(version)
     assert done.returncode == 2
-    assert "'next' is no version" in done.stderr
+    assert reason in done.stderr
