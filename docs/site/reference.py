@@ -62,6 +62,12 @@ def verbs(of: str) -> str:
     return "\n\n".join(_verb(*each) for each in verbs_of(_named(of)))
 
 
+def function(of: str) -> str:
+    """A function, named by its module: how it is called, and its promise."""
+    module, _, name = of.rpartition(".")
+    return _verb(name, getattr(import_module(module), name))
+
+
 def _named(of: str) -> type:
     module, _, name = of.rpartition(".")
     kind: type = getattr(import_module(module), name)
@@ -230,6 +236,7 @@ def _docstrings_of_fields(model: type) -> dict[str, str]:
 
 GENERATED: dict[str, Callable[..., str]] = {
     "errors": all_errors,
+    "function": function,
     "hooks": hooks,
     "interface": interface,
     "records": records,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from pathlib import Path
 
 import pytest
 
+import everstore
 from everstore import SessionStore, Store, errors, hookspecs
 from everstore.session import BoundFiles, BoundStorage
 from everstore.settings import CommandLineSettings, EverstoreSettings, setting_names
@@ -54,6 +56,12 @@ def test_every_verb_has_its_promise(site, name, kind):
     assert {*verbs} <= {*headings(text)}
     assert all(f"async def {verb}(" in text for verb in verbs if verb not in {"rotation", "session"})
     assert "See ``" not in text
+
+
+def test_every_function_is_told(site):
+    functions = {name for name in everstore.__all__ if inspect.isfunction(getattr(everstore, name))}
+    told = {*headings(page(site, "store")), *headings(page(site, "records"))}
+    assert functions <= told
 
 
 def test_every_error_has_its_class_and_what_to_do(site):
