@@ -10,7 +10,7 @@ import textwrap
 from importlib import import_module
 from importlib.metadata import entry_points
 from types import NoneType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 
@@ -19,6 +19,8 @@ from everstore.settings import CommandLineSettings, EverstoreSettings, nested_mo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from pydantic_settings import BaseSettings
 
 __all__ = ["GENERATED", "errors_of", "hooks_of", "markdown", "settings_of", "verbs_of"]
 
@@ -186,8 +188,8 @@ def settings() -> str:
     return "\n\n".join(parts)
 
 
-def _settings_table(model: type[BaseModel]) -> str:
-    rows = [f"| `{name}` | {told} |" for name, told in settings_of(model, prefix_of(model))]  # type: ignore[arg-type]
+def _settings_table(model: type[BaseSettings]) -> str:
+    rows = [f"| `{name}` | {told} |" for name, told in settings_of(model, prefix_of(model))]
     return "\n".join(["| name | |", "|---|---|", *rows])
 
 
@@ -225,9 +227,9 @@ def _kind(annotation: Any) -> str:
 
 def _docstrings_of_fields(model: type) -> dict[str, str]:
     """The text below each field, which only the source has."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(model)))
+    [defined] = ast.parse(textwrap.dedent(inspect.getsource(model))).body
     told = {}
-    for field, below in itertools.pairwise(tree.body[0].body):  # type: ignore[attr-defined]
+    for field, below in itertools.pairwise(cast("ast.ClassDef", defined).body):
         if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr):
             text = ast.literal_eval(below.value)
             told[ast.unparse(field.target)] = " ".join(text.split()).replace("|", "\\|")

@@ -68,7 +68,7 @@ def run(kept, session, work):
 def test_what_is_put_is_what_get_writes(cli, tree):
     filled(tree, IGNORED)
     (tree / "nothing in it").mkdir()
-    put = cli("put", "-r", tree, "work", "--json")
+    put = cli("put", "-r", tree, "inside", "--json")
     assert (put.status, put.err) == (0, "")
     assert put.json == {
         "bytes": sum(map(len, TREE.values())),
@@ -78,11 +78,11 @@ def test_what_is_put_is_what_get_writes(cli, tree):
         "left_out": [],
         "same": 0,
     }
-    got = cli("get", "-r", "work", "out/of/it", "--json")
+    got = cli("get", "-r", "inside", "out/of/it", "--json")
     assert got.json == put.json
     assert contents(Path("out/of/it")) == TREE
     assert Path("out/of/it/nothing in it").is_dir()
-    assert (cli("diff", "out/of/it", "/work").status, cli("diff", tree, "work").bytes) == (0, b"")
+    assert (cli("diff", "out/of/it", "/inside").status, cli("diff", tree, "inside").bytes) == (0, b"")
 
 
 def test_the_root_is_where_a_directory_goes_unless_told(cli, tree, stored):
@@ -593,22 +593,22 @@ def test_get_of_one_file_is_refused(cli, in_empty_folder, path, target, status, 
 
 
 def test_diff_shows_what_is_different_in_the_session(cli, tree):
-    cli("put", "-r", tree, "work")
+    cli("put", "-r", tree, "inside")
     filled(tree, {"a.txt": b"beside\n", "only here.txt": b"1\n", "a/deep/er/data.bin": b"\0" * 1024})
     (tree / "README.md").unlink()
     (tree / "empty.txt").unlink()
     (tree / "empty.txt").mkdir()
-    answer = cli("diff", tree, "work")
+    answer = cli("diff", tree, "inside")
     assert (answer.status, answer.err) == (1, "")
     assert answer.out == (
-        "A /work/README.md\n--- /dev/null\n+++ b/work/README.md\n@@ -0,0 +1 @@\n+# Read me\n"
-        "M /work/a.txt\n--- a/work/a.txt\n+++ b/work/a.txt\n@@ -1 +1 @@\n-beside\n+beside a\r\n"
-        "M /work/a/deep/er/data.bin\n"
-        "Binary files /work/a/deep/er/data.bin (1.0 KiB) and /work/a/deep/er/data.bin (1.0 KiB) differ\n"
-        "M /work/empty.txt\n"
-        "D /work/only here.txt\n--- a/work/only here.txt\n+++ /dev/null\n@@ -1 +0,0 @@\n-1\n"
+        "A /inside/README.md\n--- /dev/null\n+++ b/inside/README.md\n@@ -0,0 +1 @@\n+# Read me\n"
+        "M /inside/a.txt\n--- a/inside/a.txt\n+++ b/inside/a.txt\n@@ -1 +1 @@\n-beside\n+beside a\r\n"
+        "M /inside/a/deep/er/data.bin\n"
+        "Binary files /inside/a/deep/er/data.bin (1.0 KiB) and /inside/a/deep/er/data.bin (1.0 KiB) differ\n"
+        "M /inside/empty.txt\n"
+        "D /inside/only here.txt\n--- a/inside/only here.txt\n+++ /dev/null\n@@ -1 +0,0 @@\n-1\n"
     )
-    names = cli("diff", tree, "work", "--names").out
+    names = cli("diff", tree, "inside", "--names").out
     assert names == "".join(f"{line}\n" for line in answer.out.splitlines() if line[:2] in {"A ", "M ", "D "})
 
 

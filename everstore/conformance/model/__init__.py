@@ -17,9 +17,11 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from everstore.conformance.model.files import Entry, FileModel, ModelLimits
+from everstore.conformance.model.entries import Entry, ModelLimits
+from everstore.conformance.model.files import FileModel
 from everstore.conformance.model.plain import page_of
-from everstore.conformance.model.values import Record, RecordModel, Value, ValueModel
+from everstore.conformance.model.records import Record, RecordModel
+from everstore.conformance.model.values import Value, ValueModel
 from everstore.models import SessionUsage
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections import defaultdict
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import asdict
@@ -17,6 +17,16 @@ from everstore.conformance.model.changes import (
     require_one_condition,
     require_text_to_replace,
 )
+from everstore.conformance.model.entries import (
+    EditedEntry,
+    Entry,
+    ModelLimits,
+    kind_of,
+    shown,
+    size_of,
+    subtree,
+    text_of,
+)
 from everstore.conformance.model.plain import (
     bytes_of,
     canonical,
@@ -27,23 +37,28 @@ from everstore.conformance.model.plain import (
     parents_of,
     path_selector,
 )
+from everstore.conformance.model.refusals import (
+    require_condition,
+    require_counts,
+    require_empty,
+    require_file_place,
+    require_fork,
+    require_limit,
+    require_no_file_above,
+    why_absent,
+    why_it_stays,
+    writable,
+)
 from everstore.errors import (
-    DirectoryNotEmptyError,
     EditError,
     EverstoreError,
     InvalidArgumentError,
     InvalidContentError,
-    InvalidPathError,
-    ParentNotDirectoryError,
     PathExistsError,
     PathIsDirectoryError,
     PathNotDirectoryError,
     PathNotFoundError,
-    QuotaExceededError,
     ReadOnlyFileError,
-    ReadOnlySessionError,
-    RevisionConflictError,
-    SessionNotEmptyError,
 )
 from everstore.models import (
     Encoding,
@@ -53,61 +68,15 @@ from everstore.models import (
     GrepMatch,
     InitialFile,
     NumberedLine,
-    is_checkpoint,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence, Sized
+    from collections.abc import Iterator, Sequence
     from uuid import UUID
 
     from everstore.changes import AnyFileChange
 
-__all__ = [
-    "Entry",
-    "FileModel",
-    "ModelLimits",
-    "kind_of",
-    "require_condition",
-    "require_empty",
-    "require_fork",
-]
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """A file, or a directory (``content=None``)."""
-
-    path: str
-    identity: str
-    revision: str
-    content: str | None = None
-    encoding: Encoding = "text"
-    is_readonly: bool = False
-
-    @property
-    def is_directory(self) -> bool:
-        """Whether this is a directory."""
-        return self.content is None
-
-    @property
-    def size_bytes(self) -> int:
-        """The number of real bytes."""
-        return 0 if self.content is None else len(bytes_of(self.content, self.encoding))
-
-
-class EditedEntry(Entry, frozen=True):
-    """What an edit answers: the entry, and the numbers of the lines where it was edited."""
-
-    replaced: tuple[int, ...] = ()
-
-
-class ModelLimits(msgspec.Struct, frozen=True):
-    """The limits in force (§7.4.1); ``None`` is none."""
-
-    file_bytes: int | None = None
-    session_entries: int | None = None
-    session_bytes: int | None = None
-    session_keys: int | None = None
-    session_value_bytes: int | None = None
+__all__ = ["FileModel"]
 
 
 class FileModel:
@@ -133,7 +102,7 @@ class FileModel:
         """The entry, or ``None``."""
         found = self.stat_file(session_id, path)
         if strict and found is None:
-            raise _why_absent(self.tree(session_id), canonical(path))
+            raise why_absent(self.tree(session_id), canonical(path))
         if strict and found and found.is_directory:
             raise PathIsDirectoryError.at(found.path)
         return found
@@ -142,7 +111,7 @@ class FileModel:
         self, session_id: UUID, path: str, start: int = 0, length: int | None = None
     ) -> bytes | None:
         """The bytes asked for."""
-        _require_counts(length)
+        require_counts(length)
         entry = self.read_file(session_id, path)
         if entry is None or entry.content is None:
             return None
@@ -155,7 +124,7 @@ class FileModel:
         directory = canonical(path)
         found = self.stat_file(session_id, path)
         if strict and found is None:
-            raise _why_absent(self.tree(session_id), directory)
+            raise why_absent(self.tree(session_id), directory)
         if strict and found and not found.is_directory:
             raise PathNotDirectoryError.at(directory)
         return [entry for entry in self._sorted(session_id) if parents_of(entry.path)[-1] == directory]
@@ -171,8 +140,8 @@ class FileModel:
     ) -> list[Entry]:
         """The entries below a directory, sorted, from the first that follows ``after``."""
         top, start = canonical(path), "" if after is None else canonical(after)
-        _require_counts(depth, least=1)
-        _require_counts(limit)
+        require_counts(depth, least=1)
+        require_counts(limit)
         found = [
             entry
             for entry in self._sorted(session_id)
@@ -186,13 +155,13 @@ class FileModel:
         self, session_id: UUID, path: str, start: int = 1, limit: int | None = None
     ) -> FileLines | None:
         """The lines asked for; the revision is a mark."""
-        _require_counts(limit)
+        require_counts(limit)
         if start == 0:
             raise InvalidArgumentError("lines are counted from 1, or from -1")
         entry = self.read_file(session_id, path)
         if entry is None or entry.content is None:
             return None
-        whole = [NumberedLine(n, text) for n, text in enumerate(lines_of(_text(entry)), 1)]
+        whole = [NumberedLine(n, text) for n, text in enumerate(lines_of(text_of(entry)), 1)]
         lines = whole[start - 1 :] if start > 0 else whole[start:]
         shown = tuple(lines if limit is None else lines[:limit])
         return FileLines(
@@ -216,7 +185,7 @@ class FileModel:
         limit: int | None = None,
     ) -> list[GrepMatch]:
         """Every match in every text file, in order, and then the first ``limit`` of them."""
-        _require_counts(before, after, limit)
+        require_counts(before, after, limit)
         is_hit = matching_lines(pattern, regex=regex, ignore_case=ignore_case)
         selects = path_selector(path_pattern)
         found = []
@@ -244,19 +213,19 @@ class FileModel:
         """The numbers; of the last write only whether there was one."""
         entries = self._trees[session_id].values()
         directories = sum(entry.is_directory for entry in entries)
-        return FileUsage(len(entries) - directories, directories, _size(entries), 0 if entries else None)
+        return FileUsage(len(entries) - directories, directories, size_of(entries), 0 if entries else None)
 
     def diff_sessions(
         self, a: UUID, b: UUID, *, after: str | None = None, limit: int | None = None
     ) -> list[FileChange]:
         """What differs, by comparing all with all; the sides are entries."""
-        _require_counts(limit)
+        require_counts(limit)
         start = "" if after is None else canonical(after)
         before, now = self._trees[a], self._trees[b]
         found = [
             FileChange(path, kind_of(before.get(path), now.get(path)), before.get(path), now.get(path))  # type: ignore[arg-type]  # entries
             for path in sorted(before.keys() | now.keys())
-            if path > start and _shown(before.get(path)) != _shown(now.get(path))
+            if path > start and shown(before.get(path)) != shown(now.get(path))
         ]
         return found if limit is None else found[:limit]
 
@@ -281,7 +250,7 @@ class FileModel:
         bytes_of(content, encoding)
         require_one_condition(if_revision, if_absent=if_absent)
         tree = self.tree(session_id)
-        old = _writable(tree, path)
+        old = writable(tree, path)
         require_condition(old.revision if old else None, if_revision, if_absent=if_absent)
         return self._keep(session_id, self._with(tree, path, content, encoding), path)
 
@@ -327,7 +296,7 @@ class FileModel:
         path = below_root(file.path)
         bytes_of(file.content, file.encoding)
         tree = self.tree(session_id)
-        _require_file_place(tree, path)
+        require_file_place(tree, path)
         after = self._with(tree, path, file.content, file.encoding)
         after[path] = msgspec.structs.replace(after[path], is_readonly=file.is_readonly)
         return self._keep(session_id, after, path)
@@ -339,10 +308,10 @@ class FileModel:
         path = below_root(path)
         require_text_to_replace(old, new)
         tree = self.tree(session_id)
-        found = _writable(tree, path)
+        found = writable(tree, path)
         if found is None:
             raise PathNotFoundError(path)
-        text = _text(found)
+        text = text_of(found)
         matches = sum(text.startswith(old, at) for at in range(len(text)))
         if matches == 0 or (matches > 1 and not replace_all):
             raise EditError(path)
@@ -359,7 +328,7 @@ class FileModel:
         path = below_root(path)
         bytes_of(content, encoding)
         tree = self.tree(session_id)
-        old = _writable(tree, path)
+        old = writable(tree, path)
         if old is None or old.content is None:
             return self._keep(session_id, self._with(tree, path, content, encoding), path)
         if old.encoding != encoding:
@@ -372,7 +341,7 @@ class FileModel:
         """The directory, new or not."""
         path = canonical(path)
         tree = self.tree(session_id)
-        _require_no_file_above(tree, path)
+        require_no_file_above(tree, path)
         if path in tree and not (tree[path].is_directory and exist_ok):
             raise PathExistsError(path)
         return self._keep(session_id, self._with_directories(tree, [*parents_of(path), path]), path)
@@ -388,8 +357,8 @@ class FileModel:
         """Whether something was removed."""
         path = canonical(path)
         tree = self.tree(session_id)
-        doomed = _subtree(tree, path)
-        reason = _why_it_stays(tree, path, doomed, recursive=recursive)
+        doomed = subtree(tree, path)
+        reason = why_it_stays(tree, path, doomed, recursive=recursive)
         if reason is not None:
             if strict:
                 raise reason
@@ -449,10 +418,10 @@ class FileModel:
     ) -> Entry:
         source, destination = require_ends(source, destination)
         tree = self.tree(session_id)
-        taken = _subtree(tree, source)
+        taken = subtree(tree, source)
         if not taken:
             raise PathNotFoundError(source)
-        _require_no_file_above(tree, destination)
+        require_no_file_above(tree, destination)
         target = tree.get(destination)
         of_file = not taken[0].is_directory
         if of_file and target and target.is_directory:
@@ -488,112 +457,9 @@ class FileModel:
         before = self._trees[session_id].values()
         require_limit(self._limits.file_bytes, 0, tree[path].size_bytes)
         require_limit(self._limits.session_entries, len(before), len({*tree} - {"/"}))
-        require_limit(self._limits.session_bytes, _size(before), _size(tree.values()))
+        require_limit(self._limits.session_bytes, size_of(before), size_of(tree.values()))
         self._trees[session_id] = {place: entry for place, entry in tree.items() if place != "/"}
         return tree[path]
 
     def _sorted(self, session_id: UUID) -> list[Entry]:
         return [entry for _, entry in sorted(self._trees[session_id].items())]
-
-
-def require_fork(source: UUID, target: UUID) -> None:
-    """Refuse what no state of the sessions would allow."""
-    if source == target:
-        raise InvalidArgumentError("a session into itself")
-    if is_checkpoint(target):
-        raise ReadOnlySessionError(str(target))
-
-
-def require_empty(session_id: UUID, held: Sized) -> None:
-    """Refuse a session that holds something."""
-    if len(held):
-        raise SessionNotEmptyError(str(session_id))
-
-
-def kind_of(before: object, now: object) -> Literal["added", "removed", "changed"]:
-    """What happened to what is different."""
-    if before is None:
-        return "added"
-    return "removed" if now is None else "changed"
-
-
-def _shown(entry: Entry | None) -> object:
-    """What of an entry counts as a difference."""
-    return entry and (
-        entry.is_directory,
-        None if entry.content is None else bytes_of(entry.content, entry.encoding),
-        entry.encoding,
-        entry.is_readonly,
-    )
-
-
-def _why_absent(tree: dict[str, Entry], path: str) -> EverstoreError:
-    """What a strict call tells of a path where nothing is."""
-    is_below_file = any(parent in tree and not tree[parent].is_directory for parent in parents_of(path))
-    return (ParentNotDirectoryError if is_below_file else PathNotFoundError).at(path)
-
-
-def _why_it_stays(
-    tree: dict[str, Entry], path: str, doomed: list[Entry], *, recursive: bool
-) -> EverstoreError | None:
-    """What keeps a delete from removing these entries."""
-    readonly = [entry.path for entry in doomed if entry.is_readonly]
-    if path == "/":
-        return InvalidPathError(path)
-    if not doomed:
-        return _why_absent(tree, path)
-    if len(doomed) > 1 and not recursive:
-        return DirectoryNotEmptyError.at(path)
-    return ReadOnlyFileError.at(readonly[0]) if readonly else None
-
-
-def _subtree(tree: dict[str, Entry], path: str) -> list[Entry]:
-    """The entry at the path and all below it, parents first; empty when nothing is there."""
-    return [entry for at, entry in sorted(tree.items()) if at == path or path in parents_of(at)]
-
-
-def _require_no_file_above(tree: dict[str, Entry], path: str) -> None:
-    if any(parent in tree and not tree[parent].is_directory for parent in parents_of(path)):
-        raise ParentNotDirectoryError(path)
-
-
-def _require_file_place(tree: dict[str, Entry], path: str) -> None:
-    _require_no_file_above(tree, path)
-    if path in tree and tree[path].is_directory:
-        raise PathIsDirectoryError(path)
-
-
-def _writable(tree: dict[str, Entry], path: str) -> Entry | None:
-    """The file that a write would replace, if any."""
-    _require_file_place(tree, path)
-    old = tree.get(path)
-    if old and old.is_readonly:
-        raise ReadOnlyFileError(path)
-    return old
-
-
-def require_condition(current: str | None, if_revision: str | None, *, if_absent: bool) -> None:
-    """Refuse unless the current revision (``None``: nothing there) is as the caller demands."""
-    if (if_absent and current is not None) or (if_revision is not None and current != if_revision):
-        raise RevisionConflictError("not as expected", current_revision=current)
-
-
-def require_limit(allowed: int | None, was: int, will_be: int) -> None:
-    """Refuse what grows over a limit."""
-    if allowed is not None and will_be > max(was, allowed):
-        raise QuotaExceededError(str(will_be))
-
-
-def _require_counts(*counts: int | None, least: int = 0) -> None:
-    if any(count is not None and count < least for count in counts):
-        raise InvalidArgumentError("a number below the least")
-
-
-def _text(entry: Entry) -> str:
-    if entry.content is None or entry.encoding != "text":
-        raise InvalidContentError(entry.path)
-    return entry.content
-
-
-def _size(entries: Iterable[Entry]) -> int:
-    return sum(entry.size_bytes for entry in entries)

@@ -7,39 +7,36 @@ import re
 from collections import defaultdict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict
 
 from everstore.changes import SetValue, TouchValue
 from everstore.conformance.model.changes import require_one_condition
-from everstore.conformance.model.files import (
-    ModelLimits,
-    kind_of,
+from everstore.conformance.model.entries import ModelLimits, kind_of
+from everstore.conformance.model.plain import page_of
+from everstore.conformance.model.refusals import (
     require_condition,
     require_empty,
     require_fork,
     require_limit,
+    require_text,
 )
-from everstore.conformance.model.plain import page_of
 from everstore.errors import (
     EverstoreError,
     InvalidArgumentError,
     InvalidContentError,
     InvalidKeyError,
-    SessionNotFoundError,
 )
-from everstore.models import StorageUsage, ValueChange, is_checkpoint
+from everstore.models import StorageUsage, ValueChange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator
+    from uuid import UUID
 
     from everstore.changes import AnyValueChange
-    from everstore.models import Session
 
-__all__ = ["Record", "RecordModel", "Value", "ValueModel"]
+__all__ = ["Value", "ValueModel"]
 
 
 class Value(msgspec.Struct, frozen=True):
@@ -55,17 +52,6 @@ class Value(msgspec.Struct, frozen=True):
     def name(self) -> str:
         """The key, as secrets call it."""
         return self.key
-
-
-class Record(msgspec.Struct, frozen=True):
-    """A session's record; ``revision`` stands for its ``updated_at``."""
-
-    id: UUID
-    title: str | None
-    created_ns: int
-    revision: str
-    labels: dict[str, str] = {}
-    parent: UUID | None = None
 
 
 class _Namespace:
@@ -84,7 +70,7 @@ class _Namespace:
         ]
 
     def get(self, session_id: UUID, key: str) -> Value | None:
-        if not key or "\0" in key or _size(key, InvalidKeyError) > 1024:
+        if not key or "\0" in key or require_text(key, InvalidKeyError) > 1024:
             raise InvalidKeyError(key)
         return {value.key: value for value in self.all(session_id)}.get(key)
 
@@ -153,7 +139,7 @@ class ValueModel:
     ) -> Value:
         """The value as it then is."""
         old = self._values.get(session_id, key)
-        _size(value, InvalidContentError)
+        require_text(value, InvalidContentError)
         expires = self._end(ttl)
         require_one_condition(if_revision, if_absent=if_absent)
         require_condition(old.revision if old else None, if_revision, if_absent=if_absent)
@@ -174,7 +160,7 @@ class ValueModel:
         for index, (key, value) in enumerate(values.items()):  # what no key or value is, is refused first
             with _placed(index):
                 self._values.get(session_id, key)
-                _size(value, InvalidContentError)
+                require_text(value, InvalidContentError)
         with self._values.all_or_nothing(session_id):
             for index, (key, value) in enumerate(values.items()):
                 with _placed(index):
@@ -187,7 +173,7 @@ class ValueModel:
             with _placed(index):
                 self._values.get(session_id, change.key)
                 if isinstance(change, SetValue):
-                    _size(change.value, InvalidContentError)
+                    require_text(change.value, InvalidContentError)
                     require_one_condition(change.if_revision, if_absent=change.if_absent)
                 if isinstance(change, (SetValue, TouchValue)):
                     self._end(change.ttl)
@@ -261,7 +247,7 @@ class ValueModel:
     def set_secret(self, session_id: UUID, name: str, value: str, *, ttl: float | None = None) -> None:
         """Nothing."""
         old = self._secrets.get(session_id, name)
-        _size(value, InvalidContentError)
+        require_text(value, InvalidContentError)
         self._require_room(session_id, old, name, value)
         self._secrets.set(session_id, name, value, self._end(ttl))
 
@@ -344,113 +330,3 @@ def _placed(index: int) -> Iterator[None]:
 
 def _bytes(values: list[Value]) -> int:
     return sum(len(value.key.encode()) + len(value.text.encode()) for value in values)
-
-
-class RecordModel:
-    """The records of sessions."""
-
-    def __init__(self, marks: Iterator[str]) -> None:
-        """Empty; new marks come from ``marks``."""
-        self._marks = marks
-        self._records: dict[UUID, Record] = {}
-
-    def add_session(self, session: Session) -> None:
-        """Nothing."""
-        if session.title is not None:
-            _title(session.title)
-        labels = _labels(session.labels)
-        self._records[session.id] = Record(
-            session.id, session.title, session.created_ns, next(self._marks), labels, session.parent
-        )
-
-    def get_session(self, session_id: UUID) -> Record | None:
-        """The record, or ``None``."""
-        return self._records.get(session_id)
-
-    def update_session_title(self, session_id: UUID, title: str) -> Record:
-        """The record as it then is."""
-        _title(title)
-        return self.update_session(session_id, title=title)
-
-    def update_session(
-        self,
-        session_id: UUID,
-        *,
-        title: str | UnsetType | None = UNSET,
-        labels: Mapping[str, str] | UnsetType = UNSET,
-    ) -> Record:
-        """The record as it then is."""
-        if title is UNSET and labels is UNSET:
-            raise InvalidArgumentError("nothing to set")
-        if isinstance(title, str):
-            _title(title)
-        wanted = labels if labels is UNSET else _labels(labels)
-        if session_id not in self._records:
-            raise SessionNotFoundError(str(session_id))
-        old = self._records[session_id]
-        self._records[session_id] = Record(
-            session_id,
-            old.title if title is UNSET else title,
-            old.created_ns,
-            next(self._marks),
-            old.labels if wanted is UNSET else wanted,
-            old.parent,
-        )
-        return self._records[session_id]
-
-    def list_sessions(
-        self,
-        *,
-        limit: int = 100,
-        after: Session | None = None,
-        labels: Mapping[str, str] | None = None,
-        checkpoints_of: UUID | None = None,
-    ) -> list[Record]:
-        """A page, newest first."""
-        if limit < 1:
-            raise InvalidArgumentError("a page of nothing")
-        wanted = _labels(labels or {})
-        newest = sorted(self._records.values(), key=_age, reverse=True)
-        older = [record for record in newest if after is None or _age(record) < _age(after)]
-        return [
-            record
-            for record in older
-            if wanted.items() <= record.labels.items()
-            and is_checkpoint(record.id) == (checkpoints_of is not None)
-            and (checkpoints_of is None or record.parent == checkpoints_of)
-        ][:limit]
-
-    def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> list[UUID]:
-        """A page, ascending."""
-        return page_of(self._records, after, limit)
-
-    def delete_session(self, session_id: UUID) -> bool:
-        """Whether there was one."""
-        return self._records.pop(session_id, None) is not None
-
-
-def _age(record: Record | Session) -> tuple[int, int]:
-    return record.created_ns, record.id.int
-
-
-def _title(title: str) -> None:
-    if _size(title, InvalidContentError) and "\0" in title:
-        raise InvalidContentError("NUL in a title")
-
-
-def _labels(labels: Mapping[str, str]) -> dict[str, str]:
-    for name, text in labels.items():
-        if not name or "\0" in name or _size(name, InvalidKeyError) > 1024:
-            raise InvalidKeyError(name)
-        if "\0" in text or _size(text, InvalidContentError) > 1024:
-            raise InvalidContentError(text)
-    if len(labels) > 64:
-        raise InvalidContentError("too many labels")
-    return dict(labels)
-
-
-def _size(text: str, error: type[InvalidContentError]) -> int:
-    try:
-        return len(text.encode())
-    except UnicodeEncodeError:
-        raise error("a lone surrogate") from None

@@ -1,4 +1,4 @@
-"""Mistakes with checkpoints, forks and merges of whole sessions."""
+"""Mistakes with checkpoints, and forks and rewinds of whole sessions."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from everstore.compat import override
 from everstore.conformance.mutants.broken import Broken, mutant
 from everstore.errors import (
     CheckpointNotFoundError,
-    EverstoreError,
-    MergeConflictError,
     ReadOnlySessionError,
     UnsupportedError,
 )
-from everstore.models import Checkpoint, InitialFile, Merged, Session, is_checkpoint, new_session_id
+from everstore.models import Checkpoint, Session, is_checkpoint, new_session_id
 from everstore.store import Store
 
 if TYPE_CHECKING:
@@ -26,10 +24,11 @@ if TYPE_CHECKING:
 
     from everstore.middleware.base import Call
 
-__all__: list[str] = []
+__all__ = ["id_of"]
 
 
-def _id(given: Any) -> UUID:
+def id_of(given: Any) -> UUID:
+    """The id of a session, or the id itself."""
     found: UUID = getattr(given, "id", given)
     return found
 
@@ -43,7 +42,7 @@ def points_to_the_session(broken: Broken) -> None:
         @override
         async def checkpoint(self, session_id: Any, label: str = "") -> Checkpoint:
             made = await super().checkpoint(session_id, label)
-            of[made.id] = _id(session_id)
+            of[made.id] = id_of(session_id)
             return made
 
     def wrap(call: Call) -> Call:
@@ -179,7 +178,7 @@ def forks_what_the_session_has(broken: Broken) -> None:
     class Forking(Store):
         @override
         async def fork_session(self, source: Any, **options: Any) -> Session:
-            record = await self.sessions.get_session(_id(source))
+            record = await self.sessions.get_session(id_of(source))
             if record is not None and record.parent is not None and is_checkpoint(record.id):
                 source = record.parent
             return await super().fork_session(source, **options)
@@ -242,10 +241,10 @@ def rewinds_in_two_steps(broken: Broken) -> None:
     class Stepping(Store):
         @override
         async def rewind(self, session_id: Any, checkpoint: Any, *, keep: bool = True) -> Checkpoint | None:
-            target, before = _id(session_id), await self.checkpoint(session_id)
+            target, before = id_of(session_id), await self.checkpoint(session_id)
             aside, roles = new_session_id(), self._trusted
             for role in (roles.file_system, roles.storage):
-                await role.fork_session(_id(checkpoint), target, replaced=aside)
+                await role.fork_session(id_of(checkpoint), target, replaced=aside)
                 await asyncio.sleep(0.01 if next(turns) % 2 else 0)
                 await role.purge_session(aside)
             if keep:
@@ -279,183 +278,3 @@ def records_forks_first(broken: Broken) -> None:
 
 
 # -- merging -------------------------------------------------------------------------------------------------
-
-
-def _merging(broken: Broken, merge: Callable[..., Any]) -> None:
-    class Merging(Store):
-        @override
-        async def merge(self, fork: Any, into: Any = None, *, prefer: Any = None) -> Merged:
-            async def sound(prefer: Any = prefer) -> Merged:
-                return await super(Merging, self).merge(fork, into, prefer=prefer)
-
-            merged: Merged = await merge(self, sound, _id(fork), into, prefer)
-            return merged
-
-    broken.kind = Merging
-
-
-@mutant("merge.takes")
-def merges_what_is_there(broken: Broken) -> None:
-    """What a fork has is taken, and what it has not any more stays."""
-
-    async def merge(store: Store, sound: Any, fork: UUID, into: Any, _: Any) -> Merged:
-        record = await store.sessions.get_session(fork)
-        target: UUID = into or (record and record.parent) or fork
-        before = {info.path for info in await broken.entries(target)}
-        merged: Merged = await sound()
-        for change in merged.files:
-            if change.kind == "removed" and change.path in before and not change.before.is_directory:  # type: ignore[union-attr]  # it was there
-                await store.file_system.write_file(target, change.path, "stays")
-        return merged
-
-    _merging(broken, merge)
-
-
-@mutant("merge.nothing")
-def touches_what_is_merged(broken: Broken) -> None:
-    """Whatever was merged, the session is written."""
-
-    async def merge(store: Store, sound: Any, fork: UUID, into: Any, _: Any) -> Merged:
-        merged: Merged = await sound()
-        record = await store.sessions.get_session(fork)
-        target: UUID = into or (record and record.parent) or fork
-        for info in await store.storage.list_keys(target):
-            text = await store.storage.get_value(target, info.key)
-            await store.storage.set_value(target, info.key, text or "")
-        return merged
-
-    _merging(broken, merge)
-
-
-def _prefers(broken: Broken, is_wrong: Callable[[MergeConflictError], bool], prefer: str) -> None:
-    async def merge(_: Store, sound: Any, __: UUID, ___: Any, ____: Any) -> Merged:
-        try:
-            found: Merged = await sound()
-        except MergeConflictError as error:
-            if not is_wrong(error):
-                raise
-            found = await sound(prefer)
-        return found
-
-    _merging(broken, merge)
-
-
-@mutant("merge.conflict.both_changed")
-def takes_the_forks(broken: Broken) -> None:
-    """The later one wins, which is the fork."""
-    _prefers(broken, lambda error: bool(error.paths), "fork")
-
-
-@mutant("merge.conflict.values")
-def takes_the_forks_values(broken: Broken) -> None:
-    """Of values the fork's are taken."""
-    _prefers(broken, lambda error: not error.paths, "fork")
-
-
-@mutant("merge.all_conflicts")
-def tells_the_first_conflict(broken: Broken) -> None:
-    """The first conflict ends the search."""
-
-    async def merge(_: Store, sound: Any, __: UUID, ___: Any, ____: Any) -> Merged:
-        try:
-            found: Merged = await sound()
-        except MergeConflictError as error:
-            raise MergeConflictError.of(error.paths[:1], error.keys[:1] if not error.paths else ()) from None
-        return found
-
-    _merging(broken, merge)
-
-
-@mutant("merge.into")
-def merges_into_the_parent(broken: Broken) -> None:
-    """Whatever is named, a fork goes back to where it came from."""
-
-    class Merging(Store):
-        @override
-        async def merge(self, fork: Any, into: Any = None, *, prefer: Any = None) -> Merged:
-            del into
-            return await super().merge(fork, prefer=prefer)
-
-    broken.kind = Merging
-
-
-@mutant("merge.without_base")
-def merges_without_a_base(broken: Broken) -> None:
-    """Without what a fork began with, all that it has is taken."""
-
-    class Merging(Store):
-        @override
-        async def merge(self, fork: Any, into: Any = None, *, prefer: Any = None) -> Merged:
-            try:
-                return await super().merge(fork, into, prefer=prefer)
-            except CheckpointNotFoundError:
-                return Merged([], [])
-
-    broken.kind = Merging
-
-
-@mutant("merge.under_writers")
-def merges_file_by_file(broken: Broken) -> None:
-    """What is merged is written file by file, onto whatever is there by then."""
-
-    @broken.verb
-    async def apply_changes(session_id: UUID, changes: Any) -> Any:
-        if len(changes) < 2 or not all(hasattr(change, "if_revision") for change in changes):
-            return await broken.files.apply_changes(session_id, changes)
-        answers = []
-        for change in changes:
-            await asyncio.sleep(0)
-            answers += await broken.files.apply_changes(session_id, [replace(change, if_revision=None)])
-        return answers
-
-
-@mutant("merge.directories")
-def deletes_directories_whole(broken: Broken) -> None:
-    """A directory that the fork deleted goes with what the session has put into it."""
-
-    async def merge(_: Store, sound: Any, __: UUID, ___: Any, wanted: Any) -> Merged:
-        try:
-            found: Merged = await sound()
-        except EverstoreError:
-            if wanted is not None:
-                raise
-            found = await sound("fork")
-        return found
-
-    _merging(broken, merge)
-
-
-@mutant("merge.marks")
-def merges_marks(broken: Broken) -> None:
-    """What is read-only in the fork is read-only where it is merged."""
-
-    async def merge(store: Store, sound: Any, fork: UUID, into: Any, _: Any) -> Merged:
-        merged: Merged = await sound()
-        record = await store.sessions.get_session(fork)
-        target: UUID = into or (record and record.parent) or fork
-        for change in merged.files:
-            file = await store.file_system.read_file(fork, change.path)
-            if file is not None and file.is_readonly:
-                seed = InitialFile(file.path, file.content or "", file.encoding, is_readonly=True)
-                await store.file_system.seed_initial_file(target, seed)
-        return merged
-
-    _merging(broken, merge)
-
-
-@mutant("merge.marks")
-def merges_over_marks(broken: Broken) -> None:
-    """A file that is in the way is made writable first."""
-
-    async def merge(store: Store, sound: Any, fork: UUID, into: Any, _: Any) -> Merged:
-        record = await store.sessions.get_session(fork)
-        target: UUID = into or (record and record.parent) or fork
-        for info in await broken.entries(target):
-            file = await store.file_system.read_file(target, info.path)
-            if file is not None and file.is_readonly:
-                seed = InitialFile(file.path, file.content or "", file.encoding)
-                await store.file_system.seed_initial_file(target, seed)
-        merged: Merged = await sound()
-        return merged
-
-    _merging(broken, merge)
