@@ -106,20 +106,20 @@ class Branches:
         except errors.EverstoreError:
             return
         make_parents(model, to)
-        model[to] = model[path]
+        model.update({to + each.removeprefix(path): model[each] for each in at_and_below(model, path)})
 
     async def move(self, session, model, path, to):
         try:
             self.note(await self.files.move_file(session, path, to, overwrite=True))
         except errors.EverstoreError:
             return
-        moved = {each: model.pop(each) for each in list(model) if f"{each}/".startswith(f"{path}/")}
+        moved = {each: model.pop(each) for each in at_and_below(model, path)}
         model.update({to + each.removeprefix(path): content for each, content in moved.items()})
 
     async def delete(self, session, model, path, _):
         was_there = await self.files.delete_file(session, path, recursive=True)
         assert was_there == (path in model)
-        for each in [each for each in model if f"{each}/".startswith(f"{path}/")]:
+        for each in at_and_below(model, path):
             del model[each]
 
     async def part(self, session, model, path, span):
@@ -192,6 +192,10 @@ class Branches:
                 if len(changes) > 1:
                     later = await self.files.diff_sessions(one, other, after=changes[0].path, limit=1)
                     assert later == changes[1:2]
+
+
+def at_and_below(model, path):
+    return [each for each in model if f"{each}/".startswith(f"{path}/")]
 
 
 def make_parents(model, path):
