@@ -12,9 +12,13 @@ fails, ``explain`` finds both values in the frame.
 from __future__ import annotations
 
 import ast
+import marshal
 import sys
+from contextlib import suppress
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from everstore.compat import override
@@ -30,6 +34,8 @@ GOT = "@got"
 
 EXPECTED = "@expected"
 """The local variable with its right side."""
+
+_THIS = source_hash(Path(__file__).read_bytes())
 
 
 def remember(*modules: str) -> None:
@@ -58,9 +64,18 @@ class _Loader(SourceFileLoader):
     @override
     def get_code(self, fullname: str) -> CodeType:
         del fullname
-        # Compiled anew each time: what is cached on disk is the module as others import it.
-        tree = _Remembering().visit(ast.parse(self.get_data(self.path), self.path))
+        # Cached beside what others import, by its own name: of this source, place and loader.
+        source, cached = self.get_data(self.path), cache_from_source(self.path, optimization="remembers")
+        header = MAGIC_NUMBER + source_hash(source) + _THIS + self.path.encode()
+        with suppress(OSError, EOFError, ValueError, TypeError):
+            kept = self.get_data(cached)
+            if kept.startswith(header):
+                known: CodeType = marshal.loads(kept[len(header) :])  # noqa: S302 - as Python's own loader does
+                return known
+        tree = _Remembering().visit(ast.parse(source, self.path))
         code: CodeType = compile(ast.fix_missing_locations(tree), self.path, "exec", dont_inherit=True)
+        if not sys.dont_write_bytecode:
+            self.set_data(cached, header + marshal.dumps(code))
         return code
 
 

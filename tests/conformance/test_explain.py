@@ -122,19 +122,30 @@ MADE = """
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def folder(tmp_path_factory):
+    """A folder with the package that is imported."""
     folder = tmp_path_factory.mktemp("explained")
     checks = folder / "conformance" / "checks"
     checks.mkdir(parents=True)
     (checks / "made.py").write_text(dedent(MADE))
+    return folder
+
+
+def run(folder):
     done = subprocess.run(
         [sys.executable, "-c", dedent(RUN)],
-        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": ""},
     )  # fmt: skip
     return {
         name: dict(zip(("expected", "got", "where", "likely", "field"), each, strict=True))
         for name, each in json.loads(done.stdout).items()
     }
+
+
+@pytest.fixture(scope="module")
+def told(folder):
+    return run(folder)
 
 
 @pytest.mark.parametrize(
@@ -185,3 +196,17 @@ def test_the_field_that_differs_says_what_is_likely(told):
     assert "leaves the revision as it was" in told["fails_with_a_revision"]["likely"]
     assert told["fails_by_a_mismatch"]["likely"] == "a mistake"
     assert told["fails_equal"]["likely"] is None
+
+
+def test_what_was_rewritten_is_kept_until_the_source_changes(folder, told):
+    made = folder / "conformance" / "checks" / "made.py"
+    [kept] = made.parent.glob("__pycache__/made.*remembers.pyc")
+    before = kept.stat()
+    assert run(folder) == told
+    assert kept.stat().st_ino == before.st_ino, "rewritten once more"
+    changed, times = made.read_text().replace("assert 1 + 1 == 3", "assert 1 + 1 == 4"), made.stat()
+    made.write_text(changed)
+    os.utime(made, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert run(folder)["fails_equal"]["expected"] == "4"
+    kept.write_bytes(b"something else")
+    assert run(folder)["fails_equal"]["expected"] == "4"
