@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from everstore.wording import shown_size
+from everstore.wording import counted, shown_size
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,19 @@ from everstore.wording import shown_size
 )
 def test_sizes(size, shown):
     assert shown_size(size) == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "what", "told"),
+    [
+        (0, "secret", "0 secrets"),
+        (1, "secret", "1 secret"),
+        (1234, "session record", "1,234 session records"),
+        (1, "directory", "1 directory"),
+        (2, "directory", "2 directories"),
+        (2, "key", "2 keys"),
+        (2, "match", "2 matches"),
+    ],
+)
+def test_numbers_of_things(count, what, told):
+    assert counted(count, what) == told

@@ -14,11 +14,11 @@ import json
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from everstore.adapters.extras import extra
 from everstore.adapters.heads import entry_key, head_of
 from everstore.adapters.naming import FRAMEWORK, delete_named_session, id_of_names, named_session
 from everstore.changes import DeleteValue, SetValue
 from everstore.compat import override
+from everstore.installing import extra
 
 with extra("claude-agent-sdk"):
     from claude_agent_sdk import SessionStore, fold_session_summary

@@ -14,13 +14,13 @@ import json
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from everstore.adapters.extras import extra
 from everstore.adapters.naming import FRAMEWORK, id_of_names, is_label, named_session
 from everstore.arguments import MAX_KEY_BYTES, MAX_TTL
 from everstore.changes import DeleteValue
 from everstore.compat import override
 from everstore.content import utf8_size
 from everstore.errors import RevisionConflictError
+from everstore.installing import extra
 
 with extra("py-key-value"):
     from key_value.aio.errors import InvalidTTLError

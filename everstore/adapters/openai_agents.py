@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from everstore.adapters.extras import extra
 from everstore.adapters.heads import entry_key, head_of
 from everstore.adapters.naming import FRAMEWORK, id_of_names, named_session
 from everstore.changes import DeleteValue, SetValue
 from everstore.compat import override
+from everstore.installing import extra
 
 with extra("openai-agents"):
     from agents.memory import SessionSettings

@@ -7,11 +7,11 @@ import posixpath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from everstore.adapters.calls import Calls
-from everstore.adapters.extras import extra
 from everstore.adapters.files import real_path, written
 from everstore.adapters.naming import FRAMEWORK
 from everstore.changes import Write
 from everstore.compat import override
+from everstore.installing import extra
 from everstore.models import new_session_id
 from everstore.paths import parse_session_id
 from everstore.waiting import to_the_end

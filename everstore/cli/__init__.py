@@ -29,7 +29,9 @@ def main() -> None:
         missing = str(error.name).partition(".")[0]
         if missing not in _EXTRA:
             raise
-        sys.stderr.write(f"everstore: error: {missing} is missing: pip install 'everstore[cli]'\n")
+        from everstore.installing import command_to_install  # noqa: PLC0415 - only for this
+
+        sys.stderr.write(f"everstore: error: {missing} is missing: {command_to_install('cli')}\n")
         raise SystemExit(2) from None
     finally:
         _let_go_of_full_stderr()

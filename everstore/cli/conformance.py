@@ -9,6 +9,7 @@ import typer
 
 from everstore.cli import completing
 from everstore.errors import SettingsError
+from everstore.installing import command_to_install
 
 __all__ = ["conformance"]
 
@@ -79,11 +80,12 @@ def conformance(
     try:
         from everstore.cli import proving  # noqa: PLC0415 - needs the extra, and loads pytest
         from everstore.conformance.patience import leave_if_stuck  # noqa: PLC0415 - so does this
+
+        checks = proving.chosen(level, expression)
     except ModuleNotFoundError as error:
         if str(error.name).partition(".")[0] not in _EXTRA:
             raise
-        raise SettingsError(f"{error.name} is missing: pip install 'everstore[conformance]'") from None
-    checks = proving.chosen(level, expression)
+        raise SettingsError(f"{error.name} is missing: {command_to_install('conformance')}") from None
     if list_only:
         proving.print_checks(checks)
         return 0

@@ -259,7 +259,7 @@ def stat(path: PathArgument, session: SessionOption = None, *, as_json: JsonOpti
             {
                 "path": found.path,
                 "kind": "directory" if found.is_directory else "file",
-                "size": f"{found.size_bytes:,} bytes",
+                "size": counted(found.size_bytes, "byte"),
                 "read-only": "yes" if found.is_readonly else "no",
                 "revision": found.revision,
                 "created": shown_time(found.created_at),

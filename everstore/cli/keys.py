@@ -18,6 +18,7 @@ from everstore.cli.running import FAILED, configured, opened
 from everstore.content import key_id_of
 from everstore.errors import SecretDecryptionError, SecretsKeyMissingError
 from everstore.middleware.encryption import Envelope, generate_key, scan_all, seal_anew
+from everstore.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -77,7 +78,7 @@ def rotate(*, as_json: JsonOption = False) -> int:
         document: dict[str, object] = {"secrets": seen, "changed": changed}
         print_json(document | ({"unopened": msgspec.to_builtins(unopened)} if unopened else {}))
     else:
-        write(f"{changed} of {seen} secrets encrypted anew\n")
+        write(f"{changed:,} of {counted(seen, 'secret')} encrypted anew\n")
     tell_unopened(unopened)
     return FAILED if unopened else 0
 
@@ -118,7 +119,7 @@ def status(*, as_json: JsonOption = False) -> int:
     else:
         shown = [(str(row["key"] or "-"), str(row["use"]), str(row["secrets"])) for row in rows]
         print_table(("key", "use", "secrets"), shown, right=("secrets",))
-        write(f"{counts.total()} secrets, of which no key opens {len(unopened)}\n")
+        write(f"{counted(counts.total(), 'secret')}, of which no key opens {len(unopened):,}\n")
     tell_unopened(unopened)
     return FAILED if unopened else 0
 

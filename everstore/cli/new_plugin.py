@@ -17,6 +17,7 @@ from everstore.cli.output import write
 from everstore.errors import SettingsError
 from everstore.settings import plugin_prefix
 from everstore.sources import PREFIX
+from everstore.wording import counted
 
 __all__ = ["new_plugin", "render"]
 
@@ -92,6 +93,6 @@ def new_plugin(
             file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"{root!s:.200} cannot be written: {error.strerror}") from None
-    write(f"Wrote {len(rendered)} files to {root}. To see it work, and to prove it:\n\n")
+    write(f"Wrote {counted(len(rendered), 'file')} to {root}. To see it work, and to prove it:\n\n")
     write(f"    pip install -e '{root}[test]'\n")
     write(f"    everstore conformance {name} --level durable\n")

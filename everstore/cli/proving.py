@@ -37,6 +37,7 @@ from everstore.conformance.runner import offered
 from everstore.errors import BackendError, InvalidPatternError, SettingsError
 from everstore.interfaces import Capabilities
 from everstore.plugins import ROLES, Plugins
+from everstore.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -140,7 +141,7 @@ def prove(
             given = offered(subject, large=large)
             asyncio.run(_remove_leftovers(subject, storage))
     except Hang:
-        message = f"backend {name!r} was not opened and closed again within {seconds:g} seconds"
+        message = f"backend {name!r} was not opened and closed again within {seconds:g} s"
         raise BackendError(message, backend=name) from None
     with journal(storage), _ended_by_sigterm(), _progress(checks) as told:
         results = run(
@@ -204,7 +205,7 @@ async def _remove_leftovers(subject: Subject, storage: str) -> None:
     async with subject.open() as store:
         removed = await remove(storage, store)
     if removed:
-        write(f"removed {removed} sessions that an earlier run left, which was killed\n")
+        write(f"removed {counted(removed, 'session')} that an earlier run left, which was killed\n")
 
 
 def _interrupt(_: int, frame: FrameType | None) -> None:
@@ -315,7 +316,7 @@ def tell(report: Report) -> None:
         if rest:
             write(f"\n... and so fail {len(rest)} more: {', '.join(rest)}\n")
     total = ", ".join(f"{count} {outcome}" for outcome, count in sorted(report.counts.items()))
-    write(f"\n{len(report.checks)} checks in {report.seconds} s, seed {report.seed}: {total}\n")
+    write(f"\n{counted(len(report.checks), 'check')} in {report.seconds} s, seed {report.seed}: {total}\n")
     plugins = ", ".join(f"{name} ({owner})" for name, owner in report.plugins.items())
     write(f"backend: {plugins}; it declares {', '.join(report.capabilities) or 'no capability'}\n")
     write(

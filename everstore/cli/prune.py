@@ -173,7 +173,7 @@ class _Told:
             )
             write(f"{'' if self._seen else _BEGIN}\n], {end[1:]}\n")
             return
-        kept = f"; {self._kept:,} kept, for they were written to meanwhile" if self._kept else ""
+        kept = f"; {self._kept:,} kept, as written to meanwhile" if self._kept else ""
         write(f"{counted(self._count, self._what)} {self.outcome}: {shown_usage(self._gone)}{kept}\n")
 
 

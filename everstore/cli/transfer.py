@@ -149,7 +149,7 @@ def import_(
     write(f"{done.session_id}\n")
     note(f"imported: {counts_shown(done.counts)}")
     if done.expired:
-        note(f"note: {done.expired:,} of its values and secrets were past their time, and left out")
+        note(f"note: {done.expired:,} of its values and secrets left out, as over by now")
     if done.sealed:
         note(f"note: {counted(done.sealed, 'secret')} stayed in the archive; --secrets takes them along")
 

@@ -33,7 +33,10 @@ How the parts fit together:
   ``runner.run(mutant, [by_id("sessions.isolation.read_file")])`` must then fail in the check.
 """
 
-import pytest
+from everstore.installing import extra
+
+with extra("conformance"):
+    import pytest
 
 if not __debug__:
     raise RuntimeError("the conformance suite is made of assertions: run it without -O and PYTHONOPTIMIZE")

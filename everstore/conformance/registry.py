@@ -13,6 +13,7 @@ import msgspec
 
 from everstore.conformance.acts import ACTS, Act
 from everstore.conformance.ways import WAYS
+from everstore.installing import extra
 
 __all__ = [
     "LEVELS",
@@ -230,8 +231,9 @@ def _add(one: Check) -> None:
 def _import_checks() -> None:
     from everstore.conformance import checks  # noqa: PLC0415 - they import this module
 
-    for module in pkgutil.iter_modules(checks.__path__):
-        importlib.import_module(f"{checks.__name__}.{module.name}")
+    with extra("conformance"):
+        for module in pkgutil.iter_modules(checks.__path__):
+            importlib.import_module(f"{checks.__name__}.{module.name}")
 
 
 def all_checks() -> list[Check]:

@@ -142,7 +142,7 @@ class _Attempt:
         waiting = self._waiting or ()
         calls = f"these calls wait: {'; '.join(waiting[:_SHOWN])}" if waiting else "no call waits"
         more = f" and {len(waiting) - _SHOWN} more" if len(waiting) > _SHOWN else ""
-        return f"none within {self._seconds:g} seconds; {calls}{more}"
+        return f"none within {self._seconds:g} s; {calls}{more}"
 
 
 def _failure(error: Exception) -> Failure:

@@ -29,8 +29,10 @@ from everstore.errors import (
     SettingsError,
     UnsupportedError,
 )
+from everstore.installing import command_to_install
 from everstore.loading import loading
 from everstore.middleware.base import Call, Middleware, Verb
+from everstore.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -187,7 +189,7 @@ def _require_cryptography(place: str) -> None:
     try:
         import cryptography  # noqa: F401, PLC0415 - an extra
     except ImportError as error:
-        raise SettingsError(f"{place} needs an extra: pip install 'everstore[encryption]'") from error
+        raise SettingsError(f"{place} needs an extra: {command_to_install('encryption')}") from error
 
 
 def _place(session_id: UUID, name: str) -> bytes:
@@ -306,7 +308,7 @@ async def seal_anew(
     if unopened:
         first = unopened[0]
         raise SecretDecryptionError(
-            f"{len(unopened)} of {total} secrets stay as they are, {changed} were encrypted anew: "
+            f"{len(unopened):,} of {counted(total, 'secret')} left as before, {changed:,} encrypted anew: "
             f"in session {first.facts['session_id']} {first}",
             secrets=total, changed=changed, unopened=tuple(unopened),
         )  # fmt: skip

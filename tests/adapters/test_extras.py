@@ -9,6 +9,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from everstore import adapters
+from everstore.installing import command_to_install
 
 FRAMEWORKS = {
     "anthropic_memory": ("anthropic", "anthropic"),
@@ -23,7 +24,7 @@ FRAMEWORKS = {
     "pydantic_ai": ("pydantic-ai", "pydantic_ai"),
 }
 """The extra of each adapter, and what it brings."""
-SHARED = {"calls", "extras", "files", "heads", "naming"}
+SHARED = {"calls", "files", "heads", "naming"}
 
 
 WITHOUT = f"""
@@ -56,7 +57,7 @@ def test_an_adapter_without_its_framework_names_the_extra():
     told = printed_by(WITHOUT).splitlines()
     for (extra, framework), line in zip(FRAMEWORKS.values(), told, strict=True):
         assert framework in line
-        assert line.rpartition("; ")[2] == f"it comes with an extra: pip install 'everstore[{extra}]'"
+        assert line.rpartition("; ")[2] == f"it comes with an extra: {command_to_install(extra)}"
 
 
 def test_none_is_imported_with_everstore():

@@ -23,6 +23,7 @@ from everstore.adapters.mcp.stdio import _Pipe
 from everstore.cli.app import run
 from everstore.cli.mcp import _session
 from everstore.errors import InvalidArgumentError
+from everstore.installing import command_to_install
 from everstore.middleware import Middleware
 
 SCRIPT = str(Path(sys.executable).with_name("everstore"))
@@ -296,5 +297,5 @@ def test_without_the_extra_it_says_what_to_install(sqlite, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "mcp", None)
     assert run(["mcp"]) == 2
     told = capsys.readouterr().err
-    assert told.endswith("; it comes with an extra: pip install 'everstore[mcp]'\n")
+    assert told.endswith(f"; it comes with an extra: {command_to_install('mcp')}\n")
     assert told.count("\n") == 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -125,6 +127,38 @@ def test_a_checkout_is_installed_from_as_it_is_seen_from_here(monkeypatch, tmp_p
     monkeypatch.chdir(tmp_path / "a checkout")
     assert installing.command_to_install("sqlite") == "pip install ./plugins/everstore-sqlite"
     assert installing.command_to_install("lmdb") == "pip install 'everstore[lmdb]'"
+
+
+def test_an_extra_is_installed_from_the_checkout_and_from_nobody_elses_project(monkeypatch, tmp_path):
+    checkout, others = tmp_path / "a checkout", tmp_path / "others"
+    monkeypatch.setattr(installing, "_roots", lambda: [others, checkout])
+    for root, name in ((others, "others"), (checkout, "everstore")):
+        root.mkdir()
+        (root / "pyproject.toml").write_text(f'[project]\nname = "{name}"\n')
+    assert installing.command_to_install("cli") == f"pip install '{checkout}[cli]'"
+    monkeypatch.chdir(tmp_path)
+    assert installing.command_to_install("cli") == "pip install './a checkout[cli]'"
+    monkeypatch.chdir(checkout)
+    assert installing.command_to_install("cli") == "pip install '.[cli]'"
+    for broken in ("[project", 'project = "everstore"', ""):
+        (checkout / "pyproject.toml").write_text(broken)
+        assert installing.command_to_install("cli") == "pip install 'everstore[cli]'"
+
+
+@pytest.mark.parametrize("missing", ["pytest", "hypothesis"])
+def test_what_the_suite_lacks_is_told_with_the_line_that_installs_it(missing, tmp_path):
+    code = (
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        "from everstore.cli.app import run; run(['conformance', 'memory'])\n"
+        "from everstore.conformance import all_checks; all_checks()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    first, *_, last = done.stderr.splitlines()
+    line = installing.command_to_install("conformance")
+    assert first == f"everstore: error: settings: {missing} is missing: {line}"
+    assert last.endswith(f"; it comes with an extra: {line}")
 
 
 @pytest.mark.parametrize(

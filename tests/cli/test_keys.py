@@ -65,7 +65,7 @@ def test_rotation_tells_how_many_it_changed(cli, shelf, monkeypatch, as_json):
     if as_json:
         assert answer.json == {"secrets": 1, "changed": 1}
     else:
-        assert answer.out == "1 of 1 secrets encrypted anew\n"
+        assert answer.out == "1 of 1 secret encrypted anew\n"
     assert Envelope(parse_keys(new)).open(*place, shelf.held[place]) == "secret"
 
 

@@ -14,6 +14,7 @@ from select import select
 import pytest
 
 from everstore import new_session_id
+from everstore.installing import command_to_install
 
 SCRIPT = str(Path(sys.executable).with_name("everstore"))
 SESSION = "0195c0de-0000-7000-8000-000000000001"  # of no special meaning
@@ -124,7 +125,7 @@ def test_a_missing_extra_is_one_line(missing, in_empty_folder):
     code = f"import sys; sys.modules[{missing!r}] = None; from everstore.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=60)
     assert done.returncode == 2
-    assert done.stderr.decode() == f"everstore: error: {missing} is missing: pip install 'everstore[cli]'\n"
+    assert done.stderr.decode() == f"everstore: error: {missing} is missing: {command_to_install('cli')}\n"
 
 
 def test_another_missing_module_is_not_put_down_to_the_extra():

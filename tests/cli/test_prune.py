@@ -147,7 +147,7 @@ def test_what_is_written_between_two_looks_is_kept_and_told(cli, kept, made, mon
     monkeypatch.setattr(type(kept.storage), "usage", look)
     answer = cli("prune", "--idle", "30d")
     assert answer.out.startswith(f"kept {session}: ")
-    assert answer.out.endswith("; 1 kept, for they were written to meanwhile\n")
+    assert answer.out.endswith("; 1 kept, as written to meanwhile\n")
     assert ids(kept) == {session}
 
 

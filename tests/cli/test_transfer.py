@@ -98,7 +98,7 @@ def test_what_is_over_is_told(cli, made):
     archive = cli("export", made, "-").bytes
     with clock.turned(1000):
         assert (
-            "1 of its values and secrets were past their time"
+            "1 of its values and secrets left out, as over by now"
             in cli("import", "-", "--as-new", stdin=archive).err
         )
 

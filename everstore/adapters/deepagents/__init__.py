@@ -1,6 +1,6 @@
 """A backend of deepagents: an agent's files are a session's (``pip install 'everstore[deepagents]'``)."""
 
-from everstore.adapters.extras import extra
+from everstore.installing import extra
 
 with extra("deepagents"):
     from everstore.adapters.deepagents.backend import EverstoreBackend

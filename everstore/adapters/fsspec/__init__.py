@@ -10,7 +10,7 @@
 ``EverstoreFileSystem`` is found by its protocol once everstore is installed.
 """
 
-from everstore.adapters.extras import extra
+from everstore.installing import extra
 
 with extra("fsspec"):
     from everstore.adapters.fsspec.filesystem import EverstoreFileSystem

@@ -13,7 +13,7 @@ sessions of an app or of a user share is in a session with the labels that name 
 sessions of their own.
 """
 
-from everstore.adapters.extras import extra
+from everstore.installing import extra
 
 with extra("google-adk"):
     from everstore.adapters.google_adk.artifacts import EverstoreArtifactService

@@ -7,7 +7,7 @@ A thread is a session: its name is the label ``thread``, so threads can be liste
 session deletes the thread. An ``EverstoreStore`` is a session, too, whose name is the label ``store``.
 """
 
-from everstore.adapters.extras import extra
+from everstore.installing import extra
 
 with extra("langgraph"):
     from everstore.adapters.langgraph.saver import EverstoreSaver

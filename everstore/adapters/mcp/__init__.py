@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from everstore.adapters.extras import extra
+from everstore.installing import extra
 
 with extra("mcp"):
     from everstore.adapters.mcp.http import Listener, listening, serve_http

@@ -12,6 +12,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from everstore.cli.output import one_line, print_rich, print_table, write
+from everstore.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -80,7 +81,8 @@ class Screen:
             return
         write("\n")
         if self._is_short:
-            write(f"{self._unseen} more steps went the same way: 'everstore tour --all' shows them.\n\n")
+            more = counted(self._unseen, "more step")
+            write(f"{more} went the same way: 'everstore tour --all' shows them.\n\n")
         else:
             rows = [
                 (row.verb, f"{row.count:,}", _duration(row.p50_ns), _duration(row.p99_ns)) for row in calls

@@ -251,7 +251,7 @@ def _all_alike(digests: dict[str, str]) -> str:
 
 
 STEPS = (
-    Step("Write a plan", _write, _written, lambda answer: f"{answer[0]}, {answer[1]} bytes"),
+    Step("Write a plan", _write, _written, lambda answer: f"{answer[0]}, {counted(answer[1], 'byte')}"),
     Step("Look around", _look_around, _top_names, partial(listed, "name")),
     Step("The whole tree", _tree, _all_paths, partial(listed, "path")),
     Step("Read a file", _read, _content, lambda text: f"{counted(len(text), 'character')}: {text!r}"),
@@ -272,7 +272,7 @@ STEPS = (
     Step("Keep a value", _values, lambda _: ("main", None), lambda answer: f"{answer[0]!r}, and {answer[1]}"),
     Step(
         "Fifty increments at once, and all count", _count_in_parallel, lambda _: list(range(1, 51)),
-        lambda counts: f"{len(counts)} answers, each number from {counts[0]} to {counts[-1]} once",
+        lambda counts: f"{counted(len(counts), 'answer')}, each number from {counts[0]} to {counts[-1]} once",
     ),
     Step(
         "Keep a secret", _secret, lambda _: (["api-token"], True, []),

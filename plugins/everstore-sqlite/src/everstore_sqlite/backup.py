@@ -27,7 +27,8 @@ from everstore.errors import (
     StorageReplacedError,
     UnsupportedError,
 )
-from everstore_sqlite.checking import counted, is_ours, looked_at, problems_of, torn
+from everstore.wording import counted
+from everstore_sqlite.checking import contents, is_ours, looked_at, problems_of, torn
 from everstore_sqlite.connecting import connect
 from everstore_sqlite.failures import code_of, is_busy, translated
 from everstore_sqlite.schema import LATEST
@@ -155,7 +156,7 @@ def _checked(path: Path, otherwise: str) -> list[str]:
 
 def _size(path: Path) -> str:
     with closing(looked_at(path)) as connection:
-        return f"{counted(connection)}, {path.stat().st_size} bytes, checked"
+        return f"{contents(connection)}, {counted(path.stat().st_size, 'byte')}, checked"
 
 
 @contextmanager

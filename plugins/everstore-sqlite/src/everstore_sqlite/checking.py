@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from everstore.wording import counted
 from everstore_sqlite import index, soundness
 from everstore_sqlite.connecting import connect
 from everstore_sqlite.contents import CHUNK_BYTES, digest_of
@@ -26,7 +27,7 @@ from everstore_sqlite.usage import SLOT_BITS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["check", "counted", "is_ours", "looked_at", "problems_of", "torn"]
+__all__ = ["check", "contents", "is_ours", "looked_at", "problems_of", "torn"]
 
 _SHOWN = 5  # of what SQLite finds
 
@@ -63,13 +64,14 @@ def is_ours(connection: sqlite3.Connection) -> bool:
     return bool(connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID)
 
 
-def counted(connection: sqlite3.Connection) -> str:
+def contents(connection: sqlite3.Connection) -> str:
     """How much there is, in words."""
-    files, values, secrets, records = connection.execute(
+    numbers = connection.execute(
         "SELECT (SELECT count(*) FROM entries WHERE NOT is_directory), (SELECT count(*) FROM pairs),"
         " (SELECT count(*) FROM secrets), (SELECT count(*) FROM sessions)"
     ).fetchone()
-    return f"{files} files, {values} values, {secrets} secrets, {records} session records"
+    kinds = "file", "value", "secret", "session record"
+    return ", ".join(counted(number, kind) for number, kind in zip(numbers, kinds, strict=True))
 
 
 def check(path: Path, *, deep: bool) -> list[str]:
