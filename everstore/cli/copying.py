@@ -59,8 +59,9 @@ def copy(
     """Copy a session, or all, from one backend to another, and read each back there.
 
     The settings of both come from the environment. Run it again after whatever ended it: what is there
-    already is compared and not copied again. A session that differs there stays as it is and is named, and
-    the exit status is 3. Secrets come with --secrets only, and are encrypted anew on the way.
+    already is compared and not copied again. A session that differs there stays as it is, and one whose
+    secrets do not open is not copied: each is named, and the exit status is 3. Secrets come with --secrets
+    only, to sessions that were copied without them, too, and are encrypted anew on the way.
     """
     if every == (session is not None):
         raise InvalidArgumentError("which sessions? give --session ID or --all")
@@ -101,20 +102,24 @@ class _Copying:
             with TransferProgress("copy") as progress:
                 if wanted is not None:
                     done = await copy_session(source, target, wanted, progress=progress, **options)
-                    await self._told(source, done)
+                    await self._told(source, target, done)
                     return
                 sessions = 0
                 async for each in copy_sessions(source, target, progress=progress, **options):
                     sessions += 1
                     progress.one_more()
-                    await self._told(source, each)
+                    await self._told(source, target, each)
         if not sessions:
             note("there is no session to copy")
 
-    async def _told(self, source: Store, copied: Copied) -> None:
+    async def _told(self, source: Store, target: Store, copied: Copied) -> None:
         """Tell what became of a session, and count the secrets of it that were not asked for."""
         if not self._secrets and copied.outcome != "refused":
-            self.left_secrets += len(await source.storage.list_secrets(copied.session_id))
+            names, there = [
+                {info.name for info in await each.storage.list_secrets(copied.session_id)}
+                for each in (source, target)
+            ]
+            self.left_secrets += len(names - there)
         self._tell(copied)
 
     def _tell(self, copied: Copied) -> None:

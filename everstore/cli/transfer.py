@@ -79,24 +79,28 @@ def export(
         _require_reader(as_json=as_json)
     configuration = configured()
     keys = keys_of(configuration, key) if secrets else None
-    counts = carry_out(_export(configuration, session_id, file, keys, overwrite=overwrite))
+    counts, left = carry_out(_export(configuration, session_id, file, keys, overwrite=overwrite))
     if as_json:
         print_json({"id": str(session_id), **counts_told(counts)})
     else:
         note(f"exported session {session_id}: {counts_shown(counts)}")
+    if left:
+        note(f"note: {counted(left, 'secret')} not exported, for that needs --secrets")
 
 
 async def _export(
     configuration: Configuration, session_id: UUID, file: str, keys: str | None, *, overwrite: bool
-) -> Counts:
+) -> tuple[Counts, int]:
+    """What is in the archive, and how many secrets stayed behind."""
     from everstore.transfer import export_session  # noqa: PLC0415 - loads when needed
 
     place = cast("BinaryIO", _Output()) if file == _STANDARD else Path(file)
     async with opened(configuration) as store:
         with TransferProgress("export") as progress:
-            return await export_session(
+            counts = await export_session(
                 store, session_id, place, secrets=keys, overwrite=overwrite, progress=progress
             )
+        return counts, 0 if keys else len(await store.storage.list_secrets(session_id))
 
 
 class _Output:

@@ -11,6 +11,7 @@ from everstore.branching.forks import id_of
 from everstore.errors import (
     EverstoreError,
     InvalidArgumentError,
+    SecretDecryptionError,
     SessionNotEmptyError,
     SessionNotFoundError,
 )
@@ -18,7 +19,7 @@ from everstore.models import is_checkpoint
 from everstore.transfer.digests import Digest
 from everstore.transfer.items import Counts, Secret, Value
 from everstore.transfer.source import Source, frozen
-from everstore.transfer.target import held, is_kept, making, unmark
+from everstore.transfer.target import held, is_kept, making, sealed, unmark
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -35,8 +36,9 @@ _PAGE = 100
 class Copied(msgspec.Struct, frozen=True):
     """A session and what became of it: ``counts`` is what it holds.
 
-    ``same`` is one that the target had already, with all of that. ``refused`` is one that was not copied, for
-    ``reason``: the target has another session under its id, or there is none to copy.
+    ``same`` is one that the target had already, with all of that; where it had all but secrets, which were
+    added, it is ``copied``. ``refused`` is one that was not copied, for ``reason``: the target has another
+    session under its id, a secret of it does not open, or there is none to copy.
     """
 
     session_id: UUID
@@ -59,8 +61,10 @@ async def copy_session(
     ``secrets`` they come along: opened by the one store, sealed by the other, in memory only.
 
     A session that the target has already is compared: ``same`` when nothing differs, else
-    ``SessionNotEmptyError``, and nothing of it is changed. What a copy that was killed has left there is
-    removed, and copied anew. ``SessionNotFoundError`` when there is nothing to copy.
+    ``SessionNotEmptyError``, and nothing of it is changed. Where nothing but secrets is missing, as after a
+    copy without them, these are added. What a copy that was killed has left is removed, and copied anew.
+    ``SessionNotFoundError`` when there is nothing to copy, ``SecretDecryptionError`` when a secret does not
+    open: the session is not copied then, nor any part of it.
     """
     if source is target:
         raise InvalidArgumentError(
@@ -69,9 +73,10 @@ async def copy_session(
     session_id = id_of(session)
     async with frozen(source, session_id) as reading:
         if await held(target, session_id) == "something":
-            counts = await _compared(reading, target, secrets=secrets, progress=progress)
+            counts, lacking = await _compared(reading, target, secrets=secrets, progress=progress)
+            added = [await sealed(target, session_id, secret) for secret in lacking]
             await unmark(target, session_id)
-            return Copied(session_id, "same", counts)
+            return Copied(session_id, "copied" if any(added) else "same", counts)
         async with making(target, session_id) as made:
             async for item in reading.items(secrets=secrets):
                 await made.add(item)
@@ -91,19 +96,29 @@ async def copy_sessions(
 ) -> AsyncIterator[Copied]:
     """Copy these sessions, or all that hold anything or have a record; each is told as soon as it is done.
 
-    As ``copy_session`` copies one; one that the target has otherwise is told as ``refused``, and the others
-    are copied. Run again after whatever ended it, it goes on where it was: what is there is compared and told
-    as ``same``. Checkpoints are not copied.
+    As ``copy_session`` copies one; one that the target has otherwise, or whose secrets do not open, is told
+    as ``refused``, and the others are copied. Run again after whatever ended it, it goes on where it was:
+    what is there is compared and told as ``same``. Checkpoints are not copied.
     """
     async for session_id in _all(source) if sessions is None else _these(sessions):
         try:
             done = await copy_session(source, target, session_id, secrets=secrets, progress=progress)
         except (SessionNotEmptyError, SessionNotFoundError) as error:
             done = Copied(session_id, "refused", Counts(), str(error))
+        except SecretDecryptionError as error:
+            done = Copied(session_id, "refused", Counts(), _not_opened(session_id, error))
         except EverstoreError as error:
             error.add_note(f"session {session_id} is not copied")
             raise
         yield done
+
+
+def _not_opened(session_id: UUID, error: SecretDecryptionError) -> str:
+    told = "; ".join([str(error), *getattr(error, "__notes__", ())])
+    return (
+        f"session {session_id} is not copied: {told}; copy it again when the keys of both stores have the one"
+        " that sealed it, or without secrets"
+    )
 
 
 async def _these(sessions: Iterable[UUID | Session]) -> AsyncIterator[UUID]:
@@ -120,17 +135,27 @@ async def _all(store: Store) -> AsyncIterator[UUID]:
         after = page[-1]
 
 
-async def _compared(reading: Source, target: Store, *, secrets: bool, progress: Progress | None) -> Counts:
-    """What a session holds that is in the target, too; ``SessionNotEmptyError`` when anything differs."""
+async def _compared(
+    reading: Source, target: Store, *, secrets: bool, progress: Progress | None
+) -> tuple[Counts, list[Secret]]:
+    """What a session holds that is in the target, too, and the secrets that are missing there.
+
+    ``SessionNotEmptyError`` when anything else differs.
+    """
     session_id = reading.session_id
     there = Source(target, session_id, None, session_id, is_still=True)
     counts, one, other = Counts(), Digest(), Digest()
+    has = {info.name for info in await target.storage.list_secrets(session_id)} if secrets else set()
+    lacking: list[Secret] = []
     is_same = await target.sessions.get_session(session_id) == reading.record
     if is_same:
         async for item in reading.items(secrets=secrets):
             counts.add(item)
             one.add(item)
-            is_same = is_same and await _is_there(target, session_id, item)
+            if isinstance(item, Secret) and item.name not in has:
+                lacking.append(item)
+            else:
+                is_same = is_same and await _is_there(target, session_id, item)
             if progress is not None and isinstance(item, bytes):
                 progress(len(item))
         async for item in there.items():
@@ -142,7 +167,7 @@ async def _compared(reading: Source, target: Store, *, secrets: bool, progress: 
             " delete it there to copy it anew",
             session_id=session_id,
         )
-    return counts
+    return counts, lacking
 
 
 async def _is_there(store: Store, session_id: UUID, item: Item) -> bool:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from everstore.transfer.assembling import AnyChange, AnySent
     from everstore.transfer.items import Item
 
-__all__ = ["Target", "held", "is_kept", "making", "unmark"]
+__all__ = ["Target", "held", "is_kept", "making", "sealed", "unmark"]
 
 _MOST_CHANGES = 500  # of one batch
 _MOST_BYTES = 4 * PIECE
@@ -63,6 +63,17 @@ async def is_kept(store: Store, session_id: UUID, item: Value | Secret) -> bool:
         if text is not None:
             return text == item.value
     return _is_over(item)
+
+
+async def sealed(store: Store, session_id: UUID, secret: Secret) -> bool:
+    """Have a secret kept; false when it is over by now. ``DataDamagedError`` when it is not there then."""
+    left = seconds_left(secret.expires_ns)
+    if left is not None and left <= 0:
+        return False
+    await store.storage.set_secret(session_id, secret.name, secret.value, ttl=left)
+    if not await is_kept(store, session_id, secret):
+        raise _differs(session_id, f"secret {secret.name!r}")
+    return True
 
 
 def _is_over(item: Value | Secret) -> bool:
@@ -119,7 +130,7 @@ class Target:
         async for item in Source(self._store, self.session_id, None, self.session_id, is_still=True).items():
             back.add(item)
         if back.value() != self._digest.value():
-            raise self._differs("files or values")
+            raise _differs(self.session_id, "files or values")
         if not await self._is_ours():
             raise _overtaken(self.session_id)
         if record is not None:
@@ -147,14 +158,10 @@ class Target:
             await self._grow(len(sent.data if isinstance(sent, (AppendBytes, WriteBytes)) else sent.content))
 
     async def _seal(self, secret: Secret) -> None:
-        left = seconds_left(secret.expires_ns)
-        if left is not None and left <= 0:
+        if await sealed(self._store, self.session_id, secret):
+            self.counts.add(secret)
+        else:
             self.expired += 1
-            return
-        self.counts.add(secret)
-        await self._store.storage.set_secret(self.session_id, secret.name, secret.value, ttl=left)
-        if not await is_kept(self._store, self.session_id, secret):
-            raise self._differs(f"secret {secret.name!r}")
 
     async def _grow(self, size: int) -> None:
         """Send what has been collected when it is enough; so many bytes have come to it."""
@@ -193,7 +200,7 @@ class Target:
             await self._store.storage.change_values(self.session_id, list(sets.values()))
         for value in sets:
             if value.expires_ns is not None and not await is_kept(self._store, self.session_id, value):
-                raise self._differs(f"value {value.key!r}")
+                raise _differs(self.session_id, f"value {value.key!r}")
 
     def _require_path(self, sent: str, kept: str | None) -> None:
         """Refuse a store that has another name for a path: two files would become one."""
@@ -204,12 +211,13 @@ class Target:
                 path=sent,
             )
 
-    def _differs(self, what: str) -> DataDamagedError:
-        return DataDamagedError(
-            f"session {self.session_id} does not hold what was sent, {what} differ: somebody wrote to it"
-            " meanwhile, or the backend keeps it otherwise; it is removed again",
-            session_id=self.session_id,
-        )
+
+def _differs(session_id: UUID, what: str) -> DataDamagedError:
+    return DataDamagedError(
+        f"session {session_id} does not hold what was sent, {what} differ: somebody wrote to it"
+        " meanwhile, or the backend keeps it otherwise",
+        session_id=session_id,
+    )
 
 
 def _overtaken(session_id: UUID) -> RevisionConflictError:

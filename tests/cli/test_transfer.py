@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 
 import pytest
@@ -78,7 +79,10 @@ def test_secrets_travel_with_a_key_that_is_named(cli, made, monkeypatch):
     monkeypatch.setenv("EVERSTORE_SECRETS_KEYS", ",".join(KEYS))
     cli("secret", "set", "token", "-s", made, stdin=b"very secret")
     assert cli("export", made, "plain.tar").status == 0
-    assert cli("export", made, "first.tar", "--secrets").status == 0
+    assert cli("export", made, "first.tar", "--secrets").err.count("\n") == 1
+    told = "1 secret not exported, for that needs --secrets"
+    assert cli("export", made, "without.tar").err.endswith(f"everstore: note: {told}\n")
+    assert json.loads(cli("export", made, "without.tar", "--overwrite", "--json").err) == {"note": told}
     assert cli("export", made, "second.tar", "--secrets", "--key", "two").status == 0
     assert cli("export", made, "third.tar", "--secrets", "--key", "three").status == WRONG_USE
     assert cli("export", made, "third.tar", "--key", "two").status == WRONG_USE
@@ -183,9 +187,21 @@ def test_secrets_that_are_not_copied_are_told(cli, away, made, a_key):
 def test_a_session_whose_secrets_do_not_open_is_named(cli, away, made, a_key, monkeypatch):
     cli("secret", "set", "token", "-s", made, stdin=b"very secret")
     monkeypatch.setenv("EVERSTORE_SECRETS_KEYS", cli("keys", "generate", "--id", "other").out.strip())
+    for title in ("before", "after"):
+        cli("session", "new", title)
+    ids = {each["id"]: each["title"] for each in cli("session", "ls", "--json").json["sessions"]}
     answer = cli("copy", "--from", "kept", "--to", "away", "--all", "--secrets")
-    assert (answer.status, answer.out) == (FAILED, "")
-    assert answer.err.endswith(f"; session {made} is not copied\n")
+    assert answer.status == REFUSED
+    assert {line.split()[0] for line in answer.out.splitlines()} == ids.keys() - {made}
+    assert answer.err.startswith(f"everstore: refused: session {made} is not copied: secret 'token' does not")
+    assert answer.err.count("\n") == 1
+    documents = cli("copy", "--from", "kept", "--to", "away", "--all", "--secrets", "--json").json
+    assert {each["id"]: each["outcome"] for each in documents} == dict.fromkeys(ids, "same") | {
+        made: "refused"
+    }
+    assert cli("copy", "--from", "kept", "--to", "away", "--session", made, "--secrets").status == FAILED
+    monkeypatch.setenv("EVERSTORE_BACKEND", "away")
+    assert cli("ls", "-s", made).out == ""
 
 
 def test_secrets_are_copied_and_encrypted_anew(cli, away, made, a_key, monkeypatch):

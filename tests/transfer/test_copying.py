@@ -144,13 +144,20 @@ async def test_secrets_are_copied_on_demand(store, other):
     await store.storage.set_secret(session.id, "token", "very secret", ttl=1000)
     assert await copied(store, other) == {session.id: "copied"}
     assert await other.storage.list_secrets(session.id) == []
+    for _ in ("to what was copied without", "with all else"):
+        assert await copied(store, other, secrets=True) == {session.id: "copied"}
+        assert await other.storage.get_secret(session.id, "token") == "very secret"
+        assert (await other.storage.list_secrets(session.id))[0].expires_ns is not None
+        assert await copied(store, other, secrets=True) == {session.id: "same"}
+        await other.delete_session(session.id)
+    assert await copied(store, other) == {session.id: "copied"}
+    await other.session(session.id).files.write_file("new.txt", "there only")
     assert await copied(store, other, secrets=True) == {session.id: "refused"}
-    await other.delete_session(session.id)
-    assert await copied(store, other, secrets=True) == {session.id: "copied"}
-    assert await other.storage.get_secret(session.id, "token") == "very secret"
-    assert await copied(store, other, secrets=True) == {session.id: "same"}
+    assert await other.storage.list_secrets(session.id) == []
+    await other.session(session.id).files.delete_file("new.txt")
     await other.storage.set_secret(session.id, "token", "another")
     assert await copied(store, other, secrets=True) == {session.id: "refused"}
+    assert await other.storage.get_secret(session.id, "token") == "another"
 
 
 async def test_a_store_is_not_copied_to_itself(store, session_id):
