@@ -206,15 +206,24 @@ async def test_what_a_deadlock_broke_off_is_made_again(store, database):
     assert [row[2:] for row in await contents(database)] == [(1, None), (1, None)]
 
 
-async def test_writers_forks_copies_and_purges_at_once_lose_and_leak_nothing(settings, database):
+async def test_writers_forks_copies_and_purges_at_once_lose_leak_and_deadlock_nothing(settings, database):
+    deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    before = await database.fetchval(deadlocks)
+
     async def writer(store, session_ids, rng):
         for number in range(40):
-            session_id, path = rng.choice(session_ids), f"/d/{rng.randrange(6)}"
+            session_id = rng.choice(session_ids)
+            path, other = (f"/d/{each}" for each in rng.sample(range(6), 2))
             text = f"{number}:" + "x" * rng.choice((10, 3000, 40_000))
             call = rng.choice(("write_file", "append_file", "delete_file", "edit_file", "copy_file"))
-            args = {"delete_file": (), "edit_file": ("x", text), "copy_file": (f"/c/{number}",)}
+            args = {
+                "delete_file": (),
+                "edit_file": ("x", text),
+                "copy_file": (rng.choice((other, f"/c/{number}")),),
+            }
+            options = {"overwrite": True} if call == "copy_file" else {}
             with suppress(PathNotFoundError, EditError, PathExistsError, PathIsDirectoryError):
-                await getattr(store.file_system, call)(session_id, path, *args.get(call, (text,)))
+                await getattr(store.file_system, call)(session_id, path, *args.get(call, (text,)), **options)
 
     async def batcher(store, session_ids, rng):
         for number in range(20):
@@ -266,3 +275,5 @@ async def test_writers_forks_copies_and_purges_at_once_lose_and_leak_nothing(set
             await one.file_system.purge_session(session_id)
     assert await contents(database) == []
     assert await database.fetchval("SELECT count(*) FROM shares") == 0
+    # The stores are closed: what their connections counted has been told.
+    assert await database.fetchval(deadlocks) == before

@@ -1,5 +1,40 @@
 -- Several changes of files, in their order: all or nothing, one transaction, one round trip.
 
+-- The contents that several changes may share or let go: what is at their places now, and below those that are copied, moved
+-- or deleted. The session's lock keeps all of it as it is.
+CREATE FUNCTION {schema}.contents_of_changes(
+    of_session uuid, verbs text[], paths text[], depths integer[], places text[],
+    destinations text[], destination_depths integer[]
+) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    ids bigint[] := ARRAY(
+        SELECT f.content_id FROM unnest(verbs, depths, places, destinations, destination_depths)
+            AS g (verb, depth, place, destination, destination_depth)
+        CROSS JOIN LATERAL (VALUES (g.depth, g.place), (g.destination_depth, {schema}.place_of(g.destination))) AS p (depth, place)
+        JOIN {schema}.files f ON f.session_id = of_session AND f.depth = p.depth AND f.place = p.place
+        WHERE f.content_id IS NOT NULL);
+    span record;
+    level integer;
+    below record;
+BEGIN
+    FOR i IN 1 .. cardinality(verbs) LOOP
+        CONTINUE WHEN verbs[i] NOT IN ('delete', 'delete strictly', 'copy', 'move');
+        span := {schema}.span_of(paths[i]);
+        level := depths[i];
+        LOOP
+            level := level + 1;
+            SELECT count(*) AS entries, array_agg(f.content_id) FILTER (WHERE f.content_id IS NOT NULL) AS ids
+            INTO below FROM {schema}.files f
+            WHERE f.session_id = of_session AND f.depth = level AND f.place >= span.low AND f.place < span.high
+                AND starts_with(coalesce(f.long_path, f.place), span.prefix);
+            EXIT WHEN below.entries = 0;
+            ids := ids || below.ids;
+        END LOOP;
+    END LOOP;
+    RETURN ids;
+END
+$$;
+
 -- A row for each change, with what the function of its verb answers; when one is refused its row is the last,
 -- and nothing was written. changing.py says what the columns are.
 CREATE FUNCTION {schema}.apply_changes(
@@ -18,6 +53,10 @@ DECLARE
 BEGIN
     -- Alone from the start: who shares the lock and then wants it alone may wait for another who does.
     locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
+    IF cardinality(verbs) > 1 THEN
+        PERFORM {schema}.hold({schema}.contents_of_changes(
+            of_session, verbs, paths, depths, places, destinations, destination_depths));
+    END IF;
     FOR i IN 1 .. cardinality(verbs) LOOP
         kind := NULL; content := NULL; cuts := NULL; fact := NULL; amount := NULL; allowed := NULL;
         CASE verbs[i]

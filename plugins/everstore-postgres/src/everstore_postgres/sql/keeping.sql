@@ -6,8 +6,8 @@
 -- least with others: a content cannot go while somebody begins to share it, nor be shared while its one file
 -- writes into it. And where there is a row, it is locked by whoever counts, until his transaction ends: of two
 -- that let go at the same moment, the second finds that it is the last. Rows are locked in the order of their
--- ids; where two statements of one transaction break that order, the server breaks a deadlock off, and
--- database.py sends the call again.
+-- ids, and who will count more than once locks all of his first (hold): so nobody waits in a circle. A purge in
+-- steps cannot know them all; where the server breaks a deadlock off, the call is sent again.
 --
 -- What one file has to itself may be written into: appended to, or replaced from some chunk on. Readers see it as it was
 -- when their statement began, as they see the file's row.
@@ -139,6 +139,14 @@ BEGIN
         SELECT to_content, first + n - 1, digests[n], substr(data, (n - 1) * chunk + 1, chunk)
         FROM generate_series(1, many) n;
     END IF;
+END
+$$;
+
+-- Lock the rows that count contents, before the first of several statements that do. A session's lock is held alone that has
+-- the contents: who has one to himself cannot come to share it meanwhile.
+CREATE FUNCTION {schema}.hold(ids bigint[]) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    PERFORM FROM {schema}.shares s WHERE s.content_id = ANY(ids) ORDER BY s.content_id FOR UPDATE;
 END
 $$;
 

@@ -39,7 +39,7 @@ BEGIN
     SELECT l.most, l.bytes INTO max_entries, max_bytes
     FROM {schema}.lower_limits(of_session, 'f', max_entries, max_bytes) l;
     limited := max_entries IS NOT NULL OR max_bytes IS NOT NULL;
-    SELECT f.kind, f.size, f.is_readonly, {schema}.bytes_of(f.content, f.content_id) AS length INTO node FROM {schema}.files f
+    SELECT f.kind, f.size, f.is_readonly, f.content_id, {schema}.bytes_of(f.content, f.content_id) AS length INTO node FROM {schema}.files f
     WHERE f.session_id = of_session AND f.depth = source_depth AND f.place = source_place;
     IF NOT FOUND THEN
         outcome := 'missing';
@@ -146,6 +146,7 @@ BEGIN
         DELETE FROM {schema}.files f
         WHERE f.session_id = of_session AND f.depth = destination_depth AND f.place = destination_place;
         IF target.content_id IS NOT NULL THEN
+            PERFORM {schema}.hold(ARRAY[target.content_id, node.content_id]);
             PERFORM {schema}.let_go(ARRAY[target.content_id]);
         END IF;
     ELSE
