@@ -294,7 +294,7 @@ async def test_calls_cancelled_at_any_moment_leave_a_sound_pool(settings):
 
 
 async def test_a_pool_exhausted_by_slow_calls_says_so(settings, database):
-    async with everstore.open_store(**settings, postgres_pool_max_size=2, postgres_pool_timeout=0.2) as store:
+    async with everstore.open_store(**settings, postgres_pool_max_size=2, postgres_pool_timeout=1) as store:
         session_id = everstore.new_session_id()
         async with _held_file(database, session_id):
             slow = [
@@ -310,7 +310,7 @@ async def test_a_pool_exhausted_by_slow_calls_says_so(settings, database):
 
 
 async def test_a_call_that_takes_too_long_is_cancelled_in_the_database(settings, database):
-    async with everstore.open_store(**settings, postgres_statement_timeout=0.3) as store:
+    async with everstore.open_store(**settings, postgres_statement_timeout=1) as store:
         session_id = everstore.new_session_id()
         async with _held_file(database, session_id):
             with pytest.raises(
@@ -325,9 +325,9 @@ async def test_a_call_that_takes_too_long_is_cancelled_in_the_database(settings,
 async def test_a_network_that_swallows_everything(settings, database):
     """Neither an answer nor an end: the call gives up in time, and later calls reach the server again."""
     async with Proxy(settings["postgres_url"]) as proxy:
-        over_proxy = {**settings, "postgres_url": proxy.url, "postgres_statement_timeout": 0.5}
+        over_proxy = {**settings, "postgres_url": proxy.url, "postgres_statement_timeout": 2}
         async with everstore.open_store(
-            **over_proxy, postgres_pool_max_size=1, postgres_connect_timeout=0.5
+            **over_proxy, postgres_pool_max_size=1, postgres_connect_timeout=2
         ) as store:
             session_id = everstore.new_session_id()
             await store.storage.set_value(session_id, "key", "value")

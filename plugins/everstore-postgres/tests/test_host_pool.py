@@ -77,7 +77,7 @@ async def test_stores_of_many_tenants_share_its_connections(pool, url, settings)
 
 async def test_a_call_that_finds_no_connection_in_time_did_not_happen(pool, own):
     async with (
-        everstore.open_store(pool, **own, postgres_pool_timeout=0.05) as store,
+        everstore.open_store(pool, **own, postgres_pool_timeout=0.5) as store,
         AsyncExitStack() as held,
     ):
         for _ in range(4):
@@ -114,7 +114,7 @@ async def test_a_cancelled_call_gives_its_connection_back(pool, own):
 
 
 async def test_a_call_that_takes_too_long_is_stopped(pool, own):
-    async with everstore.open_store(pool, **own, postgres_statement_timeout=0.2) as store:
+    async with everstore.open_store(pool, **own, postgres_statement_timeout=1) as store:
         session_id = everstore.new_session_id()
         schema = own["postgres_schema_name"]
         async with pool.acquire() as connection, connection.transaction():

@@ -16,7 +16,7 @@ from everstore.errors import BackendUnavailableError, StoreClosedError
 async def _over_proxy(settings, connections):
     """A store whose connections lead through a wire, all of them open, and the wire."""
     async with Proxy(settings["postgres_url"]) as proxy:
-        over = {**settings, "postgres_url": proxy.url, "postgres_statement_timeout": 0.5}
+        over = {**settings, "postgres_url": proxy.url, "postgres_statement_timeout": 2}
         async with everstore.open_store(
             **over, postgres_pool_min_size=connections, postgres_pool_max_size=connections
         ) as store:
@@ -47,7 +47,7 @@ async def test_connections_unused_for_long_are_asked_before_they_are_used(settin
     async with _over_proxy(settings, 10) as (work, proxy):
         await work.storage.increment_value("count")
         proxy.strand()
-        await asyncio.sleep(0.6)  # longer than a call may take
+        await asyncio.sleep(2.1)  # longer than a call may take
         counts = await asyncio.gather(*(work.storage.increment_value("count") for _ in range(12)))
         assert sorted(counts) == list(range(2, 14))
 
@@ -158,7 +158,7 @@ async def test_short_calls_find_a_connection_whatever_searches_there_are(setting
 
 
 async def test_a_search_that_waits_for_its_turn_in_vain_says_so_and_may_be_cancelled(settings, database):
-    slow = {**settings, "postgres_pool_max_size": 2, "postgres_pool_timeout": 0.2}
+    slow = {**settings, "postgres_pool_max_size": 2, "postgres_pool_timeout": 1}
     async with everstore.open_store(**slow) as store:
         work = store.session(everstore.new_session_id())
         async with database.transaction():
