@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
+import sys
 import tomllib
 from contextlib import contextmanager
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,7 +18,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["KNOWN_BACKENDS", "command_to_install", "extra"]
+__all__ = ["KNOWN_BACKENDS", "command_to_install", "extra", "pip_install"]
 
 KNOWN_BACKENDS = ("lmdb", "postgres", "sqlite")
 """The backends that this project has beside the one in memory, each a distribution of its own."""
@@ -29,10 +32,24 @@ def command_to_install(name: str) -> str:
     for root in _roots():
         plugin = root / "plugins" / f"everstore-{name}"
         if (plugin / "pyproject.toml").is_file():
-            return f"pip install {shlex.quote(_shown(plugin))}"
+            return f"{pip_install()} {shlex.quote(_shown(plugin))}"
         if _is_checkout(root):
-            return f"pip install {shlex.quote(f'{_shown(root)}[{name}]')}"
-    return f"pip install 'everstore[{name}]'"
+            return f"{pip_install()} {shlex.quote(f'{_shown(root)}[{name}]')}"
+    return f"{pip_install()} 'everstore[{name}]'"
+
+
+def pip_install() -> str:
+    """What to type before that which is to be installed into the environment that everstore runs in.
+
+    ``pip`` alone where it is that environment's, as in one that is active.
+    """
+    found = shutil.which("pip")
+    if found is not None and Path(found).parent == Path(sys.executable).parent:
+        return "pip install"
+    python = shlex.quote(sys.executable)
+    if find_spec("pip") is None and shutil.which("uv") is not None:
+        return f"uv pip install --python {python}"
+    return f"{python} -m pip install"
 
 
 @contextmanager

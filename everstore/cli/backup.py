@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from everstore.cli.ending import carry_out
+from everstore.cli.local import file_named
 from everstore.cli.options import JsonOption, OverwriteOption
 from everstore.cli.output import print_json, write
 from everstore.cli.running import configured
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["backup", "restore"]
 
-FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A local file.")]
+FileArgument = Annotated[Path, typer.Argument(parser=file_named, metavar="FILE", help="A local file.")]
 
 
 def backup(file: FileArgument, *, overwrite: OverwriteOption = False, as_json: JsonOption = False) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from everstore.cli import completing
+from everstore.cli.local import file_named
 from everstore.errors import SettingsError
 from everstore.installing import command_to_install
 
@@ -32,13 +33,14 @@ def conformance(
         Level, typer.Option(metavar="core|standard|durable", help="The level to reach.")
     ] = "standard",
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write a report as JSON.")
+        Path | None, typer.Option("--json", parser=file_named, metavar="FILE", help="Write a report as JSON.")
     ] = None,
     markdown: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a report as a page of Markdown.")
+        Path | None,
+        typer.Option(parser=file_named, metavar="FILE", help="Write a report as a page of Markdown."),
     ] = None,
     badge: Annotated[
-        Path | None, typer.Option(metavar="FILE.svg", help="Write a badge of the level.")
+        Path | None, typer.Option(parser=file_named, metavar="FILE.svg", help="Write a badge of the level.")
     ] = None,
     seed: Annotated[
         int,

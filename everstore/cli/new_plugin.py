@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import shlex
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from importlib.resources import files
@@ -13,8 +14,10 @@ from typing import Annotated
 
 import typer
 
+from everstore.cli.local import own_name
 from everstore.cli.output import write
 from everstore.errors import SettingsError
+from everstore.installing import pip_install
 from everstore.settings import plugin_prefix
 from everstore.sources import PREFIX
 from everstore.wording import counted
@@ -94,5 +97,5 @@ def new_plugin(
     except OSError as error:
         raise SettingsError(f"{root!s:.200} cannot be written: {error.strerror}") from None
     write(f"Wrote {counted(len(rendered), 'file')} to {root}. To see it work, and to prove it:\n\n")
-    write(f"    pip install -e '{root}[test]'\n")
-    write(f"    everstore conformance {name} --level durable\n")
+    write(f"    {pip_install()} -e {shlex.quote(f'{root}[test]')}\n")
+    write(f"    {own_name()} conformance {name} --level durable\n")

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["ArchiveReader"]
 
 _MOST_MANIFEST = 1 << 20
+_MOST_ZEROS = 1 << 20  # bytes behind the end: others who write tars fill up a block of theirs
 _FOLDERS = FILES, VALUES, SECRETS, LAST  # in their order
 
 
@@ -130,6 +131,9 @@ class ArchiveReader:
             raise InvalidArchiveError("the archive does not hold what it says; whoever wrote it is wrong")
         if await self._member() is not None:
             raise InvalidArchiveError(f"the archive goes on behind {LAST}")
+        rest = await self._incoming.rest(_MOST_ZEROS + 1)
+        if len(rest) > _MOST_ZEROS or rest.strip(b"\0"):
+            raise InvalidArchiveError("the archive is followed by something else, of which nothing is known")
 
     async def _member(self) -> Member | None:
         member = await next_member(self._incoming.read)
@@ -204,20 +208,25 @@ class _Incoming:
 
     async def read(self, size: int) -> bytes:
         """The next so many bytes; ``InvalidArchiveError`` when there are fewer."""
-        if len(self._buffer) - self._at < size:
-            rest = self._buffer[self._at :]
+        data = await self.rest(size)
+        if len(data) < size:
+            raise InvalidArchiveError("the archive is cut off: it ends before its end; get it anew")
+        self.position += size
+        self._hash.update(data)
+        return data
+
+    async def rest(self, most: int) -> bytes:
+        """What follows, so many bytes or all there are."""
+        if len(self._buffer) - self._at < most:
+            left = self._buffer[self._at :]
             try:
-                self._buffer = await asyncio.to_thread(self._read, rest, max(size, PIECE))
+                self._buffer = await asyncio.to_thread(self._read, left, max(most, PIECE))
             except OSError as error:
                 reason = error.strerror or error
                 raise InvalidArchiveError(f"the archive cannot be read: {reason}") from error
             self._at = 0
-        data = self._buffer[self._at : self._at + size]
-        if len(data) < size:
-            raise InvalidArchiveError("the archive is cut off: it ends before its end; get it anew")
-        self._at += size
-        self.position += size
-        self._hash.update(data)
+        data = self._buffer[self._at : self._at + most]
+        self._at += len(data)
         return data
 
     async def skip_padding(self, size: int) -> None:

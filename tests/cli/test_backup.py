@@ -61,6 +61,16 @@ def names_in(folder) -> list[str]:
     return sorted(each.name for each in folder.iterdir())
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("backup", "-"), ("restore", "-"), ("get", "notes.txt", "-"), ("conformance", "memory", "--json", "-")],
+)
+def test_no_file_is_named_as_the_streams_are(cli, kept, session, in_empty_folder, command):
+    answer = cli(*command)
+    assert (answer.status, answer.out, names_in(in_empty_folder)) == (2, "", [])
+    assert "'-' is no " in answer.err
+
+
 def test_a_backup_tells_what_was_done_and_is_put_back(cli, plugin, in_empty_folder):
     restored = []
 

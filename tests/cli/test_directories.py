@@ -612,6 +612,15 @@ def test_diff_shows_what_is_different_in_the_session(cli, tree):
     assert names == "".join(f"{line}\n" for line in answer.out.splitlines() if line[:2] in {"A ", "M ", "D "})
 
 
+def test_diff_shows_a_name_that_no_session_could_have_on_a_line_of_its_own(cli, tree):
+    cli("put", "-r", tree)
+    filled(tree, {"a\n\x1b[2J.txt": b"1\n"})
+    answer = cli("diff", tree)
+    name = "a\\n\\x1b[2J.txt"
+    assert answer.out == f"D /{name}\n--- a/{name}\n+++ /dev/null\n@@ -1 +0,0 @@\n-1\n"
+    assert cli("diff", tree, "--json").json["files"][0]["path"] == "/a\n\x1b[2J.txt"
+
+
 def test_diff_in_json(cli, tree):
     assert cli("diff", tree, "--json").json["left_out"] == []
     cli("put", "-r", tree)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 
@@ -123,10 +124,32 @@ def test_a_checkout_is_installed_from_as_it_is_seen_from_here(monkeypatch, tmp_p
     plugin.mkdir(parents=True)
     (plugin / "pyproject.toml").touch()
     monkeypatch.setattr(installing, "_roots", lambda: [tmp_path / "none", tmp_path / "a checkout"])
+    monkeypatch.setattr(installing, "pip_install", lambda: "pip install")
     assert installing.command_to_install("sqlite") == f"pip install '{plugin}'"
     monkeypatch.chdir(tmp_path / "a checkout")
     assert installing.command_to_install("sqlite") == "pip install ./plugins/everstore-sqlite"
     assert installing.command_to_install("lmdb") == "pip install 'everstore[lmdb]'"
+
+
+@pytest.mark.parametrize(
+    ("here", "elsewhere", "told"),
+    [
+        (["pip"], ["uv"], "pip install"),
+        ([], ["pip", "uv"], "uv pip install --python {}"),
+        ([], [], "{} -m pip install"),
+    ],
+)
+def test_the_line_installs_into_the_environment_that_runs(monkeypatch, tmp_path, here, elsewhere, told):
+    folders = tmp_path / "my env", tmp_path / "other"
+    for folder, names in zip(folders, (here, elsewhere), strict=True):
+        folder.mkdir()
+        for name in names:
+            (folder / name).touch(mode=0o755)
+    python = str(folders[0] / "python")
+    monkeypatch.setattr(sys, "executable", python)
+    monkeypatch.setattr(installing, "find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", os.pathsep.join(map(str, folders)))
+    assert installing.pip_install() == told.format(f"'{python}'")
 
 
 def test_an_extra_is_installed_from_the_checkout_and_from_nobody_elses_project(monkeypatch, tmp_path):
@@ -135,6 +158,7 @@ def test_an_extra_is_installed_from_the_checkout_and_from_nobody_elses_project(m
     for root, name in ((others, "others"), (checkout, "everstore")):
         root.mkdir()
         (root / "pyproject.toml").write_text(f'[project]\nname = "{name}"\n')
+    monkeypatch.setattr(installing, "pip_install", lambda: "pip install")
     assert installing.command_to_install("cli") == f"pip install '{checkout}[cli]'"
     monkeypatch.chdir(tmp_path)
     assert installing.command_to_install("cli") == "pip install './a checkout[cli]'"

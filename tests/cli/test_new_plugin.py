@@ -8,6 +8,8 @@ import tomllib
 
 import pytest
 
+from everstore.installing import pip_install
+
 
 def test_it_writes_a_distribution_with_the_entry_point(cli, in_empty_folder):
     answer = cli("new-plugin", "book-shelf")
@@ -15,7 +17,7 @@ def test_it_writes_a_distribution_with_the_entry_point(cli, in_empty_folder):
     project = tomllib.loads((root / "pyproject.toml").read_text())
     assert (answer.status, answer.err) == (0, "")
     assert project["project"]["entry-points"]["everstore"] == {"book-shelf": "everstore_book_shelf.plugin"}
-    assert "pip install -e 'everstore-book-shelf[test]'" in answer.out
+    assert f"{pip_install()} -e 'everstore-book-shelf[test]'" in answer.out
     modules = sorted((root / "src" / "everstore_book_shelf").glob("*.py"))
     assert [module.stem for module in modules] == ["__init__", "engine", "plugin"]
     assert (root / "LICENSE").read_text().startswith("MIT License\n")

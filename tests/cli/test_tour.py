@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import signal
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from everstore import errors, parse_session_id
 from everstore.cli.tour.steps import STEPS
 from everstore.middleware import Middleware
 
+SCRIPT = Path(sys.executable).with_name("everstore")
 TITLES = [step.title for step in STEPS]
 
 
@@ -93,6 +97,23 @@ def test_the_tour_of_an_empty_directory(cli, in_empty_folder):
     answer = cli("tour", in_empty_folder, "--json")
     assert answer.status == 0
     assert answer.json["imported"]["files"] == 0
+    told = "==> Every answer was right, of the tour's own files alone: none was imported. Backend"
+    assert told in cli("tour", in_empty_folder).out
+    (in_empty_folder / "a.txt").touch()
+    assert "==> Every answer was right. Backend" in cli("tour", in_empty_folder).out
+
+
+@pytest.mark.parametrize(("path", "name"), [("/nowhere", SCRIPT), (SCRIPT.parent, "everstore")])
+def test_what_to_type_next_starts_the_command_as_it_was_started(process, path, name):
+    told = process("tour", PATH=str(path)).stdout.decode().splitlines()
+    assert told[-1] == f"    export EVERSTORE_SESSION=$({name} session new)"
+    assert f" '{name} tour --all' shows them" in "\n".join(told)
+
+
+def test_what_to_type_next_when_it_was_started_as_a_module(in_empty_folder):
+    started = [sys.executable, "-m", "everstore"]
+    done = subprocess.run([*started, "tour"], check=True, capture_output=True, cwd=in_empty_folder, text=True)
+    assert done.stdout.endswith(f"=$({shlex.join(started)} session new)\n")
 
 
 def test_what_is_kept_is_what_was_imported(cli, tree, kept, a_key):

@@ -75,8 +75,15 @@ async def test_the_archive_that_others_are_made_of_is_good(store):
     assert await store.session(done.session_id).files.read_bytes("a.txt") == b"abc"
 
 
+async def test_zeros_behind_the_end_fill_a_block(store):
+    assert str((await import_session(store, io.BytesIO(GOOD + bytes(512 << 10)))).session_id) == SESSION
+
+
 HOSTILE = {
     "nothing": b"",
+    "two of them": GOOD + GOOD,
+    "something far behind the end": GOOD + bytes(100_000) + b"x",
+    "zeros without an end": GOOD + bytes(3 << 20),
     "no tar": b"x" * 2000,
     "zeros": bytes(10_240),
     "a manifest that is not first": member("files/a.txt", b"abc") + GOOD,

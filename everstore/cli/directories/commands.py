@@ -58,6 +58,8 @@ def get(
     Nothing is written outside of the directory, and no link is followed. Each file is written at once or
     not at all: run it again after an interruption, and it goes on.
     """
+    if target == "-":
+        raise InvalidArgumentError("'-' is no local file; 'everstore cat' writes to standard output")
     with Told("written", as_json=as_json) as told:
 
         async def write_tree(work: BoundSession) -> None:

@@ -6,10 +6,13 @@ from stat import S_ISREG
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from everstore.branching.differences import is_shown, with_text_of
 from everstore.cli.directories.pairing import batches, pairs, path_in, read_all
 from everstore.cli.directories.walking import walk
 from everstore.cli.local import content_from
+from everstore.cli.output import one_line
 from everstore.models import FileChange, FileInfo, SessionFile
 
 if TYPE_CHECKING:
@@ -78,6 +81,7 @@ def _info(path: str, local: Found | None) -> FileInfo | None:
 
 
 async def _with_text(files: BoundFiles, change: FileChange, local: bytes | None) -> FileChange:
+    """The change with its text, in which a name that no session could have takes one line, too."""
     before, after = change.before, change.after
     was = now = None
     if before is not None and local is not None and is_shown(before):
@@ -88,4 +92,5 @@ async def _with_text(files: BoundFiles, change: FileChange, local: bytes | None)
         )  # fmt: skip
     if after is not None and is_shown(after):
         now = await files.read_file(after.path)
-    return await with_text_of(change, was, now)
+    told = await with_text_of(replace(change, path=one_line(change.path)), was, now)
+    return replace(told, path=change.path)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from everstore.cli.ending import carry_out
+from everstore.cli.local import own_name
 from everstore.cli.options import JsonOption
 from everstore.cli.output import note, one_line, print_json
 from everstore.cli.running import configured, opened
@@ -73,7 +74,7 @@ async def _remove(store: Store, session: Session) -> None:
         for each in [*await _forks(store, session), session.id]:
             await store.delete_session(each)
     except EverstoreError as error:
-        remedy = f"everstore session rm {session.id} does it"
+        remedy = f"{own_name()} session rm {session.id} does it"
         note(f"session {session.id} could not be removed ({error.code}): {remedy}")
 
 

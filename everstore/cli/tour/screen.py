@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.syntax import Syntax
 from rich.text import Text
 
+from everstore.cli.local import own_name
 from everstore.cli.output import one_line, print_rich, print_table, write
 from everstore.wording import counted
 
@@ -82,7 +83,7 @@ class Screen:
         write("\n")
         if self._is_short:
             more = counted(self._unseen, "more step")
-            write(f"{more} went the same way: 'everstore tour --all' shows them.\n\n")
+            write(f"{more} went the same way: '{own_name()} tour --all' shows them.\n\n")
         else:
             rows = [
                 (row.verb, f"{row.count:,}", _duration(row.p50_ns), _duration(row.p99_ns)) for row in calls

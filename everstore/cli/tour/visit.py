@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from everstore.cli.local import own_name
 from everstore.cli.output import MASK, one_line
 from everstore.cli.running import WrongAnswerError, fleeting, line_to_keep
 from everstore.cli.tour.guide import lines_of
@@ -92,7 +93,8 @@ class Visit:
 
     def last_words(self, *, kept: bool) -> None:
         """Say that all was right and which backend kept it, and what to type next."""
-        verdict = f"Every answer was right. {self._who_kept_it()}."
+        of_what = "" if self._tree.count else ", of the tour's own files alone: none was imported"
+        verdict = f"Every answer was right{of_what}. {self._who_kept_it()}."
         words = [*self._refusals, *self._left_out(), "", *self._what_next(kept=kept)]
         self._screen.end(self._timings.table(), verdict, *words)
 
@@ -104,18 +106,19 @@ class Visit:
 
     def _what_next(self, *, kept: bool) -> Iterator[str]:
         """Two lines to type; what they begin outlives the command."""
+        everstore = own_name()
         if lost := fleeting(self._store):
             yield f"Backend {' and '.join(lost)} has forgotten it by now. To keep a session, type:"
             yield f"    {line_to_keep()}"
-            yield "    export EVERSTORE_SESSION=$(everstore session new)"
+            yield f"    export EVERSTORE_SESSION=$({everstore} session new)"
         elif kept:
             yield "The session is still there. To look into it, type:"
             yield f"    export EVERSTORE_SESSION={self._session_id}"
-            yield "    everstore tree"
+            yield f"    {everstore} tree"
         else:
             yield "To begin a session of your own, type:"
-            yield "    export EVERSTORE_SESSION=$(everstore session new)"
-            yield "    echo hello | everstore put - hello.txt"
+            yield f"    export EVERSTORE_SESSION=$({everstore} session new)"
+            yield f"    echo hello | {everstore} put - hello.txt"
 
     def _who_kept_it(self) -> str:
         names = list(dict.fromkeys(self._store.backends.values()))
