@@ -19,7 +19,7 @@ from everstore.loading import loading
 from everstore.versions import misfit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from everstore.context import PluginContext
     from everstore.engine import Engine
@@ -48,10 +48,10 @@ class PluginReport(msgspec.Struct, frozen=True):
 class Plugin:
     """One loaded plugin."""
 
-    def __init__(self, name: str, owner: str, module: object) -> None:
+    def __init__(self, name: str, owner: Callable[[], str], module: object) -> None:
         """Check the plugin's hooks; ``PluginError`` for a misspelt hook or argument.
 
-        ``owner`` is the distribution that the plugin comes with.
+        ``owner`` answers with the distribution that the plugin comes with: only who tells of it reads that.
         """
         self.name = name
         self._owner = owner
@@ -69,7 +69,7 @@ class Plugin:
 
     def broken(self, reason: str) -> PluginError:
         """The error that tells what is wrong with the plugin, and whose it is."""
-        return PluginError(f"plugin {self.name!r} ({self._owner}) is broken: {reason}", plugin=self.name)
+        return PluginError(f"plugin {self.name!r} ({self._owner()}) is broken: {reason}", plugin=self.name)
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -176,7 +176,7 @@ class Plugins:
         if name not in self._loaded:
             point = self._entry_point(name)
             with loading:
-                self._loaded[name] = Plugin(name, _owner(point), _import(point))
+                self._loaded[name] = Plugin(name, partial(_owner, point), _import(point))
         return self._loaded[name]
 
     def _entry_point(self, name: str) -> EntryPoint:

@@ -6,6 +6,7 @@ secrets as files (Docker, Kubernetes, systemd) names them. Keywords and settings
 
 from __future__ import annotations
 
+from functools import lru_cache
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
@@ -15,7 +16,7 @@ from everstore.errors import SettingsError
 from everstore.sources import read_text, shown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     Path = tuple[str, ...]
     States = list[tuple[str, dict[str, Any]]]
@@ -25,15 +26,18 @@ __all__ = ["SUFFIX", "is_secret_file", "read_secret_files", "secrets_of"]
 SUFFIX = "_file"
 
 
-def secrets_of(model: type[BaseModel]) -> Iterator[tuple[str, ...]]:
+@lru_cache
+def secrets_of(model: type[BaseModel]) -> tuple[tuple[str, ...], ...]:
     """The settings of a model that are secrets, each by its name behind those of the tables it is in."""
+    paths: list[tuple[str, ...]] = []
     for name, field in model.model_fields.items():
         kinds = _kinds(field.annotation)
         if SecretStr in kinds:
-            yield (name,)
+            paths.append((name,))
         for table in kinds:
             if isinstance(table, type) and issubclass(table, BaseModel):
-                yield from ((name, *path) for path in secrets_of(table))
+                paths += ((name, *path) for path in secrets_of(table))
+    return tuple(paths)
 
 
 def is_secret_file(name: str, fields: Mapping[str, Any]) -> bool:

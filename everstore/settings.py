@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path  # noqa: TC003 - pydantic reads annotations at run time
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -265,14 +266,17 @@ def prefix_of(model: type[BaseSettings]) -> str:
     return str(model.model_config.get("env_prefix", ""))
 
 
-def setting_names(model: type[BaseModel], prefix: str) -> Iterator[str]:
+@lru_cache
+def setting_names(model: type[BaseModel], prefix: str) -> tuple[str, ...]:
     """The environment names of a model's settings, those of nested models with ``__``."""
+    names: list[str] = []
     for name, field in model.model_fields.items():
         nested = nested_model(field.annotation)
         if nested:
-            yield from setting_names(nested, f"{prefix}{name.upper()}__")
+            names += setting_names(nested, f"{prefix}{name.upper()}__")
         else:
-            yield f"{prefix}{name.upper()}"
+            names.append(f"{prefix}{name.upper()}")
+    return tuple(names)
 
 
 def names_of_secret_files(model: type[BaseModel], prefix: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from everstore.errors import SettingsError
@@ -165,12 +166,15 @@ def _known(models: Iterable[type[BaseSettings]]) -> Iterator[str]:
         yield from (name for name, _ in _tables(model, prefix))
 
 
-def _tables(model: Model, prefix: str) -> Iterator[tuple[str, Model]]:
+@lru_cache
+def _tables(model: Model, prefix: str) -> tuple[tuple[str, Model], ...]:
+    tables: list[tuple[str, Model]] = []
     for name, field in model.model_fields.items():
         nested = nested_model(field.annotation)
         if nested:
-            yield f"{prefix}{name.upper()}", nested
-            yield from _tables(nested, f"{prefix}{name.upper()}__")
+            tables.append((f"{prefix}{name.upper()}", nested))
+            tables += _tables(nested, f"{prefix}{name.upper()}__")
+    return tuple(tables)
 
 
 def check_file(

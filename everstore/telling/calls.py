@@ -72,10 +72,6 @@ class CallLog:
         of its arguments that are ``changed``, by their names, may be a checkpoint. That is looked at here
         because it costs least where it is one line more, and no call.
         """
-        signature = inspect.signature(guarded)
-        if promised is not None:
-            _, *parameters = inspect.signature(promised).parameters.values()
-            signature = signature.replace(parameters=parameters)
         names: dict[str, Any] = {
             "_guarded": guarded,
             "_log": self,
@@ -91,7 +87,11 @@ class CallLog:
         }
         watched = bool(self._observers)
         heard = "True" if watched else _HEARD[self._events.debug_goes]
-        exec(_code_of(verb.name, signature, heard, changed, watched=watched), names)  # noqa: S102 - see _LOGGED
+        if promised is None:
+            code = _code_of(verb.name, inspect.signature(guarded), heard, changed, watched=watched)
+        else:
+            code = _code_of_promised(verb.name, promised, heard, changed, watched=watched)
+        exec(code, names)  # noqa: S102 - see _LOGGED
         logged: Call = names[verb.name]
         return logged
 
@@ -245,6 +245,15 @@ async def {name}({parameters}):{known}
 _UNCHANGED = """
         if {it} is not _known:
             _known = _changeable({it})"""
+
+
+@functools.cache
+def _code_of_promised(
+    name: str, promised: Call, heard: str, changed: tuple[str, ...], *, watched: bool
+) -> CodeType:
+    """The same for a method of an interface: those are few, and the same for every store that is opened."""
+    _, *parameters = inspect.signature(promised).parameters.values()
+    return _code_of(name, inspect.Signature(parameters), heard, changed, watched=watched)
 
 
 @functools.cache
