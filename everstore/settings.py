@@ -31,6 +31,7 @@ from everstore.errors import InvalidSessionIdError, PluginError, QuotaExceededEr
 from everstore.paths import parse_session_id
 from everstore.secret_files import SUFFIX, is_secret_file, read_secret_files, secrets_of
 from everstore.sources import ENVIRONMENT, KEYWORDS, PREFIX, Sources
+from everstore.wanted import given, wanted
 
 __all__ = [
     "CommandLineSettings",
@@ -303,7 +304,7 @@ def load(model: type[S], sources: Sources, keywords: Mapping[str, Any]) -> tuple
     """The settings in force, and where each value came from.
 
     ``keywords`` are field names, those of nested models joined by ``__``. ``SettingsError`` names
-    the setting and its source when a value is wrong, and never shows the value.
+    the setting, its source and what it takes when a value is wrong, and shows no value but numbers.
     """
     states = [(KEYWORDS, _nest(keywords)), (ENVIRONMENT, _from_environment(model, sources))]
     if sources.file_name is not None:
@@ -432,8 +433,9 @@ def _explained(
     model: type[BaseSettings], error: ValidationError, states: list[tuple[str, dict[str, Any]]]
 ) -> SettingsError:
     lines: dict[str, str] = {}
-    for problem in error.errors(include_input=False, include_url=False, include_context=False):
-        field = "__".join(str(part) for part in problem["loc"] if isinstance(part, str))
+    for problem in error.errors(include_url=False, include_context=False):
+        path = _path_of(model, problem["loc"])
+        field = "__".join(path)
         name = f"{prefix_of(model)}{field.upper()}"
         if problem["type"] == "missing":
             lines[name] = f"{name} is not set, and has no default"
@@ -448,9 +450,27 @@ def _explained(
             hint = f"did you mean {close[0]}?" if close else "take it out"
             lines[name] = f"{name} is no setting; {hint} (from {_source_of(name, prefix_of(model), states)})"
         else:
-            message = problem["msg"].removeprefix("Value error, ")
+            takes = None if problem["type"] == "value_error" else wanted(model, path)
+            message = (
+                problem["msg"].removeprefix("Value error, ")
+                if takes is None
+                else f"it takes {takes}, and {given(problem['input'])} is given"
+            )
             lines[name] = f"{name}: {message} (from {_source_of(name, prefix_of(model), states)})"
     return SettingsError("; ".join(lines.values()), problems=lines)
+
+
+def _path_of(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """The fields that lead to a problem; behind the last one, pydantic may name the type that it tried."""
+    path: list[str] = []
+    at: type[BaseModel] | None = model
+    for part in place:
+        if at is None or not isinstance(part, str):
+            break
+        path.append(part)
+        field = at.model_fields.get(part)
+        at = None if field is None else nested_model(field.annotation)
+    return path
 
 
 def _source_of(name: str, prefix: str, states: list[tuple[str, dict[str, Any]]]) -> str:

@@ -49,12 +49,18 @@ def generate(
     key_id: Annotated[
         str | None, typer.Option("--id", metavar="ID", help="The id of the key [default: a random one].")
     ] = None,
+    *,
+    as_json: JsonOption = False,
 ) -> None:
     """Print a new key.
 
     Put it first in EVERSTORE_SECRETS_KEYS, and older keys behind it, separated by commas.
     """
-    write(f"{generate_key(key_id)}\n")
+    key = generate_key(key_id)
+    if as_json:
+        print_json({"id": key.partition(":")[0], "key": key})
+    else:
+        write(f"{key}\n")
 
 
 @app.command("rotate")

@@ -15,7 +15,8 @@ from typing import Annotated
 import typer
 
 from everstore.cli.local import own_name
-from everstore.cli.output import write
+from everstore.cli.options import JsonOption
+from everstore.cli.output import print_json, write
 from everstore.errors import SettingsError
 from everstore.installing import pip_install
 from everstore.settings import plugin_prefix
@@ -78,6 +79,8 @@ def new_plugin(
         Path | None,
         typer.Option("--directory", "-d", metavar="DIR", help="Where to write it [default: everstore-NAME]."),
     ] = None,
+    *,
+    as_json: JsonOption = False,
 ) -> None:
     """Write a new backend to start from: it works, and passes the conformance suite."""
     rendered = render(name)
@@ -96,6 +99,9 @@ def new_plugin(
             file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"{root!s:.200} cannot be written: {error.strerror}") from None
+    if as_json:
+        print_json({"directory": str(root), "files": sorted(rendered), "name": name})
+        return
     write(f"Wrote {counted(len(rendered), 'file')} to {root}. To see it work, and to prove it:\n\n")
     write(f"    {pip_install()} -e {shlex.quote(f'{root}[test]')}\n")
     write(f"    {own_name()} conformance {name} --level durable\n")

@@ -61,6 +61,7 @@ def set_(
     exact: Annotated[
         bool, typer.Option("--exact", help="Keep a line end at the end of the input; else one is removed.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Set a secret: it is read from standard input, or asked for on a terminal.
 
@@ -71,6 +72,8 @@ def set_(
     if not exact:
         secret = secret.removesuffix("\n").removesuffix("\r")
     in_session(session, lambda work: work.storage.set_secret(name, secret, ttl=ttl), keeps=VALUES)
+    if as_json:
+        print_json({"name": name, "set": True})
 
 
 def _typed(name: str) -> str:

@@ -50,14 +50,17 @@ def set_(
         str | None, typer.Option(metavar="REVISION", help="Set it only if it has this revision.")
     ] = None,
     if_absent: Annotated[bool, typer.Option("--if-absent", help="Set it only if there is none.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Set a value. Without --ttl it stays until it is removed."""
     text = read_text("-") if value == "-" else value
-    in_session(
+    info = in_session(
         session,
         lambda work: work.storage.set_value(key, text, ttl=ttl, if_revision=if_revision, if_absent=if_absent),
         keeps=VALUES,
     )
+    if as_json:
+        print_json(to_dict(info))
 
 
 @app.command("incr")

@@ -140,8 +140,11 @@ def test_a_file_is_named_for_one_command_only(cli, in_empty_folder):
 
 
 WRONG = {
-    "EVERSTORE_LOG_LEVEL": ("loud", "Input should be 'debug'"),
-    "EVERSTORE_LIMITS__FILE_BYTES": ("-1", "greater than 0"),
+    "EVERSTORE_LOG_LEVEL": (
+        "loud",
+        "it takes debug, info, warning, error or off, and something else",
+    ),
+    "EVERSTORE_LIMITS__FILE_BYTES": ("-1", "it takes a whole number, 1 or more, and -1 is given"),
     "EVERSTORE_LIMITS": ("{", "is not written as JSON"),
     "EVERSTORE_SECRETS_KEYS": ("k:hidden", "key 1 is not written as id:base64"),
     "EVERSTORE_SECRETS_KEYS_FILE": ("nowhere", "cannot be read"),

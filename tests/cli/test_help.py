@@ -53,6 +53,10 @@ def test_every_command_and_option_is_made_and_named_in_the_same_way(path):
         assert getattr(param, "is_flag", False) or param.metavar, param.name
 
 
+def test_every_command_answers_in_json_that_writes_no_report_and_serves_nobody():
+    assert {*LEAVES} - {*WITH_JSON} == {("conformance",), ("mcp",)}
+
+
 @pytest.mark.parametrize("path", LEAVES, ids=" ".join)
 def test_wrong_usage_is_json_where_the_command_has_json(cli, path):
     answer = cli(*path, "--nonsense", *(["--json"] if path in WITH_JSON else []))

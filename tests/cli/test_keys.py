@@ -158,3 +158,8 @@ def test_status_tells_what_is_no_ciphertext_and_shows_none_of_it(cli, shelf, mon
     assert "no ciphertext of everstore's" in answer.out
     assert f"session {place[0]}: " in answer.err
     assert "hunter2" not in answer.out + answer.err
+
+
+def test_a_key_is_generated_in_json(cli):
+    told = cli("keys", "generate", "--id", "mine", "--json").json
+    assert (told["id"], told["key"].partition(":")[0], len(told["key"])) == ("mine", "mine", 49)

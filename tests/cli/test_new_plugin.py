@@ -25,6 +25,14 @@ def test_it_writes_a_distribution_with_the_entry_point(cli, in_empty_folder):
         compile(module.read_text(), module, "exec")
 
 
+def test_it_tells_in_json_what_it_wrote(cli, in_empty_folder):
+    told = cli("new-plugin", "shelf", "--json").json
+    assert (told["name"], told["directory"]) == ("shelf", "everstore-shelf")
+    root = in_empty_folder / told["directory"]
+    files = [str(each.relative_to(root)) for each in root.rglob("*") if each.is_file()]
+    assert told["files"] == sorted(files)
+
+
 def test_it_writes_where_it_is_told(cli, tmp_path):
     assert cli("new-plugin", "shelf", "--directory", tmp_path / "here").status == 0
     assert (tmp_path / "here" / "README.md").read_text().startswith("# everstore-shelf\n")

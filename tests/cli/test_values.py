@@ -148,3 +148,10 @@ def test_without_a_key_a_secret_is_refused_and_how_to_make_one_told(cli):
     assert "everstore: error: secrets_key_missing: " in answer.err
     assert "everstore keys generate" in answer.err
     assert SECRET not in answer.err
+
+
+def test_what_was_set_is_told_in_json(cli, session, kept, a_key):
+    told = cli("kv", "set", "k", "text", "--ttl", "1000", "--json").json
+    assert told == cli("kv", "ls", "--json").json[0]
+    assert cli("secret", "set", "token", "--json", stdin=b"hunter2").json == {"name": "token", "set": True}
+    assert cli("secret", "get", "token", "--reveal").out == "hunter2"

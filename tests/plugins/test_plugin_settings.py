@@ -108,8 +108,7 @@ async def test_a_required_one_that_nothing_sets_is_told_by_name(install, in_empt
     )
     settings = {"backend": "acme", "acme_url": "x", "acme_pool__user": "me"}
     assert await refusal(**settings, acme_pool__size="many") == (
-        "EVERSTORE_ACME_POOL__SIZE: Input should be a valid integer, "
-        "unable to parse string as an integer (from open_store())"
+        "EVERSTORE_ACME_POOL__SIZE: it takes a whole number, and something else is given (from open_store())"
     )
     assert origins(**settings)["EVERSTORE_ACME_POOL__USER"] == ("me", "open_store()")
     assert origins(**settings)["EVERSTORE_ACME_POOL__SIZE"] == ("4", "default")
