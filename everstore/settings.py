@@ -169,6 +169,13 @@ class PluginSettings(_Settings):
     Passwords and keys are ``SecretStr``: then no ``repr`` and no error shows them.
     """
 
+    def unmade(self) -> Path | None:
+        """Where a storage would be made that is not there yet; ``None`` when it is, or nobody can tell.
+
+        A command that only reads answers then as from an empty one, and makes none.
+        """
+        return None
+
 
 class EverstoreSettings(_Settings):
     """The settings of everstore itself."""

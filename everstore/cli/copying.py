@@ -10,7 +10,7 @@ from everstore.cli import completing
 from everstore.cli.ending import carry_out
 from everstore.cli.options import JsonOption
 from everstore.cli.output import note, print_json, write
-from everstore.cli.running import REFUSED, configured, fleeting, opened
+from everstore.cli.running import REFUSED, configured, fleeting, opened, reading
 from everstore.cli.transfer import SecretsOption, TransferProgress, counts_shown, counts_told, keys_of
 from everstore.errors import InvalidArgumentError
 from everstore.paths import parse_session_id
@@ -70,7 +70,7 @@ def copy(
             f"--from and --to are both {source!r}: sessions are copied to another backend"
         )
     wanted = None if session is None else parse_session_id(session)
-    configurations = configured(backend=source), configured(backend=target)
+    configurations = reading(configured(backend=source), backend=source), configured(backend=target)
     if secrets:
         keys_of(configurations[0], None)
     copying = _Copying(secrets=secrets, as_json=as_json)

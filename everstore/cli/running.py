@@ -60,6 +60,7 @@ __all__ = [
     "line_to_keep",
     "opened",
     "own_settings",
+    "reading",
     "refuse_what_is_lost",
     "report",
     "session_of",
@@ -80,6 +81,7 @@ RECORDS: tuple[RoleName, ...] = ("sessions",)
 EVERYTHING: tuple[RoleName, ...] = tuple(_ROLES)
 """The roles that a command writes to: files alone, values and secrets, records, or a whole session."""
 
+_NOTHING = "memory"  # which has nothing when it opens
 _FIRST_BACKEND = "sqlite"  # what it takes least to begin with: no server
 
 ABSENT = 1
@@ -159,6 +161,26 @@ def sources() -> Sources:
     return Sources(config_file=CONFIG_FILE.get())
 
 
+def reading(configuration: Configuration, **settings: str) -> Configuration:
+    """The same for a command that makes nothing: memory stands in for a storage that is not there yet.
+
+    It is told, for somebody may be in another directory than he thinks. ``settings`` are those that
+    ``configuration`` was made with.
+    """
+    places = {
+        plugin: place
+        for plugin, own in configuration.plugin_settings.items()
+        if plugin in configuration.roles.values() and own is not None and (place := own.unmade())
+    }
+    if not places or _NOTHING in configuration.settings.disabled_plugins:
+        return configuration
+    for plugin, place in places.items():
+        note(f"note: backend {plugin} has nothing yet: the first command that keeps something makes {place}")
+    return configured(
+        **settings | {role: _NOTHING for role, plugin in configuration.roles.items() if plugin in places}
+    )
+
+
 def configured(log_level: str = "off", **settings: str) -> Configuration:
     """The configuration in force; where nobody chose a level, this one: off, for errors are told here.
 
@@ -201,10 +223,12 @@ def in_session(
 
 def _done(configuration: Configuration, work: Callable[[Store], Work[T]], keeps: Sequence[RoleName]) -> T:
     refuse_what_is_lost(configuration, keeps)
+    in_force = configuration if keeps else reading(configuration)
 
     async def run() -> T:
-        async with opened(configuration) as store:
-            tell_what_is_lost(store, keeps)
+        async with opened(in_force) as store:
+            if in_force is configuration:
+                tell_what_is_lost(store, keeps)
             return await work(store)
 
     return carry_out(run())

@@ -19,6 +19,7 @@ from everstore.cli.running import (
     EVERYTHING,
     configured,
     opened,
+    reading,
     refuse_what_is_lost,
     tell_what_is_lost,
 )
@@ -79,7 +80,7 @@ def export(
         _require_reader(as_json=as_json)
     configuration = configured()
     keys = keys_of(configuration, key) if secrets else None
-    counts, left = carry_out(_export(configuration, session_id, file, keys, overwrite=overwrite))
+    counts, left = carry_out(_export(reading(configuration), session_id, file, keys, overwrite=overwrite))
     if as_json:
         print_json({"id": str(session_id), **counts_told(counts)})
     else:

@@ -9,9 +9,11 @@ import subprocess
 import sys
 
 import pytest
+from pydantic_settings import SettingsConfigDict
 
-from everstore import installing, new_session_id, open_store
+from everstore import SessionFileSystemFactory, installing, new_session_id, open_store
 from everstore.errors import UnknownBackendError
+from everstore.settings import PluginSettings
 
 SESSION = str(new_session_id())
 KEEPING = [
@@ -202,3 +204,65 @@ def test_what_pip_was_given_is_where_a_checkout_may_be(monkeypatch, told, root):
 
     monkeypatch.setattr("everstore.installing.metadata.distribution", lambda name: Distribution())
     assert [str(each) for each in installing._roots()[1:]] == root
+
+
+@pytest.fixture
+def shelf(install_plugin, kept, in_empty_folder, monkeypatch):
+    """The backend ``kept`` by another name, which says where it would be made."""
+
+    class Settings(PluginSettings):
+        model_config = SettingsConfigDict(env_prefix="EVERSTORE_SHELF_")
+
+        def unmade(self):
+            place = in_empty_folder / "shelf"
+            return None if place.exists() else place
+
+    class Factory(SessionFileSystemFactory):
+        async def create_session_file_system(self, context):
+            made(context)
+            return kept.files
+
+    def made(context):
+        (in_empty_folder / "shelf").touch()
+
+    install_plugin(
+        "shelf",
+        everstore_settings=lambda: Settings,
+        everstore_file_system_factory=lambda: Factory(),  # noqa: PLW0108 - a hook is a function
+        everstore_storage_store=lambda context: made(context) or kept.storage,
+        everstore_session_store=lambda context: made(context) or kept.sessions,
+    )
+    monkeypatch.setenv("EVERSTORE_BACKEND", "shelf")
+    return in_empty_folder / "shelf"
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "out"),
+    [
+        (("session", "ls", "--json"), 0, {"sessions": []}),
+        (("ls", "-s", SESSION, "--json"), 0, []),
+        (("cat", "x", "-s", SESSION), 1, None),
+        (("kv", "rm", "x", "-s", SESSION), 1, None),
+        (("export", SESSION, "-"), 1, None),
+        (("prune", "--idle", "1d"), 0, None),
+        (("copy", "--from", "shelf", "--to", "kept", "--all"), 0, None),
+    ],
+)
+def test_what_only_reads_makes_no_storage_and_says_that_there_is_none(cli, shelf, command, status, out):
+    answer = cli(*command)
+    assert answer.status == status
+    assert not shelf.exists()
+    assert (
+        f"backend shelf has nothing yet: the first command that keeps something makes {shelf}" in answer.err
+    )
+    assert "memory" not in answer.err
+    if out is not None:
+        assert out.items() <= answer.json.items() if isinstance(out, dict) else answer.json == out
+
+
+def test_what_keeps_something_makes_the_storage(cli, shelf):
+    made = cli("session", "new", "--json")
+    assert (made.status, made.err, shelf.exists()) == (0, "", True)
+    found = cli("session", "ls", "--json")
+    assert [each["id"] for each in found.json["sessions"]] == [made.json["id"]]
+    assert found.err == ""

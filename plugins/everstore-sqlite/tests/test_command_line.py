@@ -39,3 +39,16 @@ def test_what_one_invocation_puts_the_next_one_reads(everstore, monkeypatch, tmp
     monkeypatch.setenv("EVERSTORE_SECRETS_KEYS", KEY)
     everstore("secret", "set", "name", text="a secret")
     assert everstore("secret", "get", "name", "--reveal").strip() == "a secret"
+
+
+def test_reading_makes_no_database(everstore, path, monkeypatch):
+    assert json.loads(everstore("session", "ls", "--json"))["sessions"] == []
+    assert [*path.parent.iterdir()] == []
+    everstore("session", "new")
+    assert len(json.loads(everstore("session", "ls", "--json"))["sessions"]) == 1
+
+
+def test_what_is_left_of_a_database_is_not_taken_for_nothing(everstore, path):
+    path.with_name(f"{path.name}-wal").write_bytes(b"what was acknowledged")
+    with pytest.raises(AssertionError, match="is there without its database"):
+        everstore("session", "ls")

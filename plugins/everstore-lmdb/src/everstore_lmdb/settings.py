@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from everstore.compat import override
 from everstore.settings import PluginSettings
 
 __all__ = ["LmdbSettings"]
@@ -26,3 +28,8 @@ class LmdbSettings(PluginSettings):
     """``full``: what was acknowledged survives a power cut. ``normal``: it survives the process only."""
     direct_reads: bool = True
     """Look single entries up on the event loop's own thread; turn it off where the disk is slow."""
+
+    @override
+    def unmade(self) -> Path | None:
+        path = self.path.absolute()
+        return path if path.parent.is_dir() and not os.path.lexists(path) else None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from everstore.compat import override
 from everstore.settings import PluginSettings
 
 __all__ = ["SqliteSettings"]
@@ -38,6 +40,13 @@ class SqliteSettings(PluginSettings):
     """How many searches run at the same time, each on its own thread and connection."""
     direct_reads: bool = True
     """Look single entries up on the event loop's own thread; turn it off where the disk is slow."""
+
+    @override
+    def unmade(self) -> Path | None:
+        path = self.path.expanduser().absolute()
+        is_asked_for = self.must_exist or self.read_only or str(self.path) == ":memory:"
+        there = (os.path.lexists(f"{path}{suffix}") for suffix in ("", "-wal", "-shm"))
+        return None if is_asked_for or not path.parent.is_dir() or any(there) else path
 
     @field_validator("synchronous", mode="before")
     @classmethod
