@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sqlite3
 from base64 import b64encode
+from subprocess import CompletedProcess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import everstore
+from everstore.cli.app import run
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -86,3 +88,22 @@ def session_id() -> UUID:
 def work(store: everstore.Store, session_id: UUID) -> everstore.BoundSession:
     """The test's session."""
     return store.session(session_id)
+
+
+@pytest.fixture
+def configured(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an operator has in the environment: the test's database, and a key."""
+    monkeypatch.setenv("EVERSTORE_BACKEND", "sqlite")
+    monkeypatch.setenv("EVERSTORE_SQLITE_PATH", str(path))
+    monkeypatch.setenv("EVERSTORE_SECRETS_KEYS", KEYS)
+
+
+@pytest.fixture
+def here(configured: None, capfd: pytest.CaptureFixture[str]) -> Callable[..., CompletedProcess[str]]:
+    """Run ``everstore ...`` on the database in this process, which nothing else may have open meanwhile."""
+
+    def command(*arguments: object) -> CompletedProcess[str]:
+        status = run([*map(str, arguments)])
+        return CompletedProcess(arguments, status, *capfd.readouterr())
+
+    return command
