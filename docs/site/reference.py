@@ -55,8 +55,16 @@ def _is_bound(member: object) -> bool:
 
 
 def interface(of: str) -> str:
-    """A class, named by its module: what it is, and every verb with its promise."""
-    return f"{markdown(_named(of).__doc__)}\n\n{verbs(of)}"
+    """A class, named by its module: what it is, what it declares, and every verb with its promise."""
+    kind = _named(of)
+    declared = [f"| `{name}` | {told} |" for name, told in _docstrings_of_fields(kind).items()]
+    table = "\n".join(["| | |", "|---|---|", *declared]) if declared else ""
+    return f"{markdown(kind.__doc__)}\n\n{table}\n\n{verbs(of)}"
+
+
+def whole(of: str) -> str:
+    """What a module is."""
+    return markdown(import_module(of).__doc__)
 
 
 def verbs(of: str) -> str:
@@ -109,6 +117,11 @@ def _parameters(signature: inspect.Signature) -> Iterator[str]:
         kind = "" if parameter.annotation is parameter.empty else f": {parameter.annotation}"
         default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
         yield f"{stars}{parameter.name}{kind}{default}"
+
+
+def record(of: str) -> str:
+    """A record, named by its module."""
+    return _record(_named(of))
 
 
 def records() -> str:
@@ -241,6 +254,8 @@ GENERATED: dict[str, Callable[..., str]] = {
     "function": function,
     "hooks": hooks,
     "interface": interface,
+    "module": whole,
+    "record": record,
     "records": records,
     "settings": settings,
     "verbs": verbs,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import everstore
-from everstore import SessionStore, Store, errors, hookspecs
+from everstore import SessionStore, Store, engine, errors, hookspecs, middleware, transfer
 from everstore.session import BoundFiles, BoundStorage
 from everstore.settings import CommandLineSettings, EverstoreSettings, setting_names
 from everstore.sources import PREFIX
@@ -62,6 +62,27 @@ def test_every_function_is_told(site):
     functions = {name for name in everstore.__all__ if inspect.isfunction(getattr(everstore, name))}
     told = {*headings(page(site, "store")), *headings(page(site, "records"))}
     assert functions <= told
+
+
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        ("calls", {"CallRecord", *middleware.__all__} - {"Call"}),
+        ("engine", {*engine.__all__}),
+        ("transfer", {*transfer.__all__}),
+        ("interfaces", {"Capabilities", "KeyRing", "SessionFileSystemFactory"}),
+        ("sync", {"open_store", "Store"}),
+    ],
+)
+def test_what_hosts_and_authors_use_is_told(site, name, names):
+    text = page(site, name)
+    assert names <= {*headings(text)}
+
+
+def test_what_a_class_declares_is_told(site):
+    assert re.search(
+        r"^\| `longest_key` \| The most bytes that a key may have", page(site, "engine"), re.MULTILINE
+    )
 
 
 def test_every_error_has_its_class_and_what_to_do(site):
