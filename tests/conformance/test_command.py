@@ -7,19 +7,31 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from everstore.cli.app import run
 from everstore.conformance import all_checks
 
 
-def test_the_list_has_every_check_with_its_sentences(everstore):
-    status, out, _ = everstore("--list", "--level", "durable")
+@pytest.fixture
+def here(in_empty_folder, capsys):
+    """Run the command in this process: what it says before it runs a check."""
+
+    def command(*arguments):
+        status = run(["conformance", *arguments])
+        return status, *capsys.readouterr()
+
+    return command
+
+
+def test_the_list_has_every_check_with_its_sentences(here):
+    status, out, _ = here("--list", "--level", "durable")
     assert status == 0
     lines = out.splitlines()
     assert len(lines) == len(all_checks()) + 1
     assert any(line.split()[:3] == ["core", "files.text.crlf", "3.3.1"] for line in lines)
 
 
-def test_a_level_lists_itself_and_those_below(everstore):
-    _, out, _ = everstore("--list", "--level", "core")
+def test_a_level_lists_itself_and_those_below(here):
+    _, out, _ = here("--list", "--level", "core")
     assert {line.split()[0] for line in out.splitlines()[1:]} == {"core"}
 
 
@@ -125,8 +137,8 @@ def test_what_a_plugin_cannot_keep_is_kept_in_memory_meanwhile(everstore, in_emp
         (("memory", "--full", "small.db"), "--full takes settings as a JSON object"),
     ],
 )
-def test_wrong_use_is_told_in_one_line(everstore, arguments, said):
-    status, out, err = everstore(*arguments)
+def test_wrong_use_is_told_in_one_line(here, arguments, said):
+    status, out, err = here(*arguments)
     assert (status, out) == (2, "")
     assert said in err
     assert len(err.splitlines()) == 1
