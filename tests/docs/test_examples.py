@@ -118,3 +118,9 @@ def test_the_page_of_the_configuration_names_every_setting_and_its_default():
 def test_readmes_test_command_is_what_continuous_integration_runs():
     _, command = re.findall(r"^```console\n(python3 -m venv .*)\n```$", README, re.MULTILINE)
     assert f"\n{command} " in (ROOT / ".ci" / "run").read_text()
+
+
+def test_what_an_environment_leaves_out_is_there():
+    left_out = re.findall(r"--ignore (\S+)", (ROOT / "tox.ini").read_text())
+    assert left_out
+    assert [path for path in left_out if not (ROOT / path).exists()] == []
