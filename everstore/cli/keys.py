@@ -14,7 +14,7 @@ from everstore.cli.ending import carry_out
 from everstore.cli.helping import Commands
 from everstore.cli.options import JsonOption
 from everstore.cli.output import note, print_json, print_table, write
-from everstore.cli.running import FAILED, configured, opened
+from everstore.cli.running import FAILED, configured, opened, reading
 from everstore.content import key_id_of
 from everstore.errors import SecretDecryptionError, SecretsKeyMissingError
 from everstore.middleware.encryption import Envelope, generate_key, scan_all, seal_anew
@@ -92,6 +92,8 @@ def rotate(*, as_json: JsonOption = False) -> int:
 async def _rotate(configuration: Configuration) -> tuple[int, int]:
     if not configuration.secrets_keys:
         raise SecretsKeyMissingError("EVERSTORE_SECRETS_KEYS is not set, so there is no key to rotate to")
+    if _has_nothing(configuration):
+        return 0, 0
     envelope = Envelope(configuration.secrets_keys)
     columns = TextColumn("secrets"), BarColumn(), MofNCompleteColumn()
     console = Console(stderr=True)
@@ -133,9 +135,16 @@ def status(*, as_json: JsonOption = False) -> int:
 async def _status(configuration: Configuration) -> tuple[Counter[str | None], list[Unopened]]:
     envelope = Envelope(configuration.secrets_keys)
     counts: Counter[str | None] = Counter()
+    if _has_nothing(configuration):
+        return counts, []
     async with opened(configuration) as store:
         unopened = await unopened_secrets(store.rotation, envelope, lambda key_id: counts.update([key_id]))
     return counts, unopened
+
+
+def _has_nothing(configuration: Configuration) -> bool:
+    """Whether there is no storage of secrets yet, which is told, and none is made."""
+    return reading(configuration).roles["storage"] != configuration.roles["storage"]
 
 
 def _use(key: str | None, keys: list[str]) -> str:

@@ -245,10 +245,14 @@ def shelf(install_plugin, kept, in_empty_folder, monkeypatch):
         (("kv", "rm", "x", "-s", SESSION), 1, None),
         (("export", SESSION, "-"), 1, None),
         (("prune", "--idle", "1d"), 0, None),
+        (("keys", "status", "--json"), 0, {"secrets": 0}),
+        (("keys", "rotate", "--json"), 0, {"secrets": 0, "changed": 0}),
         (("copy", "--from", "shelf", "--to", "kept", "--all"), 0, None),
     ],
 )
-def test_what_only_reads_makes_no_storage_and_says_that_there_is_none(cli, shelf, command, status, out):
+def test_what_only_reads_makes_no_storage_and_says_that_there_is_none(
+    cli, shelf, a_key, command, status, out
+):
     answer = cli(*command)
     assert answer.status == status
     assert not shelf.exists()

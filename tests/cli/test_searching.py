@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 TEXT = b"one\ntwo fish\nthree\nfour FISH\nfive\nsix\nseven fish\neight\n"
@@ -157,4 +159,7 @@ def test_grep_says_when_it_cut(cli, session):
     assert (answer.status, answer.out.count("\n")) == (0, 2)
     assert answer.err == "everstore: note: there are more than 2 matches; a larger --limit shows them\n"
     assert cli("grep", "line", "-m", "3").err == ""
-    assert len(cli("grep", "line", "-m", "1", "--json").json) == 1
+    cut = cli("grep", "line", "-m", "1", "--json")
+    assert len(cut.json) == 1
+    assert json.loads(cut.err)["note"].startswith("there are more than 1 match;")
+    assert cli("grep", "none", "-m", "1").err == ""
