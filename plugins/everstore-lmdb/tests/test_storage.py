@@ -157,7 +157,7 @@ async def test_a_map_for_which_there_are_no_addresses_is_told_by_its_setting(ope
 
 def test_it_is_short():
     modules = Path(everstore_lmdb.__file__).parent.glob("*.py")
-    assert sum(len(module.read_text().splitlines()) for module in modules) <= 260
+    assert sum(len(module.read_text().splitlines()) for module in modules) <= 270
 
 
 def test_the_settings_tell_what_is_not_there_yet(tmp_path):
