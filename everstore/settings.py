@@ -497,6 +497,8 @@ def _shown(settings: BaseModel, name: str, prefix: str) -> str:
         at = getattr(at, part, None)  # a table that may be left out is None
     if at is None:
         return ""
+    if isinstance(at, bool):
+        return str(at).lower()  # as it is written in the environment
     return ",".join(map(str, at)) if isinstance(at, tuple) else str(at)
 
 

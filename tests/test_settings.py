@@ -276,6 +276,12 @@ def test_all_wrong_values_are_told_at_once(monkeypatch, write):
         assert f"(from {source})" in told
 
 
+def test_a_switch_is_shown_as_it_is_set(monkeypatch):
+    assert in_force("WORKSPACE_ALIAS") == ("true", "default")
+    monkeypatch.setenv("EVERSTORE_WORKSPACE_ALIAS", "0")
+    assert in_force("WORKSPACE_ALIAS") == ("false", "environment")
+
+
 def test_limits_are_a_table(monkeypatch, write):
     with monkeypatch.context() as patch:
         patch.setenv("EVERSTORE_LIMITS", "{marker")
