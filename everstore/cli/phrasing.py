@@ -20,6 +20,7 @@ _PHRASES = (
     ("holds a lone surrogate, which nothing stored does", "is not UTF-8"),
     ("holds a lone surrogate", "is not UTF-8"),
     ("a lone surrogate", "it is not UTF-8"),
+    ("or give another id", "or give another id with --session, or a fresh one with --as-new"),
     ("give idle, labels or both", "give --idle, --label or both"),
     ("give idle, and no labels", "give --idle, and no --label"),
     ("give idle, keep or both", "give --idle, --keep or both"),

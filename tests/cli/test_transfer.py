@@ -53,6 +53,7 @@ def test_a_session_goes_into_a_file_and_comes_back(cli, made):
     refused = cli("import", "session.tar")
     assert refused.status == REFUSED
     assert made in refused.err
+    assert refused.err.endswith("with --session, or a fresh one with --as-new\n")
     assert cli("session", "rm", made).status == 0
     answer = cli("import", "session.tar")
     assert (answer.status, answer.out) == (0, f"{made}\n")
