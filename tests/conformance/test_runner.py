@@ -111,7 +111,7 @@ def test_a_check_that_hangs_fails(memory, a_check):
     assert (failure.kind, failure.expected, failure.got) == (
         "assertion",
         "an end",
-        "none within 0.05 seconds; no call waits",
+        "none within 0.05 s; no call waits",
     )
 
 

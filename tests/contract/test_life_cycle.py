@@ -100,7 +100,7 @@ async def test_a_cancelled_call_leaves_no_task_behind(store, calls, furnish, ses
         await store.delete_session(session_id)
     left = asyncio.all_tasks() - before
     if left:  # a backend's own short work may still be on its way out
-        await asyncio.wait(left, timeout=5)
+        await asyncio.wait(left, timeout=60)
     assert {task for task in left if not task.done()} == set()
     assert await store.file_system.stat_file(session_id, "/") is not None
 
