@@ -32,9 +32,9 @@ DAMAGE = {
         "INSERT INTO sessions (id, created_ns, updated_ns)"
         " VALUES ('01a21a60-73fd-8ec0-ba5e-056011da6008', 1, 1)"
     ),
-    "that are not those of their files": "UPDATE contents SET data = data || 'x' WHERE number = 1",
-    "not those of": "UPDATE contents SET data = set_byte(data, 5, 1) WHERE number = 0",
-    "contents in chunks": "DELETE FROM contents WHERE number = 0",
+    "that are not those of their files": "UPDATE contents SET data = data || 'x' WHERE start = 262144",
+    "not those of": "UPDATE contents SET start = start + 1 WHERE start = 262144",
+    "contents in chunks": "DELETE FROM contents WHERE start = 0",
     "contents that no file has": "UPDATE files SET content_id = NULL, content = 'x' WHERE place = '/nul'",
     "another number of files": "INSERT INTO shares SELECT content_id, 2 FROM files WHERE place = '/nul'",
     "directories with content": "UPDATE files SET content = 'x' WHERE place = '/a'",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import suppress
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -22,7 +23,7 @@ from everstore.errors import (
 )
 
 EMPTY = SimpleNamespace(content="")
-SIZES = (0, 1, 1023, 1024, 1025, 5000, 32_767, 32_768, 32_769, 65_536, 100_000, 200_001)
+SIZES = (0, 1, 1791, 1792, 1793, 5000, 7999, 8000, 8001, 100_000, 262_143, 262_144, 262_145, 600_001)
 
 
 async def contents(database) -> list[tuple]:
@@ -46,11 +47,14 @@ def text_of(rng: random.Random, size: int) -> str:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_every_size_is_kept_whole_and_read_in_parts(work, database, size):
+@pytest.mark.parametrize("pieces", [(1 << 20,), (0, 2000, 7900, 8100, 99_999)], ids=["at once", "in pieces"])
+async def test_every_size_is_kept_whole_and_read_in_parts(work, database, size, pieces):
     data = random.Random(size).randbytes(size)
-    await work.files.write_bytes("a", data)
+    await work.files.write_bytes("a", data[: pieces[0]])
+    for start, end in pairwise((*pieces, size)):
+        await work.files.append_bytes("a", data[start:end])
     assert await work.files.read_bytes("a") == data
-    for start in {0, 1, size // 2, size - 1, size, 32_767, 32_768, -1, -32_769}:
+    for start in {0, 1, *pieces, size // 2, size - 1, size, 262_143, 262_144, -1, -8001}:
         for length in (None, 0, 1, 2, 40_000):
             begin = max(size + start, 0) if start < 0 else start
             expected = data[begin:] if length is None else data[begin : begin + length]
@@ -71,7 +75,7 @@ async def test_random_verbs_leave_what_a_dictionary_has(store, settings):
 
     for _ in range(250):
         path, other = rng.sample(["/a", "/b", "/c", "/d"], 2)
-        text = text_of(rng, rng.choice(SIZES))
+        text = text_of(rng, rng.choice(SIZES[:-1]))
         match rng.choice(["write", "append", "append", "edit", "copy", "delete"]):
             case "write":
                 await work.files.write_file(path, text)
@@ -99,16 +103,25 @@ async def test_random_verbs_leave_what_a_dictionary_has(store, settings):
 
 
 async def test_an_append_writes_no_more_than_a_chunk_again(work, database):
+    async def chunks() -> list[tuple]:
+        return await database.fetch("SELECT start, ctid FROM contents ORDER BY start")
+
     await work.files.write_file("a", "x" * 300_000)
-    [before] = await contents(database)
-    chunks = await database.fetch("SELECT number, ctid FROM contents ORDER BY number")
-    await work.files.append_file("a", "more")
-    assert await contents(database) == [before]
-    after = await database.fetch("SELECT number, ctid FROM contents ORDER BY number")
-    assert after[:-1] == chunks[:-1]
-    edited = await work.files.edit_file("a", "xmore", "y" * 70_000)
-    assert edited.size_bytes == 299_999 + 70_000
-    assert (await database.fetch("SELECT number, ctid FROM contents ORDER BY number"))[:9] == chunks[:9]
+    before = await chunks()
+    assert [start for start, _ in before] == [0, 262_144]
+    await work.files.append_file("a", "more")  # behind a chunk that is larger than a page
+    after = await chunks()
+    assert after[:2] == before
+    assert [start for start, _ in after] == [0, 262_144, 300_000]
+    await work.files.append_file("a", "x" * 7_996)  # into the last one
+    assert [start for start, _ in await chunks()] == [0, 262_144, 300_000]
+    await work.files.append_file("a", "")
+    await work.files.append_file("a", "!")
+    assert [start for start, _ in await chunks()] == [0, 262_144, 300_000, 308_000]
+    edited = await work.files.edit_file("a", "more", "y" * 70_000)
+    assert edited.size_bytes == 300_000 + 70_000 + 7_996 + 1
+    assert (await chunks())[:1] == before[:1]
+    assert [start for start, _ in await chunks()] == [0, 262_144]
 
 
 async def test_copies_and_forks_share_and_part(store, database):
@@ -118,9 +131,9 @@ async def test_copies_and_forks_share_and_part(store, database):
     other = everstore.new_session_id()
     await store.file_system.fork_session(work.id, other)
     [(content, chunks, files, counted)] = await contents(database)
-    assert (chunks, files, counted) == (2, 4, 4)
+    assert (chunks, files, counted) == (1, 4, 4)
     await store.file_system.append_file(other, "/copy/a", "!")
-    assert [row[1:] for row in await contents(database)] == [(2, 3, 3), (2, 1, None)]
+    assert [row[1:] for row in await contents(database)] == [(1, 3, 3), (2, 1, None)]
     assert (await work.files.read_file("copy/a")).content == "x" * 50_000
     await work.files.edit_file("dir/a", "x" * 50_000, "y")
     await work.files.delete_file("copy", recursive=True)
@@ -168,23 +181,27 @@ async def test_a_content_of_an_older_version_is_set_apart_by_a_fork_and_a_copy(s
             assert (await store.file_system.read_file(each, f"/{path}")).content == "old" * 13333 + "!" + text
 
 
-async def test_what_is_small_is_told_apart_whatever_digest_it_had_once(store, settings, database):
+async def test_what_has_one_size_is_compared_but_for_chunks_that_are_copies(store, database):
     files = store.file_system
     a, b = (everstore.new_session_id() for _ in range(2))
-    for session in (a, b):
-        await files.write_file(session, "/x", "same" * 1000)
+    for session, pieces in ((a, (600_000,)), (b, (5_000, 2_999, 1, 300_000, 292_000))):
+        for size in pieces:
+            await files.append_file(session, "/x", "x" * size)
+        await files.write_file(session, "/y", "same" * 1000)
     assert await files.diff_sessions(a, b) == []
-    # As functions did that made one for each content.
-    await database.execute(
-        "UPDATE contents SET digest = sha256(data) WHERE id = (SELECT max(id) FROM contents)"
-    )
-    await database.execute("UPDATE files SET digest = c.digest FROM contents c WHERE c.id = content_id")
-    assert await files.diff_sessions(a, b) == []
-    assert await problems(settings) == []
-    for session in (a, b):
-        await files.write_file(session, "/x", f"{session}" * 1000)
-    assert [change.path for change in await files.diff_sessions(a, b)] == ["/x"]
-    assert await problems(settings) == []
+    for path, new in (("/x", "x" * 599_999 + "y"), ("/x", "y" + "x" * 599_999), ("/y", "SAME" * 1000)):
+        old = (await files.read_file(a, path)).content
+        await files.write_file(a, path, new)
+        assert [change.path for change in await files.diff_sessions(a, b)] == [path]
+        await files.write_file(a, path, old)
+    fork = everstore.new_session_id()
+    await files.fork_session(b, fork)
+    for session in (b, fork):
+        await files.append_file(session, "/x", "the same")
+    assert await files.diff_sessions(b, fork) == []
+    last = "(SELECT max(id) FROM contents)"
+    await database.execute(f"UPDATE contents SET data = set_byte(data, 9, 0) WHERE start = 0 AND id = {last}")
+    assert await files.diff_sessions(b, fork) == []
 
 
 async def test_what_a_deadlock_broke_off_is_made_again(store, database):

@@ -91,12 +91,20 @@ async def test_a_range_of_a_damaged_content(work, database, name):
     assert await work.files.read_bytes("a.txt", 2) == b"c!"
 
 
+async def in_three_chunks(work, path: str) -> str:
+    """A text that is there now; its chunks begin at 0, 60000 and 80000."""
+    text = "0123456789" * 10_000
+    for start, end in ((0, 60_000), (60_000, 80_000), (80_000, 100_000)):
+        await work.files.append_file(path, text[start:end])
+    return text
+
+
 CHUNKS = {
     "all are missing": "DELETE FROM contents",
-    "the first is missing": "DELETE FROM contents WHERE number = 0",
-    "the last is missing": "DELETE FROM contents WHERE number = 3",
-    "one is too short": "UPDATE contents SET data = substr(data, 2) WHERE number = 3",
-    "one is too many": "INSERT INTO contents SELECT id, 4, digest, data FROM contents WHERE number = 3",
+    "the first is missing": "DELETE FROM contents WHERE start = 0",
+    "the last is missing": "DELETE FROM contents WHERE start = 80000",
+    "one is too short": "UPDATE contents SET data = substr(data, 2) WHERE start = 80000",
+    "one is too many": "INSERT INTO contents SELECT id, mark, 70000, data FROM contents WHERE start = 80000",
     "it is of nothing": "UPDATE files SET content_id = 1 << 40 WHERE place = '/tree/a.txt'",
 }
 
@@ -104,8 +112,7 @@ CHUNKS = {
 @pytest.mark.parametrize("damage", CHUNKS.values(), ids=CHUNKS)
 @pytest.mark.parametrize("again", ["write", "delete"])
 async def test_damaged_chunks(work, database, damage, again):
-    text = "0123456789" * 10_000
-    await work.files.write_file("tree/a.txt", text)
+    text = await in_three_chunks(work, "tree/a.txt")
     await database.execute(damage)
     for call in (
         partial(work.files.read_file, "tree/a.txt"),
@@ -118,10 +125,9 @@ async def test_damaged_chunks(work, database, damage, again):
         partial(work.files.copy_file, "tree/a.txt", "copy"),
     ):
         assert (await told(call)).path == "/tree/a.txt"
-    if "number = 0" not in damage:
+    if "start = 0" not in damage and "70000" not in damage:
         await told(partial(work.files.append_file, "tree/a.txt", "more"))
-        if "number, 4" not in damage and "id, 4" not in damage:
-            await told(partial(work.files.read_bytes, "tree/a.txt", -10))
+        await told(partial(work.files.read_bytes, "tree/a.txt", -10))
     if again == "write":
         await work.files.write_file("tree/a.txt", text)
         assert (await work.files.read_file("tree/a.txt")).content == text
@@ -130,25 +136,26 @@ async def test_damaged_chunks(work, database, damage, again):
     assert left == (1 if "1 << 40" in damage else 0)
 
 
-async def test_a_range_where_chunks_are_numbered_otherwise_is_of_what_is_read_whole(work, database):
-    text = "0123456789" * 10_000
-    await work.files.write_file("a.txt", text)
-    await database.execute("UPDATE contents SET number = 7 WHERE number = 3")
+async def test_a_range_where_chunks_begin_otherwise_is_of_what_is_read_whole(work, database):
+    text = await in_three_chunks(work, "a.txt")
+    await database.execute("UPDATE contents SET start = start + 7 WHERE start = 60000")
     assert (await work.files.read_file("a.txt")).content == text
-    for start, length in ((99_000, 5), (-4, None), (30_000, 60_000)):
-        part = text.encode()[start:][:length]
-        assert await work.files.read_bytes("a.txt", start, length) == part
+    for start, length in ((60_003, 5), (30_000, 60_000)):
+        assert await work.files.read_bytes("a.txt", start, length) == text.encode()[start:][:length]
 
 
 @pytest.mark.parametrize("source", ["/tree/a.txt", "/tree"])
-async def test_a_copy_with_a_chunk_too_many_behind_a_small_content_is_no_copy(work, database, source):
+async def test_a_chunk_behind_the_last_one_is_of_no_content(work, database, source):
     await work.files.write_file("tree/a.txt", "x" * 5000)
-    await database.execute("INSERT INTO contents SELECT id, 1, digest, data FROM contents")
-    for destination in ("copy", "tree/copy") if source != "/tree" else ("copy",):
-        assert (await told(partial(work.files.copy_file, source, destination))).path == "/tree/a.txt"
-        assert await work.files.stat_file(destination) is None
-    await work.files.write_file("tree/a.txt", "whole again")
+    await database.execute("INSERT INTO contents SELECT id, mark, 5000, data FROM contents")
+    assert (await work.files.read_file("tree/a.txt")).content == "x" * 5000
+    assert await work.files.read_bytes("tree/a.txt", 4999, 9) == b"x"
     await work.files.copy_file(source, "copy")
+    await work.files.append_file("tree/a.txt", "y" * 9000)
+    assert (await work.files.read_file("tree/a.txt")).content == "x" * 5000 + "y" * 9000
+    for path in ("tree", "copy"):
+        assert await work.files.delete_file(path, recursive=True)
+    assert await database.fetchval("SELECT count(*) FROM contents") == 0
 
 
 @pytest.mark.parametrize("source", ["/tree/a.txt", "/tree"])

@@ -134,6 +134,43 @@ async def test_older_contents_stay_until_they_are_written_copied_or_forked(old, 
     assert await ask(configure(settings), "postgres", "everstore_check", deep=True) == []
 
 
+@pytest.mark.parametrize("old", [5], indirect=True)
+async def test_contents_in_chunks_of_version_5_are_taken_over(old, settings, database):
+    texts = {"/d/one": "x" * 5000, "/d/large": LARGE, "/d/same": LARGE}
+    for number, (path, text) in enumerate(texts.items()):
+        await database.execute(
+            "INSERT INTO files (version, serial, created_ns, updated_ns, session_id, depth, size, kind,"
+            " is_readonly, place, content_id, digest)"
+            " VALUES ($1, $1, 9, 10, $2, 2, $3, 't', false, $4, $5, '')",
+            7 + number, old, len(text), path, min(number, 1),
+        )  # fmt: skip
+        if path != "/d/same":
+            await database.executemany(
+                "INSERT INTO contents VALUES ($1, $2, '', $3)",
+                [
+                    (number, chunk, text[chunk * 32768 :][:32768].encode())
+                    for chunk in range(len(text) // 32768 + 1)
+                ],
+            )
+    await database.execute(
+        "INSERT INTO shares VALUES (1, 2); SELECT setval('serials', 20), setval('content_ids', 1)"
+    )
+    await database.execute("DELETE FROM usage")
+    async with everstore.open_store(**settings) as store:
+        files = store.file_system
+        for path, text in texts.items():
+            assert (await files.read_file(old, path)).content == text
+            assert await files.read_bytes(old, path, 4_000, 50_000) == text.encode()[4_000:54_000]
+        assert await ask(configure(settings), "postgres", "everstore_check", deep=True) == []
+        fork = everstore.new_session_id()
+        await files.fork_session(old, fork)
+        for path, text in texts.items():
+            await files.append_file(old, path, "more")
+            assert (await files.read_file(old, path)).content == text + "more"
+            assert (await files.read_file(fork, path)).content == text
+    assert await ask(configure(settings), "postgres", "everstore_check", deep=True) == []
+
+
 async def test_keys_that_came_without_a_limit_count_where_there_is_one(settings):
     session_id = everstore.new_session_id()
     limits = {"limits__session_keys": 3, "limits__session_value_bytes": 500}

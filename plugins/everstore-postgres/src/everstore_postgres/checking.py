@@ -22,7 +22,7 @@ _RULES = (
         "files without content, or with another size than theirs",
         (
             "SELECT session_id, place FROM {schema}.files"
-            " WHERE kind <> 'd' AND {schema}.bytes_of(content, content_id) IS DISTINCT FROM size"
+            " WHERE kind <> 'd' AND {schema}.bytes_of(content, content_id, tail) IS DISTINCT FROM size"
         ),
     ),
     (
@@ -36,15 +36,13 @@ _RULES = (
         "contents in chunks that are not those of their files",
         (
             "SELECT f.session_id, f.place FROM {schema}.files f, LATERAL ("
-            "SELECT count(*) AS many, bool_and("
-            "c.number BETWEEN 0 AND (f.size - 1) / {schema}.chunk_bytes() AND length(c.data)"
-            " = least({schema}.chunk_bytes(), f.size - c.number * {schema}.chunk_bytes())"
-            " AND (c.digest = '' AND f.size <= {schema}.chunk_bytes()"
-            " OR c.digest = sha256({schema}.digest_before(c.id, c.number) || c.data))) AS are_sound"
-            " FROM {schema}.contents c WHERE c.id = f.content_id) c"
+            "SELECT max(c.start) AS tail, sum(c.length) AS size, bool_and("
+            "c.start = c.before AND c.length BETWEEN 1 AND {schema}.chunk_bytes()) AS are_sound FROM ("
+            "SELECT c.start, length(c.data) AS length, coalesce(sum(length(c.data)) OVER ("
+            "ORDER BY c.start ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before"
+            " FROM {schema}.contents c WHERE c.id = f.content_id) c) c"
             " WHERE f.content_id IS NOT NULL AND (NOT coalesce(c.are_sound, false)"
-            " OR c.many <> (f.size - 1) / {schema}.chunk_bytes() + 1 OR f.digest IS DISTINCT FROM"
-            " {schema}.digest_before(f.content_id, c.many::integer))"
+            " OR c.size <> f.size OR c.tail IS DISTINCT FROM f.tail)"
         ),
     ),
     (
@@ -85,7 +83,7 @@ _RULES = (
         "texts that are no text",
         (
             "SELECT session_id, place FROM ("
-            "SELECT session_id, place, kind, {schema}.whole(content, content_id, size) AS content"
+            "SELECT session_id, place, kind, {schema}.whole(content, content_id, tail) AS content"
             " FROM {schema}.files WHERE kind IN ('t', 'z') OFFSET 0) f WHERE content IS NOT NULL"
             " AND ((position('\\x00'::bytea IN content) > 0) <> (kind = 'z')"
             " OR NOT {schema}.is_utf8(content, position('\\x00'::bytea IN content) > 0))"

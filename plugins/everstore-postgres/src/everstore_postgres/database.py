@@ -64,25 +64,22 @@ class Database:
 
         What the server broke off for a deadlock it has rolled back: it is sent again, whatever it is.
         """
-        for last in (False, True):
+        deadlocks, last = 0, False
+        while True:
             try:
-                return await self._undeadlocked(send)
+                return await send()
             except NotSentError as error:
                 # What was not sent may be sent to somebody else, whatever it is.
                 if last or not isinstance(error.__cause__, faults.RETRIED):
                     raise faults.not_sent(error) from error.__cause__
+                last = True
             except faults.DRIVER_ERRORS as error:
+                if isinstance(error, asyncpg.DeadlockDetectedError) and deadlocks < _DEADLOCKS:
+                    deadlocks += 1
+                    continue
                 if last or changes or not isinstance(error, faults.RETRIED):
                     raise faults.at_work(error, changes=changes) from error
-        raise AssertionError  # the second time around, it returns or raises
-
-    async def _undeadlocked(self, send: Callable[[], Awaitable[T]]) -> T:
-        for _ in range(_DEADLOCKS):
-            try:
-                return await send()
-            except asyncpg.DeadlockDetectedError:
-                continue
-        return await send()
+                last = True
 
     @asynccontextmanager
     async def link(self, *, changes: bool = False) -> AsyncIterator[Link | HostLink]:

@@ -80,6 +80,7 @@ class PostgresFileSystem(SessionFileSystem):
             " WHERE session_id = $1 AND depth = $2 AND place >= $3 AND place < $4"
             " AND starts_with(coalesce(long_path, place), $5)"
         )
+        self._write_if = sql("SELECT * FROM {schema}.write_file($1, $2, $3, $4, $5, $6, $7, $8)")
         self._put = sql(
             "SELECT * FROM {schema}.put_file("
             "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
@@ -197,11 +198,14 @@ class PostgresFileSystem(SessionFileSystem):
                     order.option, verb == "move", limits.file_bytes, limits.session_entries,
                     limits.session_bytes,
                 )  # fmt: skip
-            case Order("write", path, kind, data, None) if limits.of_files is None:
-                return await self._write.row(
-                    session_id, path, depth_of(path), place_of(path), place_of(parent_of(path)), kind, data,
-                    size=len(data or b""),
-                )  # fmt: skip
+            case Order("write", path, kind, data, condition) if limits.of_files is None:
+                places = depth_of(path), place_of(path), place_of(parent_of(path))
+                args = (session_id, path, *places, kind, data)
+                return await (
+                    self._write.row(*args, size=len(data or b""))
+                    if condition is None
+                    else self._database.change(self._write_if, *args, condition)
+                )
             case Order(verb, path):
                 return await self._database.change(
                     self._put, verb, session_id, path, depth_of(path), place_of(path),

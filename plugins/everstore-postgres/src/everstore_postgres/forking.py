@@ -21,16 +21,17 @@ __all__ = ["Forks"]
 _AT_ONCE = 500  # changes made between two looks at the event loop
 
 _SIDE = (
-    f"SELECT {PATH} AS path, depth, place, {STAMPS}, content, content_id, digest FROM {{{{schema}}}}.files"
+    f"SELECT {PATH} AS path, depth, place, {STAMPS}, content, content_id, tail FROM {{{{schema}}}}.files"
     f" WHERE session_id = {{session}} AND ($3::text IS NULL OR {PATH} > $3)"
 )
-# Rows that share a content have the same; else digests tell of what is large, and what is small is compared.
-_WHOLE = "{{schema}}.whole({0}.content, {0}.content_id, {0}.size)"
+# Rows that share a content have the same. What has one size is compared, but for chunks that are copies.
+_WHOLE = "{{schema}}.whole({0}.content, {0}.content_id, {0}.tail)"
 _DIFFER = (
     "CASE WHEN a.version IS NULL OR b.version IS NULL THEN true"
     " WHEN (a.kind, a.size, a.is_readonly) <> (b.kind, b.size, b.is_readonly) THEN true"
     " WHEN a.content_id = b.content_id THEN false"
-    " WHEN length(a.digest) > 0 AND length(b.digest) > 0 THEN a.digest <> b.digest"
+    " WHEN a.content_id IS NOT NULL AND b.content_id IS NOT NULL"
+    " THEN {schema}.are_other(a.content_id, a.tail, b.content_id, b.tail, a.size)"
     f" ELSE {_WHOLE.format('a')} IS DISTINCT FROM {_WHOLE.format('b')} END"
 )
 _OF_BOTH = ", ".join(f"{side}.{column}" for side in "ab" for column in STAMPS.split(", "))

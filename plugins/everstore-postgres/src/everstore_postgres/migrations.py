@@ -18,6 +18,7 @@ _STEPS: tuple[tuple[str, ...], ...] = (
     (),
     ("labels.sql", "limits.sql"),
     ("checkpoints.sql", "contents.sql"),
+    ("plain_contents.sql",),
 )
 """The scripts that make version 1, those that make version 2 of it, and so on. Never edited once released.
 
@@ -25,8 +26,15 @@ Version 3 is of functions only.
 """
 
 _FUNCTIONS = (
-    *("functions.sql", "keeping.sql", "trees.sql", "writing.sql", "sharing.sql", "transfers.sql"),
-    *("changing.sql", "forking.sql", "entries.sql", "value_forks.sql", "changing_entries.sql"),
+    *("functions.sql", "keeping.sql", "trees.sql", "writing.sql", "plain_writing.sql", "sharing.sql"),
+    *(
+        "transfers.sql",
+        "changing.sql",
+        "forking.sql",
+        "entries.sql",
+        "value_forks.sql",
+        "changing_entries.sql",
+    ),
     "records.sql",
 )
 """The scripts that make the functions of the latest version, whatever functions there were."""

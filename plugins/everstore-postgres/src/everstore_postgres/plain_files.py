@@ -15,14 +15,21 @@ STAMPS = "version, created_ns, updated_ns, serial, size, is_readonly, kind"
 """What is known of a file, but its content."""
 AT = "session_id = $1 AND depth = $2 AND place = $3"
 """Of one file."""
-CONTENT = "{schema}.whole(content, content_id, size)"
-"""The whole content of a row."""
+CONTENT = (
+    "CASE WHEN content_id IS NULL THEN content"
+    " WHEN tail = 0 THEN (SELECT c.data FROM {schema}.contents c WHERE c.id = content_id AND c.start = 0)"
+    " ELSE {schema}.content_of(content_id, tail) END"
+)
+"""The whole content of each of many rows: of one chunk, as most have, without a call of a function."""
 
-_IN_CHUNKS = "(content_id IS NOT NULL AND size > 262144)"
-"""Of a content that is sent chunk by chunk, and asked for again: the server would take longer to join it."""
+# Of one row by the function: for what is in the row, as the smallest are, no plan of chunks is begun.
+_SMALL = (
+    "CASE WHEN content_id IS NULL THEN content"
+    " WHEN size <= 262144 THEN {schema}.content_of(content_id, tail) END"
+)
 CHUNKS = (
     f"SELECT {STAMPS}, CASE WHEN content_id IS NULL THEN content ELSE chunk END FROM {{schema}}.files"
-    f" LEFT JOIN LATERAL {{schema}}.chunks_of(content_id) AS chunk ON true WHERE {AT}"
+    f" LEFT JOIN LATERAL {{schema}}.chunks_of(content_id, tail) AS chunk ON true WHERE {AT}"
 )
 """The stamps and the content of a file, in a row a chunk."""
 
@@ -32,7 +39,7 @@ _FIRST = "CASE WHEN $4::bigint < 0 THEN greatest(size + $4, 0) ELSE least(size, 
 _MOST = "least(size, $5::bigint)::integer"
 PART = (
     "SELECT kind, CASE"
-    f" WHEN content_id IS NOT NULL THEN {{schema}}.part_of(content_id, size, {_FIRST}, {_MOST})"
+    f" WHEN content_id IS NOT NULL THEN {{schema}}.part_of(content_id, tail, size, {_FIRST}, {_MOST})"
     f" WHEN length(content) = size THEN substr(content, {_FIRST} + 1, {_MOST})"
     f" END AS data FROM {{schema}}.files WHERE {AT}"
 )
@@ -50,10 +57,11 @@ _CONTENT = f"CASE WHEN greatest(length(content), size) <= {LARGE} THEN {CONTENT}
 def plain_reads(database: Database) -> Shared:
     """The stamps and the content, last in the row, of a session, a depth and a place.
 
-    There is no content where it is to be asked for in chunks.
+    There is no content where it is to be asked for in chunks: the server would take longer to join them.
     """
-    small = f"CASE WHEN NOT {_IN_CHUNKS} THEN {CONTENT} END"
-    return _looks(database, f"{STAMPS}, {small}", _MANY.format(alone=_ALONE, columns=f"{STAMPS}, {_CONTENT}"))
+    return _looks(
+        database, f"{STAMPS}, {_SMALL}", _MANY.format(alone=_ALONE, columns=f"{STAMPS}, {_CONTENT}")
+    )
 
 
 def plain_stats(database: Database) -> Shared:
@@ -67,10 +75,7 @@ def _looks(database: Database, columns: str, many: str) -> Shared:
 
 
 def plain_writes(database: Database) -> Shared:
-    """Writes without a condition or limits, of a session, a path and what ``put_file`` wants besides."""
-    one = (
-        "SELECT * FROM {schema}.put_file("
-        "'write', $1, $2, $3, $4, $5, $6, $7, NULL, false, NULL, NULL, NULL, NULL, NULL)"
-    )
+    """Writes without a condition or limits, of a session, a path and what ``write_file`` wants besides."""
+    one = "SELECT * FROM {schema}.write_file($1, $2, $3, $4, $5, $6, $7)"
     many = f"SELECT * FROM {{schema}}.put_files($1, $2, $3, $4, $5, $6, $7, '{PATIENCE}')"
     return Shared(database, database.sql(one), database.sql(many), about=2, changes=True)

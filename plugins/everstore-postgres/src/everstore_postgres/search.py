@@ -46,15 +46,16 @@ _PATH_OF_TEXT = itemgetter(0)
 PATH = "coalesce(long_path, place)"
 _HERE = f"session_id = $1 AND ($2::text IS NULL OR strpos({PATH}, $2) > 0)"
 RECORD = f"version, created_ns, updated_ns, serial, size, is_readonly, kind, {PATH}"
-_TEXT = f"{PATH} AS path, size, content, content_id"  # what is apart is read last, where it is sent
+_TEXT = f"{PATH} AS path, size, content, content_id, tail"  # what is apart is read last, where it is sent
 _CANDIDATES = f"SELECT {_TEXT} FROM {{schema}}.files WHERE {_HERE}"
 _HOLDS = (
     "($3::bytea IS NULL OR CASE WHEN content_id IS NULL THEN position($3 IN content) > 0"
-    " WHEN size <= {schema}.chunk_bytes() THEN coalesce("
+    " WHEN tail = 0 THEN coalesce("
     "(SELECT position($3 IN data) > 0 OR length(data) <> size"
-    " FROM {schema}.contents WHERE id = content_id AND number = 0), true)"
+    " FROM {schema}.contents WHERE id = content_id AND start = 0), true)"
     " ELSE (SELECT coalesce(position($3 IN string_agg(data, '')) > 0 OR sum(length(data)) <> size, true)"
-    " FROM (SELECT data FROM {schema}.contents WHERE id = content_id ORDER BY number) c) END)"
+    " FROM (SELECT data FROM {schema}.contents"
+    " WHERE id = content_id AND start <= tail ORDER BY start) c) END)"
 )
 _IS_TEXT = f"kind IN ('t', 'z') AND {_HOLDS}"
 # The index has the texts that pg_trgm can take in, and that are in their rows. The others have an index of

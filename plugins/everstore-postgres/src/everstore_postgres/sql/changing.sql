@@ -50,6 +50,8 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
     locked text;
+    no_limits CONSTANT boolean := coalesce(max_file, max_entries, max_bytes) IS NULL;
+    verb text;
 BEGIN
     -- Alone from the start: who shares the lock and then wants it alone may wait for another who does.
     locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
@@ -59,7 +61,8 @@ BEGIN
     END IF;
     FOR i IN 1 .. cardinality(verbs) LOOP
         kind := NULL; content := NULL; cuts := NULL; fact := NULL; amount := NULL; allowed := NULL;
-        CASE verbs[i]
+        verb := CASE WHEN verbs[i] = 'write' AND no_limits THEN 'plain write' ELSE verbs[i] END;
+        CASE verb
             WHEN 'nothing' THEN
                 outcome := 'nothing';
             WHEN 'delete', 'delete strictly' THEN
@@ -77,6 +80,11 @@ BEGIN
                 FROM {schema}.transfer(
                     of_session, paths[i], depths[i], destinations[i], destination_depths[i], options[i],
                     verbs[i] = 'move', max_file, max_entries, max_bytes) r;
+            WHEN 'plain write' THEN
+                SELECT r.outcome, r.fact, r.amount, r.allowed, r.version, r.serial, r.created_ns, r.updated_ns, r.size
+                INTO outcome, fact, amount, allowed, version, serial, created_ns, updated_ns, size
+                FROM {schema}.write_file(
+                    of_session, paths[i], depths[i], places[i], parents[i], kinds[i], contents[i], if_versions[i]) r;
             ELSE
                 SELECT r.outcome, r.fact, r.amount, r.allowed, r.version, r.serial, r.created_ns, r.updated_ns, r.size, r.content,
                     r.cuts

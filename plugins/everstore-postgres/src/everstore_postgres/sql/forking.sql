@@ -35,9 +35,9 @@ BEGIN
     WITH made AS (
         INSERT INTO {schema}.files
             (session_id, depth, place, long_path, kind, is_readonly, size, version, serial, created_ns, updated_ns,
-             content, content_id, digest)
+             content, content_id, tail)
         SELECT target, f.depth, f.place, f.long_path, f.kind, f.is_readonly, f.size, {schema}.next_version(), f.serial,
-            f.created_ns, f.updated_ns, f.content, f.content_id, f.digest
+            f.created_ns, f.updated_ns, f.content, f.content_id, f.tail
         FROM {schema}.files f WHERE f.session_id = source
         RETURNING content_id
     )

@@ -9,135 +9,170 @@
 -- ids, and who will count more than once locks all of his first (hold): so nobody waits in a circle. A purge in
 -- steps cannot know them all; where the server breaks a deadlock off, the call is sent again.
 --
--- What one file has to itself may be written into: appended to, or replaced from some chunk on. Readers see it as it was
--- when their statement began, as they see the file's row.
+-- What one file has to itself may be written into: appended to, or replaced from some chunk on. Readers see it as it
+-- was when their statement began, as they see the file's row.
+
+-- Chunks begin where they begin: what is written at once is cut into chunks of chunk_bytes(), the last of which may
+-- be smaller, and what is appended is put into the last chunk where both fit into a page, and else behind it. So an
+-- append writes little more than what is appended, and two neighbours together are never small. A file's row has the
+-- beginning of the last chunk, its tail: what lies behind that is of no content.
 
 CREATE FUNCTION {schema}.chunk_bytes() RETURNS integer LANGUAGE sql IMMUTABLE AS $$
-    SELECT 32768
+    SELECT 262144
 $$;
 
--- The bytes of all chunks of a content of a size. STABLE, as all that reads contents: it is of the moment that the
+-- The most bytes of a chunk that is written again for what is appended: a page's.
+CREATE FUNCTION {schema}.page_bytes() RETURNS integer LANGUAGE sql IMMUTABLE AS $$
+    SELECT 8000
+$$;
+
+-- The bytes of all chunks of a content with a tail. STABLE, as all that reads contents: it is of the moment that the
 -- file's row is of.
-CREATE FUNCTION {schema}.content_of(of_content bigint, size integer) RETURNS bytea LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION {schema}.content_of(of_content bigint, tail integer) RETURNS bytea LANGUAGE plpgsql STABLE AS $$
 DECLARE
     data bytea;
 BEGIN
-    IF size <= {schema}.chunk_bytes() THEN
-        SELECT c.data INTO data FROM {schema}.contents c WHERE c.id = of_content AND c.number = 0;
+    IF tail = 0 THEN
+        SELECT c.data INTO data FROM {schema}.contents c WHERE c.id = of_content AND c.start = 0;
     ELSE
-        SELECT string_agg(c.data, '') INTO data
-        FROM (SELECT c.data FROM {schema}.contents c WHERE c.id = of_content ORDER BY c.number) c;
+        SELECT string_agg(c.data, '') INTO data FROM (
+            SELECT c.data FROM {schema}.contents c WHERE c.id = of_content AND c.start <= tail ORDER BY c.start
+        ) c;
     END IF;
     RETURN data;
 END
 $$;
 
 -- The whole content of a row of files: it is in the row, or apart.
-CREATE FUNCTION {schema}.whole(content bytea, content_id bigint, size integer) RETURNS bytea
+CREATE FUNCTION {schema}.whole(content bytea, content_id bigint, tail integer) RETURNS bytea
 LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN content_id IS NULL THEN content ELSE {schema}.content_of(content_id, size) END
+    SELECT CASE WHEN content_id IS NULL THEN content ELSE {schema}.content_of(content_id, tail) END
 $$;
 
 -- The chunks of a large content, one after the other, for a client to join: the server would copy them several times.
 -- None of a content in its row, which has no id.
-CREATE FUNCTION {schema}.chunks_of(of_content bigint) RETURNS SETOF bytea LANGUAGE plpgsql STABLE STRICT ROWS 10 AS $$
+CREATE FUNCTION {schema}.chunks_of(of_content bigint, tail integer) RETURNS SETOF bytea
+LANGUAGE plpgsql STABLE STRICT ROWS 10 AS $$
 BEGIN
-    RETURN QUERY SELECT c.data FROM {schema}.contents c WHERE c.id = of_content ORDER BY c.number;
+    RETURN QUERY SELECT c.data FROM {schema}.contents c WHERE c.id = of_content AND c.start <= tail ORDER BY c.start;
 END
 $$;
 
-CREATE FUNCTION {schema}.bytes_in_chunks(of_content bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION {schema}.bytes_in_chunks(of_content bigint, tail integer) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    RETURN (SELECT sum(length(c.data)) FROM {schema}.contents c WHERE c.id = of_content);
+    RETURN (SELECT sum(length(c.data)) FROM {schema}.contents c WHERE c.id = of_content AND c.start <= tail);
 END
 $$;
 
 -- How many bytes of a row's content are there. Of chunks it looks at no data.
-CREATE FUNCTION {schema}.bytes_of(content bytea, content_id bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
+CREATE FUNCTION {schema}.bytes_of(content bytea, content_id bigint, tail integer) RETURNS bigint
+LANGUAGE sql STABLE AS $$
     SELECT CASE
         WHEN content_id IS NULL THEN length(content)
-        ELSE {schema}.bytes_in_chunks(content_id)
+        ELSE {schema}.bytes_in_chunks(content_id, tail)
     END
 $$;
 
+-- Where the chunk begins that has a byte of a content.
+CREATE FUNCTION {schema}.start_of(of_content bigint, at_byte integer) RETURNS integer LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT c.start FROM {schema}.contents c
+            WHERE c.id = of_content AND c.start <= at_byte ORDER BY c.start DESC LIMIT 1);
+END
+$$;
+
 -- Some bytes of a content of a size, from the chunks that have them; NULL where these are not whole.
-CREATE FUNCTION {schema}.part_of(of_content bigint, size integer, first integer, most integer) RETURNS bytea
-LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION {schema}.part_of(of_content bigint, tail integer, size integer, first integer, most integer)
+RETURNS bytea LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    chunk CONSTANT integer := {schema}.chunk_bytes();
-    upto integer := least(first::bigint + greatest(most, 1), size);
-    low integer := least(first, size - 1) / chunk;
     found bytea;
+    upto integer;
+    low integer;
+    are_whole boolean;
 BEGIN
-    SELECT string_agg(c.data, '') INTO found FROM (
-        SELECT c.data FROM {schema}.contents c
-        WHERE c.id = of_content AND c.number >= low AND c.number <= greatest(upto - 1, 0) / chunk ORDER BY c.number
+    IF tail = 0 THEN
+        SELECT substr(c.data, first + 1, most) INTO found FROM {schema}.contents c
+        WHERE c.id = of_content AND c.start = 0 AND length(c.data) = size;
+        RETURN found;
+    END IF;
+    upto := least(first::bigint + greatest(most, 1), size);
+    low := {schema}.start_of(of_content, least(first, tail));
+    -- One after the other from the first one on, with all that is wanted, and with the end where that is among it.
+    SELECT string_agg(
+            substr(c.data, greatest(first - c.start, 0) + 1, greatest(upto - greatest(first, c.start), 0)), ''),
+        sum(length(c.data)) = max(c.start + length(c.data)) - low AND max(c.start + length(c.data)) >= upto
+            AND (max(c.start) < tail OR max(c.start + length(c.data)) = size)
+    INTO found, are_whole FROM (
+        SELECT c.start, c.data FROM {schema}.contents c
+        WHERE c.id = of_content AND c.start >= low AND c.start < upto AND c.start <= tail ORDER BY c.start
     ) c;
-    IF length(found) IS DISTINCT FROM least(size, ((upto - 1) / chunk + 1)::bigint * chunk) - low * chunk THEN
-        RETURN NULL;
-    END IF;
-    RETURN substr(found, first - low * chunk + 1, most);
+    RETURN CASE WHEN are_whole THEN substr(found, 1, most) END;
 END
 $$;
 
--- The digests of the chunks of data that follow a chunk with a digest, or none (''). What is in one chunk has an empty
--- one: it is as quickly compared as it would be hashed when it is written, and hardly anything that is written is ever
--- compared.
-CREATE FUNCTION {schema}.digests_of(before bytea, data bytea) RETURNS bytea[] LANGUAGE plpgsql IMMUTABLE STRICT AS $$
-DECLARE
-    chunk CONSTANT integer := {schema}.chunk_bytes();
-    digests bytea[] := '{}';
-BEGIN
-    IF before = '' AND length(data) <= chunk THEN
-        RETURN ARRAY[before];
-    END IF;
-    FOR start IN 1 .. length(data) BY chunk LOOP
-        before := sha256(before || substr(data, start, chunk));
-        digests := array_append(digests, before);
-    END LOOP;
-    RETURN digests;
-END
-$$;
-
--- The digest of the chunk before a number; '' where there is none.
-CREATE FUNCTION {schema}.digest_before(of_content bigint, at_number integer) RETURNS bytea
+-- Whether two contents of a size differ. Chunks that are copies are not read, and nothing after one that differs.
+CREATE FUNCTION {schema}.are_other(a bigint, a_tail integer, b bigint, b_tail integer, size integer) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    of_a record;
+    of_b record;
+    a_end integer := 0;
+    b_end integer := 0;
+    upto integer := 0;
+    next integer;
 BEGIN
-    RETURN coalesce(
-        (SELECT c.digest FROM {schema}.contents c WHERE c.id = of_content AND c.number = at_number - 1), '');
+    WHILE upto < size LOOP
+        IF upto = a_end THEN
+            SELECT c.start, c.mark, c.data, length(c.data) AS length INTO of_a FROM {schema}.contents c
+            WHERE c.id = a AND c.start = upto AND upto <= a_tail;
+            a_end := upto + of_a.length;
+        END IF;
+        IF upto = b_end THEN
+            SELECT c.start, c.mark, c.data, length(c.data) AS length INTO of_b FROM {schema}.contents c
+            WHERE c.id = b AND c.start = upto AND upto <= b_tail;
+            b_end := upto + of_b.length;
+        END IF;
+        next := CASE WHEN a_end > upto AND b_end > upto THEN least(a_end, b_end) END;
+        IF next IS NULL THEN
+            RETURN true;  -- one is damaged
+        ELSIF of_a.mark <> of_b.mark OR of_a.start <> of_b.start THEN
+            IF substr(of_a.data, upto - of_a.start + 1, next - upto)
+                    <> substr(of_b.data, upto - of_b.start + 1, next - upto) THEN
+                RETURN true;
+            END IF;
+        END IF;
+        upto := next;
+    END LOOP;
+    RETURN false;
 END
 $$;
 
--- Lay down a content: what base has before the chunk first, and data behind it, of which digests are those. Where it is
--- base itself, which has a size, that is written into.
+-- Where the last chunk of a content begins of which so many bytes are laid down from a place on.
+CREATE FUNCTION {schema}.tail_of(first integer, bytes integer) RETURNS integer LANGUAGE sql IMMUTABLE AS $$
+    SELECT first + (bytes - 1) / {schema}.chunk_bytes() * {schema}.chunk_bytes()
+$$;
+
+-- Lay down a content: what base has before the place first, where a chunk of it begins or it ends, and data behind
+-- it, with a mark that nothing else has. Where it is base itself, that is written into.
 CREATE FUNCTION {schema}.lay_down(
-    to_content bigint, base bigint, base_size integer, first integer, data bytea, digests bytea[]
+    to_content bigint, base bigint, first integer, data bytea, mark bigint
 ) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     chunk CONSTANT integer := {schema}.chunk_bytes();
-    many integer := cardinality(digests);
 BEGIN
     IF to_content = base THEN
-        IF many = 1 THEN  -- as most are: the row is changed, and no index
-            UPDATE {schema}.contents c SET digest = digests[1], data = lay_down.data
-            WHERE c.id = base AND c.number = first;
-            many := CASE WHEN FOUND THEN 0 ELSE 1 END;
-            IF base_size > (first + 1) * chunk THEN
-                DELETE FROM {schema}.contents c WHERE c.id = base AND c.number > first;
-            END IF;
-        ELSE
-            DELETE FROM {schema}.contents c WHERE c.id = base AND c.number >= first;
-        END IF;
+        DELETE FROM {schema}.contents c WHERE c.id = base AND c.start >= first;
     ELSIF base IS NOT NULL AND first > 0 THEN
-        INSERT INTO {schema}.contents (id, number, digest, data)
-        SELECT to_content, c.number, c.digest, c.data FROM {schema}.contents c WHERE c.id = base AND c.number < first;
+        INSERT INTO {schema}.contents (id, mark, start, data)
+        SELECT to_content, c.mark, c.start, c.data FROM {schema}.contents c WHERE c.id = base AND c.start < first;
     END IF;
-    IF many = 1 THEN
-        INSERT INTO {schema}.contents (id, number, digest, data) VALUES (to_content, first, digests[1], data);
-    ELSIF many > 1 THEN
-        INSERT INTO {schema}.contents (id, number, digest, data)
-        SELECT to_content, first + n - 1, digests[n], substr(data, (n - 1) * chunk + 1, chunk)
-        FROM generate_series(1, many) n;
+    IF length(data) <= chunk THEN
+        INSERT INTO {schema}.contents (id, mark, start, data)
+        VALUES (to_content, lay_down.mark, first, data);
+    ELSE
+        INSERT INTO {schema}.contents (id, mark, start, data)
+        SELECT to_content, lay_down.mark, first + n, substr(data, n + 1, chunk)
+        FROM generate_series(0, length(data) - 1, chunk) n;
     END IF;
 END
 $$;
@@ -206,22 +241,20 @@ DECLARE
     old record;
     to_content bigint;
     data bytea;
-    digests bytea[];
 BEGIN
     FOR old IN
-        SELECT f.depth, f.place FROM {schema}.files f
+        SELECT f.depth, f.place, f.version FROM {schema}.files f
         WHERE f.session_id = of_session AND f.depth >= first_depth AND f.depth <= last_depth
             AND f.place >= low AND f.place < high AND starts_with(coalesce(f.long_path, f.place), prefix)
-            AND f.content_id IS NULL AND f.size > 1024 AND f.kind <> 'd' AND length(f.content) = f.size
+            AND f.content_id IS NULL AND f.size > {schema}.bytes_in_row('b') AND f.kind <> 'd' AND length(f.content) = f.size
     LOOP
         SELECT f.content INTO data FROM {schema}.files f
         WHERE f.session_id = of_session AND f.depth = old.depth AND f.place = old.place;
         to_content := nextval('{schema}.content_ids');
-        digests := {schema}.digests_of('', data);
         UPDATE {schema}.files f
-        SET content = NULL, content_id = to_content, digest = digests[cardinality(digests)]
+        SET content = NULL, content_id = to_content, tail = {schema}.tail_of(0, length(data))
         WHERE f.session_id = of_session AND f.depth = old.depth AND f.place = old.place;
-        PERFORM {schema}.lay_down(to_content, NULL, 0, 0, data, digests);
+        PERFORM {schema}.lay_down(to_content, NULL, 0, data, old.version);
     END LOOP;
 END
 $$;

@@ -16,5 +16,5 @@ CREATE INDEX IF NOT EXISTS files_texts_besides ON {schema}.files (session_id)
     WHERE (kind = 'z' OR kind = 't' AND (size > 1048576 OR content_id IS NOT NULL));
 DROP INDEX IF EXISTS {schema}.files_other_texts;
 CREATE OR REPLACE FUNCTION {schema}.bytes_in_row(kind "char") RETURNS integer LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE kind WHEN 't' THEN 1048576 ELSE 1024 END
+    SELECT CASE kind WHEN 't' THEN 1048576 ELSE 1792 END
 $$;

@@ -27,9 +27,9 @@ BEGIN
         IF NOT alone THEN
             SELECT p.outcome, p.fact, p.amount, p.version, p.serial, p.created_ns, p.updated_ns, p.size
             INTO outcome, fact, amount, version, serial, created_ns, updated_ns, size
-            FROM {schema}.put_file(
-                'write', one.session_id, one.path, one.depth, one.place, one.parent, one.kind, one.content,
-                NULL, false, NULL, NULL, NULL, NULL, NULL, may_be_limited => false) p;
+            FROM {schema}.write_file(
+                one.session_id, one.path, one.depth, one.place, one.parent, one.kind, one.content,
+                may_be_limited => false) p;
         END IF;
         RETURN NEXT;
     END LOOP;

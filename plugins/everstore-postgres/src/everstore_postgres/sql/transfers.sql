@@ -39,7 +39,7 @@ BEGIN
     SELECT l.most, l.bytes INTO max_entries, max_bytes
     FROM {schema}.lower_limits(of_session, 'f', max_entries, max_bytes) l;
     limited := max_entries IS NOT NULL OR max_bytes IS NOT NULL;
-    SELECT f.kind, f.size, f.is_readonly, f.content_id, {schema}.bytes_of(f.content, f.content_id) AS length INTO node FROM {schema}.files f
+    SELECT f.kind, f.size, f.is_readonly, f.content_id, {schema}.bytes_of(f.content, f.content_id, f.tail) AS length INTO node FROM {schema}.files f
     WHERE f.session_id = of_session AND f.depth = source_depth AND f.place = source_place;
     IF NOT FOUND THEN
         outcome := 'missing';
@@ -95,7 +95,7 @@ BEGIN
             SELECT count(*) AS entries, coalesce(sum(f.size), 0) AS bytes, max(f.size) AS largest,
                 max(octet_length(coalesce(f.long_path, f.place))) AS longest,
                 min(coalesce(f.long_path, f.place)) FILTER (
-                    WHERE NOT is_move AND f.kind <> 'd' AND {schema}.bytes_of(f.content, f.content_id) IS DISTINCT FROM f.size
+                    WHERE NOT is_move AND f.kind <> 'd' AND {schema}.bytes_of(f.content, f.content_id, f.tail) IS DISTINCT FROM f.size
                 ) AS damaged
             INTO taken FROM {schema}.files f
             WHERE f.session_id = of_session AND f.depth = level AND f.place >= span.low AND f.place < span.high
@@ -168,11 +168,11 @@ BEGIN
             WITH made AS (
                 INSERT INTO {schema}.files
                     (session_id, depth, place, long_path, kind, is_readonly, size, version, serial, created_ns,
-                     updated_ns, content, content_id, digest)
+                     updated_ns, content, content_id, tail)
                 SELECT of_session, f.depth + destination_depth - source_depth,
                     {schema}.place_of(destination || substr(f.path, length(source) + 1)),
                     {schema}.long_path_of(destination || substr(f.path, length(source) + 1)),
-                    f.kind, false, f.size, f.stamp, nextval('{schema}.serials'), now, now, f.content, f.content_id, f.digest
+                    f.kind, false, f.size, f.stamp, nextval('{schema}.serials'), now, now, f.content, f.content_id, f.tail
                 FROM (
                     SELECT f.*, coalesce(f.long_path, f.place) AS path, {schema}.next_version() AS stamp
                     FROM {schema}.files f

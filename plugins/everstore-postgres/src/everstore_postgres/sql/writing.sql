@@ -12,9 +12,7 @@
 -- with its content, its size and, as the fact, its kind; what an edit does not find once, with its content. 'cuts'
 -- are of an edit the bytes before, and between, the places where it replaced.
 --
--- A plain write of what stays in the row, which most calls are, is tried at once: its statements find nothing to
--- change where there is anything to refuse, to make first, or to let go. All else, and a write that was not that
--- plain, is looked at before, and then done by the same statements.
+-- What is there is looked at before. A plain write comes here when plain_writing.sql could not do it.
 CREATE FUNCTION {schema}.put_file(
     verb text, of_session uuid, path text, at_depth integer, at_place text, at_parent text,
     new_kind "char", data bytea, if_version bigint, option boolean, other_kind "char", other_data bytea,
@@ -29,20 +27,19 @@ DECLARE
     locked text;
     nothing text;  -- an assignment costs less than PERFORM
     limited boolean;
-    ready boolean;
+    ready boolean := false;  -- when it has been looked at, and nothing refuses it
     expected bigint := if_version;
     wanted_kind "char" := new_kind;
     wanted bytea := data;  -- what is in the row then, if it is
     wanted_size integer := length(data);
-    apart boolean := false;  -- or else it has chunks: from the first one on, those of the rest, with these digests
+    apart boolean := false;  -- or else it has chunks: from the place first on, the rest is laid down
     wanted_id bigint;
-    first integer;
+    wanted_tail integer;
+    first integer := 0;
     rest bytea;
-    digests bytea[];
-    tail_number integer;
+    tail_bytes integer;  -- of the last chunk that is there
     tail_data bytea;
-    looked boolean := false;
-    tried boolean := false;
+    tried boolean := verb = 'write';  -- whether it was once, and was not plain
     sealed boolean := verb = 'seed' AND option;
     old record;
     is_there boolean;
@@ -60,9 +57,6 @@ BEGIN
         FROM {schema}.lower_limits(of_session, 'f', max_entries, max_bytes) l;
     END IF;
     limited := max_entries IS NOT NULL OR max_bytes IS NOT NULL;
-    ready := verb = 'write' AND NOT limited AND NOT coalesce(length(data) > max_file, false)
-        AND length(data) <= {schema}.bytes_in_row(new_kind);
-    tried := ready;
     IF limited THEN
         locked := pg_advisory_xact_lock(uuid_hash_extended(of_session, 1));
     ELSE
@@ -72,10 +66,10 @@ BEGIN
         IF ready AND expected IS DISTINCT FROM 0 THEN
             UPDATE {schema}.files f
             SET kind = wanted_kind, is_readonly = sealed, size = wanted_size, content = wanted,
-                content_id = wanted_id, digest = digests[cardinality(digests)],
+                content_id = wanted_id, tail = wanted_tail,
                 version = {schema}.next_version(), updated_ns = greatest({schema}.now_ns(), f.updated_ns + 1000)
             WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place AND f.kind <> 'd'
-                AND (looked OR f.content_id IS NULL) AND (verb = 'seed' OR NOT f.is_readonly)
+                AND (verb = 'seed' OR NOT f.is_readonly)
                 AND (expected IS NULL OR f.version = expected)
             RETURNING 'done', f.version, f.serial, f.created_ns, f.updated_ns, f.size
             INTO outcome, version, serial, created_ns, updated_ns, size;
@@ -85,10 +79,10 @@ BEGIN
             now := {schema}.now_ns();
             INSERT INTO {schema}.files AS f
                 (session_id, depth, place, long_path, kind, is_readonly, size, version, serial, created_ns,
-                 updated_ns, content, content_id, digest)
+                 updated_ns, content, content_id, tail)
             SELECT of_session, at_depth, at_place, CASE WHEN path <> at_place THEN path END, wanted_kind,
                 sealed, wanted_size, stamp, nextval('{schema}.serials'), now, now, wanted, wanted_id,
-                digests[cardinality(digests)]
+                wanted_tail
             WHERE at_depth = 1 OR EXISTS (
                 SELECT FROM {schema}.files p
                 WHERE p.session_id = of_session AND p.depth = at_depth - 1 AND p.place = at_parent AND p.kind = 'd'
@@ -99,15 +93,20 @@ BEGIN
         END IF;
         IF outcome IS NOT NULL THEN
             IF apart THEN
-                nothing := {schema}.lay_down(wanted_id, old.content_id, old.size, first, rest, digests);
+                IF wanted_id = old.content_id AND old.tail = first AND length(rest) <= {schema}.chunk_bytes() THEN
+                    UPDATE {schema}.contents c SET mark = put_file.version, data = rest
+                    WHERE c.id = wanted_id AND c.start = first;
+                    apart := NOT FOUND;
+                END IF;
+                IF apart AND length(rest) > 0 THEN
+                    nothing := {schema}.lay_down(wanted_id, old.content_id, first, rest, version);
+                END IF;
             END IF;
-            IF looked THEN
-                IF old.content_id <> coalesce(wanted_id, 0) THEN
-                    nothing := {schema}.let_go(ARRAY[old.content_id]);
-                END IF;
-                IF verb = 'edit' THEN
-                    content := made.content;
-                END IF;
+            IF old.content_id <> coalesce(wanted_id, 0) THEN
+                nothing := {schema}.let_go(ARRAY[old.content_id]);
+            END IF;
+            IF verb = 'edit' THEN
+                content := made.content;
             END IF;
             IF limited THEN
                 PERFORM {schema}.count_usage(of_session, more_entries, more_bytes);
@@ -118,20 +117,21 @@ BEGIN
         END IF;
 
         -- What is there, and what is in the way? Another writer may have been faster: then all over again.
-        SELECT f.version, f.size, f.kind, f.is_readonly, f.content_id INTO old FROM {schema}.files f
+        SELECT f.version, f.size, f.kind, f.is_readonly, f.content_id, f.tail,
+            EXISTS (SELECT FROM {schema}.shares s WHERE s.content_id = f.content_id) AS is_shared
+        INTO old FROM {schema}.files f
         WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place
         FOR NO KEY UPDATE;
         is_there := FOUND;
-        looked := true;
 
         IF verb = 'swap' THEN
             IF NOT coalesce(old.kind = other_kind AND old.size = length(other_data) AND (
-                SELECT {schema}.whole(f.content, f.content_id, f.size) = other_data FROM {schema}.files f
+                SELECT {schema}.whole(f.content, f.content_id, f.tail) = other_data FROM {schema}.files f
                 WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place
             ), false) THEN
                 outcome := 'different';
                 IF is_there AND old.kind <> 'd' THEN
-                    SELECT {schema}.whole(f.content, f.content_id, f.size) INTO content FROM {schema}.files f
+                    SELECT {schema}.whole(f.content, f.content_id, f.tail) INTO content FROM {schema}.files f
                     WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
                     IF NOT {schema}.is_sound(content, old.size, old.kind) THEN
                         outcome := 'damaged';
@@ -175,27 +175,30 @@ BEGIN
         wanted_kind := new_kind;
         wanted_size := length(data);
         IF is_there AND verb IN ('edit', 'append') THEN
-            tail_number := NULL;
+            tail_bytes := NULL;
             IF verb = 'append' AND old.content_id IS NOT NULL THEN
-                SELECT c.number, c.data INTO tail_number, tail_data FROM {schema}.contents c
-                WHERE c.id = old.content_id ORDER BY c.number DESC LIMIT 1;
+                SELECT length(c.data), CASE WHEN length(c.data) + wanted_size <= {schema}.page_bytes() THEN c.data END
+                INTO tail_bytes, tail_data FROM {schema}.contents c
+                WHERE c.id = old.content_id AND c.start = old.tail;
+            ELSIF old.content_id IS NOT NULL THEN
+                content := {schema}.content_of(old.content_id, old.tail);
             ELSE
-                SELECT {schema}.whole(f.content, f.content_id, f.size) INTO content FROM {schema}.files f
+                SELECT f.content INTO content FROM {schema}.files f
                 WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
             END IF;
             IF NOT (
                 {schema}.is_sound(content, old.size, old.kind)
-                OR content IS NULL AND {schema}.is_tail(tail_number, tail_data, old.size, old.kind)
+                OR content IS NULL AND {schema}.is_tail(old.tail, tail_bytes, old.size, old.kind)
             ) THEN
                 outcome := 'damaged';
                 fact := old.kind;
                 size := old.size;
-                content := coalesce(content, {schema}.content_of(old.content_id, old.size));
+                content := coalesce(content, {schema}.content_of(old.content_id, old.tail));
                 RETURN;
             END IF;
             made := CASE verb
                 WHEN 'edit' THEN {schema}.edited(content, old.kind, data, other_data, option)
-                ELSE {schema}.appended(coalesce(content, tail_data), old.kind, data, new_kind)
+                ELSE {schema}.appended(coalesce(content, tail_data, ''), old.kind, data, new_kind)
             END;
             IF made.outcome IS NOT NULL THEN
                 outcome := made.outcome;
@@ -213,12 +216,12 @@ BEGIN
             rest := made.content;
             wanted_kind := made.kind;
             wanted_size := length(rest);
-            IF tail_number IS NOT NULL THEN
-                first := tail_number;
+            IF tail_bytes IS NOT NULL THEN
+                first := CASE WHEN tail_data IS NULL THEN old.size ELSE old.tail END;
                 wanted_size := old.size + length(data);
-            ELSIF old.content_id IS NOT NULL THEN
-                first := greatest(cuts[1] - 1, 0) / {schema}.chunk_bytes();  -- with something in it, whatever is cut off
-                rest := substr(rest, first * {schema}.chunk_bytes() + 1);
+            ELSIF old.tail > 0 THEN  -- from a byte on that stays, whatever is cut off
+                first := {schema}.start_of(old.content_id, greatest(cuts[1] - 1, 0));
+                rest := substr(rest, first + 1);
             END IF;
         END IF;
 
@@ -254,20 +257,16 @@ BEGIN
         IF apart THEN
             wanted := NULL;
             wanted_id := old.content_id;  -- what one file has to itself is written into
-            IF wanted_id IS NULL THEN
+            wanted_tail := {schema}.tail_of(first, length(rest));
+            IF length(rest) = 0 THEN
+                wanted_tail := old.tail;
+            ELSIF wanted_id IS NULL OR old.is_shared THEN
                 wanted_id := nextval('{schema}.content_ids');
-            ELSIF EXISTS (SELECT FROM {schema}.shares s WHERE s.content_id = wanted_id) THEN
-                wanted_id := nextval('{schema}.content_ids');
-            END IF;
-            IF first > 0 THEN
-                digests := {schema}.digests_of({schema}.digest_before(old.content_id, first), rest);
-            ELSE
-                digests := {schema}.digests_of('', rest);
             END IF;
         ELSE
             wanted := rest;
             wanted_id := NULL;
-            digests := NULL;
+            wanted_tail := NULL;
         END IF;
         expected := coalesce(old.version, 0);
         ready := true;
@@ -275,14 +274,10 @@ BEGIN
 END
 $$;
 
--- Whether a chunk is the last one that a file of this size and kind may have.
-CREATE FUNCTION {schema}.is_tail(number integer, data bytea, size integer, kind "char") RETURNS boolean
-LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN
-    RETURN kind IN ('t', 'z', 'b') AND coalesce(
-        length(data) > 0 AND length(data) <= {schema}.chunk_bytes()
-        AND number::bigint * {schema}.chunk_bytes() + length(data) = size, false);
-END
+-- Whether the last chunk of a file of this size and kind may begin there, and have so many bytes.
+CREATE FUNCTION {schema}.is_tail(tail integer, bytes integer, size integer, kind "char") RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT kind IN ('t', 'z', 'b') AND coalesce(bytes > 0 AND tail + bytes = size, false)
 $$;
 
 -- Whether a content is one that a file of this size and kind may have.
