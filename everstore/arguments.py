@@ -25,6 +25,7 @@ from everstore.models import Encoding, InitialFile, Session
 from everstore.search import MAX_CONTEXT
 
 __all__ = [
+    "LATEST_NS",
     "check_distinct",
     "check_flag",
     "check_session_id",
@@ -42,6 +43,7 @@ __all__ = [
     "plain_session",
     "plain_start",
     "plain_text",
+    "plain_time",
     "plain_title",
     "plain_ttl",
     "plain_wait",
@@ -225,6 +227,15 @@ def plain_seed(file: InitialFile) -> InitialFile:
     check_flag("is_readonly", file.is_readonly)
     content, encoding = plain_content(file.content, file.encoding)
     return InitialFile(file.path, content, encoding, file.is_readonly)
+
+
+def plain_time(name: str, value: int) -> int:
+    """A time in nanoseconds since 1970 as a plain ``int``; else ``InvalidArgumentError``."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LATEST_NS:
+        return int.__index__(value)
+    raise InvalidArgumentError(
+        f"{name} is a whole number of nanoseconds since 1970, before 2255, not {shown(value)}"
+    )
 
 
 def plain_title(title: str, what: str = "title") -> str:

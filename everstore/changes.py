@@ -30,16 +30,19 @@ __all__ = [
     "DeleteValue",
     "Edit",
     "FileMutation",
+    "FileTimes",
     "Increment",
     "MakeDirectory",
     "Move",
     "Mutation",
+    "SecretTimes",
     "Seed",
     "SetSecret",
     "SetValue",
     "SwapSecret",
     "TouchValue",
     "ValueMutation",
+    "ValueTimes",
     "Write",
     "WriteBytes",
 ]
@@ -185,6 +188,18 @@ class Move(FileMutation[FileInfo], frozen=True, gc=False):
     overwrite: bool = False
 
 
+class FileTimes(FileMutation[bool], frozen=True, gc=False):
+    """What ``restore_times`` of files takes: a file or a directory, and its times in nanoseconds since 1970.
+
+    Several are a list of their own: no other change is among them.
+    """
+
+    verb = "restore_times"
+    path: str
+    created_ns: int
+    updated_ns: int
+
+
 AnyFileChange = Write | WriteBytes | Edit | Append | AppendBytes | Delete | Move | Copy | MakeDirectory
 """What ``apply_changes`` takes."""
 
@@ -254,3 +269,22 @@ class SwapSecret(ValueMutation[bool], frozen=True, gc=False):
     name: str
     expected: str
     replacement: str
+
+
+class ValueTimes(ValueMutation[bool], frozen=True, gc=False):
+    """What ``restore_times`` of a storage takes: a value and its times, as ``FileTimes`` has a file's."""
+
+    verb = "restore_times"
+    key: str
+    created_ns: int
+    updated_ns: int
+
+
+class SecretTimes(ValueMutation[bool], frozen=True, gc=False):
+    """The same of a secret."""
+
+    verb = "restore_times"
+    space = "secrets"
+    name: str
+    created_ns: int
+    updated_ns: int

@@ -38,7 +38,7 @@ from everstore.backends.memory import (
     InMemorySessionStorageStore,
     InMemorySessionStore,
 )
-from everstore.changes import SetValue, Write
+from everstore.changes import FileTimes, SecretTimes, SetValue, ValueTimes, Write
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -224,6 +224,7 @@ CALLS = [
     _call("file_system", "grep_files", "kept"),
     _call("file_system", "glob_files", "*.txt"),
     _call("file_system", "apply_changes", [Write("new.txt", "text")]),
+    _call("file_system", "restore_times", [FileTimes("kept.txt", 1, 2)]),
     _call("file_system", "list_tree"),
     _call("file_system", "usage"),
     _call("file_system", "limit_session", {}),
@@ -247,6 +248,7 @@ CALLS = [
     _call("storage", "get_secret", "kept"),
     _call("storage", "delete_secret", "kept"),
     _call("storage", "list_secrets"),
+    _call("storage", "restore_times", [ValueTimes("kept", 1, 2), SecretTimes("kept", 1, 2)]),
     _call("storage", "usage"),
     _call("storage", "limit_session", {}),
     pytest.param(Call("storage", "session_ids", lambda _: ((), {})), id="session_ids"),

@@ -15,7 +15,7 @@ from everstore.session import BoundFiles, BoundStorage
 # For those who look after the store, not for those who work in a session.
 KEEPERS = {
     *("apply", "close", "limit_session", "purge_session", "search", "session_ids"),
-    *("fork_session", "diff_sessions"),
+    *("fork_session", "diff_sessions", "restore_times"),
 }
 
 

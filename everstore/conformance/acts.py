@@ -19,11 +19,14 @@ from everstore.changes import (
     Delete,
     DeleteValue,
     Edit,
+    FileTimes,
     Increment,
     MakeDirectory,
     Move,
+    SecretTimes,
     SetValue,
     TouchValue,
+    ValueTimes,
     Write,
 )
 from everstore.conformance.scene import LABELS, LARGE, RECORD_NS, Scene
@@ -40,9 +43,14 @@ __all__ = [
     "LOOKING",
     "NO_ACTS",
     "NO_SESSION",
+    "TIMES",
     "Act",
     "asked_of",
 ]
+
+
+TIMES = (1_600_000_000_123_456_789, 1_600_000_001_000_000_001)
+"""Times of creation and of the last change, that a restoring gives."""
 
 
 class Act(msgspec.Struct, frozen=True):
@@ -196,6 +204,12 @@ ACTS: dict[str, Act] = {
     "move_onto": _files("move_file", lambda at: at.files.move_file("a", "d/0", overwrite=True)),
     "move_tree": _files("move_file", lambda at: at.files.move_file("d", "new/d")),
     "changes": _files("apply_changes", lambda at: at.files.apply_changes(_several(at))),
+    "restore_times_of_files": _files(
+        "restore_times",
+        lambda at: at.store.file_system.restore_times(
+            at.id, [FileTimes(path, *TIMES) for path in ("d", "d/0", "kept/seed", "none", "a")]
+        ),
+    ),
     "purge_files": _files("purge_session", lambda at: at.store.file_system.purge_session(at.id)),
     "replace_files": _files(
         "fork_session",
@@ -258,6 +272,12 @@ ACTS: dict[str, Act] = {
         "set_secret", lambda at: at.storage.set_secret("s", "brief", ttl=3600), needs=("time_to_live",)
     ),
     "delete_secret": _storage("delete_secret", lambda at: at.storage.delete_secret("s")),
+    "restore_times_of_storage": _storage(
+        "restore_times",
+        lambda at: at.store.storage.restore_times(
+            at.id, [SecretTimes("s", *TIMES), ValueTimes("none", *TIMES), ValueTimes("k", *TIMES)]
+        ),
+    ),
     "purge_storage": _storage("purge_session", lambda at: at.store.storage.purge_session(at.id)),
     "swap": _storage("swap_secret", _seal_anew, changes=False, needs=("durable",)),
     # -- records

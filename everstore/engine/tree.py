@@ -177,6 +177,12 @@ class EngineTree(Tree[FileInfo]):
         self._count(0 if old else 1, copy.size_bytes - (old.size_bytes if old else 0))
 
     @override
+    def restamp(self, entry: FileInfo, old: FileInfo) -> None:
+        row = self._row(old.path)
+        new = msgspec.structs.replace(row, created_ns=entry.created_ns, updated_ns=entry.updated_ns)
+        self._entries.rows.put_row(self._entries.name(entry.path), new, row)
+
+    @override
     def remove(self, entry: FileInfo) -> None:
         self._entries.rows.remove(self._entries.name(entry.path))
         self._count(-1, -entry.size_bytes)

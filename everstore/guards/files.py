@@ -26,7 +26,7 @@ from everstore.arguments import (
     plain_text,
     refuse_session_id,
 )
-from everstore.changes import Edit
+from everstore.changes import Edit, FileTimes
 from everstore.compat import override
 from everstore.content import append_content, content_size, text_size
 from everstore.errors import (
@@ -43,6 +43,7 @@ from everstore.guards.changes import FILE_CHANGES
 from everstore.guards.checkpoints import require_forks
 from everstore.guards.room import Room
 from everstore.guards.strict import list_strictly, read_strictly
+from everstore.guards.times import plain_times
 from everstore.interfaces import OpenFileSystem
 from everstore.models import InitialFile
 from everstore.nearest import explain
@@ -375,6 +376,11 @@ class FileSystemGuard(OpenFileSystem):
         guard = _ChangeGuard(self._room, self._normalize)
         checked = FILE_CHANGES.checked(guard, session_id, changes)
         return _patched(self._next.apply_changes(session_id, checked), checked)
+
+    @override
+    def restore_times(self, session_id: UUID, times: Sequence[FileTimes]) -> Answer[list[bool]]:
+        check_session_id(session_id)
+        return self._next.restore_times(session_id, plain_times(times, {FileTimes: self._normalize}))
 
     def _ends(self, done: str, source: str, destination: str, *, overwrite: bool) -> tuple[str, str]:
         source, destination = self._normalize(source), self._normalize(destination)

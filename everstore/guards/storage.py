@@ -23,6 +23,7 @@ from everstore.arguments import (
     plain_ttl,
     refuse_session_id,
 )
+from everstore.changes import SecretTimes, ValueTimes
 from everstore.compat import override
 from everstore.content import is_envelope, text_size
 from everstore.errors import (
@@ -36,6 +37,7 @@ from everstore.errors import (
 from everstore.guards.changes import VALUE_CHANGES
 from everstore.guards.checkpoints import require_forks
 from everstore.guards.room import Room
+from everstore.guards.times import plain_times
 from everstore.interfaces import DurableStorageStore, SessionStorageStore
 from everstore.session_limits import plain_limits
 
@@ -339,6 +341,17 @@ class StorageGuard(SessionStorageStore):
     def delete_secret(self, session_id: UUID, name: str) -> Answer[bool]:
         name = self._key(session_id, name, "secret's name")
         return self._next.delete_secret(session_id, name)
+
+    @override
+    def restore_times(
+        self, session_id: UUID, times: Sequence[ValueTimes | SecretTimes]
+    ) -> Answer[list[bool]]:
+        check_session_id(session_id)
+        places: dict[Any, Any] = {
+            ValueTimes: lambda key: self._key(session_id, key),
+            SecretTimes: lambda name: self._key(session_id, name, "secret's name"),
+        }
+        return self._next.restore_times(session_id, plain_times(times, places))
 
     @override
     def list_secrets(self, session_id: UUID) -> Answer[list[SecretInfo]]:

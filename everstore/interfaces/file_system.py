@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from uuid import UUID
 
-    from everstore.changes import AnyFileChange, FileMutation
+    from everstore.changes import AnyFileChange, FileMutation, FileTimes
     from everstore.context import PluginContext
     from everstore.globs import Selection
     from everstore.models import (
@@ -309,6 +309,18 @@ class SessionFileSystem(ABC):
                 error.tell(index=0)  # ``apply`` tells it of several only
             raise
         return [_info_of(answer) for answer in answers]
+
+    async def restore_times(self, session_id: UUID, times: Sequence[FileTimes]) -> list[bool]:
+        """Give files and directories the times that they had elsewhere; of each whether it is there.
+
+        All in one step, read-only files too; of several of one path the last counts. Nothing else changes,
+        neither contents nor revisions, so no condition fails for it; only an ``id``, which is made of
+        ``created_at``, becomes another with it. ``False`` where nothing is, and of the root. From then on
+        times move as ever: an overwrite keeps ``created_at``.
+
+        For trusted host code that brings a session back, as an import does.
+        """
+        return await self.apply(session_id, times) if times else []
 
     # -- verbs that look ----------------------------------------------------------------------------
 

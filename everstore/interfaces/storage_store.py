@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from uuid import UUID
 
-    from everstore.changes import AnyValueChange, ValueMutation
+    from everstore.changes import AnyValueChange, SecretTimes, ValueMutation, ValueTimes
     from everstore.models import KeyInfo, SecretInfo, StoredValue
     from everstore.session_limits import SessionLimits
 
@@ -221,6 +221,17 @@ class SessionStorageStore(ABC):
         """Remove a secret; whether there was one."""
         [answer] = await self.apply(session_id, (DeleteSecret(name),))
         return answer
+
+    async def restore_times(self, session_id: UUID, times: Sequence[ValueTimes | SecretTimes]) -> list[bool]:
+        """Give values and secrets the times that they had elsewhere; of each whether it is there.
+
+        All in one step; of several of one key or name the last counts. Nothing else changes, neither texts,
+        ends nor revisions, so no condition fails for it. ``False`` where nothing is, or what is past its
+        time. From then on times move as ever: an update keeps ``created_at``.
+
+        For trusted host code that brings a session back, as an import does.
+        """
+        return await self.apply(session_id, times) if times else []
 
     async def get_value(self, session_id: UUID, key: str) -> str | None:
         """The value; ``None`` when absent (the empty value is not)."""

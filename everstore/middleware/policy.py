@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["HOST_VERBS", "FilePolicy", "Sessions", "sessions_of", "undecided"]
 
-HOST_VERBS = frozenset({"seed_initial_file", "limit_session", "purge_session", "session_ids", "fork_session"})
+HOST_VERBS = frozenset(
+    {"seed_initial_file", "restore_times", "limit_session", "purge_session", "session_ids", "fork_session"}
+)
 """Verbs that are the host's own: a policy is about who works in a session."""
 
 Sessions = Callable[[UUID], bool] | Iterable[UUID]

@@ -32,6 +32,7 @@ _OF_FILES: dict[type, Callable[..., Any]] = {
     changes.AppendBytes: files.append_bytes,
     changes.MakeDirectory: files.make_directory,
     changes.Delete: files.delete,
+    changes.FileTimes: files.restore_times,
     changes.Copy: transfers.copy,
     changes.Move: transfers.move,
 }
@@ -44,6 +45,8 @@ _OF_VALUES: dict[type, Callable[..., Any]] = {
     changes.SetSecret: values.set_secret,
     changes.DeleteSecret: values.delete,
     changes.SwapSecret: values.swap_secret,
+    changes.ValueTimes: values.restore_times,
+    changes.SecretTimes: values.restore_times,
 }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from msgspec.structs import replace
+
 from everstore.clock import later_than, now_ns
 from everstore.content import other_encoding, replace_text, require_text, stored_size
 from everstore.errors import (
@@ -35,6 +37,7 @@ __all__ = [
     "make_directory",
     "missing_above",
     "require_room",
+    "restore_times",
     "seed",
     "write",
     "write_bytes",
@@ -160,6 +163,15 @@ def delete(tree: Tree[E], path: str, recursive: bool = False, strict: bool = Fal
         if recursive:
             tree.remove_below(path)
     tree.remove(found)
+    return True
+
+
+def restore_times(tree: Tree[E], path: str, created_ns: int, updated_ns: int) -> bool:
+    """``restore_times``."""
+    found = None if path == "/" else tree.get(path)
+    if found is None:
+        return False
+    tree.restamp(replace(found, created_ns=created_ns, updated_ns=updated_ns), found)
     return True
 
 

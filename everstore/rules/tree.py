@@ -113,6 +113,15 @@ class Tree(ABC, Generic[E]):
         longer = append_content(self.read(old), content, encoding)
         self.put(_with_content(file, longer, encoding), old)
 
+    def restamp(self, entry: E, old: E) -> None:
+        """Put ``entry`` in place of ``old``, a file or a directory: it is the same with other times.
+
+        A storage that keeps times beside contents changes those only. By default it is ``put``, here of a
+        directory in place of itself, too.
+        """
+        same = self.read(old)
+        self.put(_with_content(entry, same.kept, same.encoding), old)
+
     @abstractmethod
     def remove(self, entry: E) -> None:
         """Remove a file or an empty directory."""

@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from everstore.rules.space import S, Space
     from everstore.settings import Limits
 
-__all__ = ["delete", "delete_value", "increment", "set_secret", "set_value", "swap_secret", "touch"]
+__all__ = [
+    "delete",
+    "delete_value",
+    "increment",
+    "restore_times",
+    "set_secret",
+    "set_value",
+    "swap_secret",
+    "touch",
+]
 
 _LATEST_NS = (1 << 63) - 1  # what 64 bits hold: a time to live of centuries ends here
 
@@ -84,6 +93,15 @@ def swap_secret(space: Space[S], name: str, expected: str, replacement: str) -> 
     if old is None or space.text(name, old) != expected:
         return False
     space.put(name, replacement, old.version, old.created_ns, old.updated_ns, old.expires_ns)
+    return True
+
+
+def restore_times(space: Space[S], key: str, created_ns: int, updated_ns: int) -> bool:
+    """``restore_times``, of a value or a secret."""
+    old = _alive(space, key, now_ns())
+    if old is None:
+        return False
+    space.put(key, space.text(key, old), old.version, created_ns, updated_ns, old.expires_ns)
     return True
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from msgspec import UnsetType
 
-    from everstore.changes import AnyFileChange, AnyValueChange
+    from everstore.changes import AnyFileChange, AnyValueChange, FileTimes, SecretTimes, ValueTimes
     from everstore.interfaces import Capabilities
     from everstore.models import (
         EditedFile,
@@ -254,6 +254,18 @@ class OpenFileSystem(Face[interfaces.OpenFileSystem]):
         and so is whether a file that is written is too large by itself.
         """
         return self._loop.run(self._asynchronous.apply_changes(session_id, changes))
+
+    def restore_times(self, session_id: UUID, times: Sequence[FileTimes]) -> list[bool]:
+        """Give files and directories the times that they had elsewhere; of each whether it is there.
+
+        All in one step, read-only files too; of several of one path the last counts. Nothing else changes,
+        neither contents nor revisions, so no condition fails for it; only an ``id``, which is made of
+        ``created_at``, becomes another with it. ``False`` where nothing is, and of the root. From then on
+        times move as ever: an overwrite keeps ``created_at``.
+
+        For trusted host code that brings a session back, as an import does.
+        """
+        return self._loop.run(self._asynchronous.restore_times(session_id, times))
 
     def list_tree(
         self,
@@ -549,6 +561,17 @@ class SessionStorageStore(Face[interfaces.SessionStorageStore]):
     def delete_secret(self, session_id: UUID, name: str) -> bool:
         """Remove a secret; whether there was one."""
         return self._loop.run(self._asynchronous.delete_secret(session_id, name))
+
+    def restore_times(self, session_id: UUID, times: Sequence[ValueTimes | SecretTimes]) -> list[bool]:
+        """Give values and secrets the times that they had elsewhere; of each whether it is there.
+
+        All in one step; of several of one key or name the last counts. Nothing else changes, neither texts,
+        ends nor revisions, so no condition fails for it. ``False`` where nothing is, or what is past its
+        time. From then on times move as ever: an update keeps ``created_at``.
+
+        For trusted host code that brings a session back, as an import does.
+        """
+        return self._loop.run(self._asynchronous.restore_times(session_id, times))
 
     def get_value(self, session_id: UUID, key: str) -> str | None:
         """The value; ``None`` when absent (the empty value is not)."""

@@ -299,3 +299,15 @@ def test_the_error_of_several_says_which_it_was(session_id):
                 lambda change: rules.apply_to_tree(tree, change), several[1:] if alone else several
             )
         assert getattr(caught.value, "index", None) == (None if alone else 1)
+
+
+@pytest.mark.parametrize("path", ["/d", "/d/a", "/d/b"])
+def test_without_a_restamp_of_its_own_a_tree_puts_what_it_has_with_other_times(path):
+    tree = DictTree(new_session_id(), Limits())
+    for change in (changes.Write("/d/a", "x"), changes.WriteBytes("/d/b", b"\0")):
+        rules.apply_to_tree(tree, change)
+    before = dict(tree.files)
+    assert rules.apply_to_tree(tree, changes.FileTimes(path, 1, 2)) is True
+    times = {"created_ns": 1, "updated_ns": 2}
+    assert tree.files == before | {path: msgspec.structs.replace(before[path], **times)}
+    assert not any(rules.apply_to_tree(tree, changes.FileTimes(each, 1, 2)) for each in ("/", "/none"))

@@ -224,6 +224,10 @@ class MemoryTree(Tree[SessionFile]):
         return file
 
     @override
+    def restamp(self, entry: SessionFile, old: SessionFile) -> None:
+        self.put(entry, old)
+
+    @override
     def put_copy(self, copy: SessionFile, source: SessionFile, old: SessionFile | None) -> None:
         del source  # whose content it has already
         self.put(copy, old)

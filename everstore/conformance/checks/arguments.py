@@ -15,13 +15,16 @@ from everstore.changes import (
     DeleteSecret,
     DeleteValue,
     Edit,
+    FileTimes,
     Increment,
     MakeDirectory,
     Move,
+    SecretTimes,
     Seed,
     SetSecret,
     SetValue,
     TouchValue,
+    ValueTimes,
     Write,
 )
 from everstore.conformance.case import refused
@@ -140,6 +143,18 @@ _VALUE_CHANGES: tuple[Any, ...] = (
     *([TouchValue("k", ttl=wrong)] for wrong in _WRONG["ttl"]),
     *([Increment("b", wrong)] for wrong in _WRONG["amount"]),
 )
+_TIMES: tuple[Any, ...] = (
+    *(None, 1, "", "FileTimes", b"", {}, object(), FileTimes, FileTimes("a", 0, 0), ValueTimes("k", 0, 0)),
+    *([wrong] for wrong in (None, "a", FileTimes, object(), Write("a", "x"), SetValue("k", "x"))),
+    *([FileTimes(wrong, 0, 0)] for wrong in _WRONG["path"]),
+    *([kind(wrong, 0, 0)] for kind in (ValueTimes, SecretTimes) for wrong in _KEYS),
+    *(
+        [kind("a", *times)]
+        for kind in (FileTimes, ValueTimes, SecretTimes)
+        for wrong in (*_NO_NUMBER, None, -1, 9 * 10**18 + 1, 2**63, 10**30, _HUGE)
+        for times in ((wrong, 0), (0, wrong))
+    ),
+)
 _KINDS = {
     **dict.fromkeys(("path", "source", "destination"), "path"),
     **dict.fromkeys(
@@ -172,6 +187,7 @@ _SPECIAL: dict[str, tuple[Any, ...]] = {
         *(None, 5, "session_bytes", ["session_bytes"], {5: 5}, {"file_bytes": 5}, {"session_files": 5}),
         *({"session_bytes": wrong} for wrong in (0, -1, True, 1.5, "5", 1 << 63)),
     ),
+    "restore_times.times": _TIMES,
     "scan_secrets.after": (
         *_NO_RECORD[:-2],
         (),
@@ -209,6 +225,7 @@ _RIGHT: dict[str, Any] = {
     "value": "new",
     "values": {"k": "new"},
     "ttl": None,
+    "times": [],
     "title": "new",
     "file": InitialFile("new", "x"),
     "session": Session(created_ns=5),

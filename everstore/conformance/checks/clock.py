@@ -34,6 +34,9 @@ _STAMPS_NOTHING = {
     **dict.fromkeys(LOOKING, "it stamps nothing"),
     **{name: "it stamps nothing" for name in CHANGING if name.startswith(("delete", "purge", "replace"))},
     "touch": "it stamps nothing",
+    **dict.fromkeys(
+        ("restore_times_of_files", "restore_times_of_storage"), "the times that it gives are the caller's"
+    ),
     "add_record": "a record's times are the caller's",
 }
 

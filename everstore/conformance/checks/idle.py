@@ -219,6 +219,8 @@ _SAME = {
     "set_secret_new": "set_secret_onto",
     "set_many_new": "delete_if_revision",
     "touch": "values.touch.marks asks that it moves nothing",
+    "restore_times_of_files": "times.files.nothing_else asks that it moves no revision",
+    "restore_times_of_storage": "times.storage.nothing_else asks that it moves no revision",
     "delete_value": "set_if_absent",
     "add_record": "the record's times are the caller's",
     "delete_record": "the record's times are the caller's",

@@ -74,7 +74,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from uuid import UUID
 
-    from everstore.changes import AnyFileChange
+    from everstore.changes import AnyFileChange, FileTimes
 
 __all__ = ["FileModel"]
 
@@ -391,6 +391,16 @@ class FileModel:
                 raise
             answers.append(answer if isinstance(answer, Entry) else None)
         return answers
+
+    def restore_times(self, session_id: UUID, times: Sequence[FileTimes]) -> list[bool]:
+        """Whether each is there; of times the model keeps only that an identity is made of one."""
+        tree = dict(self._trees[session_id])
+        paths = [canonical(each.path) for each in times]
+        for path in paths:
+            if path in tree:
+                tree[path] = msgspec.structs.replace(tree[path], identity=next(self._marks))
+        self._trees[session_id] = tree
+        return [path in tree for path in paths]
 
     def fork_session(self, source: UUID, target: UUID, *, replaced: UUID | None = None) -> None:
         """Nothing."""

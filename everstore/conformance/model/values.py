@@ -31,10 +31,10 @@ from everstore.errors import (
 from everstore.models import StorageUsage, ValueChange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from uuid import UUID
 
-    from everstore.changes import AnyValueChange
+    from everstore.changes import AnyValueChange, SecretTimes, ValueTimes
 
 __all__ = ["Value", "ValueModel"]
 
@@ -231,6 +231,13 @@ class ValueModel:
     def touch_value(self, session_id: UUID, key: str, *, ttl: float | None) -> bool:
         """Whether there is one."""
         return self._values.touch(session_id, key, self._end(ttl))
+
+    def restore_times(self, session_id: UUID, times: Sequence[ValueTimes | SecretTimes]) -> list[bool]:
+        """Whether each is there; times are not among what the model keeps."""
+        spaces = {"values": self._values, "secrets": self._secrets}
+        return [
+            spaces[each.space].get(session_id, place) is not None for each in times for place in each.places()
+        ]
 
     def increment_value(self, session_id: UUID, key: str, amount: int = 1) -> int:
         """The sum."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from everstore.changes import FileTimes
 from everstore.compat import override
 from everstore.interfaces import Capabilities, SessionFileSystem, SessionFileSystemFactory
 from everstore.models import FileStat, FileUsage, SessionFile, file_of, root_of
@@ -20,6 +21,7 @@ from everstore_postgres.places import depth_of, place_of, span_of
 from everstore_postgres.plain_files import CHUNKS, PART, STAMPS, plain_reads, plain_stats, plain_writes
 from everstore_postgres.purging import Purge, Rows
 from everstore_postgres.search import Searcher, infos
+from everstore_postgres.times import Times
 from everstore_postgres.trees import Trees
 
 if TYPE_CHECKING:
@@ -99,6 +101,7 @@ class PostgresFileSystem(SessionFileSystem):
         self._ids = Ids(database, "{schema}.files WHERE true")
         self._limit = sql("SELECT outcome FROM {schema}.limit_session($1, 'f', $2, $3)")
         self._purge = Purge(database, _ROWS)
+        self._times = Times(database)
 
     @override
     async def read_file(self, session_id: UUID, path: str) -> SessionFile | None:
@@ -155,6 +158,8 @@ class PostgresFileSystem(SessionFileSystem):
 
     @override
     async def apply(self, session_id: UUID, changes: Sequence[FileMutation[T]]) -> list[T]:
+        if changes and isinstance(changes[0], FileTimes):  # and so are the others
+            return cast("list[T]", await self._times.of_files(session_id, cast("list[FileTimes]", changes)))
         orders = [order_of(change) for change in changes]
         rows = await self._rows(session_id, orders)
         if (path := _damaged_source(orders, rows)) is not None:

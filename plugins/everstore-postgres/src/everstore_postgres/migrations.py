@@ -19,10 +19,11 @@ _STEPS: tuple[tuple[str, ...], ...] = (
     ("labels.sql", "limits.sql"),
     ("checkpoints.sql", "contents.sql"),
     ("plain_contents.sql",),
+    (),
 )
 """The scripts that make version 1, those that make version 2 of it, and so on. Never edited once released.
 
-Version 3 is of functions only.
+Versions 3 and 7 are of functions only.
 """
 
 _FUNCTIONS = (
@@ -35,7 +36,7 @@ _FUNCTIONS = (
         "value_forks.sql",
         "changing_entries.sql",
     ),
-    "records.sql",
+    *("records.sql", "times.sql"),
 )
 """The scripts that make the functions of the latest version, whatever functions there were."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
+from everstore.changes import SecretTimes, ValueTimes
 from everstore.compat import override
 from everstore.errors import SessionNotEmptyError
 from everstore.interfaces import Capabilities, DurableStorageStore
@@ -16,6 +17,7 @@ from everstore_postgres.damage import text_at
 from everstore_postgres.ids import Ids
 from everstore_postgres.plain_entries import ALIVE, ONE, plain_gets, plain_sets
 from everstore_postgres.purging import Purge, Rows
+from everstore_postgres.times import Times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -116,6 +118,7 @@ class PostgresStorageStore(DurableStorageStore):
         self._fork = sql("SELECT outcome FROM {schema}.fork_entries($1, $2, $3)")
         self._differences = sql(_DIFFERENCES)
         self._purge = Purge(database, _ROWS)
+        self._times = Times(database)
         scan = f"SELECT session_id, key, value FROM {{schema}}.entries WHERE space = 's' AND {ALIVE}"
         self._scan = sql(f"{scan} ORDER BY session_id, key LIMIT $1")
         self._scan_on = sql(f"{scan} AND (session_id, key) > ($2, $3) ORDER BY session_id, key LIMIT $1")
@@ -125,6 +128,9 @@ class PostgresStorageStore(DurableStorageStore):
 
     @override
     async def apply(self, session_id: UUID, changes: Sequence[ValueMutation[T]]) -> list[T]:
+        if changes and isinstance(changes[0], (ValueTimes, SecretTimes)):  # and so are the others
+            times = cast("list[ValueTimes | SecretTimes]", changes)
+            return cast("list[T]", await self._times.of_entries(session_id, times))
         orders = [order_of(change) for change in changes]
         if len(orders) == 1:
             rows = [await self._one(session_id, orders[0])]

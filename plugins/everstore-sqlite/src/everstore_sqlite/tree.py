@@ -81,6 +81,7 @@ _LONGEST_BELOW = f"""
 """  # noqa: S608 - made of constants
 _ANY_BELOW = f"SELECT 1 FROM entries WHERE {BELOW} LIMIT 1"  # noqa: S608 - made of constants
 _HEAL = f"UPDATE entries SET ({ENTRY}, content) = (?, ?, ?, ?, ?, ?, ?, ?) WHERE {KEY}"  # noqa: S608 - made of constants
+_RESTAMP = f"UPDATE entries SET created = ?, updated = ? WHERE {KEY}"  # noqa: S608 - made of constants
 _DELETE = f"DELETE FROM entries WHERE {KEY}"  # noqa: S608 - made of constants
 _SUBTREE = f"{SUBTREE} ORDER BY parent, name"
 
@@ -370,6 +371,11 @@ class SqliteTree(Tree[FileInfo]):
         self._contents[copy.serial] = number
         (digest,) = self._execute(_DIGEST, (self._key, *split(source.path))).fetchone()
         self._insert(copy, number, digest, is_directory=False)
+
+    @override
+    def restamp(self, entry: FileInfo, old: FileInfo) -> None:
+        times = entry.created_ns, entry.updated_ns
+        self._change(old.path, _RESTAMP, *times, self._key, *split(old.path))
 
     @override
     def move(self, entry: FileInfo, destination: str, old: FileInfo | None) -> FileInfo:
