@@ -68,7 +68,7 @@ def export(
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a session to an archive: files, values and record, as they are at one moment.
+    """Write a session to an archive: files, values and record, with their times, as they are at one moment.
 
     The archive is a plain tar, described in docs/transfer.md. Secrets are in it with --secrets only,
     encrypted with a key of EVERSTORE_SECRETS_KEYS. Checkpoints are not in it; the id of one exports it.
@@ -137,8 +137,8 @@ def import_(
 ) -> None:
     """Make a session of what 'everstore export' wrote, and print its id.
 
-    It has the id that it had, unless told otherwise, and is there whole or not at all: the archive is
-    checked, and the session is read back. Nothing that is there already is replaced.
+    It has the id that it had, unless told otherwise, and all times that it had. It is there whole or not at
+    all: the archive is checked, and the session is read back. Nothing that is there already is replaced.
     """
     if as_new and session is not None:
         raise InvalidArgumentError("--as-new makes an id, and --session gives one; leave out one of both")

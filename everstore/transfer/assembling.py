@@ -30,6 +30,11 @@ class Assembly:
         self._left = 0
         self._is_begun = False
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether no bytes are to come of the last file that was begun."""
+        return not self._left
+
     def begin(self, file: File) -> AnySent | None:
         """A file whose bytes follow; what is to be written, which an empty one has at once."""
         self._file, self._left, self._is_begun = file, file.size_bytes, False

@@ -19,7 +19,7 @@ from everstore.models import is_checkpoint
 from everstore.transfer.digests import Digest
 from everstore.transfer.items import Counts, Secret, Value
 from everstore.transfer.source import Source, frozen
-from everstore.transfer.target import held, is_kept, making, sealed, unmark
+from everstore.transfer.target import held, is_kept, making, sealed, times_of, unmark
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -145,7 +145,8 @@ async def _compared(
     session_id = reading.session_id
     there = Source(target, session_id, None, session_id, is_still=True)
     counts, one, other = Counts(), Digest(), Digest()
-    has = {info.name for info in await target.storage.list_secrets(session_id)} if secrets else set()
+    infos = await target.storage.list_secrets(session_id) if secrets else []
+    has = {info.name: times_of(info) for info in infos}
     lacking: list[Secret] = []
     is_same = await target.sessions.get_session(session_id) == reading.record
     if is_same:
@@ -155,6 +156,8 @@ async def _compared(
             if isinstance(item, Secret) and item.name not in has:
                 lacking.append(item)
             else:
+                if isinstance(item, Secret):
+                    is_same = is_same and has[item.name] == times_of(item)
                 is_same = is_same and await _is_there(target, session_id, item)
             if progress is not None and isinstance(item, bytes):
                 progress(len(item))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
 
+from everstore.arguments import LATEST_NS
 from everstore.errors import InvalidArchiveError
 from everstore.labels import NO_LABELS
 from everstore.models import Encoding, Session
@@ -48,6 +49,8 @@ _FORMAT = "everstore session"
 _VERSION = 1
 
 T = TypeVar("T")
+
+_Time = Annotated[int, msgspec.Meta(ge=0, le=LATEST_NS)]
 
 
 class _Record(msgspec.Struct, frozen=True):
@@ -103,7 +106,8 @@ class About(msgspec.Struct, frozen=True, omit_defaults=True):
     """The comment of an entry: what a tar has no field for."""
 
     encoding: Encoding = "base64"
-    created_ns: int = 0
+    created_ns: _Time | None = None
+    """When nothing is told, the time of the last change."""
 
 
 class ValueLine(msgspec.Struct, frozen=True):
@@ -111,9 +115,9 @@ class ValueLine(msgspec.Struct, frozen=True):
 
     key: str
     value: str
-    expires_ns: int | None = None
-    created_ns: int = 0
-    updated_ns: int = 0
+    expires_ns: int | None
+    created_ns: _Time
+    updated_ns: _Time
 
 
 class SecretLine(msgspec.Struct, frozen=True):
@@ -121,9 +125,9 @@ class SecretLine(msgspec.Struct, frozen=True):
 
     name: str
     sealed: str
-    expires_ns: int | None = None
-    created_ns: int = 0
-    updated_ns: int = 0
+    expires_ns: int | None
+    created_ns: _Time
+    updated_ns: _Time
 
 
 class Ending(msgspec.Struct, frozen=True):

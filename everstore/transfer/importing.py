@@ -51,10 +51,10 @@ async def import_session(
 ) -> Imported:
     """Make the session that an archive holds, under its own id or another one; what was made.
 
-    It has the archive's files, values and record, labels, parent and times of the record included. Times of
-    entries and values are those of the import: no verb sets them. What ends by itself ends when it would
-    have; what is over is left out. With ``secrets``, keys as ``EVERSTORE_SECRETS_KEYS`` has them or a
-    ``KeyRing``, the archive's secrets are opened, and sealed anew by the store.
+    It has the archive's files, values and record, labels and parent included, all with the times that they
+    had. What ends by itself ends when it would have; what is over is left out. With ``secrets``, keys as
+    ``EVERSTORE_SECRETS_KEYS`` has them or a ``KeyRing``, the archive's secrets are opened, and sealed anew by
+    the store.
 
     Nothing counts before all has come, its digest is right and the session was read back: the record comes
     last, and what goes wrong before leaves nothing. ``InvalidArchiveError`` for what is no archive, is

@@ -88,11 +88,13 @@ class ArchiveReader:
     async def _file(self, member: Member) -> AsyncIterator[Item]:
         path = self._order.path_of(member)
         about = decoded(member.comment or "{}", About, f"comment of {path[:100]!r}")
+        updated_ns = member.updated_ns
+        created_ns = updated_ns if about.created_ns is None else about.created_ns
         if member.kind == "directory":
-            item: Item = Directory(path, about.created_ns, member.updated_ns)
+            item: Item = Directory(path, created_ns, updated_ns)
         else:
             is_readonly = not member.mode & 0o200
-            item = File(path, member.size, about.encoding, is_readonly, about.created_ns, member.updated_ns)
+            item = File(path, member.size, about.encoding, is_readonly, created_ns, updated_ns)
         self.counts.add(item)
         yield item
         for start in range(0, member.size, PIECE):

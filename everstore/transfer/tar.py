@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from everstore.arguments import LATEST_NS
 from everstore.errors import InvalidArchiveError
 
 if TYPE_CHECKING:
@@ -126,11 +127,16 @@ def _records(data: bytes) -> dict[str, str]:
 
 
 def _nanoseconds(told: str | None, seconds: float) -> int:
-    """A time of last change; that of the header where none is told, or one that is no time."""
+    """A time of last change; that of the header where none is told, or one that is no time.
+
+    What no session has as a time becomes the nearest one that it may have.
+    """
     whole, _, part = (told or "").partition(".")
     if not _NUMBER.fullmatch(whole) or (part and not _NUMBER.fullmatch(part)):
-        return int(seconds) * _NS
-    return int(whole) * _NS + int(part[:9].ljust(9, "0") or 0)
+        time_ns = int(seconds) * _NS
+    else:
+        time_ns = int(whole) * _NS + int(part[:9].ljust(9, "0") or 0)
+    return min(max(time_ns, 0), LATEST_NS)
 
 
 def _shown(name: str) -> str:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 from everstore.branching.undoing import changeable, seconds_left, undone
-from everstore.changes import AppendBytes, MakeDirectory, SetValue, WriteBytes
+from everstore.changes import (
+    AppendBytes,
+    FileTimes,
+    MakeDirectory,
+    SecretTimes,
+    SetValue,
+    ValueTimes,
+    WriteBytes,
+)
 from everstore.clock import now_ns
 from everstore.errors import (
     DataDamagedError,
@@ -27,12 +35,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from uuid import UUID
 
-    from everstore.models import KeyInfo, Session
+    from everstore.models import KeyInfo, SecretInfo, Session, StoredValue
     from everstore.store import Store
     from everstore.transfer.assembling import AnyChange, AnySent
     from everstore.transfer.items import Item
 
-__all__ = ["Target", "held", "is_kept", "making", "sealed", "unmark"]
+__all__ = ["Target", "held", "is_kept", "making", "sealed", "times_of", "unmark"]
 
 _MOST_CHANGES = 500  # of one batch
 _MOST_BYTES = 4 * PIECE
@@ -53,11 +61,15 @@ async def unmark(store: Store, session_id: UUID) -> None:
 
 
 async def is_kept(store: Store, session_id: UUID, item: Value | Secret) -> bool:
-    """Whether a value or a secret is there as it should be, or is over, as it may be by now."""
+    """Whether a value or a secret is there as it should be, or is over, as it may be by now.
+
+    Of a secret its times are not looked at: who lists them all does that.
+    """
     if isinstance(item, Value):
         found = await store.storage.read_value(session_id, item.key)
         if found is not None:
-            return found.value == item.value and (found.expires_ns is None) == (item.expires_ns is None)
+            is_same = found.value == item.value and times_of(found) == times_of(item)
+            return is_same and (found.expires_ns is None) == (item.expires_ns is None)
     else:
         text = await store.storage.get_secret(session_id, item.name)
         if text is not None:
@@ -65,12 +77,21 @@ async def is_kept(store: Store, session_id: UUID, item: Value | Secret) -> bool:
     return _is_over(item)
 
 
+def times_of(each: Value | Secret | StoredValue | SecretInfo) -> tuple[int, int]:
+    """When something was created and last changed."""
+    return each.created_ns, each.updated_ns
+
+
 async def sealed(store: Store, session_id: UUID, secret: Secret) -> bool:
-    """Have a secret kept; false when it is over by now. ``DataDamagedError`` when it is not there then."""
+    """Have a secret kept with its times; false when it is over by now.
+
+    ``DataDamagedError`` when it is not there then.
+    """
     left = seconds_left(secret.expires_ns)
     if left is not None and left <= 0:
         return False
     await store.storage.set_secret(session_id, secret.name, secret.value, ttl=left)
+    await store.storage.restore_times(session_id, [SecretTimes(secret.name, *times_of(secret))])
     if not await is_kept(store, session_id, secret):
         raise _differs(session_id, f"secret {secret.name!r}")
     return True
@@ -99,6 +120,9 @@ class Target:
         self._changes: list[AnyChange | MakeDirectory] = []
         self._seeds: list[InitialFile] = []
         self._values: list[Value] = []
+        self._times: list[FileTimes] = []
+        self._secret_times: dict[str, tuple[int, int]] = {}
+        self._file: File | None = None
         self._size = 0
 
     async def add(self, item: Item) -> None:
@@ -106,15 +130,19 @@ class Target:
         self._digest.add(item)
         if isinstance(item, bytes):
             await self._send(self._assembly.add(item))
+            self._note_times()
             return
         if isinstance(item, Secret):
             await self._seal(item)
             return
         self.counts.add(item)
         if isinstance(item, File):
+            self._file = item
             await self._send(self._assembly.begin(item))
+            self._note_times()
         elif isinstance(item, Directory):
             self._changes.append(MakeDirectory(item.path))
+            self._times.append(FileTimes(item.path, item.created_ns, item.updated_ns))
             await self._grow(0)
         else:
             self._values.append(item)
@@ -131,11 +159,18 @@ class Target:
             back.add(item)
         if back.value() != self._digest.value():
             raise _differs(self.session_id, "files or values")
+        await self._require_secret_times()
         if not await self._is_ours():
             raise _overtaken(self.session_id)
         if record is not None:
             await self._store.sessions.add_session(record)
         await self._store.storage.delete_value(self.session_id, MARK, if_revision=self._mark.revision)
+
+    async def _require_secret_times(self) -> None:
+        infos = await self._store.storage.list_secrets(self.session_id) if self._secret_times else []
+        for info in infos:
+            if self._secret_times.get(info.name) != times_of(info):
+                raise _differs(self.session_id, f"times of secret {info.name!r}")
 
     async def remove(self) -> None:
         """Remove what was made, unless somebody else has taken the session over."""
@@ -157,9 +192,16 @@ class Target:
             self._changes.append(sent)
             await self._grow(len(sent.data if isinstance(sent, (AppendBytes, WriteBytes)) else sent.content))
 
+    def _note_times(self) -> None:
+        """Have the times of a file restored once all of it was sent: what is sent moves them."""
+        if self._file is not None and self._assembly.is_whole:
+            self._times.append(FileTimes(self._file.path, self._file.created_ns, self._file.updated_ns))
+            self._file = None
+
     async def _seal(self, secret: Secret) -> None:
         if await sealed(self._store, self.session_id, secret):
             self.counts.add(secret)
+            self._secret_times[secret.name] = times_of(secret)
         else:
             self.expired += 1
 
@@ -171,9 +213,12 @@ class Target:
             await self._flush()
 
     async def _flush(self) -> None:
-        """Send what has been collected: files in one step, what is read-only at once, values in one step."""
-        changes, seeds, values = self._changes, self._seeds, self._values
-        self._changes, self._seeds, self._values, self._size = [], [], [], 0
+        """Send what has been collected: files in one step, what is read-only at once, values in one step.
+
+        Behind each of these come their times: what is written moves them.
+        """
+        changes, seeds, values, times = self._changes, self._seeds, self._values, self._times
+        self._changes, self._seeds, self._values, self._times, self._size = [], [], [], [], 0
         files = self._store.file_system
         if not await self._is_ours():  # or this would be added to what another transfer has made since
             raise _overtaken(self.session_id)
@@ -186,6 +231,8 @@ class Target:
             if isinstance(seeded, BaseException):
                 raise seeded
             self._require_path(seed.path, seeded.path)
+        if times:
+            await files.restore_times(self.session_id, times)
         await self._flush_values(values)
 
     async def _flush_values(self, values: list[Value]) -> None:
@@ -198,6 +245,8 @@ class Target:
         self.counts.values -= len(over)
         if sets:
             await self._store.storage.change_values(self.session_id, list(sets.values()))
+            times = [ValueTimes(value.key, *times_of(value)) for value in sets]
+            await self._store.storage.restore_times(self.session_id, times)
         for value in sets:
             if value.expires_ns is not None and not await is_kept(self._store, self.session_id, value):
                 raise _differs(self.session_id, f"value {value.key!r}")

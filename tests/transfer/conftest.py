@@ -23,18 +23,21 @@ def _nowhere(in_empty_folder):
 
 
 async def _contents_of(store: Store, session_id: UUID) -> dict[str, Any]:
-    """All that a transfer keeps of a session."""
+    """All that a transfer keeps of a session, with times."""
     work = store.session(session_id)
     held: dict[str, Any] = {"record": await store.sessions.get_session(session_id)}
     for info in await work.files.list_tree():
         file = await work.files.read_file(info.path)
-        held[info.path] = file.data, file.encoding, file.is_readonly
+        held[info.path] = file.data, file.encoding, file.is_readonly, info.created_ns, info.updated_ns
     for value in await work.storage.read_values():
-        held["value", value.key] = value.value, value.expires_ns is not None
+        ends = value.expires_ns is not None
+        held["value", value.key] = value.value, ends, value.created_ns, value.updated_ns
     for secret in await work.storage.list_secrets():
         held["secret", secret.name] = (
             await work.storage.get_secret(secret.name),
             secret.expires_ns is not None,
+            secret.created_ns,
+            secret.updated_ns,
         )
     return held
 

@@ -14,6 +14,7 @@ from everstore.backends.memory import (
     InMemorySessionStorageStore,
     InMemorySessionStore,
 )
+from everstore.changes import FileTimes, ValueTimes
 from everstore.interfaces import Capabilities
 from everstore.transfer import copy_session, copy_sessions, export_session, import_session
 from everstore.transfer.items import MARK
@@ -87,17 +88,37 @@ async def _another_ending(store, session_id):
     await store.session(session_id).storage.set_value("ends too", "text", ttl=1000)
 
 
+async def _age(store, session_id):
+    await store.file_system.restore_times(session_id, [FileTimes("a.txt", 1, 2)])
+
+
+async def _age_of_directory(store, session_id):
+    await store.file_system.restore_times(session_id, [FileTimes("d", 1, 2)])
+
+
+async def _age_of_value(store, session_id):
+    await store.storage.restore_times(session_id, [ValueTimes("key", 1, 2)])
+
+
+async def _age_of_what_ends(store, session_id):
+    await store.storage.restore_times(session_id, [ValueTimes("ends", 1, 2)])
+
+
 async def _title(store, session_id):
     await store.sessions.update_session(session_id, title="other")
 
 
 @pytest.mark.parametrize(
     "change",
-    [_more, _less, _otherwise, _as_bytes, _read_only, _value, _ending, _another_ending, _title],
+    [
+        *(_more, _less, _otherwise, _as_bytes, _read_only, _value, _ending, _another_ending, _title),
+        *(_age, _age_of_directory, _age_of_value, _age_of_what_ends),
+    ],
 )
 async def test_a_session_that_differs_is_refused_and_stays_as_it_is(store, other, contents_of, change):
     session, beside = await store.create_session("same"), await store.create_session("beside")
     await store.session(session.id).files.write_file("a.txt", "a")
+    await store.session(session.id).files.create_directory("d")
     await store.session(session.id).storage.set_value("key", "text")
     await store.session(session.id).storage.set_value("ends", "text", ttl=1000)
     await copy_session(store, other, session)

@@ -37,7 +37,8 @@ def text(path: str, data: bytes = b"abc") -> bytes:
 
 
 def lines(name: str, *told: object) -> bytes:
-    return member(name, b"".join(json.dumps(each).encode() + b"\n" for each in told))
+    times = {"expires_ns": None, "created_ns": 1, "updated_ns": 1}
+    return member(name, b"".join(json.dumps(times | each).encode() + b"\n" for each in told))
 
 
 def archive(*members: bytes, end: bytes = bytes(1024), **manifest: object) -> bytes:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import everstore
 from everstore import InitialFile, Session, clock, errors, new_session_id
+from everstore.changes import FileTimes, SecretTimes, ValueTimes
 from everstore.middleware.encryption import generate_key
 from everstore.transfer import Counts, copy_session, export_session, import_session
 from everstore.transfer.items import Secret
@@ -42,6 +43,44 @@ async def test_an_archive_brings_all_of_a_session_back(store, other, furnished, 
     kept = await contents_of(store, furnished.id)
     assert made.pop("record").labels == kept.pop("record").labels == LABELS
     assert made == kept
+
+
+async def test_all_times_come_back(store, other, session_id, exported, contents_of):
+    """Also long ones, of one kind where there are many, and of secrets; what is written next moves on."""
+    work, old = store.session(session_id), 10**18
+    await work.files.write_file("long.txt", "€" * 1_000_000)
+    await work.files.create_directory("d/e")
+    await asyncio.gather(*(work.files.write_file(f"many/{at}", "x") for at in range(600)))
+    await work.files.seed_initial_file(InitialFile("fixed", "x", is_readonly=True))
+    await work.storage.set_values(dict.fromkeys(map(str, range(600)), "x"))
+    await work.storage.set_value("ends", "x", ttl=10_000)
+    await work.storage.set_secret("token", "x")
+    infos, keys = await work.files.list_tree(), await work.storage.list_keys()
+    times = [FileTimes(info.path, old + at, old + 2 * at) for at, info in enumerate(infos)]
+    await store.file_system.restore_times(session_id, times)
+    of_keys = [ValueTimes(info.key, old + at, old + 2 * at) for at, info in enumerate(keys)]
+    await store.storage.restore_times(session_id, [*of_keys, SecretTimes("token", 1, 2)])
+    archive = await exported(store, session_id, secrets=(secrets := generate_key()))
+    with clock.turned(1000):
+        await import_session(other, io.BytesIO(archive), secrets=secrets)
+        assert await contents_of(other, session_id) == await contents_of(store, session_id)
+        before = await other.session(session_id).files.stat_file("long.txt")
+        after = await other.session(session_id).files.append_file("long.txt", "x")
+        assert (after.created_ns, after.updated_ns > before.updated_ns) == (before.created_ns, True)
+        assert (await other.usage(session_id)).last_write_at == after.updated_at
+
+
+async def test_secrets_with_other_times_are_no_copy(store, other, session_id):
+    await store.storage.set_value(session_id, "k", "x")
+    await store.storage.set_secret(session_id, "token", "x")
+    await store.storage.restore_times(session_id, [SecretTimes("token", 5, 6)])
+    for secrets, outcome in ((False, "copied"), (False, "same"), (True, "copied"), (True, "same")):
+        assert (await copy_session(store, other, session_id, secrets=secrets)).outcome == outcome
+    [info] = await other.storage.list_secrets(session_id)
+    assert (info.created_ns, info.updated_ns) == (5, 6)
+    await other.storage.restore_times(session_id, [SecretTimes("token", 1, 2)])
+    with pytest.raises(errors.SessionNotEmptyError):
+        await copy_session(store, other, session_id, secrets=True)
 
 
 async def test_an_archive_of_the_same_is_the_same_and_leaves_nothing_behind(store, furnished, exported):
