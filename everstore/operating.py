@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, cast
 
 from everstore.building import ask
 from everstore.drafts import draft, publish, require_place
+from everstore.engine import check
 from everstore.errors import (
+    BackendError,
     EverstoreError,
     InvalidArgumentError,
     UnsupportedError,
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from everstore.configuration import Configuration
+    from everstore.engine import Engine
 
     Progress = Callable[[int, int], object]
 
@@ -100,7 +104,24 @@ async def look(configuration: Configuration, *, deep: bool) -> dict[str, Sequenc
     found: dict[str, Sequence[str] | None] = {}
     for name in dict.fromkeys(configuration.roles.values()):
         try:
-            found[name] = await ask(configuration, name, "everstore_check", deep=deep)
+            found[name] = await _look(configuration, name, deep=deep)
         except EverstoreError as error:
             found[name] = [f"{code_of(error)}: {error}"]
     return found
+
+
+async def _look(configuration: Configuration, name: str, *, deep: bool) -> Sequence[str] | None:
+    """What a plugin's hook finds; of an engine, where there is none, what everstore finds."""
+    plugin, settings = configuration.plugins[name], configuration.plugin_settings[name]
+    if plugin.offers("everstore_check") or not plugin.offers("everstore_engine"):
+        return await ask(configuration, name, "everstore_check", deep=deep)
+    if settings is not None and settings.unmade():
+        return []
+    engine = cast("Engine", await ask(configuration, name, "everstore_engine"))
+    try:
+        return await asyncio.to_thread(check, engine, deep=deep)
+    except EverstoreError:
+        raise
+    except Exception as error:
+        message = f"backend {name!r} could not be looked at: {type(error).__name__}"
+        raise BackendError(message, backend=name) from error

@@ -33,7 +33,7 @@ _KINDS = {ENTRIES: "entry", VALUES: "value", SECRETS: "secret", RECORDS: "record
 
 
 def check(engine: Engine, *, deep: bool) -> list[str]:
-    """What is wrong with a storage, a line each, sorted: the answer of a plugin's ``everstore_check``.
+    """What is wrong with a storage, a line each, sorted: what ``everstore check`` tells of an engine.
 
     ``deep`` reads everything; without it the storage is opened, which is an error where that cannot be.
     Nothing is changed, but what the engine's ``open`` makes where nothing is. Blocks.

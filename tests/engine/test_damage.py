@@ -10,7 +10,9 @@ from everstore_sorted_map import SortedMap
 
 import everstore
 from everstore import Capabilities
+from everstore.configuration import configure
 from everstore.errors import DataDamagedError
+from everstore.operating import look
 
 SESSION_ID = UUID(int=7)
 
@@ -55,6 +57,26 @@ def damage(engine):
 
 def no_row(end: bytes):
     return lambda key, value: b"\xc1" + value if key.endswith(end) else value
+
+
+async def test_everstore_looks_into_an_engine_that_brings_no_look_of_its_own(store, damage):
+    configuration = configure({"backend": "durable"})
+    await store.session(SESSION_ID).files.write_file("d/a.txt", "x")
+    assert await look(configuration, deep=True) == {"durable": []}
+    damage(no_row(b"a.txt"))
+    assert await look(configuration, deep=False) == {"durable": []}
+    found = await look(configuration, deep=True)
+    assert [line for line in found["durable"] or () if "a.txt" in line]
+
+
+async def test_an_engine_that_does_not_open_is_told(install_plugin):
+    class Shut(SortedMap):
+        def open(self):
+            raise OSError("the secret words of a driver")
+
+    install_plugin("shut", everstore_engine=lambda: Shut())  # noqa: PLW0108 - a hook is a function
+    found = await look(configure({"backend": "shut"}), deep=False)
+    assert found == {"shut": ["backend_error: backend 'shut' could not be looked at: OSError"]}
 
 
 async def test_a_damaged_entry(store, damage):

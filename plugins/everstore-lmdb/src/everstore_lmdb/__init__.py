@@ -8,13 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from everstore import hookimpl
-from everstore.engine import check
 from everstore_lmdb.engine import LmdbEngine
 from everstore_lmdb.settings import LmdbSettings
 
 if TYPE_CHECKING:
     from everstore.context import PluginContext
-    from everstore.engine import Engine
 
 __all__ = ["LmdbEngine", "LmdbSettings"]
 
@@ -26,13 +24,6 @@ def everstore_settings() -> type[LmdbSettings]:
 
 
 @hookimpl
-def everstore_engine(context: PluginContext) -> Engine:
+def everstore_engine(context: PluginContext) -> LmdbEngine:
     """All three roles, in one folder."""
     return LmdbEngine(cast("LmdbSettings", context.settings))
-
-
-@hookimpl
-def everstore_check(context: PluginContext, deep: bool) -> list[str]:  # noqa: FBT001 - as pluggy hands it over
-    """Whether what is in the folder fits together."""
-    settings = cast("LmdbSettings", context.settings)
-    return check(LmdbEngine(settings), deep=deep) if (settings.path / "data.mdb").exists() else []

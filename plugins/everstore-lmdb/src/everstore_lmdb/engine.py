@@ -31,7 +31,6 @@ _WORDS: dict[type, str] = {
     lmdb.MapResizedError: "another process has a larger EVERSTORE_LMDB_MAX_BYTES; set it here, too",
     lmdb.ReadersFullError: f"more than {_MOST_READERS} transactions look at the storage at once; try again",
 }
-_UNUSED = b"\0"  # a key that everstore has no use for
 _DAMAGE = (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.InvalidError, lmdb.VersionMismatchError)
 
 
@@ -144,11 +143,10 @@ class LmdbEngine(Engine):
             is_last = True
 
     def _make_room(self) -> None:
-        """Let go of what killed processes looked at, and of what the last transaction freed."""
+        """Let go of what killed processes looked at, and of what was freed: the next but one may use it."""
         self._environment.reader_check()
-        # What one transaction frees can be used by the next but one.
         with suppress(lmdb.Error), self._environment.begin(write=True) as inner:
-            inner.put(_UNUSED, b"")
+            inner.put(b"\0", b"")  # a key that everstore has no use for
 
     def _told(self, error: lmdb.Error, *, is_committing: bool) -> EverstoreError:
         """The error that a caller sees for one of LMDB's."""
@@ -157,10 +155,8 @@ class LmdbEngine(Engine):
             return self._full()
         if isinstance(error, _DAMAGE):
             return errors.DataDamagedError("the storage at EVERSTORE_LMDB_PATH is damaged; restore a backup")
-        words = _WORDS.get(
-            type(error), f"LMDB failed with {type(error).__name__}; see the cause, then try again"
-        )
-        happened = None if is_committing else False
+        words = f"LMDB failed with {type(error).__name__}; see the cause, then try again"
+        words, happened = _WORDS.get(type(error), words), None if is_committing else False
         return errors.BackendUnavailableError(words, backend="lmdb", happened=happened)
 
     def _full(self) -> EverstoreError:

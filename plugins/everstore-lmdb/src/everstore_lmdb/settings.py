@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -32,4 +31,4 @@ class LmdbSettings(PluginSettings):
     @override
     def unmade(self) -> Path | None:
         path = self.path.absolute()
-        return path if path.parent.is_dir() and not os.path.lexists(path) else None
+        return path if path.parent.is_dir() and not (path / "data.mdb").exists() else None
