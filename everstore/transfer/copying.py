@@ -17,9 +17,9 @@ from everstore.errors import (
 )
 from everstore.models import is_checkpoint
 from everstore.transfer.digests import Digest
-from everstore.transfer.items import Counts, Secret, Value
-from everstore.transfer.source import Source, frozen
-from everstore.transfer.target import held, is_kept, making, sealed, times_of, unmark
+from everstore.transfer.items import Counts, Secret, Value, times_of
+from everstore.transfer.source import Source, frozen, record_of
+from everstore.transfer.target import held, is_kept, making, sealed, unmark
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -148,7 +148,7 @@ async def _compared(
     infos = await target.storage.list_secrets(session_id) if secrets else []
     has = {info.name: times_of(info) for info in infos}
     lacking: list[Secret] = []
-    is_same = await target.sessions.get_session(session_id) == reading.record
+    is_same = await record_of(target, session_id) == reading.record
     if is_same:
         async for item in reading.items(secrets=secrets):
             counts.add(item)

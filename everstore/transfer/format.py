@@ -115,7 +115,7 @@ class ValueLine(msgspec.Struct, frozen=True):
 
     key: str
     value: str
-    expires_ns: int | None
+    expires_ns: _Time | None
     created_ns: _Time
     updated_ns: _Time
 
@@ -125,7 +125,7 @@ class SecretLine(msgspec.Struct, frozen=True):
 
     name: str
     sealed: str
-    expires_ns: int | None
+    expires_ns: _Time | None
     created_ns: _Time
     updated_ns: _Time
 

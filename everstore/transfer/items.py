@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from everstore.arguments import LATEST_NS
 from everstore.compat import override
 from everstore.models import Encoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from everstore.models import FileInfo, KeyInfo, SecretInfo, StoredValue
+
     Progress = Callable[[int], object]
 
-__all__ = ["MARK", "PIECE", "Counts", "Directory", "File", "Item", "Progress", "Secret", "Value"]
+__all__ = ["MARK", "PIECE", "Counts", "Directory", "File", "Item", "Progress", "Secret", "Value", "times_of"]
 
 PIECE = 1 << 20  # bytes of a file that travel at once
 
@@ -92,3 +95,11 @@ class Counts(msgspec.Struct, kw_only=True):
             self.values += 1
         elif isinstance(item, Secret):
             self.secrets += 1
+
+
+def times_of(each: FileInfo | KeyInfo | StoredValue | SecretInfo | Value | Secret) -> tuple[int, int]:
+    """When something was created and last changed, as it may be given to another session.
+
+    What was written to after the latest time that can be given to it has that one.
+    """
+    return min(each.created_ns, LATEST_NS), min(each.updated_ns, LATEST_NS)

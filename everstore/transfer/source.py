@@ -7,6 +7,9 @@ from contextlib import asynccontextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from everstore.arguments import LATEST_NS
 from everstore.branching.undoing import undone
 from everstore.errors import (
     BackendUnavailableError,
@@ -16,7 +19,7 @@ from everstore.errors import (
     UnsupportedError,
 )
 from everstore.models import Session, SessionUsage, is_checkpoint
-from everstore.transfer.items import MARK, PIECE, Directory, File, Secret, Value
+from everstore.transfer.items import MARK, PIECE, Directory, File, Secret, Value, times_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from everstore.store import Store
     from everstore.transfer.items import Item
 
-__all__ = ["Source", "frozen"]
+__all__ = ["Source", "frozen", "record_of"]
 
 _PAGE = 500  # entries that are listed at once
 _FEWER = 100  # values that are read at once
@@ -61,7 +64,7 @@ class Source:
             yield item
         async for value in self._values():
             seen.add(value.key, value.version)
-            yield Value(value.key, value.value, value.expires_ns, value.created_ns, value.updated_ns)
+            yield Value(value.key, value.value, value.expires_ns, *times_of(value))
         if secrets:
             async for secret in self._secrets():
                 yield secret
@@ -77,7 +80,7 @@ class Source:
                 found = dict(zip(files, await asyncio.gather(*reads), strict=True)) if reads else {}
                 for info in some:
                     if info.is_directory:
-                        yield Directory(info.path, info.created_ns, info.updated_ns)
+                        yield Directory(info.path, *times_of(info))
                         continue
                     for part in self._parts(info, found.pop(info)):
                         yield part
@@ -86,7 +89,7 @@ class Source:
         if found is None or found.version != info.version:
             raise self.changed()
         data = found.data or b""
-        yield File(info.path, len(data), found.encoding, info.is_readonly, info.created_ns, info.updated_ns)
+        yield File(info.path, len(data), found.encoding, info.is_readonly, *times_of(info))
         for start in range(0, len(data), PIECE):
             yield data[start : start + PIECE]
 
@@ -116,7 +119,7 @@ class Source:
             text = await storage.get_secret(self.session_id, info.name)
             if text is None:
                 raise self.changed()
-            yield Secret(info.name, text, info.expires_ns, info.created_ns, info.updated_ns)
+            yield Secret(info.name, text, info.expires_ns, *times_of(info))
         if await storage.list_secrets(self.session_id) != before:
             raise self.changed()
 
@@ -167,6 +170,14 @@ def _together(infos: list[FileInfo]) -> Iterator[list[FileInfo]]:
     yield group
 
 
+async def record_of(store: Store, session_id: UUID) -> Session | None:
+    """A session's record, with times that another one may have, as ``times_of`` has them; or ``None``."""
+    record = await store.sessions.get_session(session_id)
+    if record is None or record.updated_ns <= LATEST_NS:
+        return record
+    return msgspec.structs.replace(record, updated_ns=LATEST_NS)
+
+
 @asynccontextmanager
 async def frozen(store: Store, session_id: UUID) -> AsyncIterator[Source]:
     """A session as it is at this moment, whatever others write meanwhile.
@@ -174,7 +185,7 @@ async def frozen(store: Store, session_id: UUID) -> AsyncIterator[Source]:
     Where a checkpoint can be taken, that is read, and gone afterwards; else the session is looked at again at
     the end. ``SessionNotFoundError`` when there is nothing.
     """
-    record = await store.sessions.get_session(session_id)
+    record = await record_of(store, session_id)
     await _require_something(store, session_id, record)
     if is_checkpoint(session_id):
         title = None if record is None else record.title

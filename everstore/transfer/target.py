@@ -28,19 +28,19 @@ from everstore.errors import (
 from everstore.models import InitialFile, SessionUsage
 from everstore.transfer.assembling import Assembly
 from everstore.transfer.digests import Digest
-from everstore.transfer.items import MARK, PIECE, Counts, Directory, File, Secret, Value
+from everstore.transfer.items import MARK, PIECE, Counts, Directory, File, Secret, Value, times_of
 from everstore.transfer.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from uuid import UUID
 
-    from everstore.models import KeyInfo, SecretInfo, Session, StoredValue
+    from everstore.models import KeyInfo, Session
     from everstore.store import Store
     from everstore.transfer.assembling import AnyChange, AnySent
     from everstore.transfer.items import Item
 
-__all__ = ["Target", "held", "is_kept", "making", "sealed", "times_of", "unmark"]
+__all__ = ["Target", "held", "is_kept", "making", "sealed", "unmark"]
 
 _MOST_CHANGES = 500  # of one batch
 _MOST_BYTES = 4 * PIECE
@@ -75,11 +75,6 @@ async def is_kept(store: Store, session_id: UUID, item: Value | Secret) -> bool:
         if text is not None:
             return text == item.value
     return _is_over(item)
-
-
-def times_of(each: Value | Secret | StoredValue | SecretInfo) -> tuple[int, int]:
-    """When something was created and last changed."""
-    return each.created_ns, each.updated_ns
 
 
 async def sealed(store: Store, session_id: UUID, secret: Secret) -> bool:

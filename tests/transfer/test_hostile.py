@@ -145,6 +145,16 @@ HOSTILE = {
     "a key that is none": archive(
         lines("values/1", {"key": "", "value": "v"}), holds=NOTHING, more={"values": 1}
     ),
+    **{
+        f"an end of {folder} that is no time, {name}": archive(
+            lines(f"{folder}/1", {**line, "expires_ns": end}), holds=NOTHING, secrets=True, more={folder: 1}
+        )
+        for name, end in (("far", 10**400), ("farther than 64 bits", 1 << 64), ("before all", -1))
+        for folder, line in (
+            ("values", {"key": "k", "value": "v"}),
+            ("secrets", {"name": "n", "sealed": "s"}),
+        )
+    },
     "the mark of what is not whole": archive(
         lines("values/1", {"key": "everstore.transfer", "value": "v"}), holds=NOTHING, more={"values": 1}
     ),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import everstore
 from everstore import InitialFile, Session, clock, errors, new_session_id
+from everstore.arguments import LATEST_NS
 from everstore.changes import FileTimes, SecretTimes, ValueTimes
 from everstore.middleware.encryption import generate_key
 from everstore.transfer import Counts, copy_session, export_session, import_session
@@ -68,6 +69,30 @@ async def test_all_times_come_back(store, other, session_id, exported, contents_
         after = await other.session(session_id).files.append_file("long.txt", "x")
         assert (after.created_ns, after.updated_ns > before.updated_ns) == (before.created_ns, True)
         assert (await other.usage(session_id)).last_write_at == after.updated_at
+
+
+async def test_what_is_written_to_after_the_latest_time_of_all_goes_on_travelling(store, other, exported):
+    """A time that an archive may give is moved on by the next write, past what may be given."""
+    session = Session(created_ns=LATEST_NS, updated_ns=LATEST_NS)
+    await store.sessions.add_session(session)
+    work, late = store.session(session.id), (LATEST_NS, LATEST_NS)
+    await work.files.write_file("a", "x")
+    await work.storage.set_value("k", "x")
+    await work.storage.set_secret("s", "x")
+    await store.file_system.restore_times(session.id, [FileTimes("a", *late)])
+    await store.storage.restore_times(session.id, [ValueTimes("k", *late), SecretTimes("s", *late)])
+    await store.sessions.update_session(session.id, title="later")
+    await work.files.append_file("a", "y")
+    await work.storage.set_value("k", "y")
+    await work.storage.set_secret("s", "y")
+    archive = await exported(store, session.id, secrets=(keys := generate_key()))
+    for outcome in ("copied", "same"):
+        assert (await copy_session(store, other, session.id, secrets=True)).outcome == outcome
+    await other.delete_session(session.id)
+    await import_session(other, io.BytesIO(archive), secrets=keys)
+    assert (await copy_session(store, other, session.id, secrets=True)).outcome == "same"
+    info = await other.session(session.id).files.stat_file("a")
+    assert (info.created_ns, info.updated_ns) == late
 
 
 async def test_secrets_with_other_times_are_no_copy(store, other, session_id):
