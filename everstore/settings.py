@@ -461,7 +461,7 @@ def _explained(
             message = (
                 problem["msg"].removeprefix("Value error, ")
                 if takes is None
-                else f"it takes {takes}, and {given(problem['input'])} is given"
+                else f"it takes {takes}, and {given(model, path, problem['input'])} is given"
             )
             lines[name] = f"{name}: {message} (from {_source_of(name, prefix_of(model), states)})"
     return SettingsError("; ".join(lines.values()), problems=lines)

@@ -34,6 +34,30 @@ class _Schema(GenerateJsonSchema):
 
 def wanted(model: type[BaseModel], path: Sequence[str]) -> str | None:
     """What the setting at a path of fields takes: ``a whole number, 1 or more``; ``None`` if nobody knows."""
+    choices = _choices_at(model, path)
+    if choices is None:
+        return None
+    found = [_words(each) for each in choices if each.get("type") != "null"]
+    *others, last = dict.fromkeys(word for words in found for word in words) or ("",)
+    if [] in found or not last:
+        return None
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def given(model: type[BaseModel], path: Sequence[str], value: object) -> str:
+    """A wrong value for a message, which has a number in it, with or without a unit, and nothing else.
+
+    What was put into the wrong variable may be a secret; of a setting that is one, a number is, too.
+    """
+    if any(each.get("writeOnly") for each in _choices_at(model, path) or ()):
+        return "something else"
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return f"{value!r:.30}"
+    return value if isinstance(value, str) and _NUMBER.fullmatch(value) else "something else"
+
+
+def _choices_at(model: type[BaseModel], path: Sequence[str]) -> list[dict[str, Any]] | None:
+    """What the setting at a path of fields is one of; ``None`` if nobody knows."""
     whole = model.model_json_schema(schema_generator=_Schema)
     at: dict[str, Any] = whole
     for name in path:
@@ -41,21 +65,7 @@ def wanted(model: type[BaseModel], path: Sequence[str]) -> str | None:
         if not tables:
             return None
         at = tables[0]["properties"][name]
-    found = [_words(each) for each in _choices(at, whole) if each.get("type") != "null"]
-    *others, last = dict.fromkeys(word for words in found for word in words) or ("",)
-    if [] in found or not last:
-        return None
-    return f"{', '.join(others)} or {last}" if others else last
-
-
-def given(value: object) -> str:
-    """A wrong value for a message, which has a number in it, with or without a unit, and nothing else.
-
-    What was put into the wrong variable may be a secret.
-    """
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return f"{value!r:.30}"
-    return value if isinstance(value, str) and _NUMBER.fullmatch(value) else "something else"
+    return _choices(at, whole)
 
 
 def _choices(schema: dict[str, Any], whole: dict[str, Any]) -> list[dict[str, Any]]:

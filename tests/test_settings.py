@@ -247,6 +247,7 @@ class OddSettings(PluginSettings):
         ("switch", "maybe", "it takes true, false or remove, and something else is given"),
         ("name", "A-B", "it takes a text that matches ^[a-z]+$, and something else is given"),
         ("key", ["hunter2"], "it takes a text, and something else is given"),
+        ("key", 84392017, "it takes a text, and something else is given"),
         ("place", 3, "it takes a path, and 3 is given"),
         ("many", "x", "it takes a list, and something else is given"),
         ("own", 3, "the plugin's own words"),
