@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +25,16 @@ def test_it_writes_a_distribution_with_the_entry_point(cli, in_empty_folder):
     assert (root / "LICENSE").read_text().startswith("MIT License\n")
     for module in (*modules, root / "tests" / "test_conformance.py"):
         compile(module.read_text(), module, "exec")
+
+
+def test_its_settings_tell_what_is_not_there_yet_where_it_can_be(cli, in_empty_folder, monkeypatch):
+    assert cli("new-plugin", "unmade-shelf").status == 0
+    monkeypatch.syspath_prepend(str(in_empty_folder / "everstore-unmade-shelf" / "src"))
+    settings = importlib.import_module("everstore_unmade_shelf.plugin").Settings
+    assert settings().unmade() == Path("unmade-shelf.db")
+    assert settings(path=in_empty_folder / "no" / "shelf.db").unmade() is None
+    (in_empty_folder / "unmade-shelf.db").touch()
+    assert settings().unmade() is None
 
 
 def test_it_tells_in_json_what_it_wrote(cli, in_empty_folder):

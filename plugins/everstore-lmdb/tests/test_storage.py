@@ -168,3 +168,5 @@ def test_the_settings_tell_what_is_not_there_yet(tmp_path):
     (settings.path / "data.mdb").touch()
     assert settings.unmade() is None
     assert everstore_lmdb.LmdbSettings(path=tmp_path / "no" / "folder").unmade() is None
+    (tmp_path / "file").touch()
+    assert everstore_lmdb.LmdbSettings(path=tmp_path / "file").unmade() is None

@@ -31,4 +31,4 @@ class LmdbSettings(PluginSettings):
     @override
     def unmade(self) -> Path | None:
         path = self.path.absolute()
-        return path if path.parent.is_dir() and not (path / "data.mdb").exists() else None
+        return None if path.is_file() or (path / "data.mdb").exists() or not path.parent.is_dir() else path
