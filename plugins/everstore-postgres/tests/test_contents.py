@@ -181,6 +181,43 @@ async def test_a_content_of_an_older_version_is_set_apart_by_a_fork_and_a_copy(s
             assert (await store.file_system.read_file(each, f"/{path}")).content == "old" * 13333 + "!" + text
 
 
+@pytest.mark.parametrize("part", ["ab", "\0", "a\0", "ab" * 3000, "é", "b" + "x" * 4096])
+async def test_what_a_text_with_a_nul_has_often_is_replaced_everywhere_and_refused_at_its_second_place(
+    work, part
+):
+    rng = random.Random(part)
+    fill = [
+        rng.choice(["", "x" * rng.randrange(4100), "a", "b", "é\n", "ab" * rng.randrange(5)])
+        for _ in range(300)
+    ]
+    text = part.join(fill) + "\0" + part
+    await work.files.write_file("a", text)
+    for new in ("y" * 100_000, "\0" * 100_000):
+        with pytest.raises(EditError):
+            await work.files.edit_file("a", part, new)
+    for new in ("", "\0z", "é"):
+        await work.files.write_file("a", text)
+        edited = await work.files.edit_file("a", part, new, replace_all=True)
+        assert edited.content == text.replace(part, new)
+        starts = [len(piece) for piece in text.split(part)[:-1]]
+        lines, at = [], 0
+        for start in starts:
+            at += start
+            lines.append(edited.content.count("\n", 0, at) + 1)
+            at += len(new)
+        assert edited.replaced == tuple(lines)
+        assert (await work.files.read_file("a")).content == edited.content
+
+
+async def test_a_replacement_that_would_be_larger_than_anything_is_not_begun(work):
+    await work.files.write_file("a", "a\n" * 100_000)
+    for text in ("a\n" * 100_000, "\0" + "a\n" * 100_000):
+        await work.files.write_file("a", text)
+        with pytest.raises(EditError, match="more than once"):
+            await work.files.edit_file("a", "a", "\0" + "x" * 50_000)
+        assert (await work.files.read_file("a")).content == text
+
+
 async def test_what_has_one_size_is_compared_but_for_chunks_that_are_copies(store, database):
     files = store.file_system
     a, b = (everstore.new_session_id() for _ in range(2))

@@ -206,3 +206,11 @@ async def test_a_schema_that_is_gone(work, database, settings):
     ):
         with pytest.raises(errors.StorageReplacedError):
             await call()
+
+
+async def test_a_schema_of_another_version(work, database):
+    await work.files.write_file("a.txt", "x" * 5000)
+    await database.execute("ALTER TABLE files RENAME COLUMN tail TO other")
+    for call in (partial(work.files.write_file, "b.txt", "x"), partial(work.files.grep_files, "x")):
+        with pytest.raises(errors.StorageReplacedError):
+            await call()

@@ -111,6 +111,7 @@ _WORK: tuple[tuple[type[Exception], type[EverstoreError], str], ...] = (
         for kind in (
             asyncpg.UndefinedTableError,
             asyncpg.UndefinedFunctionError,
+            asyncpg.UndefinedColumnError,
             asyncpg.InvalidSchemaNameError,
         )
     ),

@@ -31,7 +31,8 @@ INSERT INTO {schema}.contents (id, mark, start, data)
 SELECT c.id, uuid_hash_extended(gen_random_uuid(), 0), c.number * 32768, c.data FROM {schema}.contents_5 c;
 INSERT INTO {schema}.shares (content_id, files) SELECT s.content_id, s.files FROM {schema}.shares_5 s;
 ALTER TABLE {schema}.files DROP COLUMN digest, ADD COLUMN tail integer;
-UPDATE {schema}.files f SET tail = (f.size - 1) / 32768 * 32768 WHERE f.content_id IS NOT NULL;
+UPDATE {schema}.files f SET tail = (f.size - 1) / 32768 * 32768 WHERE f.content_id IS NOT NULL
+    AND EXISTS (SELECT FROM {schema}.contents_5);  -- or else no row is looked at
 COMMENT ON COLUMN {schema}.files.tail IS 'Where the last chunk of its content begins; NULL where it is in the row';
 DROP TABLE {schema}.contents_5, {schema}.shares_5;
 

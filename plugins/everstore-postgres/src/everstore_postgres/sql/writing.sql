@@ -300,7 +300,11 @@ DECLARE
     nul CONSTANT bytea := '\x00';
     old_text text COLLATE "C";
     old_part text COLLATE "C";
-    rest bytea := old_content;
+    whole bytea;
+    upto integer := 0;  -- looked through
+    start integer := 0;  -- behind the last match
+    span integer;
+    pieces bytea[];
     found integer;
 BEGIN
     IF old_kind = 'b' THEN
@@ -317,18 +321,31 @@ BEGIN
         END IF;
         content := convert_to(replace(old_text, old_part, convert_from(replacement, 'UTF8')), 'UTF8');
     ELSE
-        -- No text of the server's holds a NUL, and no function of it replaces bytes: one match after the other.
+        -- No text of the server's holds a NUL, and no function of it replaces bytes: one match after the other,
+        -- each looked for in a span of a few pages, so that many take no longer than there is to look through.
         matches := 0;
-        content := '';
+        whole := old_content || ''::bytea;  -- fetched once
+        span := least(length(whole), 4096 + 2 * length(part)::bigint);
         LOOP
-            found := position(part IN rest);
-            EXIT WHEN found = 0;
-            matches := matches + 1;
-            cuts := cuts || (found - 1);
-            content := content || substr(rest, 1, found - 1) || replacement;
-            rest := substr(rest, found + length(part));
+            found := position(part IN substr(whole, upto + 1, span));
+            IF found > 0 THEN
+                matches := matches + 1;
+                IF matches > 1 AND NOT everywhere THEN
+                    outcome := 'not one match';
+                    RETURN;
+                END IF;
+                upto := upto + found - 1;
+                cuts := array_append(cuts, upto - start);
+                pieces := array_append(pieces, substr(whole, start + 1, upto - start));
+                upto := upto + length(part);
+                start := upto;
+            ELSE
+                EXIT WHEN upto + span >= length(whole);
+                upto := upto + span - length(part) + 1;
+            END IF;
         END LOOP;
-        content := content || rest;
+        SELECT string_agg(p.piece, replacement ORDER BY p.number) INTO content
+        FROM unnest(array_append(pieces, substr(whole, start + 1))) WITH ORDINALITY AS p (piece, number);
     END IF;
     IF matches = 1 THEN
         found := position(part IN old_content);
