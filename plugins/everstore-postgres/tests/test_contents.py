@@ -15,6 +15,7 @@ from everstore.building import ask
 from everstore.changes import Append, Delete, Write
 from everstore.configuration import configure
 from everstore.errors import (
+    BackendError,
     EditError,
     PathExistsError,
     PathIsDirectoryError,
@@ -179,6 +180,19 @@ async def test_a_content_of_an_older_version_is_set_apart_by_a_fork_and_a_copy(s
     for path, text in (("a", ""), ("b", ""), ("c", "more"), ("copy", "")):
         for each in (work.id, other):
             assert (await store.file_system.read_file(each, f"/{path}")).content == "old" * 13333 + "!" + text
+
+
+async def test_no_append_makes_more_than_the_server_can_join(work, database):
+    await work.files.write_file("a", "x" * 10_000)
+    tail = (1 << 30) - 20_000
+    await database.execute(f"UPDATE contents SET start = {tail}")
+    await database.execute(f"UPDATE files SET tail = {tail}, size = {tail + 10_000}")
+    await work.files.append_file("a", "y" * 1000)
+    before = await work.files.stat_file("a")
+    for more in ("y" * 1000, "y" * 100_000):
+        with pytest.raises(BackendError, match="1 GiB"):
+            await work.files.append_file("a", more)
+    assert await work.files.stat_file("a") == before
 
 
 @pytest.mark.parametrize("part", ["ab", "\0", "a\0", "ab" * 3000, "é", "b" + "x" * 4096])

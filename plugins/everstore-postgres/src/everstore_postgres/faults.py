@@ -63,6 +63,11 @@ _WORK: tuple[tuple[type[Exception], type[EverstoreError], str], ...] = (
     ),
     (asyncpg.DataError, BackendError, "an argument does not fit into its column"),
     (
+        asyncpg.ProgramLimitExceededError,
+        BackendError,
+        "this would have more than a value of PostgreSQL's, 1 GiB",
+    ),
+    (
         asyncpg.QueryCanceledError,
         BackendUnavailableError,
         "the server cancelled the call; nothing was written",

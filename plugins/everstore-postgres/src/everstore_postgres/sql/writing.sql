@@ -244,6 +244,10 @@ BEGIN
                 RETURN;
             END IF;
         END IF;
+        -- Chunks would hold more, but the server could not join them: no edit, search or check would end.
+        IF wanted_size > 1073733632 THEN
+            RAISE program_limit_exceeded;
+        END IF;
         -- Mostly there is a directory: the others are looked for when the insertion has found none.
         tried := true;
         IF NOT is_there AND existing < at_depth - 1 THEN
