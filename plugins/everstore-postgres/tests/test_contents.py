@@ -207,8 +207,9 @@ async def test_what_a_text_with_a_nul_has_often_is_replaced_everywhere_and_refus
     text = part.join(fill) + "\0" + part
     await work.files.write_file("a", text)
     for new in ("y" * 100_000, "\0" * 100_000):
-        with pytest.raises(EditError):
+        with pytest.raises(EditError) as caught:
             await work.files.edit_file("a", part, new)
+        assert caught.value.matches == text.count(part)
     for new in ("", "\0z", "é"):
         await work.files.write_file("a", text)
         edited = await work.files.edit_file("a", part, new, replace_all=True)

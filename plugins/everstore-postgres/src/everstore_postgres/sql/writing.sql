@@ -334,15 +334,13 @@ BEGIN
             found := position(part IN substr(whole, upto + 1, span));
             IF found > 0 THEN
                 matches := matches + 1;
-                IF matches > 1 AND NOT everywhere THEN
-                    outcome := 'not one match';
-                    RETURN;
-                END IF;
                 upto := upto + found - 1;
-                cuts := array_append(cuts, upto - start);
-                pieces := array_append(pieces, substr(whole, start + 1, upto - start));
+                IF everywhere OR matches = 1 THEN  -- or else they are only counted
+                    cuts := array_append(cuts, upto - start);
+                    pieces := array_append(pieces, substr(whole, start + 1, upto - start));
+                    start := upto + length(part);
+                END IF;
                 upto := upto + length(part);
-                start := upto;
             ELSE
                 EXIT WHEN upto + span >= length(whole);
                 upto := upto + span - length(part) + 1;
