@@ -143,6 +143,7 @@ _VALUE_CHANGES: tuple[Any, ...] = (
     *([TouchValue("k", ttl=wrong)] for wrong in _WRONG["ttl"]),
     *([Increment("b", wrong)] for wrong in _WRONG["amount"]),
 )
+_NO_TIMES: tuple[Any, ...] = (*_NO_NUMBER, None, -1, 9 * 10**18 + 1, 2**63, 10**30, _HUGE)
 _TIMES: tuple[Any, ...] = (
     *(None, 1, "", "FileTimes", b"", {}, object(), FileTimes, FileTimes("a", 0, 0), ValueTimes("k", 0, 0)),
     *([wrong] for wrong in (None, "a", FileTimes, object(), Write("a", "x"), SetValue("k", "x"))),
@@ -151,7 +152,7 @@ _TIMES: tuple[Any, ...] = (
     *(
         [kind("a", *times)]
         for kind in (FileTimes, ValueTimes, SecretTimes)
-        for wrong in (*_NO_NUMBER, None, -1, 9 * 10**18 + 1, 2**63, 10**30, _HUGE)
+        for wrong in _NO_TIMES
         for times in ((wrong, 0), (0, wrong))
     ),
 )
