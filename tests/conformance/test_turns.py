@@ -8,7 +8,9 @@ import time
 
 import pytest
 
+from everstore.conformance import by_id, run
 from everstore.conformance.case import Mismatch
+from everstore.conformance.checks import long_turns
 from everstore.conformance.turns import require_short_turns
 
 LONG = 0.4
@@ -54,3 +56,18 @@ async def test_who_keeps_it_once_is_not_told():
 
     await require_short_turns("a call", call)
     assert not [each for each in threading.enumerate() if each.name == "conformance-turns"]
+
+
+@pytest.mark.parametrize("check", ["turns.file_system", "turns.storage", "turns.sessions", "turns_of_forks"])
+def test_whatever_is_asked_can_be_asked_again(memory, monkeypatch, check):
+    """As it is on a machine that stood still in the midst of it."""
+
+    async def twice(what, call, again=None):
+        await call()
+        if again is not None:
+            await again()
+        return await call()
+
+    monkeypatch.setattr(long_turns, "require_short_turns", twice)
+    [result] = run(memory, [by_id(f"contexts.{check}")])
+    assert result.failure is None

@@ -112,6 +112,7 @@ class _Large(Scene):
             else:
                 await self.fill_files()
         await files.delete_file("new", recursive=True)
+        await self.store.file_system.purge_session(self.aside)
         await files.create_directory("empty")
         found = await files.stat_file("a")
         if found is None or found.revision != self.revision:
@@ -121,7 +122,9 @@ class _Large(Scene):
         storage = self.storage
         if await storage.stat_value("k1") is None:
             await self.fill_storage()
+        await self.store.storage.purge_session(self.aside)
         await storage.delete_value("new")
+        await storage.delete_value("newer")
         await storage.delete_secret("new")
         found = await storage.stat_value("k")
         if found is None or found.revision != self.key_revision:
