@@ -1,12 +1,12 @@
 """The in-memory stores by themselves, for embedding without a configuration.
 
 Each keeps the whole contract for whoever calls it: the guard that stands before every backend of a store
-comes first, and then, of the very same object, the store's own verb. What the plugin hands to core has no
-guard of its own, for it gets one there. That nothing changes a checkpoint is a store's promise: whoever has
-these alone, makes none.
+comes first, and then, of the very same object, the store's own verb, which is the next behind the last of the
+guard's classes. What the plugin hands to core has no guard of its own, for it gets one there. That nothing
+changes a checkpoint is a store's promise: whoever has these alone, makes none.
 """
 
-# A guard's verbs are plain functions to a type checker (see everstore/guards/files.py); mypy checks them.
+# A guard's verbs are plain functions to a type checker (see everstore/guards/files/); mypy checks them.
 # pyright: reportIncompatibleMethodOverride=false
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from everstore.backends.memory.sessions import MemorySessions
 from everstore.backends.memory.storage import MemoryStorage
 from everstore.compat import override
 from everstore.guards import FileSystemGuard, SessionStoreGuard, StorageGuard
+from everstore.guards.files.sessions import SessionsGuard
+from everstore.guards.storage.looking import LookingGuard
 from everstore.interfaces import (
     OpenFileSystem,
     SessionFileSystem,
@@ -69,7 +71,7 @@ class InMemorySessionFileStore(FileSystemGuard, MemoryFiles, OpenFileSystem):
     def __init__(self, limits: Limits | None = None) -> None:
         """An empty one; without ``limits`` nothing is limited."""
         MemoryFiles.__init__(self, limits)
-        FileSystemGuard.__init__(self, cast("SessionFileSystem", super(FileSystemGuard, self)), limits)
+        FileSystemGuard.__init__(self, cast("SessionFileSystem", super(SessionsGuard, self)), limits)
 
     async def read_text(self, session_id: UUID, path: str) -> str | None:
         """A file's content, ``None`` when there is none."""
@@ -84,7 +86,7 @@ class InMemorySessionStorageStore(StorageGuard, MemoryStorage):
     def __init__(self, limits: Limits | None = None) -> None:
         """An empty one; without ``limits`` nothing is limited."""
         MemoryStorage.__init__(self, limits)
-        StorageGuard.__init__(self, cast("SessionStorageStore", super(StorageGuard, self)), limits)
+        StorageGuard.__init__(self, cast("SessionStorageStore", super(LookingGuard, self)), limits)
         del self.capabilities  # a subclass may declare its own
 
 
