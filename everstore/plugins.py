@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import inspect
 from functools import partial
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pluggy
 
 from everstore import hookspecs
+from everstore.discovery import entry_points
 from everstore.errors import PluginError, PluginVersionError, UnknownBackendError
 from everstore.hookspecs import PROJECT
 from everstore.installing import KNOWN_BACKENDS, command_to_install
@@ -20,6 +20,7 @@ from everstore.versions import misfit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from importlib.metadata import EntryPoint
 
     from everstore.context import PluginContext
     from everstore.engine import Engine

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import time
+from collections import Counter
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -263,7 +264,7 @@ def _bound_memory() -> None:
 @contextmanager
 def _progress(checks: Sequence[Check]) -> Iterator[Callable[[Check, Result], None]]:
     """A bar on stderr when that is a terminal, and a line on stdout for every group that is done."""
-    left = {group: sum(_group(check) == group for check in checks) for group in map(_group, checks)}
+    left = Counter(map(_group, checks))
     outcomes: dict[tuple[str, str], list[str]] = {group: [] for group in left}
     console = Console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[name]}"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
+from types import NoneType
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -221,21 +223,35 @@ def plain(verb: str, answer: object) -> object:
     """An answer without times, ids and revisions, the model's and the backend's in one form."""
     if isinstance(answer, list):
         return [plain(verb, each) for each in answer]
-    if isinstance(answer, _USAGES) and answer.last_write_ns is not None:
-        return msgspec.structs.replace(answer, last_write_ns=0)
-    if isinstance(answer, FileChange):
-        sides = plain("move_file", answer.before), plain("move_file", answer.after)
-        return "FileChange", answer.path, answer.kind, *sides
-    if isinstance(answer, ValueChange):
-        sides = plain("stat_value", answer.before), plain("stat_value", answer.after)
-        return "ValueChange", answer.key, answer.kind, *sides
-    if answer is None or verb not in _RECORDS or isinstance(answer, int):
-        return answer
+    kind: Any = type(answer)
+    told = _teller(verb, kind)
+    return answer if told is None else told(answer)
+
+
+@functools.cache
+def _teller(verb: str, kind: type) -> Callable[[Any], object] | None:
+    """How an answer of a type is put; ``None`` where it stays as it is. Races ask a million times."""
+    if issubclass(kind, _USAGES):
+        return _of_usage
+    if issubclass(kind, FileChange):
+        return lambda change: _of_change(change, change.path, "move_file")
+    if issubclass(kind, ValueChange):
+        return lambda change: _of_change(change, change.key, "stat_value")
+    if verb not in _RECORDS or issubclass(kind, (int, NoneType)):
+        return None
     record, fields = _RECORDS[verb]
-    name = record.__name__ if isinstance(answer, _OF_MODEL) else type(answer).__name__
-    if isinstance(answer, BytesFile):  # a SessionFile, whatever keeps its content
+    name = record.__name__ if issubclass(kind, _OF_MODEL) else kind.__name__
+    if issubclass(kind, BytesFile):  # a SessionFile, whatever keeps its content
         name = SessionFile.__name__
-    return name, *(getattr(answer, field, "missing") for field in fields)
+    return lambda answer: (name, *[getattr(answer, field, "missing") for field in fields])
+
+
+def _of_usage(usage: Any) -> object:
+    return usage if usage.last_write_ns is None else msgspec.structs.replace(usage, last_write_ns=0)
+
+
+def _of_change(change: Any, place: str, verb: str) -> object:
+    return type(change).__name__, place, change.kind, plain(verb, change.before), plain(verb, change.after)
 
 
 def _require_equal(expected: object, got: object) -> None:

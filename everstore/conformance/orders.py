@@ -7,6 +7,8 @@ answers, and with this left. The model is a store here, so that an act is played
 from __future__ import annotations
 
 import asyncio
+import functools
+import itertools
 from typing import TYPE_CHECKING, Any, cast
 
 from everstore.conformance.case import Mismatch
@@ -21,7 +23,7 @@ from everstore.models import new_session_id as any_id
 from everstore.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Sequence
     from contextlib import AbstractContextManager
 
     from everstore.conformance.acts import Act
@@ -52,7 +54,12 @@ class _Symbols:
         self._known: dict[tuple[str, object], str] = {}
 
     def of(self, kind: str, value: object) -> str | None:
-        return None if value is None else self._known.setdefault((kind, value), f"{kind}{len(self._known)}")
+        if value is None:
+            return None
+        name = self._known.get((kind, value))
+        if name is None:
+            name = self._known[kind, value] = f"{kind}{len(self._known)}"
+        return name
 
     def told(self, verb: str, answer: Any) -> object:
         """An answer, or an error, in the form in which the model's and a backend's can be compared."""
@@ -64,18 +71,29 @@ class _Symbols:
             return answer.title, answer.created_ns
         return (plain(verb, answer), *self._marks(verb, answer))
 
-    def _marks(self, verb: str, answer: Any) -> Iterator[object]:
+    def _marks(self, verb: str, answer: Any) -> list[object]:
         """What plain answers leave out: which entry it is, in which state, and whether that ends."""
-        if isinstance(answer, _ENTRIES):
-            yield self.of("id", answer.identity if isinstance(answer, Entry) else answer.id)
-        if isinstance(answer, _KEYS):
-            yield (answer.expires if isinstance(answer, Value) else answer.expires_at) is not None
+        kind: Any = type(answer)
+        is_entry, is_key, is_kept = _what_is(kind)
+        marks: list[object] = []
+        if is_entry:
+            marks.append(self.of("id", answer.identity if isinstance(answer, Entry) else answer.id))
+        if is_key:
+            marks.append((answer.expires if isinstance(answer, Value) else answer.expires_at) is not None)
         # A directory has no revision that anything is said of.
-        if isinstance(answer, (*_ENTRIES, *_KEYS, FileLines)) and not getattr(answer, "is_directory", False):
+        if is_kept and not getattr(answer, "is_directory", False):
             place = (
                 getattr(answer, "path", None) or getattr(answer, "key", None) or getattr(answer, "name", None)
             )
-            yield self.of("revision", (place, "secret" in verb, answer.revision))
+            marks.append(self.of("revision", (place, "secret" in verb, answer.revision)))
+        return marks
+
+
+@functools.cache
+def _what_is(kind: type) -> tuple[bool, bool, bool]:
+    """Whether an answer of a type is an entry, a key, and one of these or a part of one."""
+    is_entry, is_key = issubclass(kind, _ENTRIES), issubclass(kind, _KEYS)
+    return is_entry, is_key, is_entry or is_key or issubclass(kind, FileLines)
 
 
 async def filled(scene: Scene, role: str) -> None:
@@ -180,10 +198,20 @@ async def _played(acts: Sequence[Act], refused: Sequence[bool], place: int) -> O
 
 
 async def on_model(role: str) -> Scene:
-    """A session of a new model, filled with what the acts of a role are about."""
-    scene = Scene(_as_store(Model()), any_id())
+    """A session of a model, filled with what the acts of a role are about."""
+    scene = Scene(_some_model(next(_SCENES) // _SESSIONS), any_id())
     await filled(scene, role)
     return scene
+
+
+_SCENES = itertools.count()
+_SESSIONS = 100  # in one model, which looks at all of them where it lists them
+
+
+@functools.lru_cache(maxsize=1)
+def _some_model(_number: int) -> Store:
+    """A model for some sessions: it costs as much to make one as to fill a session of it."""
+    return _as_store(Model())
 
 
 async def left_by(role: str, acts: Sequence[Act] = ()) -> list[object]:

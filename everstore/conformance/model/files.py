@@ -467,7 +467,8 @@ class FileModel:
         before = self._trees[session_id].values()
         require_limit(self._limits.file_bytes, 0, tree[path].size_bytes)
         require_limit(self._limits.session_entries, len(before), len({*tree} - {"/"}))
-        require_limit(self._limits.session_bytes, size_of(before), size_of(tree.values()))
+        if self._limits.session_bytes is not None:
+            require_limit(self._limits.session_bytes, size_of(before), size_of(tree.values()))
         self._trees[session_id] = {place: entry for place, entry in tree.items() if place != "/"}
         return tree[path]
 
