@@ -12,7 +12,7 @@ from pathlib import Path
 
 __all__ = ["main"]
 
-_EXTRA = {"rich", "rignore", "typer"}
+_EXTRA = {"rich", "rignore", "shellingham", "typer"}
 
 
 def main() -> None:

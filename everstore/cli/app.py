@@ -25,6 +25,7 @@ from everstore.cli.new_plugin import new_plugin
 from everstore.cli.output import AS_JSON, OutputError, tell_error, write
 from everstore.cli.prune import prune
 from everstore.cli.running import CONFIG_FILE, WRONG_USE, report
+from everstore.cli.shells import InstallOption, ShowOption  # noqa: TC001 - typer reads annotations at run time
 from everstore.cli.tour.command import tour
 from everstore.cli.transfer import export, import_
 
@@ -34,14 +35,15 @@ if TYPE_CHECKING:
 __all__ = ["app", "run"]
 
 
-def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
-    if wanted:
+def _print_version(ctx: typer.Context, wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if wanted and not ctx.resilient_parsing:
         write(f"everstore {metadata.version('everstore')}\n")
         raise typer.Exit
 
 
 app = Commands(
     name="everstore",
+    add_completion=False,  # typer's own: its scripts evaluate what they are offered
     help=(
         "Files, values, secrets and records of agent sessions, in the backend that you configured.\n\n"
         "New here? Begin with 'everstore tour'."
@@ -69,8 +71,10 @@ def _everstore(
         str | None,
         typer.Option("--config", metavar="FILE", help="The settings file [default: EVERSTORE_CONFIG_FILE]."),
     ] = None,
+    install_completion: InstallOption = False,
+    show_completion: ShowOption = False,
 ) -> None:
-    del version
+    del version, install_completion, show_completion
     CONFIG_FILE.set(config)
 
 

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import typer  # noqa: TC002 - typer reads annotations at run time
 
+from everstore.cli.output import one_line
+from everstore.cli.shells import evaluates
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from uuid import UUID
@@ -109,9 +112,15 @@ def backends(incomplete: str) -> list[str]:
 
 def _found(ctx: typer.Context, incomplete: str, look: Look) -> Found:
     found: Found = []
+    if evaluates():
+        return found
     with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere), suppress(Exception):  # noqa: PTH123 - a device
         found = asyncio.run(asyncio.wait_for(_looked(ctx, look), _PATIENCE))
-    return [(value, told) for value, told in found if value.startswith(incomplete) and value.isprintable()]
+    return [
+        (value, one_line(told))
+        for value, told in found
+        if value.startswith(incomplete) and value.isprintable()
+    ]
 
 
 async def _looked(ctx: typer.Context, look: Look) -> Found:

@@ -46,8 +46,6 @@ def test_every_command_and_option_is_made_and_named_in_the_same_way(path):
     command = ALL[path]
     assert isinstance(command, (Command, Group))
     for param in command.params:
-        if param.name in {"install_completion", "show_completion"}:
-            continue
         assert param.help, param.name
         assert param.help.endswith((".", "].")), param.help
         assert getattr(param, "is_flag", False) or param.metavar, param.name
