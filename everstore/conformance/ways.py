@@ -12,7 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from everstore.changes import DeleteValue, Increment, SetValue
+from everstore.changes import (
+    Append,
+    AppendBytes,
+    Copy,
+    Delete,
+    DeleteValue,
+    Edit,
+    Increment,
+    MakeDirectory,
+    Move,
+    SetValue,
+    TouchValue,
+    Write,
+    WriteBytes,
+)
 from everstore.conformance.kinds import KINDS, PATH, RECORD_NS, as_bytes, encoded
 from everstore.conformance.scene import Scene
 from everstore.models import InitialFile, Session
@@ -193,6 +207,34 @@ def _transfer(verb: str, encoding: Encoding, *, onto: bool = False, tree: bool =
     return bring
 
 
+async def _among_changes(scene: Scene, sample: Sample) -> Any:
+    """Parts of the text are written, appended, copied and moved, all in one call."""
+    await scene.files.apply_changes(
+        [
+            Write("from", sample.data[: sample.cut]),
+            Append("from", sample.data[sample.cut :]),
+            MakeDirectory("d"),
+            Copy("from", "copy"),
+            Move("copy", PATH),
+            Delete("from"),
+        ]
+    )
+    return sample.data
+
+
+async def _bytes_among_changes(scene: Scene, sample: Sample) -> Any:
+    data = as_bytes(sample.data)
+    await scene.files.apply_changes(
+        [WriteBytes(PATH, data[: sample.cut]), AppendBytes(PATH, data[sample.cut :])]
+    )
+    return sample.data
+
+
+async def _edit_among_changes(scene: Scene, sample: Sample) -> Any:
+    await scene.files.apply_changes([Write(PATH, f"<{_MARK}>"), Edit(PATH, _MARK, sample.data)])
+    return f"<{sample.data}>"
+
+
 def _edit(
     before: Callable[[Sample], str], new: Callable[[Sample], str], *, replace_all: bool = False
 ) -> Bring:
@@ -242,6 +284,7 @@ _BYTES = {
     "bytes_append_rest": _append_rest_of_bytes,
     "bytes_append_to_base64": _append_bytes_to_base64,
     "bytes_append_base64": _append_base64_to_bytes,
+    "bytes_among_changes": _bytes_among_changes,
 }
 _EDITS = {
     "edit_into": _edit(
@@ -252,6 +295,8 @@ _EDITS = {
     "edit_before": _edit(lambda one: _MARK + one.data, lambda _: "!"),
     "edit_all": _edit(lambda _: f"{_MARK}, {_MARK}", lambda one: one.data, replace_all=True),
     "edit_away": _edit_away,
+    "among_changes": _among_changes,
+    "edit_among_changes": _edit_among_changes,
 }
 
 
@@ -355,6 +400,9 @@ _PATHS = {
     "path_of_append": _named(lambda at, path: at.files.append_file(path, "x")),
     "path_of_seed": _named(lambda at, path: at.files.seed_initial_file(InitialFile(path, "x"))),
     "path_of_directory": _named(lambda at, path: at.files.create_directory(path)),
+    "path_among_changes": _named(
+        lambda at, path: at.files.apply_changes([Write("/s", "x"), Move("/s", path)])
+    ),
     "path_of_copy": _named(lambda at, path: at.files.copy_file("/s", path), source="/s"),
     "path_of_move": _named(lambda at, path: at.files.move_file("/s", path), source="/s"),
     "path_in_copied": _named(lambda at, _: at.files.copy_file("/s", "/d"), source="/s/{}"),
@@ -388,6 +436,9 @@ WAYS: dict[str, Way] = {
     **{name: Way("path", bring) for name, bring in _PATHS.items()},
     "key_of_value": Way("key", _keyed(lambda at, key: at.storage.set_value(key, "1"))),
     "key_of_many": Way("key", _keyed(lambda at, key: at.storage.set_values({key: "1"}))),
+    "key_among_changes": Way(
+        "key", _keyed(lambda at, key: at.storage.change_values([Increment(key), TouchValue(key)]))
+    ),
     "key_of_counter": Way("key", _keyed(lambda at, key: at.storage.increment_value(key))),
     "name_of_secret": Way("name", _keyed(lambda at, name: at.storage.set_secret(name, "1"))),
 }

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from everstore.conformance.case import gather
+from everstore.conformance.case import Mismatch, gather
 from everstore.conformance.checks.concurrency import concurrent, concurrent_table, kinds
 from everstore.errors import SessionNotFoundError
 from everstore.models import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from everstore.conformance.case import Case
+    from everstore.interfaces import SessionStore
     from everstore.session import BoundSession
 
     Put = Callable[[BoundSession, int], Awaitable[Any]]
     Names = Callable[[BoundSession], Awaitable[list[str]]]
 
 _MANY = 20
+_LATE_NS = (1 << 62) - 1_000_000  # before it no other record is in any list
 
 
 async def _files(one: BoundSession) -> list[str]:
@@ -86,6 +88,65 @@ async def records_survive(case: Case) -> None:
     assert set(answers) == {True}
     assert [await records.get_session(each.id) for each in added[1::2]] == added[1::2]
     assert {await records.get_session(each.id) for each in added[::2]} == {None}
+
+
+Change = Callable[["SessionStore", Session, int], "Awaitable[Any]"]
+
+_CHANGES: dict[str, tuple[Change]] = {
+    "relabel": (lambda records, one, n: records.update_session(one.id, labels={**one.labels, "n": str(n)}),),
+    "retitle": (lambda records, one, n: records.update_session_title(one.id, str(n)),),
+    "title_and_labels": (
+        lambda records, one, n: records.update_session(
+            one.id, title=str(n), labels={**one.labels, "title": str(n)}
+        ),
+    ),
+    "add_again": (
+        lambda records, one, n: records.add_session(
+            Session(one.id, str(n), one.created_ns, labels={**one.labels, "title": str(n)})
+        ),
+    ),
+}
+
+
+@concurrent_table(
+    "concurrency.no_torn_list_of_records.{row}",
+    "3.10.1", "1.4.10", "1.4.14", "1.7.4",
+    rows=_CHANGES,
+    likely="a record is taken out of the lists and put into them anew, or its parts are set one by one",
+    since="1.3",
+)  # fmt: skip
+async def no_torn_record(case: Case, change: Change) -> None:
+    """While a record is changed, each look at it, and each list that it belongs to, has it whole: {row}."""
+    records, labels = case.store.sessions, {"run": case.id.hex}
+    one = Session(case.id, "0", _LATE_NS, labels={**labels, "title": "0"})
+    await records.add_session(one)
+    before, behind = UUID(int=one.id.int - 1), Session(one.id, None, _LATE_NS + 1)
+    done = False
+
+    async def write() -> None:
+        nonlocal done
+        for number in range(1, _MANY):
+            await change(records, one, number)
+        done = True
+
+    async def look() -> None:
+        while not done:
+            found = await records.get_session(one.id)
+            listed = await records.list_sessions(labels=labels)
+            page = await records.list_sessions(after=behind, limit=1)
+            for seen in (found, *listed):
+                if seen is None or (change is not _CHANGES["retitle"][0] and not _is_whole(seen)):
+                    raise Mismatch("a record with the label of its title", f"{seen!r}")
+            if [record.id for record in (*listed, *page)] != [one.id] * 2:
+                raise Mismatch("the record in each list, once", f"{listed} and {page}")
+            assert await records.session_ids(after=before, limit=1) == [one.id]
+            await asyncio.sleep(0)
+
+    await asyncio.gather(write(), look(), look())
+
+
+def _is_whole(record: Session) -> bool:
+    return "n" in record.labels or record.labels.get("title") == record.title
 
 
 @concurrent(

@@ -86,6 +86,9 @@ async def keys_at_the_end(case: Case, size: int) -> None:
 @table(
     "transfers.levels.{row}",
     "4.5.3",
+    "3.6.5",
+    "3.14.1",
+    "3.15.1",
     rows={
         "copy": (lambda files: files.copy_file("d", "new/e"), True),
         "move": (lambda files: files.move_file("d", "new/e"), False),
@@ -103,8 +106,22 @@ async def levels(case: Case, transfer: Callable[[BoundFiles], Awaitable[Any]], *
         assert (await case.read(f"new/e{path}")).content == path
         found = await case.files.read_file(f"d{path}")
         assert (found is not None and found.content == path) is stays[0], path
-    assert len(await case.files.glob_files("/new/e/**")) == _LEVELS
-    assert len(await case.files.grep_files("/f", "/new/**")) == _LEVELS
+    await _require_levels(case.files, "/new/e", below)
+    if stays[0] and case.capabilities.forks:
+        fork, role = case.new_id(), case.store.file_system
+        await role.fork_session(case.id, fork)
+        await _require_levels(case.store.session(fork).files, "/new/e", below)
+        assert len(await role.diff_sessions(case.new_id(), fork)) == 4 * _LEVELS + 1
+
+
+async def _require_levels(files: BoundFiles, top: str, below: list[str]) -> None:
+    """Whatever looks at a whole tree finds the file on each level."""
+    paths = sorted(top + path for path in below)
+    assert [info.path for info in await files.glob_files(f"{top}/**")] == paths
+    assert [match.path for match in await files.grep_files("/f", f"{top}/**")] == paths
+    for depth in (None, _LEVELS):
+        listed = await files.list_tree(top, depth=depth)
+        assert [info.path for info in listed if not info.is_directory] == paths
 
 
 def _filling(size: int) -> str:

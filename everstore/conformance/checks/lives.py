@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from everstore.changes import DeleteValue, SetValue, TouchValue
 from everstore.clock import turned
 from everstore.conformance.case import Mismatch, refused
 from everstore.conformance.registry import table
@@ -57,6 +58,7 @@ _BEFORE: dict[str, Callable[[BoundStorage, Put], Awaitable[Any]]] = {
     "one with an end just ahead": lambda storage, put: put(storage, "0", ttl=_MARGIN),
 }
 _GONE = ("nothing", "a deleted one", "one that is over")
+_TWO = ("nothing", "one with a later end")
 _THERE = tuple(before for before in _BEFORE if before not in _GONE)
 
 
@@ -70,6 +72,18 @@ def _set_if_absent(storage: BoundStorage, text: str, **options: Any) -> Awaitabl
 
 def _set_secret(storage: BoundStorage, text: str, **options: Any) -> Awaitable[Any]:
     return storage.set_secret("k", text, **options)
+
+
+def _set_many(storage: BoundStorage, text: str, **options: Any) -> Awaitable[Any]:
+    return storage.set_values({"k": text}, **options)
+
+
+def _change(storage: BoundStorage, text: str, **options: Any) -> Awaitable[Any]:
+    return storage.change_values([DeleteValue("none"), SetValue("k", text, **options)])
+
+
+async def _set_then_touch(storage: BoundStorage, text: str, *, ttl: float | None = None) -> None:
+    await storage.change_values([SetValue("k", text), TouchValue("k", ttl)])
 
 
 def _increment(storage: BoundStorage, text: str) -> Awaitable[Any]:
@@ -102,11 +116,14 @@ def _require(what: str, expected: object, got: object) -> None:
 
 @table(
     "values.lives.{row}",
-    "3.2.8", "6.1.6", "6.5.1", "6.5.2", "6.5.3", "6.5.4", "6.5.5",
+    "3.2.8", "6.1.6", "6.5.1", "6.5.2", "6.5.3", "6.5.4", "6.5.5", "6.5.7",
     rows={
         "set_value": (_set_value, _set_value, (*_BEFORE,), _increment),
         "set_if_absent": (_set_value, _set_if_absent, _GONE, _set_if_absent),
         "set_if_revision": (_set_value, _set_if_revision, _THERE, _set_value),
+        "set_values": (_set_value, _set_many, _TWO, _increment),
+        "change_values": (_set_value, _change, _TWO, _change),
+        "touch_value": (_set_value, _set_then_touch, _TWO, _set_value),
         "set_secret": (_set_secret, _set_secret, (*_BEFORE,), _set_secret),
     },
     likely="an end, or a time of creation, outlives what it was of, has too few bits, or moves with a look",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from everstore.conformance.case import each
+from everstore.changes import FileTimes, SetValue, ValueTimes, Write
+from everstore.conformance.acts import TIMES
+from everstore.conformance.case import Mismatch, each
 from everstore.conformance.registry import check, table
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from everstore.conformance.case import Case
     from everstore.session import BoundFiles, BoundSession
 
@@ -85,14 +86,61 @@ async def transfer_many(case: Case, transfer: Callable[[BoundFiles, str, str], A
     assert last.content == f"text {_INSIDE[-1]}"
 
 
-_KINDS: dict[str, tuple[Callable[[BoundSession, str], Awaitable[Any]], Any]] = {
+async def _put_files(one: BoundSession) -> None:
+    await one.files.apply_changes([Write(f"d/{name}", name) for name in _SHUFFLED])
+
+
+async def _put_values(one: BoundSession) -> None:
+    half = len(_SHUFFLED) // 2  # each of the two lists is of more than many a storage takes at once
+    await one.storage.set_values({name: name for name in _SHUFFLED[:half]})
+    await one.storage.change_values([SetValue(name, name) for name in _SHUFFLED[half:]])
+
+
+async def _put_secrets(one: BoundSession) -> None:
+    await each(lambda name: one.storage.set_secret(name, name), _SHUFFLED)
+
+
+def _named(infos: list[Any]) -> list[str]:
+    return [getattr(info, "key", None) or info.name for info in infos]
+
+
+async def _values_by_name(one: BoundSession) -> list[str]:
+    return [*(await one.storage.get_values(_NAMES)).values()]
+
+
+_Look = Callable[["BoundSession"], "Awaitable[list[str]]"]
+
+
+def _listed(call: Callable[[BoundSession], Awaitable[list[Any]]]) -> _Look:
+    async def look(one: BoundSession) -> list[str]:
+        return _named(await call(one))
+
+    return look
+
+
+_KINDS: dict[str, tuple[Callable[[BoundSession], Awaitable[None]], dict[str, _Look]]] = {
     "tree": (
-        lambda one, name: one.files.write_file(f"d/{name}", ""),
-        lambda one: one.files.list_directory("d"),
+        _put_files,
+        {
+            "list_directory": _listed(lambda one: one.files.list_directory("d")),
+            "list_tree": _listed(lambda one: one.files.list_tree("d")),
+        },
     ),
-    "values": (lambda one, name: one.storage.set_value(name, ""), lambda one: one.storage.list_keys()),
-    "secrets": (lambda one, name: one.storage.set_secret(name, ""), lambda one: one.storage.list_secrets()),
+    "values": (
+        _put_values,
+        {
+            "list_keys": _listed(lambda one: one.storage.list_keys()),
+            "list_keys of a prefix, backwards": _listed(lambda one: one.storage.list_keys("0", reverse=True)),
+            "read_values": _listed(lambda one: one.storage.read_values()),
+            "get_values": _values_by_name,
+        },
+    ),
+    "secrets": (_put_secrets, {"list_secrets": _listed(lambda one: one.storage.list_secrets())}),
 }
+
+
+def _all_of(how: str) -> list[str]:
+    return [name for name in reversed(_NAMES) if name.startswith("0")] if "backwards" in how else _NAMES
 
 
 @table(
@@ -101,22 +149,88 @@ _KINDS: dict[str, tuple[Callable[[BoundSession, str], Awaitable[Any]], Any]] = {
     "1.5.3",
     "3.6.1",
     "3.6.2",
+    "3.6.5",
+    "4.6.6",
+    "4.7.2",
+    "4.8.2",
     "6.1.3",
+    "6.1.11",
+    "6.1.12",
     "6.2.2",
     rows=_KINDS,
-    likely="one page of the storage's is listed, sorted by itself, or deleted with its session",
+    likely="one page of the storage's is made or listed, sorted by itself, or deleted with its session",
 )
 async def list_many(
-    case: Case,
-    put: Callable[[BoundSession, str], Awaitable[Any]],
-    look: Callable[[BoundSession], Awaitable[list[Any]]],
+    case: Case, put: Callable[[BoundSession], Awaitable[None]], looks: dict[str, _Look]
 ) -> None:
-    """A listing of 1,010, written in any order, has them all, sorted, and no session leaves any: {row}."""
+    """All of 1,010, written in any order, are in each listing, sorted, and no session leaves any: {row}."""
     one = case.store.session(case.id)
-    await each(lambda name: put(one, name), _SHUFFLED)
-    assert [getattr(info, "key", None) or info.name for info in await look(one)] == _NAMES
+    await put(one)
+    for how, look in looks.items():
+        if (found := await look(one)) != _all_of(how):
+            raise Mismatch.of(len(_all_of(how)), len(found), f"{how}: names, in their order")
     assert await case.store.delete_session(case.id) is True
     assert await case.snapshot() == {}
+
+
+_ROLES: dict[str, tuple[Any, ...]] = {
+    "files": (
+        "file_system",
+        _put_files,
+        lambda one: one.files.list_directory("d"),
+        [FileTimes(f"d/{name}", *TIMES) for name in _NAMES],
+        ["/d", *(f"/d/{name}" for name in _NAMES)],
+    ),
+    "values": (
+        "storage",
+        _put_values,
+        lambda one: one.storage.list_keys(),
+        [ValueTimes(name, *TIMES) for name in _NAMES],
+        _NAMES,
+    ),
+}
+
+
+@table(
+    "times.all_of_many.{row}",
+    "3.16.1",
+    "6.7.1",
+    rows=_ROLES,
+    likely="a batch of the storage's gets its times, and the rest does not",
+    since="1.3",
+)
+async def restore_many(
+    case: Case, role: str, put: Callable[[BoundSession], Awaitable[None]], look: Any, times: list[Any], _: Any
+) -> None:
+    """All of 1,010 that get their times back in one call have them: {row}."""
+    one = case.store.session(case.id)
+    await put(one)
+    assert await getattr(case.store, role).restore_times(case.id, times) == [True] * _MANY
+    assert {(info.created_ns, info.updated_ns) for info in await look(one)} == {TIMES}
+
+
+@table(
+    "forks.all_of_many.{row}",
+    "3.14.1",
+    "3.15.1",
+    "6.6.1",
+    "6.6.4",
+    rows=_ROLES,
+    needs=("forks",),
+    likely="a batch of the storage's is taken, or told of, and the rest is not",
+    since="1.3",
+)
+async def fork_many(
+    case: Case, role: str, put: Callable[[BoundSession], Awaitable[None]], look: Any, _: Any, names: list[str]
+) -> None:
+    """A fork takes all of 1,010, and all are told that an empty session has not: {row}."""
+    part, fork, empty = getattr(case.store, role), case.new_id(), case.new_id()
+    await put(case.store.session(case.id))
+    await part.fork_session(case.id, fork)
+    assert _named(await look(case.store.session(fork))) == _NAMES
+    assert await part.diff_sessions(case.id, fork) == []
+    told = await part.diff_sessions(empty, fork)
+    assert [getattr(change, "key", None) or change.path for change in told] == names
 
 
 @check(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from everstore.clock import stopped, turned
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 12
 _HOUR = 3600
+_MONTH, _AGE = 31 * 24 * _HOUR, 99 * 365 * 24 * _HOUR
 _ENDS = ("time_to_live",)
 
 
@@ -26,13 +28,16 @@ _ENDS = ("time_to_live",)
 )  # fmt: skip
 async def touch(case: Case) -> None:
     """touch_value gives a value the time to live, from now on, whatever it had before."""
-    for ttl in (None, 10, 10 * _HOUR):
+    for ttl, new in product((None, 10, 10 * _HOUR), (_HOUR, _MONTH, _AGE)):
         await case.storage.set_value("k", "x", ttl=ttl)
-        assert await case.storage.touch_value("k", ttl=_HOUR) is True
+        assert await case.storage.touch_value("k", ttl=new) is True
         info = await case.storage.stat_value("k")
-        require_end(0 if info is None else info.expires_ns, _HOUR, f"what had {ttl} s to live, touched")
-        with turned(_HOUR + 60):
+        require_end(0 if info is None else info.expires_ns, new, f"what had {ttl} s to live, touched")
+        with turned(new + 60):
             assert await case.storage.get_value("k") is None
+    await case.storage.touch_value("k", ttl=1e-5)
+    with turned(0.5):
+        assert await case.storage.get_value("k") is None
 
 
 @check("values.touch.for_ever", "6.5.7", since="1.2", likely="None leaves the end as it was")

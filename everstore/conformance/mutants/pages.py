@@ -187,3 +187,112 @@ def skips_large_files(broken: Broken) -> None:
         found = await broken.files.grep_files(session_id, pattern, path_pattern, **options)
         large = {info.path for info in await broken.entries(session_id) if info.size_bytes > 1 << 20}
         return [match for match in found if match.path not in large]
+
+
+def _one_page_of(broken: Broken, role: Any, verb: str) -> None:
+    """Without a limit the verb answers with a page."""
+
+    async def paged(*given: Any, limit: Any = None, **options: Any) -> Any:
+        most = _PAGE if limit is None else limit
+        return await getattr(role, verb)(*given, limit=most, **options)
+
+    paged.__name__ = verb
+    broken.verb(paged)
+
+
+@mutant("tree.all_of_many")
+def lists_one_page_of_a_tree(broken: Broken) -> None:
+    """A tree is listed up to a thousand entries."""
+    _one_page_of(broken, broken.files, "list_tree")
+
+
+@mutant("values.all_of_many")
+def reads_one_page_of_values(broken: Broken) -> None:
+    """read_values answers with a thousand where no limit is given."""
+    _one_page_of(broken, broken.storage, "read_values")
+
+
+@mutant("values.all_of_many")
+def gets_as_many_as_a_statement_takes(broken: Broken) -> None:
+    """Of the keys that get_values is asked for 999 are looked up, which a statement has parameters for."""
+
+    @broken.verb
+    async def get_values(session_id: Any, keys: Any) -> Any:
+        return await broken.storage.get_values(session_id, [*keys][: _PAGE - 1])
+
+
+def _in_part(broken: Broken, role: Any, verb: str, most: int) -> None:
+    """Of what a call is given the first so many count; the rest is answered for as they are."""
+
+    async def some(session_id: Any, given: Any) -> Any:
+        found = await getattr(role, verb)(session_id, given[:most] if isinstance(given, list) else given)
+        return [*found, *found[-1:] * (len(given) - len(found))]
+
+    some.__name__ = verb
+    broken.verb(some)
+
+
+@mutant("tree.all_of_many")
+def patches_five_hundred_files(broken: Broken) -> None:
+    """Of a list of changes five hundred are made."""
+    _in_part(broken, broken.files, "apply_changes", _PAGE // 2)
+
+
+@mutant("values.all_of_many")
+def changes_five_hundred_values(broken: Broken) -> None:
+    """Of a list of changes of values five hundred are made."""
+    _in_part(broken, broken.storage, "change_values", _PAGE // 2)
+
+
+def _restores_one_page(broken: Broken, role: str) -> None:
+    def wrap(call: Call) -> Call:
+        async def restore_times(session_id: Any, times: Any) -> Any:
+            found = await call(session_id, times[:_PAGE] if isinstance(times, list) else times)
+            return [*found, *found[-1:] * (len(times) - len(found))]
+
+        return restore_times
+
+    broken.around(wrap, [role], ["restore_times"])
+
+
+@mutant("times.all_of_many.files")
+def restores_one_page_of_files(broken: Broken) -> None:
+    """A thousand files get their times back."""
+    _restores_one_page(broken, "file_system")
+
+
+@mutant("times.all_of_many.values")
+def restores_one_page_of_values(broken: Broken) -> None:
+    """A thousand values get their times back."""
+    _restores_one_page(broken, "storage")
+
+
+def _tells_one_page(broken: Broken, role: str) -> None:
+    def wrap(call: Call) -> Call:
+        async def diff_sessions(a: Any, b: Any, *, after: Any = None, limit: Any = None) -> Any:
+            return await call(a, b, after=after, limit=_PAGE if limit is None else limit)
+
+        return diff_sessions
+
+    broken.around(wrap, [role], ["diff_sessions"])
+
+
+@mutant("forks.all_of_many.files")
+def tells_one_page_of_differences(broken: Broken) -> None:
+    """A thousand files in which two sessions differ are told of."""
+    _tells_one_page(broken, "file_system")
+
+
+@mutant("forks.all_of_many.values")
+def forks_one_page_of_values(broken: Broken) -> None:
+    """A fork takes a thousand values."""
+
+    def wrap(call: Call) -> Call:
+        async def fork_session(source: Any, target: Any, **options: Any) -> None:
+            await call(source, target, **options)
+            for info in (await broken.storage.list_keys(target))[_PAGE:]:
+                await broken.storage.delete_value(target, info.key)
+
+        return fork_session
+
+    broken.around(wrap, ["storage"], ["fork_session"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -10,6 +11,9 @@ from msgspec.structs import replace
 from everstore.conformance.mutants.broken import Broken, mutant
 from everstore.errors import SessionNotFoundError
 from everstore.models import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__: list[str] = []
 
@@ -148,3 +152,53 @@ def goes_on_from_where_it_is_now(broken: Broken) -> None:
     async def list_sessions(*, limit: int = 100, after: Any = None, **rest: Any) -> Any:
         found = await broken.sessions.get_session(after.id) if isinstance(after, Session) else None
         return await broken.sessions.list_sessions(limit=limit, after=found or after, **rest)
+
+
+def _removing_first(broken: Broken, verb: str, when: Callable[[dict[str, Any]], bool]) -> None:
+    """A record is removed, and a moment later it is there as it is to be."""
+
+    async def changed(session_id: Any, *given: Any, **options: Any) -> Any:
+        record = await broken.sessions.get_session(session_id)
+        if record is not None and when(options):
+            await broken.sessions.delete_session(session_id)
+            await asyncio.sleep(0)
+            await broken.sessions.add_session(record)
+        return await getattr(broken.sessions, verb)(session_id, *given, **options)
+
+    changed.__name__ = verb
+    broken.verb(changed)
+
+
+@mutant("concurrency.no_torn_list_of_records.relabel")
+def relabels_by_removing(broken: Broken) -> None:
+    """A record that gets other labels is taken out of the lists, and put into them anew."""
+    _removing_first(broken, "update_session", lambda options: "title" not in options)
+
+
+@mutant("concurrency.no_torn_list_of_records.retitle")
+def retitles_by_removing(broken: Broken) -> None:
+    """A record that gets another title is taken out of the lists, and put into them anew."""
+    _removing_first(broken, "update_session_title", lambda _: True)
+
+
+@mutant("concurrency.no_torn_list_of_records.title_and_labels")
+def retitles_then_relabels(broken: Broken) -> None:
+    """A title and labels that are given together are set one after the other."""
+
+    @broken.verb
+    async def update_session(session_id: Any, **given: Any) -> Any:
+        if len(given) > 1:
+            await broken.sessions.update_session(session_id, title=given.pop("title"))
+            await asyncio.sleep(0)
+        return await broken.sessions.update_session(session_id, **given)
+
+
+@mutant("concurrency.no_torn_list_of_records.add_again")
+def adds_again_by_removing(broken: Broken) -> None:
+    """A record that is added again is removed first."""
+
+    @broken.verb
+    async def add_session(session: Any) -> None:
+        if isinstance(session, Session) and await broken.sessions.delete_session(session.id):
+            await asyncio.sleep(0)
+        await broken.sessions.add_session(session)

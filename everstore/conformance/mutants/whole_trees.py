@@ -107,3 +107,13 @@ def lists_trees_in_many_looks(broken: Broken) -> None:
             found += infos
             directories += [info.path for info in infos if info.is_directory]
         return sorted(found, key=lambda info: info.path)[: options.get("limit")]
+
+
+@mutant("transfers.levels.copy")
+def lists_32_levels(broken: Broken) -> None:
+    """A tree is listed down to its 32nd level."""
+
+    @broken.verb
+    async def list_tree(session_id: Any, path: str = "/", *, depth: Any = None, **page: Any) -> Any:
+        most = 32 if depth is None else min(depth, 32)
+        return await broken.files.list_tree(session_id, path, depth=most, **page)
