@@ -143,6 +143,43 @@ async def test_copies_and_forks_share_and_part(store, database):
     assert await contents(database) == []
 
 
+@pytest.mark.parametrize("size", [10, 5_000, 262_144, 262_145])
+async def test_a_write_over_what_others_have_leaves_it_to_them(store, database, size):
+    work, fork = store.session(everstore.new_session_id()), everstore.new_session_id()
+    await work.files.write_file("a", "x" * 50_000)
+    await store.file_system.fork_session(work.id, fork)
+    written = await work.files.write_file("a", "y" * size)
+    assert written.version == (await work.files.stat_file("a")).version
+    assert (await store.file_system.read_file(fork, "/a")).content == "x" * 50_000
+    assert (await work.files.read_file("a")).content == "y" * size
+    apart = [(1 + (size > 262_144), 1, None)] if size > 1792 else []
+    assert [row[1:] for row in await contents(database)] == [(1, 1, None), *apart]
+    await store.file_system.write_file(fork, "/a", "z" * size)
+    assert (await work.files.read_file("a")).content == "y" * size
+    assert [row[1:] for row in await contents(database)] == apart * 2
+
+
+async def test_edits_find_what_memory_finds(store):
+    rng, session_id = random.Random(14), everstore.new_session_id()
+
+    async def edited(files, part, new):
+        try:
+            return (await files.edit_file(session_id, "/a", part, new)).content
+        except EditError as error:
+            return error.args, error.matches
+
+    async with everstore.open_store(backend="memory") as memory:
+        for number in range(150):
+            text = "".join(rng.choices("abé", k=rng.randint(1, 12)))
+            part = "".join(rng.choices("abé", k=rng.randint(1, 4)))
+            behind = "-" * rng.choice((0, 2000, 9000)) + part * (number % 5 == 0)
+            results = []
+            for each in (store.file_system, memory.file_system):
+                await each.write_file(session_id, "/a", text + behind)
+                results.append(await edited(each, part, "new"))
+            assert results[0] == results[1]
+
+
 async def test_a_rewinding_gives_what_was_there_to_another(store, settings):
     files = store.file_system
     a, b, c = (everstore.new_session_id() for _ in range(3))

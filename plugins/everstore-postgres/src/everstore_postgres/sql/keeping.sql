@@ -204,7 +204,12 @@ BEGIN
     IF ids IS NULL THEN
         RETURN;
     END IF;
-    IF cardinality(ids) = 1 THEN  -- as most are: without a join
+    IF cardinality(ids) = 1 THEN  -- as most are: without a join, and mostly one file's own
+        DELETE FROM {schema}.contents c
+        WHERE c.id = ids[1] AND NOT EXISTS (SELECT FROM {schema}.shares s WHERE s.content_id = ids[1]);
+        IF FOUND THEN
+            RETURN;
+        END IF;
         UPDATE {schema}.shares s SET files = s.files - 1 WHERE s.content_id = ids[1] RETURNING s.files INTO others;
         IF others < 2 THEN
             DELETE FROM {schema}.shares s WHERE s.content_id = ids[1];

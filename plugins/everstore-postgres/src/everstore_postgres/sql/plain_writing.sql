@@ -2,7 +2,8 @@
 -- to refuse, to make first, to count, or to let go. trees.sql says how everything here is kept apart.
 
 -- write_file without limits of the client's: put_file in writing.sql says what the arguments and the answer are, and does
--- what is not that plain. A large content is written into where the file has it to itself, in one chunk.
+-- what is not that plain. A large content is written into where the file has it to itself, in one chunk; or else the file
+-- gets a new one, and lets go of the one that it had.
 CREATE FUNCTION {schema}.write_file(
     of_session uuid, path text, at_depth integer, at_place text, at_parent text, new_kind "char", data bytea,
     if_version bigint DEFAULT NULL, may_be_limited boolean DEFAULT true,
@@ -16,6 +17,7 @@ DECLARE
     bytes CONSTANT integer := length(data);
     apart CONSTANT boolean := bytes > {schema}.bytes_in_row(new_kind);
     to_content bigint;
+    laid_down boolean := false;
     stamp bigint;
     now bigint;
 BEGIN
@@ -31,7 +33,6 @@ BEGIN
                 updated_ns = greatest({schema}.now_ns(), f.updated_ns + 1000)
             WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place AND f.kind <> 'd'
                 AND f.tail = 0 AND NOT f.is_readonly AND (if_version IS NULL OR f.version = if_version)
-                AND NOT EXISTS (SELECT FROM {schema}.shares s WHERE s.content_id = f.content_id)
             RETURNING 'done', f.version, f.serial, f.created_ns, f.updated_ns, f.size, f.content_id
             INTO outcome, version, serial, created_ns, updated_ns, size, to_content;
         ELSE
@@ -62,16 +63,26 @@ BEGIN
             INTO outcome, version, serial, created_ns, updated_ns, size, to_content;
         END IF;
         IF outcome IS NOT NULL THEN
-            IF apart AND bytes > {schema}.chunk_bytes() THEN
-                nothing := {schema}.lay_down(to_content, to_content, 0, data, version);
-            ELSIF apart THEN
-                IF stamp IS NULL THEN
+            IF apart THEN
+                IF stamp IS NULL AND bytes <= {schema}.chunk_bytes() THEN
                     UPDATE {schema}.contents c SET mark = write_file.version, data = write_file.data
-                    WHERE c.id = to_content AND c.start = 0;
+                    WHERE c.id = to_content AND c.start = 0
+                        AND NOT EXISTS (SELECT FROM {schema}.shares s WHERE s.content_id = to_content);
+                    laid_down := FOUND;
                 END IF;
-                IF stamp IS NOT NULL OR NOT FOUND THEN
+                IF stamp IS NULL AND NOT laid_down THEN  -- others have it, or the new one is of several chunks
+                    nothing := {schema}.let_go(ARRAY[to_content]);
+                    UPDATE {schema}.files f SET content_id = nextval('{schema}.content_ids')
+                    WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place
+                    RETURNING f.content_id INTO to_content;
+                END IF;
+                IF laid_down THEN
+                    NULL;
+                ELSIF bytes <= {schema}.chunk_bytes() THEN
                     INSERT INTO {schema}.contents (id, mark, start, data)
                     VALUES (to_content, write_file.version, 0, write_file.data);
+                ELSE
+                    nothing := {schema}.lay_down(to_content, NULL, 0, data, version);
                 END IF;
             END IF;
             DELETE FROM {schema}.usage u WHERE u.session_id = of_session;

@@ -187,6 +187,7 @@ CREATE FUNCTION {schema}.delete_file(
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     locked text;
+    nothing text;  -- an assignment costs less than PERFORM
     old record;
     span record;
     gone record;
@@ -251,8 +252,10 @@ BEGIN
     END IF;
     DELETE FROM {schema}.files f
     WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place;
-    PERFORM {schema}.let_go(freed);
-    PERFORM {schema}.count_usage(of_session, -entries, -bytes);
+    IF freed IS NOT NULL THEN
+        nothing := {schema}.let_go(freed);
+    END IF;
+    nothing := {schema}.count_usage(of_session, -entries, -bytes);
     outcome := 'done';
 END
 $$;

@@ -39,6 +39,7 @@ DECLARE
     rest bytea;
     tail_bytes integer;  -- of the last chunk that is there
     tail_data bytea;
+    is_shared boolean;  -- whether other files have it, too; NULL where that is yet to be looked up
     tried boolean := verb = 'write';  -- whether it was once, and was not plain
     sealed boolean := verb = 'seed' AND option;
     old record;
@@ -117,10 +118,8 @@ BEGIN
         END IF;
 
         -- What is there, and what is in the way? Another writer may have been faster: then all over again.
-        SELECT f.version, f.size, f.kind, f.is_readonly, f.content_id, f.tail,
-            EXISTS (SELECT FROM {schema}.shares s WHERE s.content_id = f.content_id) AS is_shared
-        INTO old FROM {schema}.files f
-        WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place
+        SELECT f.version, f.size, f.kind, f.is_readonly, f.content_id, f.tail INTO old
+        FROM {schema}.files f WHERE f.session_id = of_session AND f.depth = at_depth AND f.place = at_place
         FOR NO KEY UPDATE;
         is_there := FOUND;
 
@@ -171,15 +170,21 @@ BEGIN
         END IF;
 
         first := 0;
+        is_shared := NULL;
         rest := data;
         wanted_kind := new_kind;
         wanted_size := length(data);
         IF is_there AND verb IN ('edit', 'append') THEN
             tail_bytes := NULL;
             IF verb = 'append' AND old.content_id IS NOT NULL THEN
-                SELECT length(c.data), CASE WHEN length(c.data) + wanted_size <= {schema}.page_bytes() THEN c.data END
-                INTO tail_bytes, tail_data FROM {schema}.contents c
+                SELECT length(c.data), CASE WHEN length(c.data) + wanted_size <= {schema}.page_bytes() THEN c.data END,
+                    EXISTS (SELECT FROM {schema}.shares s WHERE s.content_id = old.content_id)
+                INTO tail_bytes, tail_data, is_shared FROM {schema}.contents c
                 WHERE c.id = old.content_id AND c.start = old.tail;
+            ELSIF old.content_id IS NOT NULL AND old.tail = 0 THEN
+                SELECT c.data, EXISTS (SELECT FROM {schema}.shares s WHERE s.content_id = old.content_id)
+                INTO content, is_shared FROM {schema}.contents c
+                WHERE c.id = old.content_id AND c.start = 0;
             ELSIF old.content_id IS NOT NULL THEN
                 content := {schema}.content_of(old.content_id, old.tail);
             ELSE
@@ -264,7 +269,9 @@ BEGIN
             wanted_tail := {schema}.tail_of(first, length(rest));
             IF length(rest) = 0 THEN
                 wanted_tail := old.tail;
-            ELSIF wanted_id IS NULL OR old.is_shared THEN
+            ELSIF wanted_id IS NULL THEN
+                wanted_id := nextval('{schema}.content_ids');
+            ELSIF coalesce(is_shared, EXISTS (SELECT FROM {schema}.shares s WHERE s.content_id = wanted_id)) THEN
                 wanted_id := nextval('{schema}.content_ids');
             END IF;
         ELSE
@@ -350,9 +357,8 @@ BEGIN
         FROM unnest(array_append(pieces, substr(whole, start + 1))) WITH ORDINALITY AS p (piece, number);
     END IF;
     IF matches = 1 THEN
-        found := position(part IN old_content);
-        cuts := ARRAY[found - 1];
-        IF position(part IN substr(old_content, found + 1)) > 0 THEN
+        cuts := coalesce(cuts, ARRAY[octet_length(split_part(old_text, old_part, 1))]);
+        IF position(part IN substr(old_content, cuts[1] + 2, 2 * (length(part) - 1))) > 0 THEN
             matches := 2;  -- and the two overlap
         END IF;
     END IF;
