@@ -7,6 +7,7 @@ LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     one uuid;
+    stamp CONSTANT uuid := gen_random_uuid();
     locked text;
     shared bigint[];
 BEGIN
@@ -28,7 +29,7 @@ BEGIN
         WHERE l.session_id = source AND l.part = 'f'
         ON CONFLICT (session_id, part) DO NOTHING;
     ELSE
-        UPDATE {schema}.files f SET session_id = replaced, version = {schema}.next_version()
+        UPDATE {schema}.files f SET session_id = replaced, version = {schema}.version_from(stamp, f.version)
         WHERE f.session_id = target;
     END IF;
     PERFORM {schema}.set_apart(source, 1, 2147483647, '/', '0', '/');
@@ -36,8 +37,8 @@ BEGIN
         INSERT INTO {schema}.files
             (session_id, depth, place, long_path, kind, is_readonly, size, version, serial, created_ns, updated_ns,
              content, content_id, tail)
-        SELECT target, f.depth, f.place, f.long_path, f.kind, f.is_readonly, f.size, {schema}.next_version(), f.serial,
-            f.created_ns, f.updated_ns, f.content, f.content_id, f.tail
+        SELECT target, f.depth, f.place, f.long_path, f.kind, f.is_readonly, f.size,
+            {schema}.version_from(stamp, f.version), f.serial, f.created_ns, f.updated_ns, f.content, f.content_id, f.tail
         FROM {schema}.files f WHERE f.session_id = source
         RETURNING content_id
     )

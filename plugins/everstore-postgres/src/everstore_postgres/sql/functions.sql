@@ -27,6 +27,12 @@ CREATE FUNCTION {schema}.next_version() RETURNS bigint LANGUAGE sql VOLATILE AS 
     SELECT greatest(uuid_hash_extended(gen_random_uuid(), 0) & 9223372036854775807, 1)
 $$;
 
+-- The version of one of many rows that are made of others in one step: of random bits that all of them share and the
+-- version that was its row's, for random bits of its own take as long as all else that is done for a row.
+CREATE FUNCTION {schema}.version_from(stamp uuid, was bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+    SELECT greatest(uuid_hash_extended(stamp, was) & 9223372036854775807, 1)
+$$;
+
 -- The lower ones of a client's limits and of those that the session has in a part, if it has any. Looked up before
 -- the session's lock is taken, for who is limited takes it alone.
 CREATE FUNCTION {schema}.lower_limits(of_session uuid, of_part "char", max_most bigint, max_bytes bigint)
