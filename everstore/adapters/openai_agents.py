@@ -11,6 +11,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from everstore.adapters.heads import entry_key, head_of
 from everstore.adapters.naming import FRAMEWORK, id_of_names, named_session
 from everstore.changes import DeleteValue, SetValue
@@ -36,6 +38,17 @@ _NAME = "openai_agents"
 _ALL = "history/"
 _ITEMS = "history/item/"
 _NEXT = "history/next"  # behind the items: who reads the last ones reads it, too
+
+_text_of = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _item_of(row: StoredValue) -> TResponseInputItem:
+    item: TResponseInputItem
+    try:
+        item = msgspec.json.decode(row.value)
+    except msgspec.DecodeError:  # lone surrogates and NaN, which Python's JSON has
+        item = json.loads(row.value)
+    return item
 
 
 class EverstoreSession:
@@ -88,7 +101,7 @@ class EverstoreSession:
         """
         limit = resolve_session_limit(limit, self.session_settings)
         most = None if limit is None or limit < 0 else limit
-        return [json.loads(item.value) for item in await self._read(most)]
+        return [_item_of(item) for item in await self._read(most)]
 
     async def _read(self, most: int | None) -> Sequence[StoredValue]:
         """The last items; by the way, the head is known then."""
@@ -105,7 +118,7 @@ class EverstoreSession:
 
     async def add_items(self, items: list[TResponseInputItem]) -> None:
         """Add items at the end, all or none, in one step. ``TypeError`` for one that JSON cannot hold."""
-        texts = [json.dumps(item, separators=(",", ":")) for item in items]
+        texts = [_text_of(item) for item in items]
         if not texts:
             return
 
@@ -133,8 +146,7 @@ class EverstoreSession:
                 head, last = found
                 self._head.note(head)
                 if await self._head.replace(head.value, [DeleteValue(last.key)]):
-                    item: TResponseInputItem = json.loads(last.value)
-                    return item
+                    return _item_of(last)
 
     async def clear_session(self) -> None:
         """Take all items away, in one step; then the conversation is not listed, until it is added to.
