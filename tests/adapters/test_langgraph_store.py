@@ -16,6 +16,7 @@ from langgraph.store.base import (
 )
 from langgraph.store.memory import InMemoryStore
 
+import everstore
 from everstore import clock, sync
 from everstore.adapters.langgraph import EverstoreStore
 
@@ -232,3 +233,37 @@ async def test_what_json_does_not_have_is_refused(store):
     with pytest.raises(ValueError, match="operator"):
         await memory.asearch(("n",), filter={"v": {"$like": 1}})
     assert await memory.asearch(("n",), filter={"v": {"$gt": "text"}}) == []
+
+
+async def test_puts_that_come_together_are_one_call_and_each_fails_by_itself(environment):
+    calls = []
+    async with everstore.open_store(on_call=calls.append, limits__value_bytes=200) as store:
+        memory = EverstoreStore(store)
+        await memory.aput(("n",), "first", {"v": 0})
+        await asyncio.gather(*(memory.aput(("n",), str(number), {"v": number}) for number in range(20)))
+        sizes = [10, 300, 10, 400]
+        puts = (memory.aput(("m",), str(size + place), {"v": "x" * size}) for place, size in enumerate(sizes))
+        errors = await asyncio.gather(*puts, return_exceptions=True)
+        assert [getattr(error, "index", None) for error in errors] == [None, 0, None, 0]
+        assert [type(error) for error in errors if error] == [everstore.errors.QuotaExceededError] * 2
+        assert {item.key for item in await memory.asearch(("m",))} == {"10", "12"}
+        assert len(await memory.asearch(("n",), limit=100)) == 21
+    outcomes = [call.outcome for call in calls if call.verb == "change_values"]
+    assert outcomes.count("ok") == 1 + 1 + 2
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_who_is_cancelled_among_puts_takes_nobody_with_it(store, turns):
+    memory = EverstoreStore(store)
+    await memory.aput(("n",), "first", {"v": 0})
+    puts = [asyncio.ensure_future(memory.aput(("n",), str(number), {"v": number})) for number in range(9)]
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    puts[0].cancel()
+    puts[4].cancel()
+    await asyncio.wait(puts)
+    there = {item.key for item in await memory.asearch(("n",), limit=100)}
+    assert {put for put in range(9) if not puts[put].cancelled()} <= {int(key) for key in there - {"first"}}
+    assert [put.cancelled() for put in puts].count(False) >= 7
+    await memory.aput(("n",), "last", {"v": 9})  # who was told that it is cancelled changes nothing any more
+    assert there | {"last"} == {item.key for item in await memory.asearch(("n",), limit=100)}

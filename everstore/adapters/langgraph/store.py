@@ -18,6 +18,7 @@ from langgraph.store.base import (
 from everstore.adapters.calls import Calls
 from everstore.adapters.langgraph import items
 from everstore.adapters.langgraph.threads import LANGGRAPH
+from everstore.adapters.langgraph.together import Together
 from everstore.adapters.langgraph.vectors import Index, score
 from everstore.adapters.naming import id_of_names, named_session
 from everstore.changes import DeleteValue, SetValue
@@ -49,10 +50,10 @@ class EverstoreStore(BaseStore):
     was opened on; over an ``everstore.sync.Store`` all of them, from any loop and any thread. The store stays
     the caller's, who closes it.
 
-    Values are JSON. All that one ``batch`` puts is there in one step; what it reads is from before. A search
-    lists by namespace and key; with ``query``, by how near the meaning is, if there is an ``index``: it
-    compares with all items that the filter leaves, so it is for thousands, not for millions. What has a time
-    to live is absent from its end on, and needs no sweeper.
+    Values are JSON. All that one ``batch`` puts is there in one step, which others of the same moment share;
+    what it reads is from before. A search lists by namespace and key; with ``query``, by how near the meaning
+    is, if there is an ``index``: it compares with all items that the filter leaves, so it is for thousands,
+    not for millions. What has a time to live is absent from its end on, and needs no sweeper.
     """
 
     supports_ttl = True
@@ -70,6 +71,7 @@ class EverstoreStore(BaseStore):
         self._names = {_STORE: name}
         session = self._calls.store.session(id_of_names(LANGGRAPH, self._names))
         self._storage = session.storage
+        self._together = Together(session.storage)
         self._index = None if index is None else Index(index)
         self._is_known = False
         self.ttl_config = ttl
@@ -110,7 +112,7 @@ class EverstoreStore(BaseStore):
     # -- putting ------------------------------------------------------------------------------------
 
     async def _put(self, puts: list[PutOp]) -> None:
-        """Put items, and delete others, in one step."""
+        """Put items, and delete others, in one step, which those of others that come now are in, too."""
         changes: list[AnyValueChange] = []
         for put, vectors in zip(puts, await self._vectors(puts), strict=True):
             key = items.item_key(put.namespace, put.key)
@@ -123,7 +125,7 @@ class EverstoreStore(BaseStore):
         if not self._is_known and any(put.value is not None for put in puts):
             await named_session(self._calls.store, LANGGRAPH, self._names)
             self._is_known = True
-        await self._storage.change_values(changes)
+        await self._together.change(changes)
 
     async def _vectors(self, puts: list[PutOp]) -> list[list[bytes]]:
         """The vectors of each item's texts; all texts are embedded in one go."""

@@ -20,9 +20,11 @@ from everstore_postgres.damage import damage_of_value
 from everstore_postgres.outcomes import version_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from everstore.changes import ValueMutation
 
-__all__ = ["SECRETS", "VALUES", "EntryOrder", "answer_to", "order_of"]
+__all__ = ["SECRETS", "VALUES", "EntryOrder", "answer_to", "is_plain", "order_of"]
 
 VALUES, SECRETS = b"v", b"s"
 _LARGEST = (1 << 63) - 1
@@ -62,6 +64,15 @@ def order_of(change: ValueMutation[Any]) -> EntryOrder:  # noqa: PLR0911 - one a
             return EntryOrder("swap", SECRETS, name, replacement.encode(), other=expected.encode())
         case _:
             raise TypeError(f"{type(change).__name__} is no change of values or secrets")
+
+
+def is_plain(orders: Sequence[EntryOrder]) -> bool:
+    """Whether they only set, in one space, a text each at a key of its own, so that any order is the same."""
+    space = orders[0].space
+    return len({order.key for order in orders}) == len(orders) and all(
+        order.verb == "set" and order.space == space and order.ttl_ns is None and order.condition is None
+        for order in orders
+    )
 
 
 def _nanoseconds(ttl: float | None) -> int | None:

@@ -9,7 +9,7 @@ from everstore_postgres.sharing import LARGE, PATIENCE, Shared
 if TYPE_CHECKING:
     from everstore_postgres.database import Database
 
-__all__ = ["ALIVE", "ONE", "plain_gets", "plain_sets"]
+__all__ = ["ALIVE", "ONE", "plain_gets", "plain_set_of_all", "plain_sets"]
 
 ALIVE = "(expires_ns IS NULL OR expires_ns > {schema}.now_ns())"
 """Of an entry that is not past its time."""
@@ -49,6 +49,26 @@ _SET_MANY = _PATIENT + _SET % (
     _IN_ORDER,
     f"{_COLUMNS}, false AS alone,",
 )
+# As any list of changes, it has the session to itself (changing_entries.sql): who changes several at the same
+# moment comes before all of these or behind them. Whether they may be set is looked up once for all.
+_SET_ALL = (
+    f"""
+WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(uuid_hash_extended($2, 2))),
+    free AS MATERIALIZED (
+        SELECT FROM turn WHERE NOT {_IS_LIMITED % "$2"}
+            AND pg_try_advisory_xact_lock_shared(uuid_hash_extended($2, 3))
+    )
+"""
+    + _SET
+    % (
+        "$1, $2, key, value",
+        ", free, unnest($3::text[], $4::bytea[]) AS given (key, value)",
+        "false",
+        "$2",
+        ' ORDER BY key COLLATE "C"',
+        "key,",
+    )
+)
 _GET_ONE = f"SELECT value FROM {{schema}}.entries WHERE {ONE}"
 _GET_MANY = f"""
 SELECT {_COLUMNS}, length(value) > {LARGE} AS alone,
@@ -66,6 +86,14 @@ def plain_sets(database: Database) -> Shared:
     """
     one, many = database.sql(_SET_ONE), database.sql(_SET_MANY)
     return Shared(database, one, many, about=_ABOUT, changes=True)
+
+
+def plain_set_of_all(database: Database) -> str:
+    """The statement that sets several, of a space, a session, keys and values: a row each, with its key.
+
+    It answers with no row, and nothing was set, where the session has limits of its own, or a fork is at it.
+    """
+    return database.sql(_SET_ALL)
 
 
 def plain_gets(database: Database) -> Shared:

@@ -12,10 +12,10 @@ from everstore.interfaces import Capabilities, DurableStorageStore
 from everstore.models import KeyInfo, SecretInfo, StorageUsage, StoredSecret, StoredValue, ValueChange
 from everstore.paging import EVERY_KEY, KeyPage
 from everstore.rules import answered_together
-from everstore_postgres.changing_entries import SECRETS, VALUES, EntryOrder, answer_to, order_of
+from everstore_postgres.changing_entries import SECRETS, VALUES, EntryOrder, answer_to, is_plain, order_of
 from everstore_postgres.damage import text_at
 from everstore_postgres.ids import Ids
-from everstore_postgres.plain_entries import ALIVE, ONE, plain_gets, plain_sets
+from everstore_postgres.plain_entries import ALIVE, ONE, plain_gets, plain_set_of_all, plain_sets
 from everstore_postgres.purging import Purge, Rows
 from everstore_postgres.times import Times
 
@@ -77,6 +77,7 @@ class PostgresStorageStore(DurableStorageStore):
         self._limits = limits
         sql = database.sql
         self._set = plain_sets(database)
+        self._set_all = plain_set_of_all(database)
         self._set_if = sql(
             "SELECT outcome, current, wanted AS amount, allowed, version, created_ns, updated_ns, expires_ns"
             " FROM {schema}.set_entry($1, $2, $3, $4, $5, $6, $7, $8)"
@@ -172,8 +173,15 @@ class PostgresStorageStore(DurableStorageStore):
         """The rows of several changes, up to one that is refused; then nothing was written."""
         if not orders:
             return []
-        columns = map(list, zip(*orders, strict=True))
         limits = self._limits
+        if is_plain(orders) and not limits.bounds_values:
+            keys = [order.key for order in orders]
+            data = [order.data for order in orders]
+            rows = await self._database.change_all(self._set_all, orders[0].space, session_id, keys, data)
+            if rows:  # else the session has limits of its own, or a fork is at it
+                found = {row["key"]: row for row in rows}
+                return [found[key] for key in keys]
+        columns = map(list, zip(*orders, strict=True))
         return await self._database.change_all(
             self._apply, session_id, *columns, limits.session_keys, limits.session_value_bytes
         )
