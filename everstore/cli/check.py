@@ -11,7 +11,7 @@ from everstore.cli.ending import carry_out
 from everstore.cli.keys import unopened_secrets
 from everstore.cli.options import JsonOption
 from everstore.cli.output import print_json, print_table
-from everstore.cli.running import FAILED, WrongAnswerError, configured, opened
+from everstore.cli.running import FAILED, WrongAnswerError, configured, nothing_yet, opened, unmade
 from everstore.errors import EverstoreError, SecretsKeyMissingError, UnsupportedError, code_of
 from everstore.middleware.encryption import Envelope
 from everstore.models import new_session_id
@@ -50,7 +50,7 @@ def check(
     """Look whether the configured backends are sound, and try them with a session that is then removed.
 
     The exit status is 0 when all is well, and 4 when anything is not. A backend that is not sound, or is
-    opened for reading only, is not written to.
+    opened for reading only, is not written to, and a storage that is not there yet is not made.
     """
     findings = carry_out(_check(deep=deep))
     if as_json:
@@ -67,15 +67,18 @@ async def _check(*, deep: bool) -> list[Finding]:
     configuration = configured()
     probe = "the whole storage" if deep else "the storage"
     findings = []
+    missing = unmade(configuration)
     for backend, problems in (await look(configuration, deep=deep)).items():
         roles = ", ".join(role for role, name in configuration.roles.items() if name == backend)
-        if problems is None:
+        if backend in missing and not problems:
+            findings.append(Finding(roles, backend, probe, _NOT_POSSIBLE, nothing_yet(missing[backend])))
+        elif problems is None:
             if deep:
                 findings.append(Finding(roles, backend, probe, _NOT_POSSIBLE, "the plugin offers no look"))
         else:
             damage = [Finding(roles, backend, probe, "failed", problem) for problem in problems]
             findings += damage or [Finding(roles, backend, probe, "ok")]
-    if any(each.outcome == "failed" for each in findings):
+    if missing or any(each.outcome == "failed" for each in findings):
         return findings
     async with opened(configuration) as store:
         if deep and store.storage.capabilities.durable:

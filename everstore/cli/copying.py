@@ -10,9 +10,9 @@ from everstore.cli import completing
 from everstore.cli.ending import carry_out
 from everstore.cli.options import JsonOption
 from everstore.cli.output import note, print_json, write
-from everstore.cli.running import REFUSED, configured, fleeting, opened, reading
+from everstore.cli.running import REFUSED, configured, fleeting, opened, reading, unmade
 from everstore.cli.transfer import SecretsOption, TransferProgress, counts_shown, counts_told, keys_of
-from everstore.errors import InvalidArgumentError
+from everstore.errors import InvalidArgumentError, SessionNotFoundError
 from everstore.paths import parse_session_id
 from everstore.wording import counted
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from everstore.transfer import Copied
 
 __all__ = ["copy"]
+
+_NONE = "there is no session to copy"
 
 OneOption = Annotated[
     str | None,
@@ -70,11 +72,17 @@ def copy(
             f"--from and --to are both {source!r}: sessions are copied to another backend"
         )
     wanted = None if session is None else parse_session_id(session)
-    configurations = reading(configured(backend=source), backend=source), configured(backend=target)
+    there = configured(backend=source)
+    configurations = reading(there, backend=source), configured(backend=target)
     if secrets:
         keys_of(configurations[0], None)
     copying = _Copying(secrets=secrets, as_json=as_json)
-    carry_out(copying.run(configurations, wanted))
+    if unmade(there).keys() < {*there.roles.values()}:
+        carry_out(copying.run(configurations, wanted))
+    elif wanted is None:  # and the storage that they were to go to is not made either
+        note(_NONE)
+    else:
+        raise SessionNotFoundError(f"no session {wanted}", session_id=wanted)
     if copying.left_secrets:
         note(f"note: {counted(copying.left_secrets, 'secret')} not copied, for that needs --secrets")
     if as_json:
@@ -110,7 +118,7 @@ class _Copying:
                     progress.one_more()
                     await self._told(source, target, each)
         if not sessions:
-            note("there is no session to copy")
+            note(_NONE)
 
     async def _told(self, source: Store, target: Store, copied: Copied) -> None:
         """Tell what became of a session, and count the secrets of it that were not asked for."""

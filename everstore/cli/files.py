@@ -25,6 +25,7 @@ from everstore.cli.output import (
 from everstore.cli.running import FILES, in_session
 from everstore.errors import InvalidArgumentError, PathNotFoundError
 from everstore.models import FileInfo, SessionFile, to_dict
+from everstore.paths import normalize_path
 from everstore.wording import counted, shown_size
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ async def _entries(files: BoundFiles, path: str) -> list[FileInfo]:
 async def _existing(files: BoundFiles, path: str) -> FileInfo:
     found = await files.stat_file(path)
     if found is None:
-        raise PathNotFoundError.at(path)
+        raise PathNotFoundError.at(normalize_path(path))
     return found
 
 

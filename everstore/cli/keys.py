@@ -127,7 +127,8 @@ def status(*, as_json: JsonOption = False) -> int:
     else:
         shown = [(str(row["key"] or "-"), str(row["use"]), str(row["secrets"])) for row in rows]
         print_table(("key", "use", "secrets"), shown, right=("secrets",))
-        write(f"{counted(counts.total(), 'secret')}, of which no key opens {len(unopened):,}\n")
+        opened = f", of which no key opens {len(unopened):,}" if unopened else ", and a key opens each"
+        write(f"{counted(counts.total(), 'secret')}{opened if counts else ''}\n")
     tell_unopened(unopened)
     return FAILED if unopened else 0
 

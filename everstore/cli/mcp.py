@@ -16,11 +16,14 @@ from everstore.cli.options import LabelsOption, labels_of
 from everstore.cli.output import note
 from everstore.cli.running import (
     EVERYTHING,
+    AbsentError,
     configured,
+    nothing_yet,
     opened,
     own_settings,
     refuse_what_is_lost,
     tell_what_is_lost,
+    unmade,
 )
 from everstore.errors import InvalidArgumentError, SettingsError
 from everstore.models import new_session_id
@@ -83,6 +86,9 @@ async def _serve(
     configuration = configured("warning")
     settings = own_settings(configuration)
     refuse_what_is_lost(configuration, () if read_only else EVERYTHING)
+    if read_only:
+        for backend, place in unmade(configuration).items():
+            raise AbsentError(f"backend {backend} has {nothing_yet(place)}")
     try:
         from everstore.adapters.mcp import listening, serve  # noqa: PLC0415 - needs the extra
     except ModuleNotFoundError as error:

@@ -31,6 +31,7 @@ from everstore.paths import parse_session_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+    from pathlib import Path
     from uuid import UUID
 
     from everstore.configuration import Configuration, RoleName
@@ -58,6 +59,7 @@ __all__ = [
     "in_session",
     "in_store",
     "line_to_keep",
+    "nothing_yet",
     "opened",
     "own_settings",
     "reading",
@@ -67,6 +69,7 @@ __all__ = [
     "sources",
     "status_of",
     "tell_what_is_lost",
+    "unmade",
 ]
 
 T = TypeVar("T")
@@ -161,24 +164,34 @@ def sources() -> Sources:
     return Sources(config_file=CONFIG_FILE.get())
 
 
+def unmade(configuration: Configuration) -> dict[str, Path]:
+    """The plugins of roles whose storage is not there yet, and where it would be made."""
+    return {
+        plugin: place
+        for plugin, own in configuration.plugin_settings.items()
+        if plugin in configuration.roles.values() and own is not None and (place := own.unmade())
+    }
+
+
 def reading(configuration: Configuration, **settings: str) -> Configuration:
     """The same for a command that makes nothing: memory stands in for a storage that is not there yet.
 
     It is told, for somebody may be in another directory than he thinks. ``settings`` are those that
     ``configuration`` was made with.
     """
-    places = {
-        plugin: place
-        for plugin, own in configuration.plugin_settings.items()
-        if plugin in configuration.roles.values() and own is not None and (place := own.unmade())
-    }
+    places = unmade(configuration)
     if not places or _NOTHING in configuration.settings.disabled_plugins:
         return configuration
     for plugin, place in places.items():
-        note(f"note: backend {plugin} has nothing yet: the first command that keeps something makes {place}")
+        note(f"note: backend {plugin} has {nothing_yet(place)}")
     return configured(
         **settings | {role: _NOTHING for role, plugin in configuration.roles.items() if plugin in places}
     )
+
+
+def nothing_yet(place: Path) -> str:
+    """What a storage has that is not there."""
+    return f"nothing yet: the first command that keeps something makes {place.absolute()}"
 
 
 def configured(log_level: str = "off", **settings: str) -> Configuration:
@@ -282,12 +295,18 @@ def tell_what_is_lost(store: Store, keeps: Sequence[RoleName] = ()) -> None:
     if lost and keeps:
         note(f"note: backend {lost} forgets this when the command ends")
     elif lost:
+        roles = [_ROLES[role] for role in _forgotten(store, EVERYTHING)]
+        what = "" if len(roles) == len(_ROLES) else f", which has {', '.join(roles)},"
         note(
-            f"note: backend {lost} is empty at the start of every command, so there is nothing in it; "
+            f"note: backend {lost}{what} is empty at the start of every command, so there is nothing in it; "
             f"to keep something: {line_to_keep()}"
         )
 
 
 def fleeting(store: Store, roles: Sequence[RoleName] = EVERYTHING) -> list[str]:
     """The names of the backends that play these roles and forget everything with their process."""
-    return sorted({store.backends[role] for role in roles if not getattr(store, role).capabilities.durable})
+    return sorted({store.backends[role] for role in _forgotten(store, roles)})
+
+
+def _forgotten(store: Store, roles: Sequence[RoleName]) -> list[RoleName]:
+    return [role for role in roles if not getattr(store, role).capabilities.durable]

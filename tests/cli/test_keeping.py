@@ -69,6 +69,8 @@ def test_roles_that_are_mixed_count_each_by_itself(cli, kept, monkeypatch):
     refused = cli("kv", "set", "k", "v", "-s", SESSION)
     assert refused.status == 2
     assert "memory would forget this (values and secrets) when" in refused.err
+    monkeypatch.setenv("EVERSTORE_BACKEND", "memory")
+    assert "backend memory, which has values and secrets, records, is empty" in cli("session", "ls").err
 
 
 def test_reading_says_why_there_is_nothing(cli):
@@ -247,7 +249,9 @@ def shelf(install_plugin, kept, in_empty_folder, monkeypatch):
         (("prune", "--idle", "1d"), 0, None),
         (("keys", "status", "--json"), 0, {"secrets": 0}),
         (("keys", "rotate", "--json"), 0, {"secrets": 0, "changed": 0}),
-        (("copy", "--from", "shelf", "--to", "kept", "--all"), 0, None),
+        (("copy", "--from", "shelf", "--to", "kept", "--all", "--json"), 0, []),
+        (("copy", "--from", "shelf", "--to", "kept", "--session", SESSION), 1, None),
+        (("mcp", "--read-only"), 1, None),
     ],
 )
 def test_what_only_reads_makes_no_storage_and_says_that_there_is_none(
@@ -262,6 +266,19 @@ def test_what_only_reads_makes_no_storage_and_says_that_there_is_none(
     assert "memory" not in answer.err
     if out is not None:
         assert out.items() <= answer.json.items() if isinstance(out, dict) else answer.json == out
+
+
+def test_check_makes_no_storage_and_says_that_there_is_none(cli, shelf):
+    answer = cli("check", "--deep", "--json")
+    [finding] = answer.json
+    assert (answer.status, finding["outcome"], shelf.exists()) == (0, "not possible", False)
+    assert finding["reason"] == f"nothing yet: the first command that keeps something makes {shelf}"
+
+
+def test_a_copy_from_a_storage_that_is_not_there_does_not_open_the_other(cli, shelf):
+    assert (
+        cli("copy", "--from", "shelf", "--to", "memory", "--all").status == 0
+    )  # which is refused, once open
 
 
 def test_what_keeps_something_makes_the_storage(cli, shelf):

@@ -160,6 +160,14 @@ def test_it_is_short():
     assert sum(len(module.read_text().splitlines()) for module in modules) <= 250
 
 
+async def test_the_folder_may_be_below_ones_home(opened, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    async with opened(path="~/mine"):
+        assert (tmp_path / "mine" / "data.mdb").exists()
+    assert everstore_lmdb.LmdbSettings(path="~/mine").unmade() is None
+    assert everstore_lmdb.LmdbSettings(path="~/other").unmade() == tmp_path / "other"
+
+
 def test_the_settings_tell_what_is_not_there_yet(tmp_path):
     settings = everstore_lmdb.LmdbSettings(path=tmp_path / "new")
     assert settings.unmade() == tmp_path / "new"

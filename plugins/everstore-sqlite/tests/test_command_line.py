@@ -48,6 +48,16 @@ def test_reading_makes_no_database(everstore, path, monkeypatch):
     assert len(json.loads(everstore("session", "ls", "--json"))["sessions"]) == 1
 
 
+@pytest.mark.parametrize("is_link", [False, True])
+def test_reading_makes_no_database_of_an_empty_file_or_of_a_link_to_none(here, path, is_link):
+    path.symlink_to(path.with_name("elsewhere.db")) if is_link else path.touch()
+    assert json.loads(here("session", "ls", "--json").stdout)["sessions"] == []
+    assert [*path.parent.iterdir()] == [path]
+    assert is_link or not path.stat().st_size
+    assert here("session", "new").returncode == 0
+    assert len(json.loads(here("session", "ls", "--json").stdout)["sessions"]) == 1
+
+
 def test_what_is_left_of_a_database_is_not_taken_for_nothing(everstore, path):
     path.with_name(f"{path.name}-wal").write_bytes(b"what was acknowledged")
     with pytest.raises(AssertionError, match="is there without its database"):

@@ -84,7 +84,7 @@ class LmdbEngine(Engine):
     def __init__(self, settings: LmdbSettings) -> None:
         """Nothing is opened yet."""
         self._settings = settings
-        self._folder = settings.path.absolute()
+        self._folder = settings.path.expanduser().absolute()
         self._files = [self._folder / name for name in ("data.mdb", "lock.mdb")]
         self._next_look = 0.0
         self.is_quick = settings.direct_reads

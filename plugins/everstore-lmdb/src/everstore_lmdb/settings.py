@@ -30,5 +30,5 @@ class LmdbSettings(PluginSettings):
 
     @override
     def unmade(self) -> Path | None:
-        path = self.path.absolute()
+        path = self.path.expanduser().absolute()
         return None if path.is_file() or (path / "data.mdb").exists() or not path.parent.is_dir() else path

@@ -43,9 +43,14 @@ class SqliteSettings(PluginSettings):
 
     @override
     def unmade(self) -> Path | None:
-        path = self.path.expanduser().absolute()
+        path = Path(os.path.realpath(self.path.expanduser()))
         is_asked_for = self.must_exist or self.read_only or str(self.path) == ":memory:"
-        there = (os.path.lexists(f"{path}{suffix}") for suffix in ("", "-wal", "-shm"))
+        is_empty = (
+            path.is_file() and not path.stat().st_size
+        )  # as tempfile leaves it: a database without tables
+        there = (
+            os.path.lexists(f"{path}{suffix}") for suffix in ("-wal", "-shm", *([] if is_empty else [""]))
+        )
         return None if is_asked_for or not path.parent.is_dir() or any(there) else path
 
     @field_validator("synchronous", mode="before")
