@@ -96,7 +96,7 @@ def _signature(name: str, function: Callable[..., Any]) -> str:
     """How a function is called; a line for each parameter where one line is too short for all."""
     signature = inspect.signature(function)
     words = [word for word in _parameters(signature) if word not in {"self", "cls"}]
-    answers = str(signature.return_annotation)
+    answers = name if inspect.isclass(function) else str(signature.return_annotation)
     awaited = _AWAITED.fullmatch(answers)  # a verb of one session hands the coroutine on
     start = "async def" if awaited or inspect.iscoroutinefunction(function) else "def"
     answer = f" -> {awaited[1] if awaited else answers}"

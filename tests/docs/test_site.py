@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import everstore
-from everstore import SessionStore, Store, engine, errors, hookspecs, middleware, transfer
+from everstore import SessionStore, Store, engine, errors, hookspecs, middleware, tools, transfer
 from everstore.session import BoundFiles, BoundStorage
 from everstore.settings import CommandLineSettings, EverstoreSettings, setting_names
 from everstore.sources import PREFIX
@@ -70,7 +70,8 @@ def test_every_function_is_told(site):
         ("calls", {"CallRecord", *middleware.__all__} - {"Call"}),
         ("engine", {*engine.__all__}),
         ("transfer", {*transfer.__all__}),
-        ("interfaces", {"Capabilities", "KeyRing", "SessionFileSystemFactory"}),
+        ("tools", {*tools.__all__}),
+        ("interfaces", {"Capabilities", "KeyRing", "PluginSettings", "SessionFileSystemFactory"}),
         ("sync", {"open_store", "Store"}),
     ],
 )
