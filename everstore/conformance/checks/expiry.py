@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from everstore.changes import DeleteValue, Increment, SetValue, TouchValue
 from everstore.clock import now_ns, stopped, turned
 from everstore.conformance.case import Mismatch, refused
 from everstore.conformance.registry import check, table
@@ -38,6 +40,10 @@ async def _expire(case: Case) -> None:
 
 async def _key_of(call: Awaitable[KeyInfo]) -> str:
     return (await call).key
+
+
+async def _first(call: Awaitable[list[KeyInfo]]) -> KeyInfo:
+    return (await call)[0]
 
 
 async def names(storage: BoundStorage) -> list[str]:
@@ -90,6 +96,18 @@ def _until(end: int | None) -> str:
             lambda storage: _key_of(storage.set_value("gone", "new", if_absent=True)),
             "gone",
         ),
+        "read_value": (lambda storage: storage.read_value("gone"), None),
+        "get_values": (lambda storage: storage.get_values(["gone", "kept"]), {"kept": "x"}),
+        "set_many_if_absent": (
+            lambda storage: _key_of(_first(storage.set_values({"gone": "new"}, if_absent=True))),
+            "gone",
+        ),
+        "change_values": (
+            lambda storage: storage.change_values(
+                [TouchValue("gone"), DeleteValue("gone"), Increment("gone"), Increment("gone")]
+            ),
+            [False, False, 1, 2],
+        ),
         "get_secret": (lambda storage: storage.get_secret("gone"), None),
         "delete_secret": (lambda storage: storage.delete_secret("gone"), False),
     },
@@ -107,6 +125,7 @@ async def expired(case: Case, call: Callable[[BoundStorage], Awaitable[object]],
     "values.expired.revision",
     "6.5.1",
     "4.6.1",
+    "4.6.9",
     likely="a condition is compared with what is over",
     needs=_NEEDS,
 )
@@ -116,9 +135,16 @@ async def revision_of_expired(case: Case) -> None:
     await require_an_end(case.storage, "k")
     was = await case.storage.stat_value("k")
     await asyncio.sleep(6 * _SHORT)
-    with refused(RevisionConflictError) as caught:
-        await case.storage.set_value("k", "y", if_revision=was.revision if was else "0")
-    assert caught.error.current_revision is None
+    revision = was.revision if was else "0"
+    for call in (
+        partial(case.storage.set_value, "k", "y", if_revision=revision),
+        partial(case.storage.delete_value, "k", if_revision=revision),
+        partial(case.storage.change_values, [SetValue("k", "y", if_revision=revision)]),
+        partial(case.storage.change_values, [Increment("n"), DeleteValue("k", if_revision=revision)]),
+    ):
+        with refused(RevisionConflictError) as caught:
+            await call()
+        assert caught.error.current_revision is None
     assert await case.storage.get_value("k") is None
 
 

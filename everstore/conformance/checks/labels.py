@@ -139,6 +139,7 @@ async def exactly(case: Case) -> None:
         {"user": "u1"}, {"user": "U1"}, {"User": "u1"}, {"user": "u1 "}, {"user": "u"}, {"use": "ru1"},
         {"user": "u%"}, {"u_er": "u1"}, {"user": "u1", "app": "x"}, {"app": "x"}, {"u1": "user"},
         {"name": "Z\u00fcrich"}, {"name": "Zu\u0308rich"}, {"user": "x", "app": "u1"}, {"user": ""}, {},
+        *(labels for mark in "=:/,;| \t\x1f" for labels in ({"a": f"b{mark}c"}, {f"a{mark}b": "c"})),
     ]  # fmt: skip
     records = [
         Session(case.new_id(), str(number), _NOW - number, labels=_own(case, **labels))

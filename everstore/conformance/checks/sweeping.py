@@ -26,7 +26,11 @@ async def _live_on(storage: BoundStorage) -> None:
         await storage.set_value("conditional", "live", if_revision=revision)
     except RevisionConflictError:  # on a machine so slow that it was over already
         await storage.set_value("conditional", "live")
-    for name in ("cleared", "anew"):
+    for name, ttl in (("touched", None), ("touched on", 3600)):
+        await storage.set_value(name, "live", ttl=_BRIEF)
+        if not await storage.touch_value(name, ttl=ttl):  # the same
+            await storage.set_value(name, "live", ttl=ttl)
+    for name in ("cleared", "anew", "purged"):
         if name == "anew":
             await storage.delete_value(name)
             await storage.delete_secret(name)
@@ -50,22 +54,27 @@ async def _seen(storage: BoundStorage) -> dict[str, Any]:
 
 @check(
     "values.expiry.sweep",
-    "6.5.1", "6.5.2", "6.5.4", "1.3.2",
+    "6.5.1", "6.5.2", "6.5.4", "6.5.7", "1.3.2", "1.5.3",
     since="1.1",
     likely="a sweep goes by an end that was put off or cleared, by the name alone, or by one session's",
     needs=("time_to_live",),
 )  # fmt: skip
 async def sweep(case: Case) -> None:
     """When an end has passed and anything is written, only what is over is gone, there and elsewhere."""
-    other = case.session().storage
-    for storage in (case.storage, other):
-        await _live_on(storage)
+    beside = case.session()
+    other = beside.storage
+    for one in (case.store.session(case.id), beside):
+        await one.storage.set_value("purged", "brief", ttl=_BRIEF)
+        await one.storage.set_secret("purged", "brief", ttl=_BRIEF)
+        await case.store.storage.purge_session(one.id)
+        await _live_on(one.storage)
     for name in ("gone", "gone number"):
         await other.set_value(name, "live")
     await other.set_secret("gone", "live")
     await asyncio.sleep(3 * _BRIEF)
-    live = dict.fromkeys(("cleared", "extended", "conditional", "anew"), "live")
-    expected = {"values": {**live, "counted": "6"}, "secrets": live}
+    live = dict.fromkeys(("cleared", "extended", "conditional", "anew", "purged"), "live")
+    touched = {"touched": "live", "touched on": "live", "counted": "6"}
+    expected = {"values": live | touched, "secrets": live}
     # Whatever a sweep goes with: every verb that writes, and a look.
     for sweeps in (
         lambda: case.storage.set_value("w", "x"),
@@ -83,5 +92,5 @@ async def sweep(case: Case) -> None:
         kept = {kind: {name: held.get(name) for name in expected[kind]} for kind, held in seen.items()}
         assert kept == expected
     assert await _seen(case.storage) == expected
-    values = {**live, "counted": "6", "gone": "live", "gone number": "live"}
+    values = {**live, **touched, "gone": "live", "gone number": "live"}
     assert await _seen(other) == {"values": values, "secrets": {**live, "gone": "live"}}

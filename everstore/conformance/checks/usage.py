@@ -6,15 +6,18 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from everstore.changes import FileTimes, SecretTimes, ValueTimes
+from everstore.conformance.acts import TIMES
 from everstore.conformance.case import Mismatch
 from everstore.conformance.checks.expiry import require_an_end
 from everstore.conformance.registry import check, table
 from everstore.models import InitialFile, Session, SessionUsage, new_session_id
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
 
     from everstore.conformance.case import Case
+    from everstore.interfaces import SessionStorageStore
     from everstore.session import BoundStorage
     from everstore.store import Store
 
@@ -83,6 +86,21 @@ async def changes(case: Case) -> None:
         raise Mismatch("3 files of 15 bytes, 4 directories, no value, 1 secret", repr(got))
 
 
+async def _write_and_delete(case: Case) -> None:
+    await case.files.write_file("gone/f", "new")
+    await case.storage.set_value("gone", "new")
+    await case.storage.set_secret("gone", "new")
+    await case.files.delete_file("gone", recursive=True)
+    await case.storage.delete_value("gone")
+    await case.storage.delete_secret("gone")
+
+
+async def _restore_times(case: Case) -> None:
+    await case.store.file_system.restore_times(case.id, [FileTimes(path, *TIMES) for path in ("a", "old")])
+    values, secret = [ValueTimes(key, *TIMES) for key in "kn"], SecretTimes("s", *TIMES)
+    await case.store.storage.restore_times(case.id, [*values, secret])
+
+
 _WRITES: dict[str, Callable[[Case], Awaitable[Any]]] = {
     "file": lambda case: case.files.write_file("a", "new"),
     "directory": lambda case: case.files.create_directory("d"),
@@ -90,6 +108,8 @@ _WRITES: dict[str, Callable[[Case], Awaitable[Any]]] = {
     "value": lambda case: case.storage.set_value("k", "new"),
     "counter": lambda case: case.storage.increment_value("n"),
     "secret": lambda case: case.storage.set_secret("s", "new"),
+    "gone": _write_and_delete,
+    "restored": _restore_times,
 }
 
 
@@ -251,16 +271,19 @@ async def ids_over(case: Case) -> None:
     assert case.id not in await case.store.session_ids(after=_after(case.id), limit=1)
 
 
-async def _fill_several(case: Case, count: int) -> list[UUID]:
-    """Sessions one behind the other that hold something each, in ascending order of their ids."""
+async def _fill_several(case: Case, count: int, only: Collection[str] = ()) -> list[UUID]:
+    """Sessions one behind the other that hold something each, in ascending order of their ids.
+
+    With ``only`` each holds one thing, of these kinds by turns.
+    """
     first = new_session_id().int >> 16 << 16
     ids = [case.new_id(UUID(int=first + 291 * number)) for number in range(count)]
-    kinds = [put for put, _ in _KINDS.values()]
+    kinds = [put for kind, (put, _) in _KINDS.items() if not only or kind in only]
     shuffled = list(enumerate(ids))
     case.random.shuffle(shuffled)
     for number, session_id in shuffled:
         await kinds[number % len(kinds)](case.store, session_id)
-        if number % 2:
+        if number % 2 and not only:
             await kinds[(number + 2) % len(kinds)](case.store, session_id)
             await case.store.file_system.write_file(session_id, f"d/{number}", "x")
     return ids
@@ -276,11 +299,17 @@ async def _fill_several(case: Case, count: int) -> list[UUID]:
 )
 async def pages(case: Case, size: int) -> None:
     """Pages have every session that holds something once, ascending, as many as asked for: {row}."""
-    ids = await _fill_several(case, 12)
+    await _require_pages(case.store, await _fill_several(case, 12), size)
+    secrets_and_values = await _fill_several(case, 12, ("secret", "value"))
+    await _require_pages(case.store.storage, secrets_and_values, size)
+
+
+async def _require_pages(part: Store | SessionStorageStore, ids: list[UUID], size: int) -> None:
+    """Page by page all of these are listed, which come one behind the other."""
     found: list[UUID] = []
     after = _after(ids[0])
     while len(found) < len(ids):
-        page = await case.store.session_ids(after, size)
+        page = await part.session_ids(after=after, limit=size)
         if page != ids[len(found) : len(found) + size] and page[: len(ids) - len(found)] != ids[len(found) :]:
             raise Mismatch.of(ids[len(found) : len(found) + size], page)
         found += page

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from everstore.conformance.mutants.broken import Broken, mutant
+from everstore.errors import RevisionConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,3 +146,48 @@ def counts_on_what_is_over(broken: Broken) -> None:
 
 def _aged(info: KeyInfo, was: KeyInfo | None) -> KeyInfo:
     return replace(info, created_ns=was.created_ns) if was is not None and was.expires_ns else info
+
+
+def _remembering(broken: Broken) -> dict[tuple[Any, str], Any]:
+    """What values with an end were told to be when they were set, by session and key."""
+    known: dict[tuple[Any, str], Any] = {}
+
+    @broken.verb
+    async def set_value(session_id: Any, key: str, value: str, **options: Any) -> Any:
+        info = await broken.storage.set_value(session_id, key, value, **options)
+        if options.get("ttl") is not None:
+            known[session_id, key] = info
+        return info
+
+    return known
+
+
+@mutant("values.expired.set_many_if_absent")
+def finds_the_dead_among_many(broken: Broken) -> None:
+    """Many values that are set if absent find what is over and not swept yet."""
+    known = _remembering(broken)
+
+    @broken.verb
+    async def set_values(session_id: Any, values: Any, **options: Any) -> Any:
+        for index, key in enumerate(values) if options.get("if_absent") else ():
+            if (session_id, key) in known:
+                try:
+                    RevisionConflictError.require(key, None, known[session_id, key].revision)
+                except RevisionConflictError as error:
+                    error.tell(index=index)
+                    raise
+        return await broken.storage.set_values(session_id, values, **options)
+
+
+@mutant("values.expired.revision")
+def deletes_the_dead_on_condition(broken: Broken) -> None:
+    """A deletion under the revision of what is over finds it, and says that it was over."""
+    known = _remembering(broken)
+
+    @broken.verb
+    async def delete_value(session_id: Any, key: str, *, if_revision: Any = None) -> Any:
+        info = known.get((session_id, key))
+        holds = info is not None and info.revision == if_revision
+        if holds and await broken.storage.stat_value(session_id, key) is None:
+            return False
+        return await broken.storage.delete_value(session_id, key, if_revision=if_revision)

@@ -277,3 +277,18 @@ def relabels_what_it_read(broken: Broken) -> None:
         await asyncio.sleep(0)
         await broken.sessions.add_session(found.updated(now_ns(), **changes))
         return await broken.sessions.get_session(session_id)
+
+
+@mutant("sessions.labelled.exactly")
+def joins_labels(broken: Broken) -> None:
+    """A label is looked for as its name, an equals sign and its text, which another's may be, too."""
+
+    def joined(labels: Any) -> set[str]:
+        return {f"{name}={text}" for name, text in labels.items()}
+
+    @broken.verb
+    async def list_sessions(*, limit: int = 100, labels: Any = None, **page: Any) -> Any:
+        if not labels:
+            return await broken.sessions.list_sessions(limit=limit, labels=labels, **page)
+        found = await broken.sessions.list_sessions(limit=1000, **page)
+        return [record for record in found if joined(labels) <= joined(record.labels)][:limit]

@@ -11,6 +11,8 @@ from everstore.errors import EverstoreError
 from everstore.models import new_session_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from everstore.middleware.base import Call
 
 __all__: list[str] = []
@@ -58,6 +60,49 @@ def sweeps_secrets_by_old_ends(broken: Broken) -> None:
 def sweeps_namesakes(broken: Broken) -> None:
     """A sweep of secrets removes values, which have the same names."""
     _sweeping(broken, "set_secret", "delete_value", by_name=True)
+
+
+def _striking_out(broken: Broken, *, strikes: Callable[[Any, str], bool]) -> None:
+    """Ends of values are noted, and struck out by the sets and deletions for which ``strikes`` holds."""
+    ends: dict[tuple[Any, str], float] = {}
+
+    def noted(call: Call) -> Call:
+        async def change(session_id: Any, key: str, *args: Any, **options: Any) -> Any:
+            for place in [place for place, end in ends.items() if end < time.monotonic()]:
+                del ends[place]
+                await broken.storage.delete_value(*place)
+            answer = await call(session_id, key, *args, **options)
+            if strikes(session_id, key):
+                ends.pop((session_id, key), None)
+            if isinstance(options.get("ttl"), int | float):
+                ends[session_id, key] = time.monotonic() + options["ttl"]
+            return answer
+
+        return change
+
+    broken.around(noted, ["storage"], ["set_value", "delete_value"])
+
+
+@mutant("values.expiry.sweep")
+def sweeps_what_was_touched(broken: Broken) -> None:
+    """A sweep goes by ends that are struck out when a value is set or deleted, and not when it is touched."""
+    _striking_out(broken, strikes=lambda _, __: True)
+
+
+@mutant("values.expiry.sweep")
+def sweeps_what_came_after_a_purge(broken: Broken) -> None:
+    """A purge leaves the ends that were noted, and what is set under the same keys goes by them."""
+    purged = set[Any]()
+
+    def wrap(call: Call) -> Call:
+        async def purge_session(session_id: Any) -> Any:
+            purged.add(session_id)
+            return await call(session_id)
+
+        return purge_session
+
+    broken.around(wrap, ["storage"], ["purge_session"])
+    _striking_out(broken, strikes=lambda session_id, key: session_id not in purged or key != "purged")
 
 
 def _hoarding(broken: Broken, name: str, *, only_with_ttl: bool = False) -> None:

@@ -392,3 +392,44 @@ def looks_for_values_once_more(broken: Broken) -> None:
 def looks_for_records_once_more(broken: Broken) -> None:
     """Sessions are listed, and left out when their records are gone by then."""
     _looks_again(broken, "sessions")
+
+
+@mutant("usage.last_write.gone")
+def remembers_the_last_write(broken: Broken) -> None:
+    """The latest write of a session's files is noted, and stays when what was written is gone."""
+    latest: dict[Any, int] = {}
+
+    def noted(call: Call) -> Call:
+        async def written(session_id: Any, path: str, content: str, *args: Any, **options: Any) -> Any:
+            file = await call(session_id, path, content, *args, **options)
+            latest[session_id] = file.updated_ns
+            return file
+
+        return written
+
+    broken.around(noted, ["file_system"], ["write_file"])
+
+    def told(call: Call) -> Call:
+        async def usage(session_id: Any) -> Any:
+            found = await call(session_id)
+            last = max(found.last_write_ns or 0, latest.get(session_id, 0))
+            return replace(found, last_write_ns=last or None)
+
+        return usage
+
+    broken.around(told, ["file_system"], ["usage"])
+
+
+@mutant("ids.pages_of_7")
+def fills_pages_up_with_secrets(broken: Broken) -> None:
+    """A page has the sessions with values first, and is filled up with those that have secrets."""
+
+    def wrap(call: Call) -> Call:
+        async def session_ids(*, after: Any = None, limit: int = 100) -> Any:
+            found = await call(after=after, limit=1000)
+            values = [each for each in found if (await broken.storage.usage(each)).values]
+            return sorted([*values, *(each for each in found if each not in values)][:limit])
+
+        return session_ids
+
+    broken.around(wrap, ["storage"], ["session_ids"])
