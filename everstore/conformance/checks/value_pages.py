@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from everstore.conformance.case import Case
 
 _LAST = "\U0010ffff"
+# More than an index holds of a key is the same; in the order of code points.
+_LONG = sorted(f"l{'k' * size}{end}" for size in (600, 1000) for end in ("", "a", "b", "\u00e9"))
 # In the order of code points, which neither UTF-16 nor a locale has; what ends a range is among them.
 _KEYS = [
     *(" ", "0", "10", "9", "A", "a", "a%", "a*", "a0", "aB", "a_", "aa", "ab", "ab\x01", "abc", "b"),
+    *_LONG,
     *("\u00e9", "\ud7ff", "\ud7ff.", "\ue000", "\uffff", "\U0001f600", "\U0001f600a"),
     *(_LAST, f"{_LAST}.", _LAST * 2),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -170,3 +171,16 @@ def forgets_keys_that_came_again(broken: Broken) -> None:
 
     broken.around(note, ["storage"], ["delete_value"])
     broken.around(lambda call: _pages(call, change), ["storage"], _PAGED)
+
+
+@mutant("values.page.after")
+def turns_no_long_keys_around(broken: Broken) -> None:
+    """Keys that are alike as far as an index goes are in their order also where a page goes backwards."""
+
+    @broken.verb
+    async def list_keys(session_id: Any, *prefix: Any, limit: Any = None, **page: Any) -> Any:
+        found = await broken.storage.list_keys(session_id, *prefix, **page)
+        if page.get("reverse"):
+            groups = groupby(found, key=lambda info: info.key[:500])
+            found = [info for _, some in groups for info in sorted(some, key=lambda info: info.key)]
+        return found[:limit]
