@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from everstore.changes import Copy, Move
 from everstore.conformance.case import refused
 from everstore.conformance.registry import check, table
 from everstore.errors import ReadOnlyFileError
@@ -236,10 +237,12 @@ async def read_only_in_moved_tree(case: Case) -> None:
 @check("tree.readonly.copy_is_writable", "3.9.3", likely="a copy takes the flag along")
 async def copy_is_writable(case: Case) -> None:
     """A copy of a read-only file, alone or in a tree, is not read-only."""
-    await case.files.seed_initial_file(InitialFile("d/kept", "x", is_readonly=True))
+    for path in ("d/kept", "d/sub/deep/kept"):
+        await case.files.seed_initial_file(InitialFile(path, "x", is_readonly=True))
     await case.files.copy_file("d/kept", "copy")
     await case.files.copy_file("d", "e")
-    for path in ("copy", "e/kept"):
+    await case.files.apply_changes([Copy("d", "f"), Move("f", "g")])
+    for path in ("copy", *(f"{top}/{each}" for top in "eg" for each in ("kept", "sub/deep/kept"))):
         assert (await case.read(path)).is_readonly is False
         await case.files.write_file(path, "changed")
     assert (await case.read("d/kept")).content == "x"

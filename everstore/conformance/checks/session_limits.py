@@ -192,6 +192,8 @@ async def deleted(case: Case) -> None:
     rows={
         "files": (("session_entries", "session_bytes"),),
         "storage": (("session_keys",),),
+        "one_of_each": (("session_entries", "session_value_bytes"),),
+        "the_other_of_each": (("session_bytes", "session_keys"),),
         "none": ((),),
         "unsaid": (None,),
     },

@@ -156,7 +156,7 @@ async def after_deletion(case: Case) -> None:
 async def no_torn_listing(case: Case) -> None:
     """While a file is moved from the end of a tree to its beginning and back, each listing has it once."""
     await case.files.apply_changes([Write(f"{name}/sub/{n}", "x") for name in "az" for n in range(8)])
-    await case.files.write_file("a/0", "x")
+    await case.files.apply_changes([Write("a/0", "x"), Write("one/sub/f", "x")])
     expected = len(await case.files.list_tree())
     done = False
 
@@ -164,7 +164,10 @@ async def no_torn_listing(case: Case) -> None:
         nonlocal done
         for turn in range(40):
             source, destination = ("a/0", "z/9") if turn % 2 == 0 else ("z/9", "a/0")
-            await case.files.apply_changes([Move(source, destination), Write("a/sub/0", f"{turn}")])
+            tops = ("one", "two") if turn % 2 == 0 else ("two", "one")
+            await case.files.apply_changes(
+                [Move(source, destination), Write("a/sub/0", f"{turn}"), Move(*tops)]
+            )
             await asyncio.sleep(0)
         done = True
 
@@ -173,6 +176,10 @@ async def no_torn_listing(case: Case) -> None:
             for limit in (None, 100):
                 infos = await case.files.list_tree(limit=limit)
                 assert len(infos) == expected, "a moved file is listed twice, or not at all"
+                above = {info.path for info in infos} | {""}
+                assert {path.rpartition("/")[0] for path in above} <= above, (
+                    "what is above it is of another moment"
+                )
             await asyncio.sleep(0)
 
     await asyncio.gather(move(), look(), look())

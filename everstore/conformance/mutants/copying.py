@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from everstore.conformance.mutants.broken import Broken, mutant
+from everstore.models import InitialFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -217,3 +218,18 @@ def copies_one_buffer(broken: Broken) -> None:
 def moves_one_buffer(broken: Broken) -> None:
     """A move between two volumes goes through a buffer of 64 KiB, once."""
     _through_a_buffer(broken, "move_file")
+
+
+@mutant("tree.readonly.copy_is_writable")
+def copies_the_flags_within(broken: Broken) -> None:
+    """What is read-only deep in a tree that is copied is so in the copy."""
+
+    @broken.verb
+    async def copy_file(session_id: Any, source: str, destination: str, **options: Any) -> Any:
+        info = await broken.files.copy_file(session_id, source, destination, **options)
+        for each in await broken.files.list_tree(session_id, source):
+            below = each.path.removeprefix("/" + source.strip("/"))
+            if each.is_readonly and below.count("/") > 1:
+                file = InitialFile("/" + destination.strip("/") + below, "x", is_readonly=True)
+                await broken.files.seed_initial_file(session_id, file)
+        return info

@@ -326,6 +326,23 @@ def adds_new_limits(broken: Broken) -> None:
     broken.around(wrap, _PARTS, ["limit_session"])
 
 
+@mutant("session_limits.replaced.one_of_each")
+def keeps_the_limit_that_is_not_named(broken: Broken) -> None:
+    """A limit of files that is not among the new ones stays where the other one is."""
+    own: dict[Any, SessionLimits] = {}
+
+    def wrap(call: Call) -> Call:
+        async def limited(session_id: Any, limits: SessionLimits) -> None:
+            before, own[session_id] = own.get(session_id), limits
+            if before is not None and limits.session_entries is not None and limits.session_bytes is None:
+                limits = msgspec.structs.replace(limits, session_bytes=before.session_bytes)
+            await call(session_id, limits)
+
+        return limited
+
+    broken.around(wrap, ["file_system"], ["limit_session"])
+
+
 @mutant("session_limits.what_is_there")
 def locks_what_is_over(broken: Broken) -> None:
     """In a session that has more than its limits allow, nothing is written any more."""

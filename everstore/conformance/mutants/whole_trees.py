@@ -117,3 +117,19 @@ def lists_32_levels(broken: Broken) -> None:
     async def list_tree(session_id: Any, path: str = "/", *, depth: Any = None, **page: Any) -> Any:
         most = 32 if depth is None else min(depth, 32)
         return await broken.files.list_tree(session_id, path, depth=most, **page)
+
+
+@mutant("concurrency.no_torn_listing")
+def lists_the_first_level_first(broken: Broken) -> None:
+    """What is in the directory itself is listed first, and what is below that a moment later."""
+
+    @broken.verb
+    async def list_tree(session_id: Any, path: str = "/", *, depth: Any = None, **page: Any) -> Any:
+        if depth is not None or page.get("after") is not None:
+            return await broken.files.list_tree(session_id, path, depth=depth, **page)
+        first = await broken.files.list_tree(session_id, path, depth=1, **page)
+        await asyncio.sleep(0)
+        found = await broken.files.list_tree(session_id, path, **page)
+        names = {info.path for info in await broken.files.list_tree(session_id, path, depth=1)}
+        below = [info for info in found if info.path not in names]
+        return sorted([*first, *below], key=lambda info: info.path)
