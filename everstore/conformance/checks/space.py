@@ -6,11 +6,12 @@ import asyncio
 import itertools
 from typing import TYPE_CHECKING, Any
 
+from everstore.changes import SetValue, TouchValue
 from everstore.clock import turned
 from everstore.conformance.acts import LOOKING, Act
 from everstore.conformance.case import Mismatch, gather
 from everstore.conformance.orders import filled
-from everstore.conformance.registry import OWN_FILES, product, table
+from everstore.conformance.registry import OWN_FILES, check, product, table
 from everstore.conformance.scene import Scene
 from everstore.errors import EverstoreError
 
@@ -132,10 +133,36 @@ def _ending(name: str) -> Turn:
     return turn
 
 
+async def _touched(case: Case, number: int) -> None:
+    storage = case.session().storage
+    with turned(10 * number):
+        await storage.change_values([SetValue("k", _pad(case, _PAD_BYTES["storage"])), TouchValue("k", 1)])
+
+
+async def _forked(case: Case, number: int) -> None:
+    """A fork of what ends, and of nothing else; its source is emptied."""
+    fork, storage = case.new_id(), case.storage
+    with turned(10 * number):
+        await storage.set_value("k", _pad(case, _PAD_BYTES["storage"]), ttl=1)
+        await case.store.storage.fork_session(case.id, fork)
+        await storage.delete_value("k")
+
+
+async def _copied_again(case: Case, _: int) -> None:
+    files = case.files
+    await files.write_file("a", _pad(case, _PAD_BYTES["file_system"]))
+    for _ in range(3):  # onto what has the same content already
+        await files.copy_file("a", "b", overwrite=True)
+    await files.delete_file("a")
+    await files.delete_file("b")
+
+
 @table(
     "durability.space_of.{row}",
     "7.4.10",
     rows={
+        "copies_of_the_same": (_copied_again, _PAD_BYTES["file_system"]),
+        "touched_values_that_are_over": (_touched, _PAD_BYTES["storage"]),
         "sessions": (_sessions, 6000),
         "values_that_are_over": (_ending("set_value"), _PAD_BYTES["storage"]),
         "secrets_that_are_over": (_ending("set_secret"), _PAD_BYTES["storage"]),
@@ -149,6 +176,20 @@ def _ending(name: str) -> Turn:
 async def space_of(case: Case, turn: Turn, pad_bytes: int) -> None:
     """What is gone with all of its kind, or over, leaves its room to what comes after: {row}."""
     await _require_no_growth(case, turn, pad_bytes)
+
+
+@check(
+    "durability.space_of_forked_ends",
+    "7.4.10",
+    level="durable",
+    since="1.3",
+    tags=("durability",),
+    needs=("durable", "time_to_live", "forks", OWN_FILES),
+    likely="when the values of a fork are over is not noted for whoever removes what is over",
+)
+async def space_of_forked_ends(case: Case) -> None:
+    """What is over in a fork that nobody asks for it leaves its room to what comes after."""
+    await _require_no_growth(case, _forked, _PAD_BYTES["storage"])
 
 
 async def _cancelled(case: Case, number: int) -> None:

@@ -176,3 +176,34 @@ def keeps_what_was_cancelled(broken: Broken) -> None:
 def keeps_what_was_refused(broken: Broken) -> None:
     """The content of a write that is refused stays beside its place."""
     _keeping(broken, EverstoreError)
+
+
+def _leaving(broken: Broken, role: str, name: str) -> None:
+    """Each call of a verb leaves something in the storage for good, where nobody finds it."""
+
+    def wrap(call: Call) -> Call:
+        async def leaving(*args: Any, **options: Any) -> Any:
+            await broken.storage.set_value(new_session_id(), "contents", "x" * 48_000)
+            return await call(*args, **options)
+
+        return leaving
+
+    broken.around(wrap, [role], [name])
+
+
+@mutant("durability.space_of.copies_of_the_same", durable=True)
+def keeps_what_copies_replace(broken: Broken) -> None:
+    """What a copy takes the place of stays, where that has the same content."""
+    _leaving(broken, "file_system", "copy_file")
+
+
+@mutant("durability.space_of.touched_values_that_are_over", durable=True)
+def keeps_what_was_touched(broken: Broken) -> None:
+    """What is over by a touch among other changes stays."""
+    _leaving(broken, "storage", "change_values")
+
+
+@mutant("durability.space_of_forked_ends", durable=True)
+def keeps_what_is_over_in_forks(broken: Broken) -> None:
+    """What is over in a fork stays."""
+    _leaving(broken, "storage", "fork_session")
