@@ -77,9 +77,10 @@ class _Symbols:
         is_entry, is_key, is_kept = _what_is(kind)
         marks: list[object] = []
         if is_entry:
-            marks.append(self.of("id", answer.identity if isinstance(answer, Entry) else answer.id))
+            marks.append(self.of("id", getattr(answer, "identity" if isinstance(answer, Entry) else "id")))
         if is_key:
-            marks.append((answer.expires if isinstance(answer, Value) else answer.expires_at) is not None)
+            ends = getattr(answer, "expires" if isinstance(answer, Value) else "expires_at")
+            marks.append(ends is not None)
         # A directory has no revision that anything is said of.
         if is_kept and not getattr(answer, "is_directory", False):
             place = (

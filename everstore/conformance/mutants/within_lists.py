@@ -206,8 +206,8 @@ def sets_among_others_for_whole_seconds(broken: Broken) -> None:
     """Among other changes a time to live is cut to whole seconds."""
 
     def whole(change: Any) -> Any:
-        lasts = isinstance(change, SetValue) and change.ttl is not None and change.ttl > 1
-        return replace(change, ttl=int(change.ttl)) if lasts else change
+        ttl = change.ttl if isinstance(change, SetValue) else None
+        return change if ttl is None or ttl <= 1 else replace(change, ttl=int(ttl))
 
     _giving(broken, "change_values", whole)
 
@@ -217,8 +217,8 @@ def touches_among_others_for_a_month(broken: Broken) -> None:
     """Among other changes a touch lasts a month at most."""
 
     def cut(change: Any) -> Any:
-        lasts = isinstance(change, TouchValue) and change.ttl is not None
-        return replace(change, ttl=min(change.ttl, _MONTH)) if lasts else change
+        ttl = change.ttl if isinstance(change, TouchValue) else None
+        return change if ttl is None else replace(change, ttl=min(ttl, _MONTH))
 
     _giving(broken, "change_values", cut)
 
