@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from everstore.conformance.case import Mismatch, refused
 from everstore.conformance.model.plain import lines_of
+from everstore.conformance.registry import check
 from everstore.conformance.registry import table as any_table
 from everstore.errors import InvalidContentError
 from everstore.models import FileInfo
@@ -112,3 +113,24 @@ async def grown_bytes(case: Case, step: int) -> None:
         async with case.untouched():
             with refused(InvalidContentError):
                 await case.files.append_file("f", "text")
+
+
+@check(
+    "content.grown_copies", "4.5.8", "3.2.8", "4.5.1", since="1.3",
+    likely="a copy shares what it was made of, and what is appended to the one is in the other",
+)  # fmt: skip
+async def grown_copies(case: Case) -> None:
+    """A file that had grown, and its copy, grow on by turns, each with what was appended to it."""
+    await case.files.write_bytes("a", b"x" * 70_000)
+    await case.files.append_bytes("a", b"y" * 10)
+    await case.files.copy_file("a", "b")
+    expected = dict.fromkeys("ab", b"x" * 70_000 + b"y" * 10)
+    for turn in range(4):
+        for path in "ab":
+            more = f"{path}{turn}".encode() * (2500 if turn % 2 else 5)
+            await case.files.append_bytes(path, more)
+            expected[path] += more
+    for path, data in expected.items():
+        found = await case.files.read_bytes(path)
+        if found != data:
+            raise Mismatch.of(data, found, f"/{path}, which has grown")

@@ -89,3 +89,21 @@ def begins_pieces_anew(broken: Broken) -> None:
             whole = await broken.files.read_bytes(session_id, path) or b""
             await broken.files.write_bytes(session_id, path, whole[: -len(data)] + b"\0" * len(data))
         return info
+
+
+@mutant("content.grown_copies")
+def appends_to_what_was_copied(broken: Broken) -> None:
+    """A copy shares its pieces with its source: what is appended to the one is in the other."""
+    sources: dict[Any, str] = {}
+
+    @broken.verb
+    async def copy_file(session_id: Any, source: str, destination: str, **options: Any) -> Any:
+        info = await broken.files.copy_file(session_id, source, destination, **options)
+        sources[session_id, destination] = source
+        return info
+
+    @broken.verb
+    async def append_bytes(session_id: Any, path: str, data: Any) -> Any:
+        if (session_id, path) in sources:
+            await broken.files.append_bytes(session_id, sources[session_id, path], data)
+        return await broken.files.append_bytes(session_id, path, data)
