@@ -108,9 +108,9 @@ async def left(scene: Scene, role: str, symbols: _Symbols | None = None) -> list
     found: list[object] = []
     symbols = symbols or _Symbols()
 
-    async def look(verb: str, answer: Awaitable[Any]) -> Any:
+    async def look(verb: str, answer: Awaitable[Any], known: dict[str, Any] | None = None) -> Any:
         seen = await answer
-        found.append((verb, symbols.told(verb, seen)))
+        found.append((verb, _told_again(symbols, verb, seen, known) if known else symbols.told(verb, seen)))
         return seen
 
     if role == "sessions":
@@ -121,16 +121,25 @@ async def left(scene: Scene, role: str, symbols: _Symbols | None = None) -> list
         for secret in await look("list_secrets", scene.storage.list_secrets()):
             await look("get_secret", scene.storage.get_secret(secret.name))
     if role == "file_system":
-        directories, files = ["/"], list[str]()
+        directories, files, infos = ["/"], list[str](), dict[str, Any]()
         for directory in directories:
             for info in await look("list_directory", scene.files.list_directory(directory)):
+                infos[info.path] = info
                 directories += [info.path] * info.is_directory
                 files += [info.path] * (not info.is_directory)
         contents = await asyncio.gather(*map(scene.files.read_file, files))
         found += [("read_file", symbols.told("read_file", content)) for content in contents]
-        await look("glob_files", scene.files.glob_files("**"))
-        await look("list_tree", scene.files.list_tree())
+        await look("glob_files", scene.files.glob_files("**"), infos)
+        await look("list_tree", scene.files.list_tree(), infos)
     return found
+
+
+def _told_again(symbols: _Symbols, verb: str, seen: list[Any], known: dict[str, Any]) -> object:
+    """Only the paths, where what is seen is as known: telling it in full is most of the work of a race."""
+    before = [known.get(each.path) for each in seen]
+    if seen == before or symbols.told(verb, seen) == symbols.told(verb, before):
+        return [each.path for each in seen]
+    return symbols.told(verb, seen)
 
 
 async def _call(scene: Scene, act: Act) -> Any:

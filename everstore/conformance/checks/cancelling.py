@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _PATIENCE = 10.0  # seconds for calls that take a thousandth of one
 _TURNS = (0, 1, 2, 4, 7)  # of the event loop, after each of which a call is cancelled
 _MOMENTS = 5  # and so many moments of the time that it takes
+_SOON = 0.02  # seconds, after as much again in which other moments were asked
 _WRITERS = 8
 _ROUNDS = 24
 
@@ -116,7 +117,7 @@ async def cancelled(case: Case, act: Act) -> None:
                     left[scene.id] = await seen_of(case, scene.id)
             without = {place: held for place, held in seen.items() if "later" not in place}
             assert without in outcomes[again + happened : again + 2], "half of a cancelled call is visible"
-    await asyncio.sleep(0.05)  # for whatever was put off
+    await asyncio.sleep(_SOON)  # for whatever was put off
     for session_id, before in left.items():
         later = await seen_of(case, session_id)
         assert later == before, "a cancelled call went on after a later write"
@@ -207,6 +208,6 @@ async def cancelled_among_others(case: Case) -> None:
         ended = await gather(*(work(f"w{number}", aside) for number, aside in enumerate(asides)))
     for error in filter(None, ended):
         raise error
-    await asyncio.sleep(0.05)  # for whatever was put off
+    await asyncio.sleep(_SOON)  # for whatever was put off
     for number, aside in enumerate(asides):
         await _require_settled(scene, aside, f"w{number}", _ROUNDS - 1)
