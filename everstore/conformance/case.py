@@ -217,6 +217,18 @@ class Case:
         await self.store.close()
         self.store = await self.open()
 
+    async def renew(self) -> None:
+        """Go on with a new and empty storage, where one can be had: free room would hide what stays."""
+        await self.store.close()
+        used = self.subject
+        self._stack.callback(setattr, self, "subject", used)
+        self.subject = self._stack.enter_context(used.renewed())
+        try:
+            self.store = await self.open()
+        except EverstoreError:  # a setting names a file that is no place of the storage
+            self.subject = used
+            self.store = await self.open()
+
     @property
     def capabilities(self) -> Capabilities:
         """What the backend of the files declares."""

@@ -111,6 +111,22 @@ class Subject(msgspec.Struct, frozen=True):
                     changed[name] = str(place)
             yield changed
 
+    @contextmanager
+    def renewed(self) -> Iterator[Subject]:
+        """The subject of a new and empty storage, for as long as the block lasts.
+
+        It is this one when no setting names a file or directory of its storage.
+        """
+        with tempfile.TemporaryDirectory() as directory:
+            changed = {}
+            for name, value in self.settings.items():
+                if isinstance(value, str) and Path(value) in self.own_places():
+                    place = Path(directory, name, Path(value).name)
+                    (place if Path(value).is_dir() else place.parent).mkdir(parents=True)
+                    changed[name] = str(place)
+            settings = {**self.settings, **changed}
+            yield msgspec.structs.replace(self, settings=settings, own_files=()) if changed else self
+
     def to_json(self) -> str:
         """What another process makes the same subject of. It holds whatever the settings hold."""
         return msgspec.json.encode(self).decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from pathlib import Path
 
 import pytest
 
@@ -75,3 +76,27 @@ def test_a_text_is_found_in_any_plausible_form(kept):
 
 def test_another_text_is_no_trace():
     assert not traces_of(SECRET, base64.b64encode(SECRET[::-1].encode()) + SECRET.upper().encode())
+
+
+def test_a_renewed_subject_is_of_a_place_that_does_not_exist_yet(tmp_path):
+    file, folder, config = tmp_path / "a.db", tmp_path / "folder", tmp_path / "everstore.toml"
+    file.touch()
+    folder.mkdir()
+    config.touch()
+    settings = {"backend": "acme", "acme_path": str(file), "acme_folder": str(folder), "acme_size": 3}
+    subject = Subject({**settings, "config_file": str(config)}, own_files=(str(folder / "log"),))
+    with subject.renewed() as renewed:
+        place, inside = Path(renewed.settings["acme_path"]), Path(renewed.settings["acme_folder"])
+        assert place.name == "a.db"
+        assert not place.exists()
+        assert list(inside.iterdir()) == []
+        kept = {
+            name: value
+            for name, value in subject.settings.items()
+            if name not in {"acme_path", "acme_folder"}
+        }
+        assert kept.items() <= renewed.settings.items()
+        assert renewed.own_files == ()
+    assert not place.parent.exists()
+    with Subject({"backend": "acme", "acme_path": str(tmp_path / "missing")}).renewed() as same:
+        assert same.settings["acme_path"] == str(tmp_path / "missing")

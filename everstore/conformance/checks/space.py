@@ -46,6 +46,7 @@ def _size(places: list[Path]) -> tuple[int, int]:
 
 async def _require_no_growth(case: Case, turn: Turn, pad_bytes: int) -> None:
     """``Mismatch`` when the storage, closed, has grown after every so many turns."""
+    await case.renew()
     places = case.subject.own_places()
     sizes: list[tuple[int, int]] = []
     numbers = itertools.count()
