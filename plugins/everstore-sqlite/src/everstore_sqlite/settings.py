@@ -45,12 +45,10 @@ class SqliteSettings(PluginSettings):
     def unmade(self) -> Path | None:
         path = Path(os.path.realpath(self.path.expanduser()))
         is_asked_for = self.must_exist or self.read_only or str(self.path) == ":memory:"
-        is_empty = (
-            path.is_file() and not path.stat().st_size
-        )  # as tempfile leaves it: a database without tables
-        there = (
-            os.path.lexists(f"{path}{suffix}") for suffix in ("-wal", "-shm", *([] if is_empty else [""]))
-        )
+        # An empty file, as tempfile leaves it, is a database without tables.
+        is_empty = path.is_file() and not path.stat().st_size
+        suffixes = ("-wal", "-shm") if is_empty else ("", "-wal", "-shm")
+        there = (os.path.lexists(f"{path}{suffix}") for suffix in suffixes)
         return None if is_asked_for or not path.parent.is_dir() or any(there) else path
 
     @field_validator("synchronous", mode="before")
