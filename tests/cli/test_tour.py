@@ -467,6 +467,17 @@ def test_a_failed_tour_leaves_the_session_to_look_at_when_told_to(
     assert cli("cat", "src/app.py", "-s", session).bytes == (tree / "src/app.py").read_bytes()
 
 
+@pytest.fixture
+def _heard(end):
+    """A signal that whoever runs the tests has ignored, as nohup does, is not."""
+    handler = signal.getsignal(end)
+    if handler is signal.SIG_IGN:
+        signal.signal(end, signal.SIG_DFL)
+    yield
+    signal.signal(end, handler)
+
+
+@pytest.mark.usefixtures("_heard")
 @pytest.mark.parametrize("verb", ["increment_value", "edit_file", "fork_session"])
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_tour_that_is_ended_removes_its_session_too(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from everstore.changes import SecretTimes, ValueTimes
@@ -135,10 +136,10 @@ async def storage_go_on(case: Case) -> None:
     for updated_ns in (TIMES[1], now_ns() + 2 * HOUR_NS, LATEST_NS):
         await case.storage.set_value("n", "1")
         await case.storage.set_secret("s", "x")
-        for change in (case.storage.set_value("n", "2"), case.storage.increment_value("n")):
+        for change in (partial(case.storage.set_value, "n", "2"), partial(case.storage.increment_value, "n")):
             await restore_texts(case, ValueTimes("n", TIMES[0], updated_ns))
             before = await case.storage.stat_value("n")
-            await change
+            await change()
             after = await case.storage.stat_value("n")
             require_moved_on(TIMES[0], before, after, f"of what was updated at {updated_ns}")
         await restore_texts(case, SecretTimes("s", TIMES[0], updated_ns))
