@@ -10,7 +10,6 @@ import pytest
 
 from everstore.conformance import by_id, run
 from everstore.conformance.case import Mismatch
-from everstore.conformance.checks import long_turns
 from everstore.conformance.turns import require_short_turns
 
 LONG = 0.4
@@ -68,6 +67,7 @@ def test_whatever_is_asked_can_be_asked_again(memory, monkeypatch, check):
             await again()
         return await call()
 
-    monkeypatch.setattr(long_turns, "require_short_turns", twice)
-    [result] = run(memory, [by_id(f"contexts.{check}")])
+    asked = by_id(f"contexts.{check}")  # and all checks are imported, in their order
+    monkeypatch.setattr("everstore.conformance.checks.long_turns.require_short_turns", twice)
+    [result] = run(memory, [asked])
     assert result.failure is None
