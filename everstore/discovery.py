@@ -25,7 +25,7 @@ def entry_points(group: str) -> tuple[importlib.metadata.EntryPoint, ...]:
 
 def _state(place: str) -> tuple[str, int, int, int, int]:
     try:
-        found = os.stat(place or ".")  # noqa: PTH116 - whatever stands there, also no path
+        found = os.stat(place or ".")  # noqa: PTH116 - each opening asks, and a Path costs more
     except OSError:
         return place, 0, 0, 0, 0
     return place, found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns

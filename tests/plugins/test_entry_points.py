@@ -24,7 +24,7 @@ def install(place, name):
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[discovered]\n{name} = json\n")
     # A file system may tell times by no more than hundredths of a second.
-    os.utime(place, ns=(0, os.stat(place).st_mtime_ns + 10**9))  # noqa: PTH116 - beside the line above
+    os.utime(place, ns=(0, place.stat().st_mtime_ns + 10**9))
 
 
 def names():
