@@ -109,13 +109,21 @@ class GlobArea:
         return self._allowed is None or any(_is_at_or_below(path, each) for each in self._whole)
 
     def _is_denied(self, path: str) -> bool:
-        """Whether a denied glob selects the path, or one above it."""
-        known = self._refused.get(path)
-        if known is None:
+        """Whether a denied glob selects the path, or one above it.
+
+        Without recursion: a path may have more names than Python has frames.
+        """
+        if not self._denied:
+            return False
+        unknown: list[str] = []
+        while (known := self._refused.get(path)) is None:
+            unknown.append(path)
             known = _is_selected(self._denied, path)
-            if not known and path != "/" and self._denied:
-                known = self._is_denied(parent_of(path))
-            _keep(self._refused, path, known)
+            if known or path == "/":
+                break
+            path = parent_of(path)
+        for each in unknown:
+            _keep(self._refused, each, known)
         return known
 
 

@@ -288,3 +288,14 @@ def test_what_is_no_policy_is_not_there():
 
     with pytest.raises(AttributeError, match="nonsense"):
         _ = everstore.middleware.nonsense
+
+
+async def test_a_path_of_more_names_than_python_has_frames_is_decided_on():
+    deep = "/a" * 2000
+    async with opened(PathPolicy(["/a/**"], deny_read=["*.key", "**/private"])) as store:
+        files = store.session(SESSION).files
+        await files.write_file(f"{deep}/notes.txt", "hello")
+        assert [match.path for match in await files.grep_files("hello")] == [f"{deep}/notes.txt"]
+        for denied in (f"{deep}/my.key", f"/a/private{deep}/notes.txt"):
+            with pytest.raises(PolicyError):
+                await files.write_file(denied, "x")
