@@ -161,6 +161,23 @@ async def test_checkpoints_are_kept_as_a_serializer_makes_them(store):
     assert all("+reversed" in row.value for row in await storage.read_values("ch"))
 
 
+@pytest.mark.parametrize("kind", ["text", "other text", "bytes"])
+async def test_a_checkpoint_takes_little_more_room_than_what_a_serializer_makes(store, kind):
+    saver = EverstoreSaver(store)
+    kinds = {"text": "likes tea, \0 " * 400, "other text": "\N{CJK UNIFIED IDEOGRAPH-8336}" * 2000}
+    value = kinds.get(kind, bytes(range(256)) * 20)
+    config, checkpoint = await put(saver, config_of("t"), messages=[value])
+    await saver.aput_writes(config, [("messages", value)], "task")
+    found = await saver.aget_tuple(config)
+    assert found is not None
+    assert found.checkpoint == checkpoint
+    assert found.pending_writes == [("task", "messages", value)]
+    rows = await store.session(id_of_names("langgraph", {"thread": "t"})).storage.read_values()
+    values = [row.value for row in rows if "write/" in row.key or row.key.startswith("channel/")]
+    made = len(saver.serde.dumps_typed(value)[1])
+    assert [len(each.encode()) < 1.35 * made + 100 for each in values] == [True, True]
+
+
 async def test_a_lost_value_is_told_not_left_out(store):
     saver = EverstoreSaver(store)
     config, _ = await put(saver, config_of("t"), messages=LONG)

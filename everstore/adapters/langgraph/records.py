@@ -11,6 +11,8 @@ key on, what is written on a checkpoint comes just before its record.
 
 from __future__ import annotations
 
+from typing import Generic, TypeVar
+
 import msgspec
 
 from everstore.adapters.langgraph.parts import join, part
@@ -46,8 +48,12 @@ _SMALL = (type(None), bool, float)
 _SMALL_TEXT = 64  # characters: what costs less in the record than as a row of its own
 _SMALL_INTEGER = 1 << 53
 
-_ENCODER = msgspec.json.Encoder()
+_PACKED = msgspec.msgpack.Encoder()
+_JSON = msgspec.json.Encoder()
+_ASCII = bytes(range(128))
+_SAMPLE = 512  # bytes that are looked at, at most twice as many
 
+T = TypeVar("T")
 Typed = tuple[str, bytes]
 """What a serializer makes of an object: how, and the bytes."""
 
@@ -133,25 +139,46 @@ def is_small(value: object) -> bool:
 
 
 def text_of(row: Record | Written | Typed) -> str:
-    """What is stored of a row."""
-    return _ENCODER.encode(row).decode()
+    """What is stored of a row: MessagePack, each byte as the character of its number; or JSON.
+
+    In UTF-8 such a character has two bytes from 128 on, where JSON's base64 has four for three of any. Which
+    is less depends on what a serializer makes: text of most languages, or what is encrypted.
+    """
+    packed = _PACKED.encode(row)
+    sample = packed[:: 1 + len(packed) // _SAMPLE]
+    if len(sample.translate(None, _ASCII)) * 3 > len(sample):
+        return _JSON.encode(row).decode()
+    return packed.decode("latin-1")
 
 
 def record_of(text: str) -> Record:
     """The record that is stored so."""
-    return _RECORDS.decode(text)
+    return _RECORDS.row_of(text)
 
 
 def written_of(text: str) -> Written:
     """The writes that are stored so."""
-    return _WRITTEN.decode(text)
+    return _WRITTEN.row_of(text)
 
 
 def typed_of(text: str) -> Typed:
     """The value that is stored so."""
-    return _TYPED.decode(text)
+    return _TYPED.row_of(text)
 
 
-_RECORDS = msgspec.json.Decoder(Record)
-_WRITTEN = msgspec.json.Decoder(Written)
-_TYPED: msgspec.json.Decoder[Typed] = msgspec.json.Decoder(tuple[str, bytes])
+class _Rows(Generic[T]):
+    """Reads the rows of one kind."""
+
+    def __init__(self, kind: type[T]) -> None:
+        self._packed = msgspec.msgpack.Decoder(kind)
+        self._json = msgspec.json.Decoder(kind)
+
+    def row_of(self, text: str) -> T:
+        if text.startswith("["):  # MessagePack's list begins with no ASCII
+            return self._json.decode(text)
+        return self._packed.decode(text.encode("latin-1"))
+
+
+_RECORDS = _Rows(Record)
+_WRITTEN = _Rows(Written)
+_TYPED = _Rows[Typed](tuple[str, bytes])

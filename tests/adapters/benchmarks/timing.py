@@ -20,23 +20,30 @@ Call = Callable[[int, int], Awaitable[object]]
 def header() -> None:
     """The head of the table that ``row`` goes on with."""
     sys.stdout.write(
-        "| what | tasks | everstore, us | its own, us | its own / everstore |\n|---|---|---|---|---|\n"
+        "| what | tasks | everstore, us | its own, us | its own / everstore "
+        "| processor us: everstore | its own |\n"
+        "|---|---|---|---|---|---|---|\n"
     )
 
 
-async def _microseconds(call: Call, tasks: int, turn: int) -> float:
-    began = time.perf_counter()
+async def _microseconds(call: Call, tasks: int, turn: int) -> tuple[float, float]:
+    """What a call took, and what this process, with all its threads, computed meanwhile."""
+    began, computed = time.perf_counter(), time.process_time()
     await asyncio.gather(*(call(task, turn) for task in range(tasks)))
-    return (time.perf_counter() - began) * 1e6 / tasks
+    took, computed = time.perf_counter() - began, time.process_time() - computed
+    return took * 1e6 / tasks, computed * 1e6 / tasks
 
 
 async def row(what: str, ours: Call, theirs: Call, *, tasks: int = 1, rounds: int = 31) -> float:
     """Print what a call takes on either side, the median of the rounds; how often ours fits into theirs."""
-    took: dict[Call, list[float]] = {ours: [], theirs: []}
+    took: dict[Call, list[tuple[float, float]]] = {ours: [], theirs: []}
     for turn in range(rounds + 1):
         for call in (ours, theirs) if turn % 2 else (theirs, ours):
             took[call].append(await _microseconds(call, tasks, turn))
-    ours_us, theirs_us = (statistics.median(took[call][1:]) for call in (ours, theirs))
+    [(ours_us, ours_cpu), (theirs_us, theirs_cpu)] = (
+        map(statistics.median, zip(*took[call][1:], strict=True)) for call in (ours, theirs)
+    )
     ratio = theirs_us / ours_us
-    sys.stdout.write(f"| {what} | {tasks} | {ours_us:.0f} | {theirs_us:.0f} | {ratio:.2f} |\n")
+    figures = f"{ours_us:.0f} | {theirs_us:.0f} | {ratio:.2f} | {ours_cpu:.0f} | {theirs_cpu:.0f}"
+    sys.stdout.write(f"| {what} | {tasks} | {figures} |\n")
     return ratio
