@@ -20,6 +20,7 @@ from everstore.arguments import (
 from everstore.compat import override
 from everstore.errors import InvalidArgumentError
 from everstore.guards.checkpoints import require_forks
+from everstore.guards.whole import ListedGuard
 from everstore.interfaces import SessionStore
 from everstore.models import Session
 
@@ -35,13 +36,15 @@ if TYPE_CHECKING:
 __all__ = ["SessionStoreGuard"]
 
 
-class SessionStoreGuard(SessionStore):
+class SessionStoreGuard(ListedGuard, SessionStore):
     """What stands before a store of session records."""
+
+    _next: SessionStore
 
     def __init__(self, backend: SessionStore, limits: Limits | None = None) -> None:
         """Guard a backend, or whatever is wrapped around it."""
         del limits
-        self._next = backend
+        super().__init__(backend)
 
     @override
     def add_session(self, session: Session) -> Answer[None]:
@@ -104,10 +107,3 @@ class SessionStoreGuard(SessionStore):
     def delete_session(self, session_id: UUID) -> Answer[bool]:
         check_session_id(session_id)
         return self._next.delete_session(session_id)
-
-    @override
-    def session_ids(self, *, after: UUID | None = None, limit: int = 100) -> Answer[list[UUID]]:
-        limit = plain_count("limit", limit, 1)
-        if after is not None:
-            check_session_id(after)
-        return self._next.session_ids(after=after, limit=limit)

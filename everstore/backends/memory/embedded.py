@@ -20,8 +20,7 @@ from everstore.backends.memory.sessions import MemorySessions
 from everstore.backends.memory.storage import MemoryStorage
 from everstore.compat import override
 from everstore.guards import FileSystemGuard, SessionStoreGuard, StorageGuard
-from everstore.guards.files.sessions import SessionsGuard
-from everstore.guards.storage.looking import LookingGuard
+from everstore.guards.whole import ListedGuard
 from everstore.interfaces import (
     OpenFileSystem,
     SessionFileSystem,
@@ -71,7 +70,7 @@ class InMemorySessionFileStore(FileSystemGuard, MemoryFiles, OpenFileSystem):
     def __init__(self, limits: Limits | None = None) -> None:
         """An empty one; without ``limits`` nothing is limited."""
         MemoryFiles.__init__(self, limits)
-        FileSystemGuard.__init__(self, cast("SessionFileSystem", super(SessionsGuard, self)), limits)
+        FileSystemGuard.__init__(self, cast("SessionFileSystem", super(ListedGuard, self)), limits)
 
     async def read_text(self, session_id: UUID, path: str) -> str | None:
         """A file's content, ``None`` when there is none."""
@@ -86,7 +85,7 @@ class InMemorySessionStorageStore(StorageGuard, MemoryStorage):
     def __init__(self, limits: Limits | None = None) -> None:
         """An empty one; without ``limits`` nothing is limited."""
         MemoryStorage.__init__(self, limits)
-        StorageGuard.__init__(self, cast("SessionStorageStore", super(LookingGuard, self)), limits)
+        StorageGuard.__init__(self, cast("SessionStorageStore", super(ListedGuard, self)), limits)
         del self.capabilities  # a subclass may declare its own
 
 
@@ -97,7 +96,7 @@ class InMemorySessionStore(SessionStoreGuard, MemorySessions):
     def __init__(self) -> None:
         """An empty one."""
         MemorySessions.__init__(self)
-        SessionStoreGuard.__init__(self, cast("SessionStore", super(SessionStoreGuard, self)))
+        SessionStoreGuard.__init__(self, cast("SessionStore", super(ListedGuard, self)))
 
 
 class InMemorySessionFileSystemFactory(SessionFileSystemFactory):
