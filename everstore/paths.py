@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_PATH_BYTES",
     "MAX_SEGMENT_BYTES",
+    "aliased",
     "normalize_literal_path",
     "normalize_path",
     "parent_of",
@@ -61,6 +62,15 @@ def normalize_path(path: str) -> str:
                 _known.clear()
             _known[path] = canonical
     return canonical
+
+
+def aliased(path: str) -> InvalidPathError:
+    """The refusal of a path in a directory ``/workspace``, which is another path where that is an alias."""
+    return InvalidPathError(
+        f"path {path!r} is another one here, because /workspace is an alias of the root;"
+        " EVERSTORE_WORKSPACE_ALIAS=false makes it a name like any other",
+        path=path,
+    )
 
 
 def normalize_literal_path(path: str) -> str:

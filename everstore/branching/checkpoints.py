@@ -87,6 +87,15 @@ class Checkpoints:
             )
         return found[0].id
 
+    async def forget_bases(self, fork: UUID) -> None:
+        """Have no checkpoint be where this fork began: what was kept under its id is of an earlier one."""
+        while found := await self._roles.sessions.list_sessions(
+            limit=_PAGE, checkpoints_of=fork, labels=BASE
+        ):
+            for record in found:
+                with suppress(SessionNotFoundError):
+                    await self._roles.sessions.update_session(record.id, labels={})
+
     async def require_still(self, source: UUID) -> None:
         """``CheckpointNotFoundError`` for a checkpoint that is not whole; of a session nothing is asked."""
         if is_checkpoint(source):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from everstore.branching.spelling import require_reachable
 from everstore.branching.undoing import asyncio_loop
 from everstore.errors import BackendUnavailableError
 from everstore.wording import shown_size
@@ -36,6 +37,7 @@ async def differences(
         changes = await files.diff_sessions(a, b, after=after, limit=limit)
         if not text:
             return changes
+        await require_reachable(files, a, [change.path for change in changes])
         told = [await _with_text(files, a, b, change) for change in changes]
         if None not in told:
             return [change for change in told if change is not None]

@@ -93,7 +93,7 @@ class Branches:
         if record.id == source:
             raise InvalidArgumentError("a fork is another session; give it another session_id, or none")
         if fork_id is not None:
-            await self._require_empty(fork_id)
+            await self._require_empty(fork_id, secrets=secrets)
         made = [record.id] if fork_id is None else []
         try:
             await self._fork_all(source, record, made, base=base)
@@ -108,11 +108,11 @@ class Branches:
             raise
         return record
 
-    async def _require_empty(self, fork: UUID) -> None:
-        """Each role refuses by itself; this keeps files from coming where values are in the way."""
+    async def _require_empty(self, fork: UUID, *, secrets: bool) -> None:
+        """Each role refuses by itself; this keeps files away where values or secrets are in the way."""
         files = await self._roles.file_system.usage(fork)
         values = await self._roles.storage.usage(fork)
-        if files.files or files.directories or values.values:
+        if files.files or files.directories or values.values or (secrets and values.secrets):
             raise SessionNotEmptyError.of(fork)
 
     async def _described(self, source: UUID) -> Session:
@@ -134,6 +134,8 @@ class Branches:
             if base:
                 await role.fork_session(source, start)
             await role.fork_session(start, record.id)
+        if record.id not in made:  # it was given, and may be that of an earlier fork
+            await self._checkpoints.forget_bases(record.id)
         if base:
             await self._roles.sessions.add_session(Session(start, "base", labels=BASE, parent=record.id))
 

@@ -10,13 +10,14 @@ from everstore.models import FileChange, ValueChange
 from everstore.paths import parents_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from everstore.models import Prefer
 
-__all__ = ["Plan", "plan_of_files", "plan_of_values"]
+__all__ = ["Plan", "by_room", "plan_of_files", "plan_of_values"]
 
 C = TypeVar("C", FileChange, ValueChange)
+S = TypeVar("S")
 
 
 class Plan(msgspec.Struct, Generic[C], frozen=True):
@@ -85,3 +86,18 @@ def plan_of_values(
     wanted = mine if prefer == "fork" else mine - yours
     taken = [differ[key] for key in sorted(wanted) if key in differ]
     return Plan(taken, [] if prefer else sorted(mine & yours & differ.keys()))
+
+
+def by_room(steps: Iterable[S], sizes: Callable[[S], tuple[int | None, int]]) -> list[S]:
+    """What takes no more room than what it replaces first, then the rest; else in the order given.
+
+    Limits are held against each step with those before it. In this order, behind all that is removed, what is
+    there grows only once it shrinks no more: so what fits in the end fits on the way. ``sizes`` tells of a
+    step how large that is which it replaces, ``None`` where nothing is, and how large what comes is.
+    """
+
+    def grows(step: S) -> bool:
+        before, after = sizes(step)
+        return before is None or after > before
+
+    return sorted(steps, key=grows)

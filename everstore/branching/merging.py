@@ -6,9 +6,11 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from everstore.branching.merge_plan import plan_of_files, plan_of_values
+from everstore.branching.merge_plan import by_room, plan_of_files, plan_of_values
+from everstore.branching.spelling import require_reachable
 from everstore.branching.undoing import seconds_left
 from everstore.changes import Delete, DeleteValue, MakeDirectory, SetValue, Write, WriteBytes
+from everstore.content import stored_size
 from everstore.errors import (
     BackendUnavailableError,
     DirectoryNotEmptyError,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from everstore.branching.merge_plan import Plan
-    from everstore.changes import AnyFileChange, AnyValueChange
+    from everstore.changes import AnyFileChange
     from everstore.models import KeyInfo, Prefer
     from everstore.store import Roles
 
@@ -140,6 +142,7 @@ class Merge:
 
     async def _plan_files(self) -> Plan[FileChange]:
         ours, theirs, apart = await self._compared(self._files.diff_sessions)
+        await require_reachable(self._files, self._target, [change.path for change in ours])
         apart = [change for change in apart if not await self._is_of_a_mark(change)]
         await self._pace()
         return plan_of_files(ours, theirs, apart, self._prefer)
@@ -182,7 +185,7 @@ class Merge:
         steps: list[tuple[str, AnyFileChange]] = []
         for change in reversed(taken):  # what is in a directory goes before it
             steps += _removal(change)
-        for change in taken:  # and a directory comes before what is in it
+        for change in by_room(taken, _sizes):  # and a directory comes before what is in it
             await self._pace()
             if change.after is not None:
                 steps.append((change.path, await self._making(change, change.after)))
@@ -213,8 +216,16 @@ class Merge:
     async def _apply_values(self, taken: list[ValueChange]) -> list[ValueChange]:
         if not taken:
             return []
-        changes = [await self._setting(change) for change in taken]
-        await self._storage.change_values(self._target, changes)
+        gone = [DeleteValue(each.key, if_revision=_revision_of(each)) for each in taken if each.after is None]
+        sets = [await self._setting(each, each.after) for each in taken if each.after is not None]
+        replaced = [each.key for each in taken if each.before is not None and each.after is not None]
+        texts = await self._storage.get_values(self._target, replaced)
+
+        def sizes(step: SetValue) -> tuple[int | None, int]:
+            old = texts.get(step.key)
+            return None if old is None else stored_size(old, "text"), stored_size(step.value, "text")
+
+        await self._storage.change_values(self._target, [*gone, *by_room(sets, sizes)])
         there = [await self._there(change) for change in taken]
         return [
             ValueChange.between(change.key, change.before, info)
@@ -226,18 +237,27 @@ class Merge:
         await self._pace()
         return await self._storage.stat_value(self._target, change.key)
 
-    async def _setting(self, change: ValueChange) -> AnyValueChange:
+    async def _setting(self, change: ValueChange, wanted: KeyInfo) -> SetValue:
         await self._pace()
-        seen = None if change.before is None else change.before.revision
-        if change.after is None:
-            return DeleteValue(change.key, if_revision=seen)
         value = await self._storage.read_value(self._fork, change.key)
-        if value is None or value.revision != change.after.revision:
+        if value is None or value.revision != wanted.revision:
             raise _ChangedError
         left = seconds_left(value.expires_ns)
         if left is not None and left <= 0:
             raise _ChangedError
+        seen = _revision_of(change)
         return SetValue(change.key, value.value, ttl=left, if_revision=seen, if_absent=seen is None)
+
+
+def _revision_of(change: ValueChange) -> str | None:
+    return None if change.before is None else change.before.revision
+
+
+def _sizes(change: FileChange) -> tuple[int | None, int]:
+    """How large the file of the target is that a file of the fork replaces, and how large that is."""
+    before, after = change.before, change.after
+    old = None if before is None or before.is_directory else before.size_bytes
+    return old, 0 if after is None else after.size_bytes
 
 
 def _removal(change: FileChange) -> list[tuple[str, AnyFileChange]]:

@@ -21,11 +21,11 @@ from everstore.clock import now_ns
 from everstore.errors import (
     DataDamagedError,
     EverstoreError,
-    InvalidPathError,
     RevisionConflictError,
     SessionNotEmptyError,
 )
 from everstore.models import InitialFile, SessionUsage
+from everstore.paths import aliased
 from everstore.transfer.assembling import Assembly
 from everstore.transfer.digests import Digest
 from everstore.transfer.items import MARK, PIECE, Counts, Directory, File, Secret, Value, times_of
@@ -249,11 +249,7 @@ class Target:
     def _require_path(self, sent: str, kept: str | None) -> None:
         """Refuse a store that has another name for a path: two files would become one."""
         if kept != sent:
-            raise InvalidPathError(
-                f"path {sent!r} is another one here, because /workspace is an alias of the root;"
-                " EVERSTORE_WORKSPACE_ALIAS=false makes it a name like any other",
-                path=sent,
-            )
+            raise aliased(sent)
 
 
 def _differs(session_id: UUID, what: str) -> DataDamagedError:

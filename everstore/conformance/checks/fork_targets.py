@@ -13,6 +13,7 @@ from everstore.conformance.registry import check as any_check
 from everstore.conformance.registry import table as any_table
 from everstore.conformance.scene import Scene
 from everstore.errors import (
+    CheckpointNotFoundError,
     InvalidArgumentError,
     ReadOnlySessionError,
     SessionNotEmptyError,
@@ -152,6 +153,31 @@ async def of_nothing(case: Case) -> None:
         assert target not in page
         assert await role.purge_session(target) is False
     await Scene(case.store, target).fill_files()
+
+
+@check(
+    "forks.given",
+    "1.9.18", "1.9.3", "1.9.11",
+    likely="secrets that are there are replaced, or a checkpoint that an earlier fork left is the base",
+)  # fmt: skip
+async def given(case: Case) -> None:
+    """Under an id that was given, secrets are in the way of secrets, and an earlier fork's base is none."""
+    await Scene(case.store, case.id).fill()
+    target = case.session()
+    await target.storage.set_secret("s", "own")
+    with refused(SessionNotEmptyError) as caught:
+        await case.store.fork_session(case.id, session_id=target.id, secrets=True)
+    assert caught.error.session_id == target.id
+    assert await held(case, target.id) == {}
+    assert await target.storage.get_secret("s") == "own"
+    await case.store.fork_session(case.id, session_id=target.id)
+    [base] = await case.store.list_checkpoints(target.id)
+    case.new_id(base.id)
+    await case.store.delete_session(target.id, keep_checkpoints=True)
+    await case.store.fork_session(case.id, session_id=target.id, base=False)
+    with refused(CheckpointNotFoundError):
+        await case.store.merge(target.id)
+    assert await case.store.list_checkpoints(target.id) == [base]
 
 
 @table(

@@ -1,15 +1,15 @@
-"""Merging directories, and what is read-only."""
+"""Merging directories, what is read-only, and within limits."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
-from everstore.conformance.case import refused
+from everstore.conformance.case import Mismatch, refused
 from everstore.conformance.checks.merging import begun, forked_anew
 from everstore.conformance.forked import LARGE
 from everstore.conformance.registry import check as any_check
-from everstore.errors import MergeConflictError, ReadOnlyFileError
+from everstore.errors import MergeConflictError, QuotaExceededError, ReadOnlyFileError
 from everstore.models import InitialFile
 
 if TYPE_CHECKING:
@@ -69,3 +69,46 @@ async def marks(case: Case) -> None:
     async with case.untouched():
         with refused(ReadOnlyFileError):
             await case.store.merge(gone.id, prefer="fork")
+
+
+@check(
+    "merge.limits", "1.9.17", "1.8.1",
+    likely="changes are made in the order of their names, and what shrinks or goes comes behind what grows",
+)  # fmt: skip
+async def limits(case: Case) -> None:
+    """What fits when all is merged is merged, whichever part grows and whichever shrinks; more is refused."""
+    most = {"session_entries": 3, "session_bytes": 100, "session_keys": 3, "session_value_bytes": 110}
+    await case.store.create_session(session_id=case.id, limits=most)
+    session = case.store.session(case.id)
+    sizes = {"a": 10, "b": 80, "c": 10}
+    for name, size in sizes.items():
+        await session.files.write_file(name, "x" * size)
+        await session.storage.set_value(name, "x" * size)
+    turns: list[dict[str, int]] = [
+        {"a": 80, "b": 10, "c": 10},
+        {"a": 10, "b": 10, "c": 80},
+        {"!": 70, "b": 10, "c": 20},
+        {"!": 5, "b": 5, "~": 90},
+    ]
+    for wanted in turns:
+        fork = await forked_anew(case)
+        for info in await fork.files.list_tree():
+            await fork.files.delete_file(info.path)
+            await fork.storage.delete_value(info.path[1:])
+        for name, size in wanted.items():
+            await fork.files.write_file(name, "y" * size)
+            await fork.storage.set_value(name, "y" * size)
+        try:
+            await case.store.merge(fork.id)
+        except QuotaExceededError as error:
+            raise Mismatch("room for what the limits allow", str(error)) from error
+        assert {info.path[1:]: info.size_bytes for info in await session.files.list_tree()} == wanted
+        assert {each.key: len(each.value) for each in await session.storage.read_values()} == wanted
+    fork = await forked_anew(case)
+    for files, grown in ((session.files, {"own": 5}), (fork.files, {"!": 10})):
+        await files.delete_file("b")
+        for name, size in grown.items():
+            await files.write_file(name, "x" * size)
+    async with case.untouched():
+        with refused(QuotaExceededError):
+            await case.store.merge(fork.id)

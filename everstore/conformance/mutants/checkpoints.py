@@ -278,3 +278,34 @@ def records_forks_first(broken: Broken) -> None:
 
 
 # -- merging -------------------------------------------------------------------------------------------------
+
+
+@mutant("forks.given")
+def forks_over_secrets(broken: Broken) -> None:
+    """Secrets that are there go when others come."""
+
+    class Forking(Store):
+        @override
+        async def fork_session(self, source: Any, **options: Any) -> Session:
+            target = options.get("session_id")
+            if target is not None and options.get("secrets"):
+                for each in await self.storage.list_secrets(target):
+                    await self.storage.delete_secret(target, each.name)
+            return await super().fork_session(source, **options)
+
+    broken.kind = Forking
+
+
+@mutant("forks.given")
+def begins_where_another_began(broken: Broken) -> None:
+    """A checkpoint that is called base is where a fork began."""
+
+    class Forking(Store):
+        @override
+        async def fork_session(self, source: Any, **options: Any) -> Session:
+            made = await super().fork_session(source, **options)
+            for each in await self.list_checkpoints(made):
+                await self._trusted.sessions.update_session(each.id, labels={"base": "1"})
+            return made
+
+    broken.kind = Forking

@@ -204,3 +204,25 @@ def merges_over_marks(broken: Broken) -> None:
         return merged
 
     _merging(broken, merge)
+
+
+@mutant("merge.limits")
+def merges_files_by_path(broken: Broken) -> None:
+    """Files are changed in the order of their paths."""
+
+    @broken.verb
+    async def apply_changes(session_id: UUID, changes: Any) -> Any:
+        if not isinstance(changes, list) or not all(hasattr(change, "path") for change in changes):
+            return await broken.files.apply_changes(session_id, changes)
+        order = sorted(range(len(changes)), key=lambda place: str(changes[place].path))
+        answers = await broken.files.apply_changes(session_id, [changes[place] for place in order])
+        return [answers[order.index(place)] for place in range(len(changes))]
+
+
+@mutant("merge.limits")
+def merges_values_by_key(broken: Broken) -> None:
+    """Values are changed in the order of their keys."""
+
+    @broken.verb
+    async def change_values(session_id: UUID, changes: Any) -> Any:
+        return await broken.storage.change_values(session_id, sorted(changes, key=lambda each: str(each.key)))
