@@ -15,7 +15,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from everstore.adapters.heads import entry_key, head_of
-from everstore.adapters.naming import FRAMEWORK, delete_named_session, id_of_names, named_session
+from everstore.adapters.naming import (
+    delete_named_session,
+    id_of_names,
+    labels_of,
+    named_session,
+    names_of,
+)
 from everstore.changes import DeleteValue, SetValue
 from everstore.compat import override
 from everstore.installing import extra
@@ -137,14 +143,15 @@ class EverstoreSessionStore(SessionStore):
 
     async def _heads(self, project_key: str) -> AsyncIterator[tuple[str, StoredValue]]:
         """The sessions of a project that have a main transcript, each with the head of it."""
-        labels = {FRAMEWORK: _NAME, "project_key": project_key}
+        labels = labels_of(_NAME, {"project_key": project_key})
         after: Session | None = None
         while page := await self._store.sessions.list_sessions(after=after, labels=labels):
             after = page[-1]
             reads = (self._store.storage.read_value(record.id, _HEADS + _MAIN) for record in page)
             for record, head in zip(page, await asyncio.gather(*reads), strict=True):
-                if head is not None:
-                    yield record.labels["session_id"], head
+                names = names_of(record, "project_key", "session_id")
+                if head is not None and names is not None:
+                    yield names["session_id"], head
 
     async def _delete_transcript(self, at: _Transcript) -> None:
         async with at.head.turn:

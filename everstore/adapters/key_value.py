@@ -14,7 +14,7 @@ import json
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from everstore.adapters.naming import FRAMEWORK, id_of_names, is_label, named_session
+from everstore.adapters.naming import id_of_names, labels_of, named_session, names_of
 from everstore.arguments import MAX_KEY_BYTES, MAX_TTL
 from everstore.changes import DeleteValue
 from everstore.compat import override
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from typing import SupportsFloat
     from uuid import UUID
 
-    from everstore.models import Session
     from everstore.session import BoundStorage
     from everstore.store import Store
 
@@ -200,32 +199,22 @@ class EverstoreKeyValueStore(
         """Have a collection listed, once it is written to."""
         if collection in self._recorded:
             return
-        if is_label(collection):
-            await named_session(self._store, _FRAMEWORK, self._names(collection))
-        elif await self._store.sessions.get_session(self._id(collection)) is None:
-            title = json.dumps(collection)  # which no label holds
-            await self._store.create_session(title, session_id=self._id(collection), labels=self._labels)
+        await named_session(self._store, _FRAMEWORK, self._names(collection))
         self._recorded.add(collection)
 
-    @property
-    def _labels(self) -> dict[str, str]:
-        return {FRAMEWORK: _FRAMEWORK, _STORE: self._name}
-
-    async def _records(self) -> list[Session]:
-        """The records of all collections."""
-        found: list[Session] = []
-        list_sessions = self._store.sessions.list_sessions
-        while page := await list_sessions(
-            limit=_PAGE, after=found[-1] if found else None, labels=self._labels
-        ):
-            found += page
+    async def _collections(self) -> dict[str, UUID]:
+        """The ids of all collections, by their names."""
+        found: dict[str, UUID] = {}
+        labels, after = labels_of(_FRAMEWORK, {_STORE: self._name}), None
+        while page := await self._store.sessions.list_sessions(limit=_PAGE, after=after, labels=labels):
+            told = [(each.id, names_of(each, _STORE, _COLLECTION)) for each in page]
+            found |= {names[_COLLECTION]: each for each, names in told if names is not None}
+            after = page[-1]
         return found
 
     @override
     async def _get_collection_names(self, *, limit: int | None = None) -> list[str]:
-        records = await self._records()
-        names = sorted(each.labels.get(_COLLECTION) or json.loads(each.title or "") for each in records)
-        return names[:limit]
+        return sorted(await self._collections())[:limit]
 
     @override
     async def _delete_collection(self, *, collection: str) -> bool:
@@ -235,8 +224,8 @@ class EverstoreKeyValueStore(
     @override
     async def _delete_store(self) -> bool:
         self._recorded.clear()
-        for each in await self._records():
-            await self._store.delete_session(each.id)
+        for each in (await self._collections()).values():
+            await self._store.delete_session(each)
         return True
 
 

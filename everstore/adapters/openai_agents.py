@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from everstore.adapters.heads import entry_key, head_of
-from everstore.adapters.naming import FRAMEWORK, id_of_names, named_session
+from everstore.adapters.naming import id_of_names, labels_of, named_session, names_of
 from everstore.changes import DeleteValue, SetValue
 from everstore.compat import override
 from everstore.installing import extra
@@ -68,7 +68,7 @@ class EverstoreSession:
         *,
         session_settings: SessionSettings | dict[str, Any] | None = None,
     ) -> None:
-        """The conversation ``session_id``, any text of at most 1024 bytes in UTF-8; nothing is read yet.
+        """The conversation ``session_id``, any text; nothing is read yet.
 
         ``session_settings.limit`` is how many items ``get_items`` answers with where it is not told.
         """
@@ -89,9 +89,11 @@ class EverstoreSession:
     async def list_session_ids(cls, store: Store) -> AsyncIterator[str]:
         """The ids of all conversations in the store that have been added to and not cleared, newest first."""
         after: Session | None = None
-        while page := await store.sessions.list_sessions(after=after, labels={FRAMEWORK: _NAME}):
+        while page := await store.sessions.list_sessions(after=after, labels=labels_of(_NAME, {})):
             for record in page:
-                yield record.labels["session"]
+                names = names_of(record, "session")
+                if names is not None:
+                    yield names["session"]
             after = page[-1]
 
     async def get_items(self, limit: int | None = None) -> list[TResponseInputItem]:

@@ -15,6 +15,7 @@ import everstore
 from everstore import sync
 from everstore.adapters import calls
 from everstore.adapters.deepagents import EverstoreBackend
+from everstore.adapters.naming import labels_of
 from everstore.errors import StoreClosedError
 from everstore.middleware import PathPolicy
 from everstore.models import InitialFile
@@ -22,7 +23,7 @@ from everstore.models import InitialFile
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ANY_TEXTS = ["a/b", "../../x", "", " ", "\U0001f600 日本", "x" * 1000, "A", "a", "%2e", "\n"]
+ANY_TEXTS = ["a/b", "../../x", "", " ", "\U0001f600 日本", "x" * 10_000, "a\0b", "A", "a", "%2e", "\n"]
 
 EDITS = """
 import sys
@@ -108,7 +109,8 @@ async def test_any_text_names_a_session(store):
     for name in ANY_TEXTS:
         own = EverstoreBackend(store, namespace=lambda _, name=name: ("user", name))
         assert (await own.awrite("/a", name)).error is None
-        [record] = await store.sessions.list_sessions(labels={"framework": "deepagents", "namespace_1": name})
+        labels = labels_of("deepagents", {"namespace_1": name})
+        [record] = await store.sessions.list_sessions(labels=labels)
         assert (await store.session(record.id).files.read_file("a")).content == name
 
 

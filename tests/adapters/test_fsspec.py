@@ -62,7 +62,8 @@ def in_threads(call, count):
         "..",
         "%2F",
         "user:1",
-        "x" * 1000,
+        "x" * 10_000,
+        "a\0b",
         "tab\tnew\n",
     ],
 )
@@ -88,9 +89,15 @@ def test_an_id_is_an_id(memory, spelling):
     assert memory.ls("", detail=False) == [str(session_id)]
 
 
-def test_a_name_that_no_label_holds_is_listed_by_its_id(memory):
-    memory.pipe_file("\U0001f600" * 1000 + "/a.txt", b"here")
-    assert memory.ls("", detail=False) == [str(everstore.session_id_of("\U0001f600" * 1000))]
+def test_a_fork_and_a_session_whose_name_nobody_knows_any_more_are_listed_by_their_ids(memory):
+    for name in ("s", "\U0001f600" * 1000):
+        memory.pipe_file(name + "/a.txt", b"here")
+    fork = memory.store.fork_session(everstore.session_id_of("s")).id
+    renamed = everstore.session_id_of("\U0001f600" * 1000)
+    memory.store.sessions.update_session(renamed, title="mine")
+    listed = memory.ls("", detail=False)
+    assert listed.count("s") == 1
+    assert {str(fork), str(renamed)} <= set(listed)
 
 
 def test_spellings_of_a_path(memory):

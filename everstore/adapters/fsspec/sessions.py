@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from everstore.adapters.fsspec.urls import segment_of
-from everstore.adapters.naming import FRAMEWORK, is_label
+from everstore.adapters.naming import labels_of, recorded_session, told_names
+from everstore.paths import session_id_of
 
 if TYPE_CHECKING:
     from everstore.models import Session
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["forget_session", "is_session", "keep_session", "segments"]
 
-_LABELS = {FRAMEWORK: "fsspec"}
+_FRAMEWORK = "fsspec"
+_LABELS = labels_of(_FRAMEWORK, {})
 _NAME = "session"
 _PAGE = 1000
 
@@ -22,7 +24,8 @@ _PAGE = 1000
 async def segments(store: Store) -> dict[UUID, str]:
     """The sessions that hold anything or have a record, as paths name them, in the order of their ids.
 
-    By the text that named them here, where it is known; by their id else.
+    By the text that named them here, where it is known and theirs: a fork has that of another one. By their
+    id else.
     """
     ids: list[UUID] = []
     while page := await store.session_ids(ids[-1] if ids else None, _PAGE):
@@ -30,7 +33,8 @@ async def segments(store: Store) -> dict[UUID, str]:
     names: dict[UUID, str] = {}
     last: Session | None = None
     while records := await store.sessions.list_sessions(limit=_PAGE, after=last, labels=_LABELS):
-        names |= {each.id: each.labels[_NAME] for each in records if _NAME in each.labels}
+        told = ((each.id, told_names(each).get(_NAME)) for each in records)
+        names |= {each: name for each, name in told if name is not None and session_id_of(name) == each}
         last = records[-1]
     return {each: segment_of(names[each]) if each in names else str(each) for each in ids}
 
@@ -42,10 +46,8 @@ async def is_session(store: Store, session_id: UUID) -> bool:
 
 
 async def keep_session(store: Store, session_id: UUID, name: str | None) -> None:
-    """Give the session a record if it has none, with its name where a label can hold that."""
-    if await store.sessions.get_session(session_id) is None:
-        labels = _LABELS if name is None or not is_label(name) else {**_LABELS, _NAME: name}
-        await store.create_session(session_id=session_id, labels=labels)
+    """Give the session a record if it has none, with its name where it has one."""
+    await recorded_session(store, session_id, _FRAMEWORK, {} if name is None else {_NAME: name})
 
 
 async def forget_session(store: Store, session_id: UUID) -> None:

@@ -28,7 +28,13 @@ from everstore.adapters.google_adk.state import (
     state_of,
 )
 from everstore.adapters.heads import entry_key, head_of
-from everstore.adapters.naming import FRAMEWORK, delete_named_session, id_of_names, named_session
+from everstore.adapters.naming import (
+    delete_named_session,
+    id_of_names,
+    labels_of,
+    named_session,
+    names_of,
+)
 from everstore.changes import SetValue
 from everstore.compat import override
 from everstore.errors import RevisionConflictError
@@ -138,8 +144,7 @@ class EverstoreSessionService(BaseSessionService):
         app = await self._shared.read(app_name)
         users: dict[str, dict[str, Any]] = {}
         sessions: list[Session] = []
-        async for record, values in self._stored(app_name, user_id):
-            names = {name: record.labels[name] for name in ("app", "user", "session")}
+        async for names, values in self._stored(app_name, user_id):
             user = names["user"]
             if user not in users:
                 users[user] = await self._shared.read(app_name, user)
@@ -213,19 +218,22 @@ class EverstoreSessionService(BaseSessionService):
         )
         return None if text is None else Event.model_validate_json(text).id
 
-    async def _stored(self, app: str, user: str | None) -> AsyncIterator[tuple[Record, list[StoredValue]]]:
-        """The sessions of an app, or of a user of it: head and state of each."""
-        labels = {FRAMEWORK: NAME, "app": app} | ({} if user is None else {"user": user})
+    async def _stored(
+        self, app: str, user: str | None
+    ) -> AsyncIterator[tuple[dict[str, str], list[StoredValue]]]:
+        """The sessions of an app, or of a user of it: names, and head and state of each."""
+        labels = labels_of(NAME, {"app": app} | ({} if user is None else {"user": user}))
         after: Record | None = None
         while page := await self._store.sessions.list_sessions(after=after, labels=labels):
             after = page[-1]
-            records = [record for record in page if "session" in record.labels]
+            named = [(record.id, names_of(record, "app", "user", "session")) for record in page]
+            sessions = [(each, names) for each, names in named if names is not None]
             reads = (
-                self._store.storage.read_values(record.id, _ALL, after=_BEHIND_EVENTS) for record in records
+                self._store.storage.read_values(each, _ALL, after=_BEHIND_EVENTS) for each, _ in sessions
             )
-            for record, values in zip(records, await asyncio.gather(*reads), strict=True):
+            for (_, names), values in zip(sessions, await asyncio.gather(*reads), strict=True):
                 if values and values[0].key == _HEAD:  # else it was deleted just now, or never came to be
-                    yield record, values
+                    yield names, values
 
 
 async def _recent(storage: BoundStorage, events: int, config: GetSessionConfig) -> list[StoredValue]:

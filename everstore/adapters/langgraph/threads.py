@@ -8,10 +8,9 @@ from secrets import randbits
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from everstore.adapters.langgraph import records
-from everstore.adapters.naming import FRAMEWORK, id_of_names, is_label, named_session
-from everstore.arguments import MAX_LABEL_BYTES
+from everstore.adapters.naming import id_of_names, labels_of, named_session, names_of
 from everstore.changes import DeleteValue, Increment, SetValue
-from everstore.errors import InvalidArgumentError, RevisionConflictError
+from everstore.errors import RevisionConflictError
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -57,12 +56,6 @@ class Thread:
         self.id = _id_of_thread(name)
         self._store = store
         self._storage = store.session(self.id).storage
-
-    def check_name(self) -> None:
-        """``InvalidArgumentError`` for a name that could not be made known, before anything is written."""
-        if not is_label(self.name):
-            reason = f"a thread_id has at most {MAX_LABEL_BYTES} bytes in UTF-8, and no NUL"
-            raise InvalidArgumentError(reason)
 
     async def make_known(self) -> None:
         """Have a record of the session, with the thread's name, for who lists them."""
@@ -215,7 +208,6 @@ class Thread:
 
     async def copy_to(self, target: Thread) -> None:
         """Copy all checkpoints, as they are at one moment, in one step."""
-        target.check_name()
         ours = records.CHECKPOINTS, records.CHANNELS
         rows = {row.key: row.value for row in await self._storage.read_values() if row.key.startswith(ours)}
         if rows:
@@ -227,10 +219,11 @@ async def all_threads(store: Store) -> AsyncIterator[Thread]:
     """All threads that have a name, the newest first."""
     after = None
     while True:
-        page = await store.sessions.list_sessions(after=after, labels={FRAMEWORK: LANGGRAPH})
+        page = await store.sessions.list_sessions(after=after, labels=labels_of(LANGGRAPH, {}))
         for session in page:
-            if _THREAD in session.labels:
-                yield Thread(store, session.labels[_THREAD])
+            names = names_of(session, _THREAD)
+            if names is not None:
+                yield Thread(store, names[_THREAD])
         if not page:
             return
         after = page[-1]

@@ -50,8 +50,6 @@ class Writing:
         """
         thread = Thread(self._store, place_of(config).thread_id)
         is_known = self._kept.knows(thread)
-        if not is_known:
-            thread.check_name()
         record = self._record(config, checkpoint, metadata)
         values = checkpoint["channel_values"]
         parent = self._kept.parent(thread, record)
