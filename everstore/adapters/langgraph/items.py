@@ -6,6 +6,7 @@ namespace is one range of keys. What stands there tells all names again, for of 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +97,11 @@ def search_item_of(row: StoredValue, content: Content, score: float | None = Non
 
 def range_of(namespace: tuple[str, ...]) -> str:
     """The beginning of the keys of all items in a namespace, and in those below it."""
+    return _range_of(tuple(namespace))
+
+
+@lru_cache(1024)
+def _range_of(namespace: tuple[str, ...]) -> str:
     return ITEMS + join(*namespace)
 
 

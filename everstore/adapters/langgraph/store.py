@@ -87,6 +87,9 @@ class EverstoreStore(BaseStore):
         return await self._calls.go(self._batch(list(ops)))
 
     async def _batch(self, ops: list[Op]) -> list[Result]:
+        if len(ops) == 1 and isinstance(ops[0], PutOp):  # as nearly all that put
+            await self._put([ops[0]])
+            return [None]
         puts = {(op.namespace, op.key): op for op in ops if isinstance(op, PutOp)}
         looking = [place for place, op in enumerate(ops) if not isinstance(op, PutOp)]
         results: list[Result] = [None] * len(ops)
@@ -114,7 +117,8 @@ class EverstoreStore(BaseStore):
     async def _put(self, puts: list[PutOp]) -> None:
         """Put items, and delete others, in one step, which those of others that come now are in, too."""
         changes: list[AnyValueChange] = []
-        for put, vectors in zip(puts, await self._vectors(puts), strict=True):
+        embedded = [[]] * len(puts) if self._index is None else await self._vectors(puts, self._index)
+        for put, vectors in zip(puts, embedded, strict=True):
             key = items.item_key(put.namespace, put.key)
             if put.value is None:
                 changes.append(DeleteValue(key))
@@ -127,12 +131,10 @@ class EverstoreStore(BaseStore):
             self._is_known = True
         await self._together.change(changes)
 
-    async def _vectors(self, puts: list[PutOp]) -> list[list[bytes]]:
+    async def _vectors(self, puts: list[PutOp], index: Index) -> list[list[bytes]]:
         """The vectors of each item's texts; all texts are embedded in one go."""
-        if self._index is None:
-            return [[] for _ in puts]
-        texts = [self._index.texts(put) for put in puts]
-        vectors = iter(await self._index.packed([text for several in texts for text in several]))
+        texts = [index.texts(put) for put in puts]
+        vectors = iter(await index.packed([text for several in texts for text in several]))
         return [[next(vectors) for _ in several] for several in texts]
 
     # -- looking ------------------------------------------------------------------------------------
