@@ -69,7 +69,7 @@ def mcp(
 ) -> None:
     """Serve a session to MCP clients: its files as resources, and tools to work on them.
 
-    A session that is named by a text or by labels is made if there is none.
+    A session that is named by a text or by labels is made if there is none, unless it is only read.
 
     On an address other than loopback, each request must carry the token of EVERSTORE_MCP_TOKEN or
     EVERSTORE_MCP_TOKEN_FILE.
@@ -99,7 +99,7 @@ async def _serve(
         address = None if http is None else stack.enter_context(listening(*http, settings.mcp_token))
         async with opened(configuration) as store:
             tell_what_is_lost(store, EVERYTHING)
-            served = await _session(store, session, labels, settings.session)
+            served = await _session(store, session, labels, settings.session, read_only=read_only)
             ending = stack.enter_context(_ending())
             await serve(
                 store,
@@ -129,21 +129,34 @@ def _ending() -> Iterator[asyncio.Event]:
             signal.signal(number, handler)
 
 
-async def _session(store: Store, named: str | None, labels: Mapping[str, str], in_force: UUID | None) -> UUID:
+async def _session(
+    store: Store,
+    named: str | None,
+    labels: Mapping[str, str],
+    in_force: UUID | None,
+    *,
+    read_only: bool = False,
+) -> UUID:
+    """The session to serve; made if there is none, unless it is only read: what is not there has no files."""
     if labels:
-        return await _labelled(store, labels)
+        return await _labelled(store, labels, read_only=read_only)
     if named is not None:
         if _MEANT_AS_ID.fullmatch(named):
             return parse_session_id(named)
-        return (await named_session(store, _FRAMEWORK, {"session": named}, named)).id
+        names = {"session": named}
+        if read_only:
+            return id_of_names(_FRAMEWORK, names)
+        return (await named_session(store, _FRAMEWORK, names, named)).id
     if in_force is not None:
         return in_force
+    if read_only:
+        raise AbsentError("which session is to be read? name it with --session, --label or EVERSTORE_SESSION")
     made = await store.create_session()
     note(f"note: session {made.id} is new; --session {made.id} goes on with it")
     return made.id
 
 
-async def _labelled(store: Store, labels: Mapping[str, str]) -> UUID:
+async def _labelled(store: Store, labels: Mapping[str, str], *, read_only: bool) -> UUID:
     """The session that has these labels; two that make it at the same moment make the same one."""
     found = await store.sessions.list_sessions(labels=labels, limit=2)
     if len(found) > 1:
@@ -153,6 +166,8 @@ async def _labelled(store: Store, labels: Mapping[str, str]) -> UUID:
         )
     if found:
         return found[0].id
+    if read_only:
+        raise AbsentError("no session has these labels, and none is made to be read only")
     session_id = id_of_names(_FRAMEWORK, {"labels": "", **dict(sorted(labels.items()))})
     there = await store.sessions.get_session(session_id)
     if there is not None:

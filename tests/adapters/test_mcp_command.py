@@ -22,6 +22,7 @@ from everstore.adapters.mcp import server_of
 from everstore.adapters.mcp.stdio import _Pipe
 from everstore.cli.app import run
 from everstore.cli.mcp import _session
+from everstore.cli.running import AbsentError
 from everstore.errors import InvalidArgumentError
 from everstore.installing import command_to_install
 from everstore.middleware import Middleware
@@ -227,6 +228,19 @@ async def test_the_session_that_labels_find_or_make(store):
         await _session(store, None, labels, None)
 
 
+async def test_who_only_reads_makes_no_session(store):
+    labels = {"thread": "42"}
+    for named, wanted in ((None, {}), (None, labels)):
+        with pytest.raises(AbsentError):
+            await _session(store, named, wanted, None, read_only=True)
+    read = await _session(store, "any text", {}, None, read_only=True)
+    assert await store.session_ids() == []
+    assert await _session(store, "any text", {}, None) == read
+    made = await _session(store, None, labels, None)
+    assert await _session(store, None, labels, None, read_only=True) == made
+    assert await _session(store, None, {}, made, read_only=True) == made
+
+
 async def test_the_session_that_is_named(store, capsys):
     in_force = everstore.new_session_id()
     assert await _session(store, None, {}, in_force) == in_force
@@ -279,7 +293,7 @@ def test_what_is_no_message_is_answered_so(sqlite):
             ["--session", "0195c0de-0000-7000-8000-00000000000"],
             "invalid_session_id: a session id is written as",
         ),
-        (["--session", "x" * 1025], "invalid_content: "),
+        (["--session", "\udcff"], "invalid_argument: session_id_of takes text without lone surrogates"),
         (["--nonsense"], "usage: No such option: --nonsense; see 'everstore mcp --help'"),
     ],
 )
