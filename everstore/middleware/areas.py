@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
+from unicodedata import category, normalize
 
 from everstore.errors import InvalidArgumentError, InvalidPatternError, shown
 from everstore.globs import LiteralPattern, Selection, compile_glob, reach_of
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["EVERYTHING", "Area", "GlobArea", "NamelessArea", "plain_globs"]
 
 _MOST_KNOWN = 1 << 14  # paths of which an area keeps what it said
+_ODD = re.compile(r"[:~]|[. ](?:/|$)")
+"""What a path has to have for Windows to see other names in it."""
+_SHORT = 6  # characters that Windows leaves of a name that is too long for it, before ~1
 
 
 class Area(Protocol):
@@ -128,23 +133,43 @@ class GlobArea:
 
 
 class NamelessArea:
-    """What no entry of some names is, or is above, in whatever case."""
+    """What no entry of some names is, or is above, nor of one that some file system takes for the same."""
 
-    weight = 1
+    weight = 2
 
-    def __init__(self, names: frozenset[str]) -> None:
-        """Without these names, which are case-folded."""
-        self._names = names
+    def __init__(self, names: Iterable[str]) -> None:
+        """Without these names."""
+        self._names = frozenset(map(_folded, names))
+        self._short = {name.replace(".", "").replace(" ", "")[:_SHORT] for name in self._names}
 
     def has(self, path: str, /) -> bool:
         """Whether no part of a path has one of the names."""
-        return self._names.isdisjoint(path.casefold().split("/"))
+        folded = _folded(path)
+        parts = folded.split("/")
+        if not self._names.isdisjoint(parts):
+            return False
+        return _ODD.search(folded) is None or not any(map(self._is_for_windows, parts))
+
+    def _is_for_windows(self, part: str) -> bool:
+        """Whether a name is one of them to Windows, which drops what is at its end, or has a short name."""
+        name = part.partition(":")[0].rstrip(". ")
+        short, mark, number = name.rpartition("~")
+        return name in self._names or bool(mark and number.isdecimal() and short in self._short)
 
     has_directory = has
 
     def has_all_below(self, _path: str, /) -> bool:
         """Nothing is certain: the names may be anywhere."""
         return False
+
+
+def _folded(name: str) -> str:
+    """A name without what macOS does not tell names apart by: case, forms of Unicode, unseen marks."""
+    folded = name.casefold()
+    if folded.isascii():
+        return folded
+    seen = "".join(each for each in folded if category(each) != "Cf")
+    return normalize("NFKC", seen).casefold()
 
 
 def _is_selected(selections: list[Selection], path: str) -> bool:

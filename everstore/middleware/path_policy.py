@@ -65,6 +65,9 @@ class PathPolicy(FilePolicy):
 class WriteBlocklist(FilePolicy):
     """Nothing is written at or below an entry of these names, at any depth and in any case; all is read.
 
+    Nor at one that is the same to a file system of macOS or Windows, where the files may be put one day:
+    ``.git.``, ``.git::$DATA``, ``git~1``, or with a mark in it that nobody sees.
+
     Nor is a tree that holds such an entry moved, copied or deleted: that would write, or take away, what is
     in it. ``PolicyError`` names the entry. The host's own verbs (``HOST_VERBS``) pass.
     """
@@ -78,7 +81,7 @@ class WriteBlocklist(FilePolicy):
         for name in names:
             if not isinstance(name, str) or not name or "/" in name:
                 raise InvalidArgumentError("names are those of files and directories, without a slash")
-        self._area = NamelessArea(frozenset(map(str.casefold, names)))
+        self._area = NamelessArea(names)
 
     @override
     def view(self, inner: SessionFileSystem, role: Role) -> object:

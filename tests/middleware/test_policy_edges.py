@@ -299,3 +299,21 @@ async def test_a_path_of_more_names_than_python_has_frames_is_decided_on():
         for denied in (f"{deep}/my.key", f"/a/private{deep}/notes.txt"):
             with pytest.raises(PolicyError):
                 await files.write_file(denied, "x")
+
+
+async def test_what_another_system_takes_for_a_blocked_name_is_refused_as_well():
+    same = [
+        *(".GIT", ".g\u200cit", "\u2060.git", ".\u017fsh"),
+        *(".git.", ".git ", ".git. .", ".git:x", ".git::$INDEX_ALLOCATION", "node_modules."),
+        *("git~1", "GIT~12", "NODE_M~1", "\uff47it~1"),
+    ]
+    others = [".gitignore", "git", "git.", "~", "git~", "git~x", "x.git", ".git~", "a:.git", "...", "node~1"]
+    async with opened(WriteBlocklist()) as store:
+        files = store.session(SESSION).files
+        for name in same:
+            for path in (f"/{name}", f"/a/{name}/config"):
+                with pytest.raises(PolicyError):
+                    await files.write_file(path, "x")
+        assert await files.list_tree() == []
+        for name in others:
+            await files.write_file(f"/a/{name}", "x")
