@@ -9,6 +9,7 @@ them. So the session ends as one checkpoint has it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -30,6 +31,7 @@ _REWIND = {"rewind": "1"}
 _NO_VALUES = {"values": "none"}
 _TO = "to"
 _STAYING = {*_REWIND, _TO}
+_MOST_HALVES = 100  # at a time: each took a crash, or is on its way
 _LONGEST_LABEL = 200  # characters: much less than a title may have
 
 
@@ -53,6 +55,7 @@ class Rewind:
             await undone(error, [self._forget_unless_filled(before.id)], LEFT)
             raise
         try:
+            await self._fill_halves(before)
             await self._rewind_values(checkpoint, before.id)
         except BaseException as error:
             error.add_note(
@@ -92,6 +95,23 @@ class Rewind:
             limit=1, checkpoints_of=self._session_id, labels=_REWIND
         )
         return found[0] if found else None
+
+    async def _fill_halves(self, before: Session) -> None:
+        """Have what earlier rewinds kept take the values that they did not come to, before these go.
+
+        Where a crash ended them nobody else will; and who is on his way still finds that he was overtaken.
+        """
+        found = await self._roles.sessions.list_sessions(
+            limit=_MOST_HALVES, checkpoints_of=self._session_id, labels=MAKING
+        )
+        for record in found:
+            is_earlier = (record.created_ns, record.id) < (before.created_ns, before.id)
+            if not is_earlier or _TO not in record.labels or record.has_labels(_NO_VALUES):
+                continue
+            files = await self._roles.file_system.usage(record.id)
+            if files.files or files.directories:  # else its rewind has not begun
+                with suppress(SessionNotEmptyError):  # it came to its values
+                    await self._roles.storage.fork_session(self._session_id, record.id)
 
     async def _rewind_values(self, checkpoint: Session, before: UUID) -> None:
         storage = self._roles.storage

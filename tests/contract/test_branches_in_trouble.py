@@ -221,6 +221,27 @@ async def test_a_rewind_that_fails_is_undone_or_done_again(store, keep, is_crash
 
 
 @CRASH
+async def test_a_rewind_that_failed_is_undone_behind_another_one(store, is_crash):
+    """What it kept is all that was there, also where the values went only with the next rewind."""
+    task = await begun(store)
+
+    async def rewind() -> None:
+        await store.rewind(task.id, task.checkpoint)
+
+    async for failed in tries(store, rewind, is_crash=is_crash):
+        kept = (await store.list_checkpoints(task.id))[:-1]
+        assert kept or failed
+        kept = kept or [await store.checkpoint(task.id)]
+        for _ in range(2):
+            await store.rewind(task.id, task.checkpoint)
+            assert await contents(store, task.id) == task.then
+            await store.rewind(task.id, kept[0])
+            assert await contents(store, task.id) == await contents(store, kept[0].id) == task.now
+        for checkpoint in (await store.list_checkpoints(task.id))[:-1]:
+            assert await store.delete_checkpoint(checkpoint)
+
+
+@CRASH
 @pytest.mark.parametrize("role", ["files", "values"])
 async def test_what_a_rewind_found_empty_is_empty_again_when_it_is_undone(store, role, is_crash):
     """How far a rewind came is not told from what it kept, where there was nothing to keep."""
