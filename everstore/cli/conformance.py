@@ -58,6 +58,16 @@ def conformance(
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", min=1, help="End a check that takes longer than this.")
     ] = 120,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "-j",
+            "--jobs",
+            metavar="N",
+            min=1,
+            help="Run so many checks at a time, in a process each [default: as many as help].",
+        ),
+    ] = None,
     large: Annotated[
         bool,
         typer.Option("--large", help="Run the large checks, too (12,000 files, 64 MiB); they take minutes."),
@@ -96,7 +106,9 @@ def conformance(
     small = proving.settings_of(full)
     proving.require_asked(checks, large=large, full=small)
     proving.require_writable(json_file, markdown, badge)
-    report = proving.prove(name, checks, level, seed, timeout, stop_at_failure=stop, large=large, full=small)
+    report = proving.prove(
+        name, checks, level, seed, timeout, jobs=jobs, stop_at_failure=stop, large=large, full=small
+    )
     proving.save(report, json_file, markdown, badge)
     proving.tell(report)
     status = 0 if report.is_reached else 1

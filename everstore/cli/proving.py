@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import signal
 import time
 from collections import Counter
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from everstore.cli.output import one_line, print_table, write
 from everstore.cli.running import CONFIG_FILE
-from everstore.configuration import configure
+from everstore.configuration import Configuration, configure
 from everstore.conformance import (
     Report,
     Subject,
@@ -31,18 +31,20 @@ from everstore.conformance import (
     run,
     selected,
 )
+from everstore.conformance.apart import apart
 from everstore.conformance.leftovers import journal, remove
 from everstore.conformance.patience import Hang, bounded
 from everstore.conformance.registry import LEVELS, ON_REQUEST, levels_up_to
 from everstore.conformance.runner import offered
+from everstore.conformance.side_by_side import ended_by_sigterm, run_side_by_side
 from everstore.errors import BackendError, InvalidPatternError, SettingsError
 from everstore.interfaces import Capabilities
 from everstore.plugins import ROLES, Plugins
+from everstore.settings import table_name_of
 from everstore.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from types import FrameType
 
     from everstore.conformance import Check, Level, Result
     from everstore.conformance.report import CheckReport
@@ -64,6 +66,8 @@ _NOT_ASKED = re.compile(r"EVERSTORE_(LIMITS(__\w+)?|MIDDLEWARE|WORKSPACE_ALIAS)"
 _FINE = {"passed", "not applicable"}
 _LONG = {"concurrency", "durability", "histories", "machine"}  # families that try much before they are sure
 _NEWS = 10  # seconds between two lines of progress where there is no terminal
+_MOST_AT_ONCE = 8  # processes; more would wait for each other
+_WORTH_A_PROCESS = 50  # checks, which take longer than starting one
 _TOLD = 2  # failures of one cause that are told whole
 _VARYING = re.compile(r"\d+|'[^']*'|[0-9a-f]{8,}")
 
@@ -128,12 +132,15 @@ def prove(
     seed: int,
     seconds: float,
     *,
+    jobs: int | None,
     stop_at_failure: bool,
     large: bool,
     full: Mapping[str, Any],
 ) -> Report:
-    """Run the checks on the backend of this name, as the environment configures it."""
-    _bound_memory()
+    """Run the checks on the backend of this name, as the environment configures it.
+
+    ``jobs`` is how many processes do so; ``None`` for as many as help.
+    """
     checks = _soonest_first(checks)
     subject = msgspec.structs.replace(_subject(name), full=dict(full))
     storage = f"{name} {_place(name, subject.settings)}"
@@ -144,9 +151,17 @@ def prove(
     except Hang:
         message = f"backend {name!r} was not opened and closed again within {seconds:g} s"
         raise BackendError(message, backend=name) from None
-    with journal(storage), _ended_by_sigterm(), _progress(checks) as told:
-        results = run(
-            subject,
+    at_once = min(jobs or _as_many_as_help(len(checks), waits="durable" in given), max(1, len(checks)))
+    _bound_memory(at_once)
+    began = time.monotonic()
+    with (
+        journal(storage),
+        ended_by_sigterm(),
+        _progress(checks) as told,
+        apart(subject, at_once) as subjects,
+    ):
+        doing = partial(run, subject) if at_once == 1 else partial(run_side_by_side, subjects, storage)
+        results = doing(
             checks,
             seed=seed,
             capabilities=given,
@@ -154,6 +169,8 @@ def prove(
             stop_at_failure=stop_at_failure,
             progress=told,
         )
+    took = time.monotonic() - began
+    ran = {result.check for result in results}
     plugins = {
         used: _distribution(used)
         for used in dict.fromkeys((name, *subject.settings.values()))
@@ -161,10 +178,11 @@ def prove(
     }
     return report_of(
         subject,
-        checks[: len(results)],
+        [check for check in checks if check.id in ran],
         results,
         asked=level,
         seed=seed,
+        seconds=took,
         capabilities=given.intersection(Capabilities.__struct_fields__),
         plugins=plugins,
     )
@@ -183,10 +201,22 @@ def _subject(name: str) -> Subject:
         raise SettingsError(f"plugin {name!r} keeps nothing by itself, so there is nothing to prove of it")
     settings |= dict.fromkeys((role for role in ROLES if role not in can), _STAND_IN)
     configuration = configure({**settings, "log_level": "off"})
+    settings |= _places(name, configuration)
     # What a setting names is where the storage is, whatever source the setting came from; it may not be there
     # before the storage is opened for the first time.
     named = [origin.value for origin in configuration.origins if origin.value]
     return Subject(settings, own_files=tuple(named))
+
+
+def _places(name: str, configuration: Configuration) -> dict[str, str]:
+    """The keywords of a backend's own settings that are paths, whatever source they came from."""
+    own = configuration.plugin_settings.get(name)
+    found = {} if own is None else own.model_dump()
+    return {
+        f"{table_name_of(name)}_{key}": str(_meant(value))
+        for key, value in found.items()
+        if isinstance(value, Path)
+    }
 
 
 def _place(name: str, keywords: Mapping[str, Any]) -> str:
@@ -209,22 +239,10 @@ async def _remove_leftovers(subject: Subject, storage: str) -> None:
         write(f"removed {counted(removed, 'session')} that an earlier run left, which was killed\n")
 
 
-def _interrupt(_: int, frame: FrameType | None) -> None:
-    """What Ctrl-C does now: asyncio cancels the check, whose event loop is then left in order."""
-    handler = signal.getsignal(signal.SIGINT)
-    if not callable(handler):  # ignored, as in a shell's background jobs
-        raise KeyboardInterrupt
-    handler(signal.SIGINT, frame)
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends a run as Ctrl-C does: the check at work removes its sessions first."""
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _as_many_as_help(checks: int, *, waits: bool) -> int:
+    """How many processes: one for each core, twice as many where they wait for a disk; few for few checks."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores * (2 if waits else 1), _MOST_AT_ONCE, checks // _WORTH_A_PROCESS))
 
 
 def _is_plugin(name: object) -> bool:
@@ -249,12 +267,12 @@ def _soonest_first(checks: Sequence[Check]) -> list[Check]:
     return sorted(checks, key=lambda check: ranks[check.id])
 
 
-def _bound_memory() -> None:
-    """No check may take more than half of the machine's memory: the backend fails, and nobody else."""
+def _bound_memory(at_once: int) -> None:
+    """No check may take more than its part of half the machine's memory: only the backend fails then."""
     try:
         import resource  # noqa: PLC0415 - Unix only
 
-        half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+        half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 // at_once
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (half if hard < 0 else min(half, hard), hard))
     except (ImportError, OSError, ValueError):  # a system without such a limit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 from typing import TYPE_CHECKING, Any
 
 from everstore.conformance.model.plain import canonical, lines_of
@@ -20,6 +21,7 @@ __all__ = ["KINDS", "PATH", "RECORD_NS", "as_bytes", "encoded"]
 PATH = "/d/f"
 """Where content comes to, whatever the way."""
 RECORD_NS = 1_700_000_000_000_000_000
+_SAMPLES = 256  # kept in other forms at a time; they have 20 MB together
 _LONGEST_TITLE = 10_000  # a title's size is nowhere bounded, but nobody has longer ones
 
 _Pair = tuple[dict[str, Any], dict[str, Any]]
@@ -27,12 +29,28 @@ _Pair = tuple[dict[str, Any], dict[str, Any]]
 
 def as_bytes(data: Any) -> bytes:
     """Text in UTF-8, or the bytes themselves."""
-    return data.encode() if isinstance(data, str) else data
+    return _in_utf8(data) if isinstance(data, str) else data
 
 
 def encoded(data: Any, encoding: Encoding) -> str:
     """Text, or bytes, as the content of a file of this encoding."""
-    return data if encoding == "text" else base64.b64encode(as_bytes(data)).decode()
+    return data if encoding == "text" else _in_base64(data)
+
+
+# Every way in takes the same few samples, some of which are long.
+@functools.lru_cache(_SAMPLES)
+def _in_utf8(text: str) -> bytes:
+    return text.encode()
+
+
+@functools.lru_cache(_SAMPLES)
+def _in_base64(data: str | bytes) -> str:
+    return base64.b64encode(as_bytes(data)).decode()
+
+
+@functools.lru_cache(_SAMPLES)
+def _lines(text: str) -> list[str]:
+    return lines_of(text)
 
 
 async def _look_at_text(scene: Scene, data: Any) -> _Pair:
@@ -61,7 +79,7 @@ async def _look_at_file(scene: Scene, data: Any, encoding: Encoding) -> _Pair:
     }
     if encoding == "text":
         read = await scene.files.read_lines(PATH)
-        expected["read_lines"], got["read_lines"] = lines_of(data), read and [one.text for one in read.lines]
+        expected["read_lines"], got["read_lines"] = _lines(data), read and [one.text for one in read.lines]
     return expected, got
 
 

@@ -1,15 +1,17 @@
 """What a run of the suite that was killed left: written down beforehand, removed by the next run.
 
-Each session id that a run makes is noted in a file of the machine's folder for temporary files before it
-is used. A run that ends, however it ends, removes its sessions and then its file; where a run was killed
-its file stays, and the next run on the same storage removes what it names. So nobody else may have put a
-file there: that folder's place is known to every user of the machine.
+Each session id that a run makes, and each folder of storages beside the one under test, is noted in a file
+of the machine's folder for temporary files before it is used. A run that ends, however it ends, removes its
+sessions and then its file; where a run was killed its file stays, and the next run on the same storage
+removes what it names. So nobody else may have put a file there: that folder's place is known to every user
+of the machine.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 from contextlib import contextmanager, suppress
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
 
     from everstore.store import Store
 
-__all__ = ["delete", "journal", "note", "remove"]
+__all__ = ["delete", "journal", "note", "note_folder", "remove"]
 
 _open: list[IO[str]] = []
+
+_FOLDER, _END = "folder ", "/"  # a line without its end is torn
 
 
 def _folder(storage: str) -> Path:
@@ -52,7 +56,7 @@ def _folder(storage: str) -> Path:
 def journal(storage: str) -> Iterator[None]:
     """Note the ids of a run on ``storage``, whatever names it; the note goes when the run has ended."""
     path = _folder(storage) / str(os.getpid())
-    with path.open("w", encoding="ascii") as file:
+    with path.open("w", encoding="utf-8", errors="surrogateescape") as file:
         _open.append(file)
         try:
             yield
@@ -63,8 +67,17 @@ def journal(storage: str) -> Iterator[None]:
 
 def note(session_id: UUID) -> None:
     """Write an id down, when a run keeps a journal."""
+    _note(str(session_id))
+
+
+def note_folder(folder: Path) -> None:
+    """Write a folder down that goes with all that is in it, when a run keeps a journal."""
+    _note(f"{_FOLDER}{folder.absolute()}{_END}")
+
+
+def _note(line: str) -> None:
     for file in _open:
-        file.write(f"{session_id}\n")
+        file.write(f"{line}\n")
         file.flush()
 
 
@@ -81,8 +94,10 @@ async def remove(storage: str, store: Store) -> int:
     """Remove what runs on this storage left that live no more; how many sessions had anything."""
     removed = 0
     for path in _dead(_folder(storage)):
-        for line in path.read_text(encoding="ascii").splitlines():
-            if len(line) == 36:  # the last one may be torn
+        for line in path.read_text(encoding="utf-8", errors="surrogateescape").split("\n"):
+            if line.startswith(_FOLDER) and line.endswith(_END):
+                shutil.rmtree(line.removeprefix(_FOLDER), ignore_errors=True)
+            elif len(line) == 36:  # the last one may be torn
                 removed += await delete(store, UUID(line))
         path.unlink()
     return removed

@@ -50,6 +50,7 @@ _SLOW_IS_HEALTHY = (
     HealthCheck.large_base_example,
 )
 _SHRINKING_SECONDS = 10.0
+_SELDOM = 4  # steps of other sessions until one is looked at
 
 
 class _Enough(BaseException):
@@ -144,7 +145,7 @@ class Machine:
     """One run: a model and fresh sessions, in the storage that all runs share.
 
     Its steps are the methods that ``step`` marks. ``at`` says where one happens: by which client and in
-    which session.
+    which session. That session is looked at after each step, another one now and then, and all in the end.
     """
 
     sessions: ClassVar[int] = 1
@@ -159,6 +160,7 @@ class Machine:
         self._lines: list[str] = []
         self._verb = ""
         self._about = ""
+        self._touched: set[UUID] = set()
         self._first = first
         self._revisions: dict[tuple[UUID, str], list[str]] = defaultdict(list)
 
@@ -196,7 +198,8 @@ class Machine:
         store = self.client(len(self._lines))
         with self.bench.case.trace.paused():
             for session_id in self.ids:
-                await self.look(store, session_id)
+                if session_id in self._touched or self._chance() % _SELDOM == 0:
+                    await self.look(store, session_id)
 
     def condition(self, at: int, place: str, wanted: str | None, current: str | None) -> dict[str, Any]:
         """The options for a condition that was drawn; ``current`` is the revision at the place."""
@@ -232,11 +235,16 @@ class Machine:
 
         They depend on what the step was about and not on how many came before it: a run can be shortened.
         """
-        first = crc32(repr(self._about).encode())
+        first = self._chance()
         return tuple(pool[(first + i) % len(pool)] for i in range(3))
 
+    def _chance(self) -> int:
+        return crc32(repr(self._about).encode())
+
     def finish(self) -> None:
-        """Delete the sessions; this too must be answered as by the model."""
+        """Look at everything, and delete the sessions; this too must be answered as by the model."""
+        self._touched = {*self.ids}
+        self.does("await asyncio.sleep(0)", asyncio.sleep(0))
         for at in range(0, 2 * len(self.ids), 2):
             self.call(at, "", "delete_session")
 
@@ -249,6 +257,7 @@ class Machine:
     def line(self, at: int, step: Step) -> str:
         """The call as a line of Python, with names for clients and sessions."""
         self._verb = step.verb
+        self._touched = {self.session(at), *(each for each in self.ids if each in step.arguments)}
         self._about = " ".join([step.verb, *(each for each in step.arguments if isinstance(each, str))])
         client = "second" if self.client(at) is self.bench.second else "store"
         names = {str(session_id): "abc"[i] for i, session_id in enumerate(self.ids)}

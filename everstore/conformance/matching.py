@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections import defaultdict
 from types import NoneType
@@ -95,17 +96,12 @@ class Pair:
 
         ``only`` makes of the backend's answer the part that is the model's business.
         """
-        # Ids are unique within a session, revisions for a path or key of one.
-        matching = self._matchings["records" if step.role == "sessions" else step.arguments[0]]
+        matching = self._matching(step)
         options = {}
         if "if_revision" in step.options:
             options["if_revision"] = matching.revision(step.options["if_revision"])
-        expected: object
+        expected = self._expected(step)
         got: object
-        try:
-            expected = step.on(self.model)
-        except EverstoreError as error:
-            expected = error
         try:
             got = await step.on(store, **options)
             got = only(got) if only else got
@@ -114,31 +110,45 @@ class Pair:
         matching.require_alike(step.verb, expected, got)
         return got
 
+    async def look(self, store: Store, *steps: Step) -> None:
+        """Make calls that change nothing, on the backend all at a time; ``Mismatch`` if one is not alike."""
+        answers = await asyncio.gather(*(step.on(store) for step in steps), return_exceptions=True)
+        for step, got in zip(steps, answers, strict=True):
+            if isinstance(got, BaseException) and not isinstance(got, EverstoreError):
+                raise got
+            self._matching(step).require_alike(step.verb, self._expected(step), got)
+
+    def _matching(self, step: Step) -> Matching:
+        # Ids are unique within a session, revisions for a path or key of one.
+        return self._matchings["records" if step.role == "sessions" else step.arguments[0]]
+
+    def _expected(self, step: Step) -> object:
+        try:
+            return step.on(self.model)
+        except EverstoreError as error:
+            return error
+
     async def look_at_files(self, store: Store, session_id: UUID, paths: Iterable[str]) -> None:
         """Compare the whole tree, and what is at these paths, which may be nothing."""
-        await self.call(store, Step("file_system", "usage", (session_id,)))
-        tree = self.model.file_system.tree(session_id)
-        for path, entry in tree.items():
-            verb = "list_directory" if entry.is_directory else "read_file"
-            await self.call(store, Step("file_system", verb, (session_id, path)))
-        for path in paths:
-            await self.call(store, Step("file_system", "read_file", (session_id, path)))
-            await self.call(store, Step("file_system", "stat_file", (session_id, path)))
+        looks: list[tuple[str, ...]] = [("usage",)]
+        for path, entry in self.model.file_system.tree(session_id).items():
+            looks.append(("list_directory" if entry.is_directory else "read_file", path))
+        looks += [(verb, path) for path in paths for verb in ("read_file", "stat_file")]
+        await self.look(store, *_steps("file_system", session_id, looks))
 
     async def look_at_values(self, store: Store, session_id: UUID, keys: Iterable[str]) -> None:
         """Compare all values and secrets, and what is under these keys, which may be nothing."""
         storage = self.model.storage
-        await self.call(store, Step("storage", "usage", (session_id,)))
-        await self.call(store, Step("storage", "list_keys", (session_id,)))
-        await self.call(store, Step("storage", "read_values", (session_id,)))
-        await self.call(store, Step("storage", "list_secrets", (session_id,)))
-        for value in storage.list_keys(session_id):
-            await self.call(store, Step("storage", "get_value", (session_id, value.key)))
-        for secret in storage.list_secrets(session_id):
-            await self.call(store, Step("storage", "get_secret", (session_id, secret.name)))
-        for key in keys:
-            for verb in ("get_value", "read_value", "stat_value", "get_secret"):
-                await self.call(store, Step("storage", verb, (session_id, key)))
+        looks: list[tuple[str, ...]] = [("usage",), ("list_keys",), ("read_values",), ("list_secrets",)]
+        looks += [("get_value", value.key) for value in storage.list_keys(session_id)]
+        looks += [("get_secret", secret.name) for secret in storage.list_secrets(session_id)]
+        verbs = ("get_value", "read_value", "stat_value", "get_secret")
+        looks += [(verb, key) for key in keys for verb in verbs]
+        await self.look(store, *_steps("storage", session_id, looks))
+
+
+def _steps(role: str, session_id: UUID, looks: Iterable[tuple[str, ...]]) -> list[Step]:
+    return [Step(role, verb, (session_id, *arguments)) for verb, *arguments in looks]
 
 
 class Matching:

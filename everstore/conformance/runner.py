@@ -21,9 +21,23 @@ if TYPE_CHECKING:
 
     from everstore.conformance.subject import Subject
 
-__all__ = ["Failure", "Outcome", "Result", "declared", "execute", "least", "level_of", "offered", "run"]
+__all__ = [
+    "FAILURES",
+    "Failure",
+    "Outcome",
+    "Result",
+    "declared",
+    "execute",
+    "least",
+    "level_of",
+    "offered",
+    "run",
+]
 
 Outcome = Literal["passed", "failed", "known failure", "unexpected pass", "not applicable"]
+
+FAILURES: frozenset[Outcome] = frozenset({"failed", "unexpected pass"})
+"""What makes a run fail."""
 
 _GRACE = 2.0  # seconds for what ends by itself once it is cancelled
 _MOMENT = 0.05
@@ -191,7 +205,7 @@ def run(
         result = _one(subject, check, seed, given, known.get(check.id), seconds)
         progress(check, result)
         results.append(result)
-        if stop_at_failure and result.outcome in {"failed", "unexpected pass"}:
+        if stop_at_failure and result.outcome in FAILURES:
             break
     return results
 

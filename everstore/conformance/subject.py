@@ -118,14 +118,21 @@ class Subject(msgspec.Struct, frozen=True):
         It is this one when no setting names a file or directory of its storage.
         """
         with tempfile.TemporaryDirectory() as directory:
-            changed = {}
-            for name, value in self.settings.items():
-                if isinstance(value, str) and Path(value) in self.own_places():
-                    place = Path(directory, name, Path(value).name)
-                    (place if Path(value).is_dir() else place.parent).mkdir(parents=True)
-                    changed[name] = str(place)
-            settings = {**self.settings, **changed}
-            yield msgspec.structs.replace(self, settings=settings, own_files=()) if changed else self
+            yield self.moved(Path(directory))
+
+    def moved(self, directory: Path) -> Subject:
+        """The subject of a new and empty storage in this directory, which is there.
+
+        It is this one when no setting names a file or directory of its storage.
+        """
+        changed = {}
+        for name, value in self.settings.items():
+            if isinstance(value, str) and Path(value) in self.own_places():
+                place = directory / name / Path(value).name
+                (place if Path(value).is_dir() else place.parent).mkdir(parents=True)
+                changed[name] = str(place)
+        settings = {**self.settings, **changed}
+        return msgspec.structs.replace(self, settings=settings, own_files=()) if changed else self
 
     def to_json(self) -> str:
         """What another process makes the same subject of. It holds whatever the settings hold."""
