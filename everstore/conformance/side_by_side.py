@@ -63,8 +63,7 @@ def run_side_by_side(
     """Run the checks, in a process for each subject; their results in the order of the checks.
 
     The subjects may be one and the same. ``storage`` names that of the first, whose sessions are noted.
-    ``stop_at_failure`` starts no further check once one has failed: those at work end, and the others have
-    no result. Interrupted, it ends the processes as Ctrl-C ends a run, and waits for them.
+    ``stop_at_failure`` makes the first one that fails the last one: those at work end, and have no result. Interrupted, it ends the processes as Ctrl-C ends a run, and waits for them.
     """
     first = subjects[0]
     tasks = [
@@ -93,6 +92,7 @@ class _Crew:
         self._seconds = seconds
         self._progress = progress
         self._stop_at_failure = stop_at_failure
+        self._is_over = False
 
     async def work(self, tasks: Sequence[_Task]) -> None:
         async with asyncio.TaskGroup() as group:
@@ -120,16 +120,18 @@ class _Crew:
                 line = await process.stdout.readline()
         if line.endswith(b"\n"):
             return check, msgspec.json.decode(line, type=Result)
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        _send(process, signal.SIGKILL)
         failure = Failure("error", (), "an end", _death(await process.wait()), "")
         return check, Result(check.id, "failed", time.perf_counter() - began, failure)
 
     def _note(self, done: tuple[Check, Result]) -> None:
         check, result = done
+        if self._is_over:
+            return
         self.results[check.id] = result
         self._progress(check, result)
         if self._stop_at_failure and result.outcome in FAILURES:
+            self._is_over = True
             self._left.clear()
 
     async def _ended(self, process: asyncio.subprocess.Process) -> None:
@@ -138,13 +140,12 @@ class _Crew:
         process.stdin.close()
         interrupted = asyncio.current_task()
         if interrupted is not None and interrupted.cancelling():
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
+            _send(process, signal.SIGTERM)
         try:
             async with asyncio.timeout(self._seconds + _GRACE):
                 await process.wait()
         except TimeoutError:
-            process.kill()
+            _send(process, signal.SIGKILL)
             await process.wait()
 
 
@@ -162,6 +163,13 @@ async def _started(task: _Task) -> asyncio.subprocess.Process:
     assert process.stdin is not None
     process.stdin.write(msgspec.json.encode(task) + b"\n")
     return process
+
+
+def _send(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    # Its own methods look first whether it has ended, and who waits for it would not learn how it did.
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)
 
 
 def _death(status: int) -> str:

@@ -34,6 +34,7 @@ def a_report(memory, results=None, checks=CHECKS, asked="core", seed=7):
         results,
         asked=asked,
         seed=seed,
+        seconds=0.25 * len(results),
         capabilities={"time_to_live"},
         plugins={"memory": "everstore 9"},
     )

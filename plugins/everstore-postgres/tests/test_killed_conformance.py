@@ -25,7 +25,7 @@ _MAIN = (
 )
 
 
-def started(folder: Path, settings: dict[str, Any], expression: str) -> subprocess.Popen[str]:
+def started(folder: Path, settings: dict[str, Any], expression: str, jobs: int = 1) -> subprocess.Popen[str]:
     """A run on the schema, which a settings file names; its notes are in a folder of ours."""
     file = folder / "named.toml"
     file.write_text(
@@ -33,7 +33,8 @@ def started(folder: Path, settings: dict[str, Any], expression: str) -> subproce
         f"schema_name = '{settings['postgres_schema_name']}'\npartitions = 2\n"
     )
     return subprocess.Popen(
-        [sys.executable, "-c", _MAIN, "--config", str(file), "conformance", "postgres", "-k", expression],
+        [sys.executable, "-c", _MAIN, "--config", str(file), "conformance", "postgres", "-k", expression,
+         "-j", str(jobs)],
         env={**os.environ, "TMPDIR": str(folder)},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder,
     )  # fmt: skip
@@ -59,11 +60,13 @@ async def ended(run: subprocess.Popen[str], database: asyncpg.Connection, how: s
     await asyncio.to_thread(run.communicate)
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-async def test_a_run_that_is_ended_leaves_nothing(settings, database, tmp_path, how):
+@pytest.mark.parametrize(
+    ("how", "jobs"), [(signal.SIGTERM, 3), (signal.SIGINT, 1), (signal.SIGINT, 3), (signal.SIGKILL, 1)]
+)
+async def test_a_run_that_is_ended_leaves_nothing(settings, database, tmp_path, how, jobs):
     async with everstore.open_store(**settings):
         pass
-    run = started(tmp_path, settings, "tree or values")
+    run = started(tmp_path, settings, "tree or values", jobs)
     await ended(run, database, how)
     assert run.returncode != 0
     if how is signal.SIGKILL:

@@ -23,7 +23,9 @@ _MAIN = (
 )
 
 
-def started(folder: Path, path: Path, expression: str, *, by_file: bool) -> subprocess.Popen[str]:
+def started(
+    folder: Path, path: Path, expression: str, jobs: int = 1, *, by_file: bool
+) -> subprocess.Popen[str]:
     """A run on the database, which the environment or a file names; its notes are in a folder of ours."""
     environment = {**os.environ, "TMPDIR": str(folder)}
     options = []
@@ -35,7 +37,8 @@ def started(folder: Path, path: Path, expression: str, *, by_file: bool) -> subp
     else:
         environment["EVERSTORE_SQLITE_PATH"] = str(path)
     return subprocess.Popen(
-        [sys.executable, "-c", _MAIN, *options, "conformance", "sqlite", "-k", expression],
+        [sys.executable, "-c", _MAIN, *options, "conformance", "sqlite", "-k", expression,
+         "-j", str(jobs)],
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder,
     )  # fmt: skip
 
@@ -77,4 +80,17 @@ def test_a_run_that_is_ended_leaves_nothing(tmp_path, path, how, by_file, expres
         again = started(tmp_path, path, "tree.list", by_file=by_file)
         told, _ = again.communicate(timeout=120)
         assert "that an earlier run left, which was killed" in told
+    assert kept(path) == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_several_processes_that_are_ended_leave_nothing(tmp_path, path, how):
+    run = started(tmp_path, path, "values", 3, by_file=False)
+    ended(run, path, how)  # waits for all of them: what was killed is the one that started them
+    assert run.returncode != 0
+    folders = [*tmp_path.rglob(".everstore-conformance-*")]
+    assert bool(folders) == (how is signal.SIGKILL)
+    again = started(tmp_path, path, "tree.list", by_file=False)
+    again.communicate(timeout=120)
+    assert not [*tmp_path.rglob(".everstore-conformance-*")]
     assert kept(path) == 0
