@@ -63,7 +63,8 @@ def run_side_by_side(
     """Run the checks, in a process for each subject; their results in the order of the checks.
 
     The subjects may be one and the same. ``storage`` names that of the first, whose sessions are noted.
-    ``stop_at_failure`` makes the first one that fails the last one: those at work end, and have no result. Interrupted, it ends the processes as Ctrl-C ends a run, and waits for them.
+    ``stop_at_failure`` makes the first one that fails the last one: those at work end, and have no result.
+    Interrupted, it ends the processes as Ctrl-C ends a run, and waits for them.
     """
     first = subjects[0]
     tasks = [

@@ -52,10 +52,11 @@ def subject(directory):
 TestConformance = pytest_suite(subject, level="standard")
 ```
 
-Several processes run checks at a time, one for each core, and two where the storage is durable and so waits
-for a disk; `-j N` says how many, and `-j 1` runs all of them in one, as for a debugger. The first works on the
-storage that is configured. The others have new ones beside it where a setting of the backend's that is a path
-says where it is, and the same one else, in sessions of their own. A process that dies has failed its check.
+Several processes run checks at a time, one for each core, and two where the storage is durable and so
+waits for a disk; `-j N` says how many, and `-j 1` runs all of them in one, as for a debugger. The first works
+on the storage that is configured. The others have new ones beside it where a setting of the backend's that is
+a path says where it is, and the same one else, in sessions of their own. A process that dies has failed its
+check.
 
 `-k` selects checks by words, with `and`, `or`, `not` and parentheses. A word is a part of ids, a level or a
 tag; one that is the whole id of a check is that check alone: `limits.exact.copy` is one, `exact.copy` three.
