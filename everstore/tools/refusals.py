@@ -110,7 +110,10 @@ def _conflict(error: RevisionConflictError) -> str:
     place = shown(str(error.facts["place"]))
     if error.facts["expected_revision"] is None:
         return f"Something is at {place} already, and was left as it is. Read it, or write somewhere else."
-    return f"{place} was changed after you saw it last, and was left as it is. Read it again first."
+    return (
+        f"{place} was changed after you read or wrote it last, by your own edit or by somebody else,"
+        " and was left as it is. Read it again first."
+    )
 
 
 def _quota(error: QuotaExceededError) -> str:
