@@ -252,6 +252,17 @@ async def test_puts_that_come_together_are_one_call_and_each_fails_by_itself(env
     assert outcomes.count("ok") == 1 + 1 + 2
 
 
+async def test_a_search_reads_no_further_than_it_answers(environment):
+    calls = []
+    async with everstore.open_store(on_call=calls.append) as store:
+        memory = EverstoreStore(store)
+        await asyncio.gather(*(memory.aput(("n",), f"{number:02}", {"v": number}) for number in range(30)))
+        found = [[item.key for item in await memory.asearch(("n",), limit=4, offset=at)] for at in (0, 4)]
+        assert found == [["00", "01", "02", "03"], ["04", "05", "06", "07"]]
+        assert await memory.asearch(("n",), limit=0) == []
+    assert [call.verb for call in calls].count("read_values") == 3
+
+
 @pytest.mark.parametrize("turns", range(4))
 async def test_who_is_cancelled_among_puts_takes_nobody_with_it(store, turns):
     memory = EverstoreStore(store)

@@ -168,9 +168,9 @@ class EverstoreStore(BaseStore):
             most = op.offset + op.limit
             async with aclosing(self._rows(op, most)) as rows:
                 async for row, content in rows:
-                    if len(found) >= most:
-                        break
                     found.append((row, content, None))
+                    if len(found) >= most:  # asked for one more, they would read a page for it
+                        break
         page = found[op.offset : op.offset + op.limit]
         if op.refresh_ttl:
             expiring = [(row, content.minutes) for row, content, _ in page if content.minutes is not None]
