@@ -518,7 +518,9 @@ class StoreVerbs(Face[store.Store]):
         ``delete_session`` frees. Files are of one moment, and so are values; the record is written last.
 
         ``UnsupportedError``, and nothing happens, where a backend cannot fork; ``SessionNotEmptyError`` when
-        something is under a given ``session_id``. When it fails or is cancelled, what it had made is removed.
+        files or values are under a given ``session_id``, or secrets when some are to come. When it fails or
+        is cancelled, what it had made of a fresh session is removed; under a given id it may stay, which the
+        error says, and ``delete_session`` removes it.
         """
         return self._loop.run(
             self._asynchronous.fork_session(
