@@ -28,7 +28,11 @@ class BoundSession(BoundVerbs):
     Making one touches no backend: a session needs no record (§1.2).
     """
 
-    __slots__ = ("files", "id", "storage")
+    __slots__ = {
+        "files": "Its files.",
+        "id": "Its id.",
+        "storage": "Its values and secrets.",
+    }
 
     def __init__(self, asynchronous: session.BoundSession, loop: LoopThread) -> None:
         """Made by ``Store.session``."""
@@ -49,7 +53,12 @@ class Store(StoreVerbs):
     A context manager, which closes on the way out. In a forked process every verb is ``StoreContextError``.
     """
 
-    __slots__ = ("backends", "file_system", "sessions", "storage")
+    __slots__ = {
+        "backends": "The name of the backend that each role has.",
+        "file_system": "The files of all sessions: each verb takes the id of one.",
+        "sessions": "The records of sessions.",
+        "storage": "The values and secrets of all sessions: each verb takes the id of one.",
+    }
 
     def __init__(self, asynchronous: store.Store, loop: LoopThread) -> None:
         """Made by ``everstore.sync.open_store``."""

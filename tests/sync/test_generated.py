@@ -60,6 +60,11 @@ def test_an_open_store_has_the_attributes_of_one_that_is_awaited():
         assert names(work.storage) == names(awaited.session(work.id).storage)
 
 
+@pytest.mark.parametrize("kind", [sync.Store, sync.BoundSession])
+def test_help_tells_what_each_part_is(kind):
+    assert [name for name in dir(kind) if name[0] != "_" and not inspect.getdoc(getattr(kind, name))] == []
+
+
 def test_opening_takes_what_opening_one_that_is_awaited_takes():
     ours, theirs = (inspect.signature(each.open_store) for each in (sync, everstore))
     assert ours.parameters == theirs.parameters
