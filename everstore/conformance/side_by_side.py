@@ -114,15 +114,17 @@ class _Crew:
         assert process.stdin is not None
         assert process.stdout is not None
         began = time.perf_counter()
-        line = b""
-        with contextlib.suppress(TimeoutError, ConnectionError):
+        line, end = b"", f"none within {self._bound:g} s, however it was interrupted"
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._bound):
                 process.stdin.write(check.id.encode() + b"\n")
                 line = await process.stdout.readline()
-        if line.endswith(b"\n"):
-            return check, msgspec.json.decode(line, type=Result)
+                if line.endswith(b"\n"):
+                    return check, msgspec.json.decode(line, type=Result)
+                end = _death(await process.wait())
         _send(process, signal.SIGKILL)
-        failure = Failure("error", (), "an end", _death(await process.wait()), "")
+        await process.wait()
+        failure = Failure("error", (), "an end", end, "")
         return check, Result(check.id, "failed", time.perf_counter() - began, failure)
 
     def _note(self, done: tuple[Check, Result]) -> None:
@@ -154,6 +156,7 @@ async def _started(task: _Task) -> asyncio.subprocess.Process:
     # A session of its own: a terminal's Ctrl-C is for this process, which ends the others.
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        "-P",  # the working directory is no place of modules, as it is none of the command's
         "-m",
         "everstore.conformance.side_by_side",
         stdin=asyncio.subprocess.PIPE,
