@@ -220,12 +220,14 @@ class Merge:
         sets = [await self._setting(each, each.after) for each in taken if each.after is not None]
         replaced = [each.key for each in taken if each.before is not None and each.after is not None]
         texts = await self._storage.get_values(self._target, replaced)
-
-        def sizes(step: SetValue) -> tuple[int | None, int]:
-            old = texts.get(step.key)
-            return None if old is None else stored_size(old, "text"), stored_size(step.value, "text")
-
-        await self._storage.change_values(self._target, [*gone, *by_room(sets, sizes)])
+        sizes: dict[str, tuple[int | None, int]] = {}
+        for each in sets:
+            await self._pace()
+            old = texts.get(each.key)
+            before = None if old is None else stored_size(old, "text")
+            sizes[each.key] = before, stored_size(each.value, "text")
+        steps = by_room(sets, lambda step: sizes[step.key])
+        await self._storage.change_values(self._target, [*gone, *steps])
         there = [await self._there(change) for change in taken]
         return [
             ValueChange.between(change.key, change.before, info)
