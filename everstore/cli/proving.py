@@ -240,9 +240,9 @@ async def _remove_leftovers(subject: Subject, storage: str) -> None:
 
 
 def _as_many_as_help(checks: int, *, waits: bool) -> int:
-    """How many processes: one for each core, twice as many where they wait for a disk; few for few checks."""
+    """How many processes: one for each core, three where they wait for a disk; few for few checks."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores * (2 if waits else 1), _MOST_AT_ONCE, checks // _WORTH_A_PROCESS))
+    return max(1, min(cores * (3 if waits else 1), _MOST_AT_ONCE, checks // _WORTH_A_PROCESS))
 
 
 def _is_plugin(name: object) -> bool:

@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
     from everstore.store import Store
 
-__all__ = ["delete", "journal", "note", "note_folder", "remove"]
+__all__ = ["delete", "folder_of_ours", "journal", "note", "note_folder", "remove"]
 
 _open: list[IO[str]] = []
 
 _FOLDER, _END = "folder ", "/"  # a line without its end is torn
 
 
-def _folder(storage: str) -> Path:
-    """Where the runs on a storage keep their notes; ``SettingsError`` when others could write there, too."""
+def folder_of_ours() -> Path:
+    """A folder for what outlives a run; ``SettingsError`` when others could write there, too."""
     who = os.getuid() if hasattr(os, "getuid") else 0
     ours = Path(tempfile.gettempdir(), f"everstore-conformance-{who}")
     with suppress(FileExistsError):
@@ -47,7 +47,12 @@ def _folder(storage: str) -> Path:
         raise SettingsError(
             f"{str(ours)!r} is no folder of yours alone; remove it, or let TMPDIR name another"
         )
-    folder = ours / hashlib.sha256(storage.encode()).hexdigest()
+    return ours
+
+
+def _folder(storage: str) -> Path:
+    """Where the runs on a storage keep their notes."""
+    folder = folder_of_ours() / hashlib.sha256(storage.encode()).hexdigest()
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import tempfile
 import time
 from collections import defaultdict
 from concurrent.futures import Future
@@ -26,6 +25,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir
 
+from everstore.conformance.leftovers import folder_of_ours
 from everstore.conformance.matching import Pair, Step
 from everstore.conformance.model import Model
 from everstore.conformance.showing import shown
@@ -310,13 +310,13 @@ def _explore(bench: Bench, machine: type[Machine], random_seed: int, runs: int, 
             getattr(one, name)(**arguments)
         one.finish()
 
-    # What Hypothesis keeps for itself would appear in the working directory of whoever runs the suite.
-    with tempfile.TemporaryDirectory() as home:
-        set_hypothesis_home_dir(home)
-        try:
-            run()
-        except (Exception, _Enough):
-            if bench.failure is None:
-                raise
-        finally:
-            set_hypothesis_home_dir(None)
+    # What Hypothesis keeps for itself would appear in the working directory of whoever runs the suite. It is
+    # what it has read in source files, which takes a second: no process need read them again.
+    set_hypothesis_home_dir(folder_of_ours() / "hypothesis")
+    try:
+        run()
+    except (Exception, _Enough):
+        if bench.failure is None:
+            raise
+    finally:
+        set_hypothesis_home_dir(None)

@@ -52,7 +52,7 @@ def subject(directory):
 TestConformance = pytest_suite(subject, level="standard")
 ```
 
-Several processes run checks at a time, one for each core, and two where the storage is durable and so
+Several processes run checks at a time, one for each core, and three where the storage is durable and so
 waits for a disk; `-j N` says how many, and `-j 1` runs all of them in one, as for a debugger. The first works
 on the storage that is configured. The others have new ones beside it where a setting of the backend's that is
 a path says where it is, and the same one else, in sessions of their own. A process that dies has failed its
